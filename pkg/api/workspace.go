@@ -1,0 +1,65 @@
+package api
+
+import "time"
+
+// Workspace is one row of GET /v1/workspaces.
+type Workspace struct {
+	Name      string    `json:"name"`
+	ID        string    `json:"id"`
+	Head      string    `json:"head"` // commit of main; empty while there is none
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"` // time of the newest commit
+	Files     int       `json:"files"`
+	Encrypted bool      `json:"encrypted"`
+	Unmerged  []string  `json:"unmerged"` // branches kept because they conflict
+}
+
+// CreateWorkspace is the body of POST /v1/workspaces.
+type CreateWorkspace struct {
+	Name string `json:"name"`
+	From string `json:"from,omitempty"` // a directory to copy as the first commit
+}
+
+// Commit is one row of GET /v1/workspaces/{name}/log.
+type Commit struct {
+	SHA       string    `json:"sha"`
+	Subject   string    `json:"subject"`  // on whose behalf; empty where Vexa did not commit
+	Launcher  string    `json:"launcher"` // likewise
+	Unit      string    `json:"unit"`
+	Session   string    `json:"session"`
+	Runner    string    `json:"runner"`
+	Message   string    `json:"message"` // without the trailers
+	Author    string    `json:"author"`
+	Time      time.Time `json:"time"`
+	Parents   []string  `json:"parents"`
+	Workspace string    `json:"workspace"` // id
+}
+
+// FileEntry is one file of GET /v1/workspaces/{name}/files.
+type FileEntry struct {
+	Path string `json:"path"`
+	Mode string `json:"mode"` // 100644 | 100755 | 120000
+	Size int64  `json:"size"` // bytes
+	SHA  string `json:"sha"`  // blob id
+}
+
+// Diff answers GET /v1/workspaces/{name}/diff?from=&to=.
+type Diff struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Patch string `json:"patch"` // unified
+}
+
+// UndoRequest is the body of POST /v1/workspaces/{name}/undo. With no member
+// set, the last commit of main is reverted.
+type UndoRequest struct {
+	To       string `json:"to,omitempty"`       // make main's tree that of this commit
+	Dispatch string `json:"dispatch,omitempty"` // revert all commits of this unit
+}
+
+// Undone answers it.
+type Undone struct {
+	SHA       string   `json:"sha"`       // the new commit; empty when it conflicts
+	Reverted  []string `json:"reverted"`  // commits
+	Conflicts []string `json:"conflicts"` // paths
+}
