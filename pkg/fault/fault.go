@@ -82,8 +82,7 @@ func (e *Error) WithHint(hint string) *Error {
 // KindOf returns the kind of the outermost classified error in err's chain,
 // and Internal where there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal

@@ -94,7 +94,7 @@ func locate(env Env) (Home, error) {
 // installID reads the id or makes one; link(2) lets exactly one maker win.
 func installID(path string) (string, error) {
 	for {
-		data, err := os.ReadFile(path) //nolint:gosec // the path is ours
+		data, err := os.ReadFile(path)
 		if err == nil {
 			id := strings.TrimSpace(string(data))
 			if len(id) != 12 {
