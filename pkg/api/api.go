@@ -112,3 +112,9 @@ type DispatchCommit struct {
 type StopRequest struct {
 	Interrupt bool `json:"interrupt,omitempty"` // end only the running turn
 }
+
+// ShutdownRequest is the body of POST /v1/shutdown. Without Force the daemon
+// refuses while something cannot be saved, and names it.
+type ShutdownRequest struct {
+	Force bool `json:"force,omitempty"`
+}

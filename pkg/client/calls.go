@@ -1,0 +1,177 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Status asks the daemon about itself. It never starts one.
+func (c *Client) Status(ctx context.Context) (api.Status, error) {
+	var st api.Status
+	return st, c.call(ctx, http.MethodGet, join("status"), nil, &st)
+}
+
+// Shutdown asks the daemon to save everything and end. It refuses, naming what
+// could not be saved, unless force is set. The daemon is still ending when
+// Shutdown returns.
+func (c *Client) Shutdown(ctx context.Context, force bool) error {
+	return c.call(ctx, http.MethodPost, join("shutdown"), api.ShutdownRequest{Force: force}, nil)
+}
+
+// Unlock hands the identity (AGE-SECRET-KEY-…) to the daemon's memory.
+func (c *Client) Unlock(ctx context.Context, identity string) error {
+	return c.call(ctx, http.MethodPost, join("unlock"), api.UnlockRequest{Identity: identity}, nil)
+}
+
+// Lock makes the daemon forget the identity.
+func (c *Client) Lock(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, join("lock"), struct{}{}, nil)
+}
+
+// Start says something to an agent. A request with a Key is repeated once
+// where the connection broke: the key makes that harmless.
+func (c *Client) Start(ctx context.Context, r api.StartRequest) (api.Started, error) {
+	var s api.Started
+	err := c.call(ctx, http.MethodPost, join("dispatches"), r, &s)
+	if fault.Is(err, fault.Unreachable) && r.Key != "" {
+		if _, cerr := c.Connect(ctx); cerr != nil {
+			return s, cerr
+		}
+		err = c.call(ctx, http.MethodPost, join("dispatches"), r, &s)
+	}
+	return s, err
+}
+
+// Dispatches lists the live dispatches, or all of them.
+func (c *Client) Dispatches(ctx context.Context, all bool) ([]api.Dispatch, error) {
+	flag := ""
+	if all {
+		flag = "1"
+	}
+	var out []api.Dispatch
+	return out, c.call(ctx, http.MethodGet, query(join("dispatches"), "all", flag), nil, &out)
+}
+
+// Dispatch returns one dispatch, by id or unique prefix.
+func (c *Client) Dispatch(ctx context.Context, id string) (api.Dispatch, error) {
+	var d api.Dispatch
+	return d, c.call(ctx, http.MethodGet, join("dispatches", id), nil, &d)
+}
+
+// Stop ends a dispatch, or with interrupt only its running turn.
+func (c *Client) Stop(ctx context.Context, id string, interrupt bool) (api.Dispatch, error) {
+	var d api.Dispatch
+	return d, c.call(ctx, http.MethodPost, join("dispatches", id, "stop"), api.StopRequest{Interrupt: interrupt}, &d)
+}
+
+// Sessions lists the conversations.
+func (c *Client) Sessions(ctx context.Context) ([]api.Session, error) {
+	var out []api.Session
+	return out, c.call(ctx, http.MethodGet, join("sessions"), nil, &out)
+}
+
+// Workspaces lists the workspaces.
+func (c *Client) Workspaces(ctx context.Context) ([]api.Workspace, error) {
+	var out []api.Workspace
+	return out, c.call(ctx, http.MethodGet, join("workspaces"), nil, &out)
+}
+
+// CreateWorkspace makes a workspace.
+func (c *Client) CreateWorkspace(ctx context.Context, r api.CreateWorkspace) (api.Workspace, error) {
+	var w api.Workspace
+	return w, c.call(ctx, http.MethodPost, join("workspaces"), r, &w)
+}
+
+// Workspace returns one workspace by name.
+func (c *Client) Workspace(ctx context.Context, name string) (api.Workspace, error) {
+	var w api.Workspace
+	return w, c.call(ctx, http.MethodGet, join("workspaces", name), nil, &w)
+}
+
+// LogQuery selects commits; the zero value selects all of them.
+type LogQuery struct {
+	Limit   int // 0: the daemon's default
+	Unit    string
+	Session string
+	Path    string
+}
+
+// Log lists commits of a workspace, newest first.
+func (c *Client) Log(ctx context.Context, name string, q LogQuery) ([]api.Commit, error) {
+	limit := ""
+	if q.Limit > 0 {
+		limit = strconv.Itoa(q.Limit)
+	}
+	path := query(join("workspaces", name, "log"), "limit", limit, "unit", q.Unit, "session", q.Session, "path", q.Path)
+	var out []api.Commit
+	return out, c.call(ctx, http.MethodGet, path, nil, &out)
+}
+
+// Files lists the files of a workspace at rev (empty: main).
+func (c *Client) Files(ctx context.Context, name, rev string) ([]api.FileEntry, error) {
+	var out []api.FileEntry
+	return out, c.call(ctx, http.MethodGet, query(join("workspaces", name, "files"), "rev", rev), nil, &out)
+}
+
+// File opens one file of a workspace at rev (empty: main). The caller closes it.
+func (c *Client) File(ctx context.Context, name, rev, path string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, query(join("workspaces", name, "file"), "rev", rev, "path", path), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Diff compares two revisions of a workspace. The daemon's defaults are the
+// last commit's parent and main.
+func (c *Client) Diff(ctx context.Context, name, from, to string) (api.Diff, error) {
+	var d api.Diff
+	return d, c.call(ctx, http.MethodGet, query(join("workspaces", name, "diff"), "from", from, "to", to), nil, &d)
+}
+
+// Undo reverts commits of a workspace by a new commit.
+func (c *Client) Undo(ctx context.Context, name string, r api.UndoRequest) (api.Undone, error) {
+	var u api.Undone
+	return u, c.call(ctx, http.MethodPost, join("workspaces", name, "undo"), r, &u)
+}
+
+// Models lists the providers.
+func (c *Client) Models(ctx context.Context) ([]api.Provider, error) {
+	var out []api.Provider
+	return out, c.call(ctx, http.MethodGet, join("models"), nil, &out)
+}
+
+// AddModel adds a provider, or replaces the one of that name.
+func (c *Client) AddModel(ctx context.Context, r api.AddProvider) (api.Provider, error) {
+	var p api.Provider
+	return p, c.call(ctx, http.MethodPost, join("models"), r, &p)
+}
+
+// RemoveModel removes a provider and its key.
+func (c *Client) RemoveModel(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, join("models", name), nil, nil)
+}
+
+// TestModel sends one short request to a provider.
+func (c *Client) TestModel(ctx context.Context, name string) (api.ModelTest, error) {
+	var t api.ModelTest
+	return t, c.call(ctx, http.MethodPost, join("models", name, "test"), struct{}{}, &t)
+}
+
+// Runners lists the runners.
+func (c *Client) Runners(ctx context.Context) ([]api.Runner, error) {
+	var out []api.Runner
+	return out, c.call(ctx, http.MethodGet, join("runners"), nil, &out)
+}
+
+// Runner returns the manifest of a runner, an agent-runner.v1.
+func (c *Client) Runner(ctx context.Context, name string) (json.RawMessage, error) {
+	var m json.RawMessage
+	return m, c.call(ctx, http.MethodGet, join("runners", name), nil, &m)
+}
