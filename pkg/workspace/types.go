@@ -1,0 +1,118 @@
+package workspace
+
+import (
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+)
+
+// Info describes one workspace.
+type Info struct {
+	ID        string
+	Name      string
+	Head      string    // commit of main
+	CreatedAt time.Time // UTC
+	UpdatedAt time.Time // committer time of main's commit, UTC
+	Files     int       // of main's tree; filled by Lookup, -1 from List
+	Bucket    string    // URL of its storage
+	Mode      unitv1.Mode
+	Encrypted bool
+	Unmerged  []string // branches that main does not hold; filled by Lookup
+}
+
+// Author is the person on whose behalf something is committed.
+type Author struct {
+	Subject string // "u_jane"
+	Name    string // default: Subject
+	Email   string // default: Subject@localhost
+}
+
+// CheckoutRequest asks for a working tree of a workspace's main.
+type CheckoutRequest struct {
+	Workspace string      // name or id
+	Unit      string      // ULID of the dispatch
+	Dir       string      // absolute; must not exist, or be empty
+	History   string      // absolute; gets pack/, hard-linked where it lies on the pack cache's file system
+	Meta      string      // absolute; the store's own notes, never mounted
+	Mode      unitv1.Mode // ro gets no branch and cannot be sealed
+}
+
+// SealRequest asks to commit what a turn left in a checkout.
+type SealRequest struct {
+	Checkout *Checkout
+	Author   Author
+	Message  string // its first line, cleaned, becomes the commit's subject
+	Unit     string // must be the checkout's
+	Launcher string
+	Runner   string
+	Session  string
+	Turn     string
+	Thorough bool // read every file again: trust no stat (for the last turn of a container)
+}
+
+// Sealed is the outcome of a seal.
+type Sealed struct {
+	Workspace string
+	SHA       string // the commit on the unit's branch; empty where nothing changed
+	Branch    string // "vexa/<unit>"
+	Files     int    // paths added, changed or removed
+	Merged    bool   // main holds SHA
+	Main      string // main's commit afterwards
+	Conflicts []string
+	Rejected  []Rejected
+	Ignored   int // new paths left out because a .gitignore names them
+}
+
+// Rejected names one path that was not committed.
+type Rejected struct {
+	Path   string // escaped, printable
+	Reason string
+}
+
+// LogQuery selects commits. The zero value means all of main, newest first.
+type LogQuery struct {
+	Limit   int    // 0: no limit
+	Unit    string // only the commits of this dispatch
+	Session string
+	Path    string // only commits that touch it
+	Rev     string // default main
+}
+
+// Commit is one commit with its provenance, which comes from the trailers.
+type Commit struct {
+	SHA      string
+	Parents  []string
+	Author   string // "Name <email>"
+	Subject  string // on whose behalf; empty where Vexa did not commit
+	Launcher string
+	Unit     string
+	Session  string
+	Runner   string
+	Turn     string
+	Message  string // without the trailers
+	Time     time.Time
+}
+
+// FileEntry is one file of a tree.
+type FileEntry struct {
+	Path string
+	Mode string // 100644 | 100755 | 120000 | 160000
+	Size int64
+	SHA  string // blob id
+}
+
+// UndoRequest says what to undo; with neither To nor Dispatch the last commit
+// of main is reverted.
+type UndoRequest struct {
+	To       string // make main's tree that of this commit
+	Dispatch string // revert every commit of this unit
+	Author   Author
+	Launcher string
+}
+
+// Undone is the outcome of an undo.
+type Undone struct {
+	SHA       string   // the new commit; empty where it conflicts
+	Reverted  []string // commits, newest first
+	Conflicts []string // paths
+}
