@@ -1,0 +1,111 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// What one body may hold, in bytes. A reader that wants more has the
+// workspace: a frame is for people to follow a turn, not for transport.
+const (
+	MaxDelta     = 64 << 10  // a longer piece is split
+	MaxMessage   = 4 << 20   // a longer answer is cut, and says so
+	MaxOutput    = 256 << 10 // a longer tool output is cut and marked as truncated
+	MaxArguments = 256 << 10 // longer arguments are replaced by their size
+	maxName      = 256
+	maxNoise     = 512
+	maxError     = 4 << 10
+)
+
+// valid replaces what is not UTF-8, as JSON would.
+func valid(s string) string { return strings.ToValidUTF8(s, string(utf8.RuneError)) }
+
+// cut shortens s to at most limit bytes without splitting a character.
+func cut(s string, limit int) (string, bool) {
+	if len(s) <= limit {
+		return s, false
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit], true
+}
+
+func message(s string) string {
+	short, long := cut(s, MaxMessage)
+	if !long {
+		return s
+	}
+	return short + moreBytes(len(s)-len(short))
+}
+
+func moreBytes(n int) string { return fmt.Sprintf("\n[%d more bytes]", n) }
+
+// pieces splits s into parts of at most MaxDelta bytes.
+func pieces(s string, body func(string) wsv1.Body) []wsv1.Body {
+	var out []wsv1.Body
+	for s != "" {
+		part, _ := cut(s, MaxDelta)
+		out = append(out, body(part))
+		s = s[len(part):]
+	}
+	return out
+}
+
+func delta(s string) wsv1.Body     { return wsv1.MessageDelta{Text: s} }
+func reasoning(s string) wsv1.Body { return wsv1.Reasoning{Text: s} }
+
+// named stands in for a name that a runner left out: the contract wants one.
+func named(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func toolResult(id string, ok bool, output string) wsv1.Body {
+	id, _ = cut(valid(named(id)), maxName)
+	text, long := cut(valid(output), MaxOutput)
+	return wsv1.ToolResult{CallID: id, OK: ok, Output: text, Truncated: long}
+}
+
+func toolCall(id, tool string, arguments json.RawMessage) wsv1.Body {
+	id, _ = cut(valid(named(id)), maxName)
+	tool, _ = cut(valid(named(tool)), maxName)
+	return wsv1.ToolCall{CallID: id, Tool: tool, Arguments: object(arguments)}
+}
+
+// object makes arguments a JSON object of bounded size, compact and valid
+// UTF-8: what is none is wrapped as {"value": …}, what is too large is
+// {"bytes": n}.
+func object(arguments json.RawMessage) json.RawMessage {
+	arguments = bytes.TrimSpace(arguments)
+	if len(arguments) == 0 || bytes.Equal(arguments, []byte("null")) {
+		return nil
+	}
+	if len(arguments) > MaxArguments {
+		return json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, len(arguments)))
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, bytes.ToValidUTF8(arguments, []byte(string(utf8.RuneError)))); err != nil {
+		return nil
+	}
+	if compact.Bytes()[0] == '{' {
+		return compact.Bytes()
+	}
+	return append(append([]byte(`{"value":`), compact.Bytes()...), '}')
+}
+
+// kinds are the codes an error body may carry, the fallback first.
+func kinds() []fault.Kind {
+	return []fault.Kind{
+		fault.Internal, fault.Usage, fault.Invalid, fault.NotFound, fault.Locked, fault.Conflict,
+		fault.Unreachable, fault.Unavailable, fault.Timeout, fault.Denied, fault.Interrupted,
+	}
+}

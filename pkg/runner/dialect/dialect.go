@@ -1,0 +1,97 @@
+// Package dialect reads what runners print and turns it into ws.v1 bodies.
+//
+// A dialect is a pure parser: bytes in, bodies out, no clock, no I/O. Whatever
+// a runner prints, a parser neither panics nor fails nor holds more than a
+// bounded amount of it: what it cannot read it counts and says. The bodies it
+// returns are small enough for one line of the link and are valid UTF-8, so
+// that they survive JSON unchanged; control characters stay in, since only a
+// frontend knows which of them harm its screen.
+package dialect
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// DefaultMaxLine is the longest line of a dialect of lines, in bytes, where a
+// manifest says nothing.
+const DefaultMaxLine = 32 << 20
+
+// Parser reads the standard output of one turn. It is used by one goroutine.
+type Parser interface {
+	// Feed takes the next bytes, cut anywhere, and returns the bodies they
+	// complete. It does not keep chunk.
+	Feed(chunk []byte) []wsv1.Body
+	// End says that the output is over and returns the bodies that remain and
+	// what the turn came to. The parser is of no use afterwards.
+	End() ([]wsv1.Body, Result)
+}
+
+// LineParser is a dialect of lines; Lines makes a Parser of it.
+type LineParser interface {
+	// Line takes one line without its newline and returns its bodies. It does
+	// not keep line.
+	Line(line []byte) []wsv1.Body
+	// End returns what the turn came to.
+	End() Result
+}
+
+// Result is what a whole output says about its turn.
+type Result struct {
+	Reply      string // the answer; the last one where there were several
+	Terminal   bool   // the event that ends a turn was seen
+	Failed     bool   // that event, or another, says that the turn failed
+	Error      string // why, in the runner's words
+	SessionRef string // the runner's own session id
+	Unknown    int    // events of a type the dialect does not know, and lines it could not use
+	Noise      string // the last line that is no event of the dialect: often the only word on a crash
+}
+
+// Info says what a dialect is able to express.
+type Info struct {
+	Terminal string // the type of the event that ends a turn; empty where the exit code alone does
+	Deltas   bool   // pieces of the answer arrive before the whole
+}
+
+// The names of the dialects.
+const (
+	VexaNDJSON = "vexa-ndjson" // the built-in agent's
+	Text       = "text"        // any program that prints text
+)
+
+func infos() map[string]Info {
+	return map[string]Info{
+		VexaNDJSON: {Terminal: "result", Deltas: true},
+		Text:       {Deltas: true},
+	}
+}
+
+// Names returns the names of the dialects, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(infos())) }
+
+// Lookup returns what the named dialect is able to express.
+func Lookup(name string) (Info, bool) {
+	info, ok := infos()[name]
+	return info, ok
+}
+
+// New returns a parser for one turn of a runner whose manifest says s. An
+// unknown dialect is fault.Invalid.
+func New(s runnerv1.Stream) (Parser, error) {
+	limit := s.MaxLine
+	if limit <= 0 {
+		limit = DefaultMaxLine
+	}
+	switch s.Dialect {
+	case VexaNDJSON:
+		return Lines(limit, &vexaParser{}), nil
+	case Text:
+		return &textParser{}, nil
+	default:
+		return nil, fault.Newf(fault.Invalid, "no stream dialect is called %q", s.Dialect)
+	}
+}

@@ -1,0 +1,83 @@
+package dialect
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Lines returns a Parser that cuts its input into lines for p. A line of more
+// than limit bytes is not kept: it is counted as unknown and an error body
+// says how long it was. The last line needs no newline; a carriage return
+// before a newline belongs to it, and empty lines are left out.
+func Lines(limit int, p LineParser) Parser {
+	return &lines{limit: limit, parser: p}
+}
+
+type lines struct {
+	parser  LineParser
+	limit   int
+	pending []byte // the line so far, while it is within the limit
+	length  int    // of the line so far, kept or not
+	tooLong int    // lines that were dropped
+}
+
+func (l *lines) Feed(chunk []byte) []wsv1.Body {
+	var out []wsv1.Body
+	for len(chunk) > 0 {
+		end := bytes.IndexByte(chunk, '\n')
+		if end < 0 {
+			l.hold(chunk)
+			return out
+		}
+		if l.length == 0 && end <= l.limit {
+			out = append(out, l.line(chunk[:end])...)
+		} else {
+			l.hold(chunk[:end])
+			out = append(out, l.flush()...)
+		}
+		chunk = chunk[end+1:]
+	}
+	return out
+}
+
+func (l *lines) End() ([]wsv1.Body, Result) {
+	out := l.flush()
+	result := l.parser.End()
+	result.Unknown += l.tooLong
+	return out, result
+}
+
+// hold keeps a part of a line, or of a line that is too long only its length.
+func (l *lines) hold(part []byte) {
+	l.length += len(part)
+	if l.length > l.limit {
+		l.pending = nil
+		return
+	}
+	l.pending = append(l.pending, part...)
+}
+
+// flush ends the line that was held.
+func (l *lines) flush() []wsv1.Body {
+	length, line := l.length, l.pending
+	l.length, l.pending = 0, l.pending[:0]
+	if length > l.limit {
+		l.tooLong++
+		return []wsv1.Body{wsv1.Error{
+			Code:    string(fault.Invalid),
+			Message: fmt.Sprintf("the runner printed a line of %d bytes, which is over its limit of %d: it was dropped", length, l.limit),
+		}}
+	}
+	return l.line(line)
+}
+
+func (l *lines) line(line []byte) []wsv1.Body {
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil
+	}
+	return l.parser.Line(line)
+}

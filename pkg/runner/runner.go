@@ -1,0 +1,120 @@
+// Package runner knows the agent CLIs that Vexa can run: their manifests
+// (agent-runner.v1), the command line of a turn, the files that are a
+// conversation, and what an exit code and an output mean together. What a
+// runner prints is read by package dialect.
+//
+// The package starts nothing and reads no environment. The host uses it to
+// list runners and to keep session capsules, the worker in the container to
+// run turns.
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// ManifestFile is the name of a manifest in its runner's directory.
+const ManifestFile = "runner.json"
+
+const maxManifest = 1 << 20
+
+// Catalog is a set of manifests by name. It does not change after Load and may
+// be used by several goroutines.
+type Catalog struct {
+	manifests map[string]runnerv1.Manifest
+}
+
+// Load reads NAME/runner.json of every directory of the given file systems. A
+// manifest of a later file system replaces one of the same name, so that a
+// person's own come after the shipped ones. One manifest that is not right
+// fails the whole load with fault.Invalid, naming the file and the rule.
+func Load(systems ...fs.FS) (*Catalog, error) {
+	c := &Catalog{manifests: map[string]runnerv1.Manifest{}}
+	for _, fsys := range systems {
+		entries, err := fs.ReadDir(fsys, ".")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "list runners", err)
+		}
+		for _, entry := range entries {
+			if !entry.IsDir() {
+				continue
+			}
+			if err := c.load(fsys, entry.Name()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+func (c *Catalog) load(fsys fs.FS, dir string) error {
+	file := path.Join(dir, ManifestFile)
+	info, err := fs.Stat(fsys, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a directory without a manifest is none of ours
+	}
+	if err == nil && info.Size() > maxManifest {
+		err = errors.New("it is over 1 MiB")
+	}
+	var data []byte
+	if err == nil {
+		data, err = fs.ReadFile(fsys, file)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "runner manifest "+file, err)
+	}
+	m, err := Parse(data)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "runner manifest "+file, err)
+	}
+	if m.Name != dir {
+		return fault.Newf(fault.Invalid, "runner manifest %s: the runner is called %q but its directory %q", file, m.Name, dir)
+	}
+	c.manifests[m.Name] = m
+	return nil
+}
+
+// Parse reads one manifest and checks it against its contract and against
+// everything that Check knows beyond the schema.
+func Parse(data []byte) (runnerv1.Manifest, error) {
+	var m runnerv1.Manifest
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return runnerv1.Manifest{}, fault.Wrap(fault.Invalid, "read the manifest", err)
+	}
+	if err := Check(m); err != nil {
+		return runnerv1.Manifest{}, err
+	}
+	return m, nil
+}
+
+// Get returns the named manifest, or fault.NotFound.
+func (c *Catalog) Get(name string) (runnerv1.Manifest, error) {
+	m, ok := c.manifests[name]
+	if !ok {
+		return runnerv1.Manifest{}, fault.Newf(fault.NotFound, "no runner is called %q", name).
+			WithHint("list them with: vexa runner list")
+	}
+	return m, nil
+}
+
+// List returns all manifests, sorted by name.
+func (c *Catalog) List() []runnerv1.Manifest {
+	out := make([]runnerv1.Manifest, 0, len(c.manifests))
+	for _, name := range slices.Sorted(maps.Keys(c.manifests)) {
+		out = append(out, c.manifests[name])
+	}
+	return out
+}
