@@ -33,10 +33,10 @@ const (
 	TypeReasoning    Type = "reasoning"
 	TypeToolCall     Type = "tool-call"
 	TypeToolResult   Type = "tool-result"
-	TypeUsage        Type = "usage"  // host: metered at the broker
-	TypeCommit       Type = "commit" // host
-	TypeCard         Type = "card"   // host
-	TypeRejected     Type = "rejected"
+	TypeUsage        Type = "usage"    // host: metered at the broker
+	TypeCommit       Type = "commit"   // host
+	TypeCard         Type = "card"     // host
+	TypeRejected     Type = "rejected" // host
 	TypeError        Type = "error"
 	TypeTurnDone     Type = "turn-done" // host
 	TypeState        Type = "state"     // host
@@ -237,15 +237,7 @@ func (f Frame) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := json.Marshal(f.Body)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) <= len("{}") {
-		return h, nil
-	}
-	h[len(h)-1] = ','
-	return append(h, b[1:]...), nil
+	return join(h, f.Body)
 }
 
 // UnmarshalJSON reads the flat form. A type it does not know is an error: what

@@ -1,0 +1,296 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	neturl "net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/vexa-ai/vexa/pkg/contract/ijson"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// idPrefix begins the $id of every schema; nothing is ever fetched from there.
+const idPrefix = "https://vexa.ai/schemas/"
+
+var nameRE = regexp.MustCompile(`^[a-z][a-z-]*\.v[1-9][0-9]*$`)
+
+// Set is a directory of contracts. It is safe for concurrent use.
+type Set struct {
+	fsys  fs.FS
+	names []string
+	each  map[string]*entry
+}
+
+// entry is one contract, compiled when it is first used.
+type entry struct {
+	once   sync.Once
+	err    error
+	root   *jsonschema.Schema
+	shapes map[string]*jsonschema.Schema
+}
+
+// Open reads the directory of contracts fsys, such as schemas.FS. Schemas are
+// compiled when they are first used.
+func Open(fsys fs.FS) (*Set, error) {
+	dirs, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the contracts: %w", err)
+	}
+	s := &Set{fsys: fsys, each: map[string]*entry{}}
+	for _, d := range dirs {
+		if d.IsDir() && nameRE.MatchString(d.Name()) {
+			s.names = append(s.names, d.Name())
+			s.each[d.Name()] = &entry{}
+		}
+	}
+	slices.Sort(s.names)
+	return s, nil
+}
+
+// Names returns the contracts in order.
+func (s *Set) Names() []string { return slices.Clone(s.names) }
+
+// Source returns the schema of a contract as it is written.
+func (s *Set) Source(name string) ([]byte, error) {
+	if _, ok := s.each[name]; !ok {
+		return nil, s.unknown(name)
+	}
+	return fs.ReadFile(s.fsys, schemaPath(name))
+}
+
+// Shapes returns the shapes of a contract in order: the definitions whose name
+// begins with a capital letter.
+func (s *Set) Shapes(name string) ([]string, error) {
+	e, err := s.compiled(name)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(e.shapes)), nil
+}
+
+func (s *Set) unknown(name string) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("there is no contract %q", name),
+		"vexa contract list names them")
+}
+
+// schemaPath returns where the schema of a contract is, for example
+// unit.v1/unit.schema.json: the file's name leaves the version out, so that
+// the directory alone carries it.
+func schemaPath(name string) string {
+	stem, _, _ := strings.Cut(name, ".")
+	return path.Join(name, stem+".schema.json")
+}
+
+func (s *Set) compiled(name string) (*entry, error) {
+	e, ok := s.each[name]
+	if !ok {
+		return nil, s.unknown(name)
+	}
+	e.once.Do(func() {
+		if err := s.compile(name, e); err != nil {
+			e.err = fmt.Errorf("compile the schema of %s: %w", name, err)
+		}
+	})
+	return e, e.err
+}
+
+func (s *Set) compile(name string, e *entry) error {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	c.UseLoader(loader{s})
+	doc, err := s.document(name)
+	if err != nil {
+		return err
+	}
+	if id, _ := doc["$id"].(string); id != idPrefix+name {
+		return fmt.Errorf("its $id is %q, not %q", id, idPrefix+name)
+	}
+	if e.root, err = c.Compile(idPrefix + name); err != nil {
+		return err
+	}
+	e.shapes = map[string]*jsonschema.Schema{}
+	defs, _ := doc["$defs"].(map[string]any)
+	for def := range defs {
+		if def[0] < 'A' || def[0] > 'Z' {
+			continue
+		}
+		if e.shapes[def], err = c.Compile(idPrefix + name + "#/$defs/" + def); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Set) document(name string) (map[string]any, error) {
+	data, err := s.Source(name)
+	if err != nil {
+		return nil, err
+	}
+	// The same strictness as for inputs: a member named twice would be lost.
+	v, err := ijson.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	doc, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is not an object")
+	}
+	return doc, nil
+}
+
+// loader resolves references between contracts of the set, and nothing else.
+type loader struct{ set *Set }
+
+func (l loader) Load(url string) (any, error) {
+	name, ok := strings.CutPrefix(url, idPrefix)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a contract of this set", url)
+	}
+	return l.set.document(name)
+}
+
+// lookup returns the part of a schema at an absolute location such as
+// https://vexa.ai/schemas/unit.v1#/$defs/ulid, and nil where there is none. It
+// serves error messages only.
+func (s *Set) lookup(url string) any {
+	base, frag, _ := strings.Cut(url, "#")
+	doc, err := loader{s}.Load(base)
+	if err != nil {
+		return nil
+	}
+	for tok := range strings.SplitSeq(strings.TrimPrefix(frag, "/"), "/") {
+		if tok == "" {
+			continue
+		}
+		if tok, err = unescape(tok); err != nil {
+			return nil
+		}
+		switch node := doc.(type) {
+		case map[string]any:
+			doc = node[tok]
+		case []any:
+			i, err := strconv.Atoi(tok)
+			if err != nil || i < 0 || i >= len(node) {
+				return nil
+			}
+			doc = node[i]
+		default:
+			return nil
+		}
+	}
+	return doc
+}
+
+// unescape reads one reference token of a JSON Pointer in a URL fragment.
+func unescape(tok string) (string, error) {
+	tok, err := neturl.PathUnescape(tok)
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(tok), err
+}
+
+// split divides "ws.v1#Frame" into contract and shape.
+func split(name string) (contract, shape string) {
+	contract, shape, _ = strings.Cut(name, "#")
+	return contract, shape
+}
+
+// schema returns the compiled schema of "unit.v1" or "ws.v1#Frame".
+func (s *Set) schema(name string) (*jsonschema.Schema, error) {
+	name, shape := split(name)
+	e, err := s.compiled(name)
+	if err != nil {
+		return nil, err
+	}
+	if shape == "" {
+		return e.root, nil
+	}
+	sch, ok := e.shapes[shape]
+	if !ok {
+		return nil, fault.New(fault.NotFound, fmt.Sprintf("contract %s has no shape %q", name, shape),
+			"vexa contract show "+name+" shows them")
+	}
+	return sch, nil
+}
+
+// Validate checks one JSON text against "unit.v1" (any of its shapes) or
+// "ws.v1#Frame" (that shape). What breaks the contract is a fault of kind
+// Invalid with an *Error in its chain; a name that is not known is NotFound.
+func (s *Set) Validate(name string, data []byte) error {
+	_, err := s.validate(name, data)
+	return err
+}
+
+func (s *Set) validate(name string, data []byte) (any, error) {
+	sch, err := s.schema(name)
+	if err != nil {
+		return nil, err
+	}
+	contract, shape := split(name)
+	v, err := ijson.Parse(data)
+	if err != nil {
+		p := Problem{Rule: "json", Msg: err.Error()}
+		var syntax *ijson.SyntaxError
+		if errors.As(err, &syntax) {
+			p.Pointer = syntax.Pointer
+		}
+		return nil, newError(contract, shape, []Problem{p})
+	}
+	if err := sch.Validate(v); err != nil {
+		var verr *jsonschema.ValidationError
+		if !errors.As(err, &verr) {
+			return nil, err
+		}
+		return nil, newError(explainer{s.lookup}.explain(contract, shape, verr))
+	}
+	return v, nil
+}
+
+// decode validates data and reads it into v.
+func (s *Set) decode(name string, data []byte, v any) error {
+	tree, err := s.validate(name, data)
+	if err != nil {
+		return err
+	}
+	err = unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	// JSON Schema holds 1.0 and 1e2 for integers, encoding/json does not; the
+	// canonical form writes them as such.
+	if canonical, cerr := ijson.Append(nil, tree); cerr == nil {
+		err = unmarshal(canonical, v)
+	}
+	if err == nil {
+		return nil
+	}
+	contract, shape := split(name)
+	return newError(contract, shape, []Problem{decodeProblem(err)})
+}
+
+func unmarshal(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+func decodeProblem(err error) Problem {
+	p := Problem{Rule: "type", Msg: "cannot be read: " + err.Error()}
+	var typ *json.UnmarshalTypeError
+	if errors.As(err, &typ) {
+		p.Pointer = "/" + strings.ReplaceAll(typ.Field, ".", "/")
+		p.Msg = "a JSON " + typ.Value + " does not fit here"
+	}
+	return p
+}
