@@ -1,0 +1,38 @@
+// Package require lets a test say what it needs of the machine.
+//
+// A test without it is skipped, unless the environment variable
+// VEXA_TEST_REQUIRE (a comma separated list) names it: then it fails, so that
+// nothing that matters can be skipped unseen in CI.
+package require
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Env is the variable that turns skips into failures.
+const Env = "VEXA_TEST_REQUIRE"
+
+// Tool skips or fails the test unless the program name is in PATH. It returns
+// the program's path.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, name, err.Error())
+	}
+	return path
+}
+
+// Missing ends the test because name, a program or a faculty of the machine, is
+// not there: as failed where VEXA_TEST_REQUIRE names it, else as skipped.
+func Missing(t testing.TB, name, why string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv(Env), ","), name) {
+		t.Fatalf("%s requires %s: %s", Env, name, why)
+	}
+	t.Skipf("needs %s: %s", name, why)
+}

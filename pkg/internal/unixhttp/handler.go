@@ -1,0 +1,99 @@
+package unixhttp
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Host is what a request must name as its host.
+const Host = "vexa"
+
+// Guard wraps next: requests with another Host, an Origin or a Referer are
+// refused, bodies are limited to maxBody bytes, and a panic becomes a logged
+// fault.Internal.
+func Guard(next http.Handler, maxBody int64, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "stack", string(debug.Stack()))
+			WriteError(w, fault.New(fault.Internal, "a defect; the log has the details", ""))
+		}()
+		switch {
+		case r.Host != Host:
+			WriteError(w, fault.New(fault.Denied, "this host is not served here", ""))
+		case r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "":
+			WriteError(w, fault.New(fault.Denied, "web pages are not served here", ""))
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Handle makes a handler of a function that returns its error.
+func Handle(f func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			WriteError(w, err)
+		}
+	})
+}
+
+// StatusOf returns the HTTP status of a kind of failure.
+func StatusOf(kind fault.Kind) int {
+	switch kind {
+	case fault.Invalid, fault.Usage:
+		return http.StatusBadRequest
+	case fault.Denied:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Locked:
+		return http.StatusLocked
+	case fault.Timeout:
+		return http.StatusGatewayTimeout
+	case fault.Unavailable, fault.Unreachable:
+		return http.StatusServiceUnavailable
+	case fault.Interrupted:
+		return 499 // the client went away; nobody reads it
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// WriteError answers with err as api.Error.
+func WriteError(w http.ResponseWriter, err error) {
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		err = fault.Newf(fault.Invalid, "the request is larger than %d bytes", tooBig.Limit)
+	}
+	kind := fault.KindOf(err)
+	WriteJSON(w, StatusOf(kind), api.Error{Code: string(kind), Message: err.Error(), Hint: fault.HintOf(err)})
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, `{"code":"internal","message":"the answer cannot be written"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(append(data, '\n')) //nolint:errcheck,gosec // the client went away
+}

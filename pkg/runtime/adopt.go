@@ -1,0 +1,108 @@
+package runtime
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+)
+
+// labels writes the facts that a later kernel needs beside the spec's labels.
+func (k *Kernel) labels(asked map[string]string, f facts) map[string]string {
+	out := map[string]string{
+		LabelInstall:  k.opt.Install,
+		LabelUnit:     f.unit,
+		LabelProfile:  f.profile,
+		LabelIdle:     strconv.FormatInt(int64(f.idle/time.Second), 10),
+		LabelMax:      strconv.FormatInt(int64(f.max/time.Second), 10),
+		LabelDisk:     strconv.FormatInt(f.disk>>20, 10),
+		LabelDiskBase: strconv.FormatInt(f.base, 10),
+		LabelWritable: strings.Join(f.writable, ","),
+	}
+	maps.Copy(out, asked) // cannot be below io.vexa.
+	return out
+}
+
+// recoverFacts reads the facts back. It reports whether they are whole.
+func recoverFacts(labels map[string]string) (facts, bool) {
+	f := facts{unit: labels[LabelUnit], profile: labels[LabelProfile]}
+	whole := idPattern.MatchString(f.unit) && f.profile != ""
+	number := func(name string) int64 {
+		n, err := strconv.ParseInt(labels[name], 10, 64)
+		whole = whole && err == nil && n >= 0
+		return n
+	}
+	f.idle = time.Duration(number(LabelIdle)) * time.Second
+	f.max = time.Duration(number(LabelMax)) * time.Second
+	f.disk = number(LabelDisk) << 20
+	f.base = number(LabelDiskBase)
+	if list := labels[LabelWritable]; list != "" {
+		f.writable = strings.Split(list, ",")
+	}
+	for _, rel := range f.writable {
+		whole = whole && (rel == "session" || strings.HasPrefix(rel, "ws/") && idPattern.MatchString(rel[len("ws/"):]))
+	}
+	return f, whole
+}
+
+// adopt takes over the running containers of this installation and removes its
+// dead ones, keeping the status of those that ended by themselves.
+func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) error {
+	list, err := k.opt.Driver.List(ctx, k.opt.Install)
+	if err != nil {
+		return err
+	}
+	info, err := k.opt.Driver.Info(ctx)
+	if err != nil {
+		return err
+	}
+	for _, inst := range list {
+		if inst.Labels[LabelInstall] != k.opt.Install {
+			continue // a driver must not return it; if it does, it is still not ours
+		}
+		f, whole := recoverFacts(inst.Labels)
+		w := newWorkload(f, info.Backend, k.opt.Node, k.opt.Now())
+		w.status.Container = inst.ID
+		switch {
+		case whole && inst.Phase == PhaseRunning && inst.Name == ContainerName(f.unit):
+			k.adoptRunning(w, inst)
+			begin(func(ctx context.Context) { k.watch(ctx, w) })
+		case whole && inst.Phase == PhaseEnded:
+			k.adoptEnded(w, inst)
+			k.discard(ctx, w, inst.ID)
+		default: // never started, or not as this kernel would have made it
+			k.opt.Log.Warn("removing a container that cannot be adopted", "container", inst.ID, "phase", string(inst.Phase))
+			k.discard(ctx, w, inst.ID)
+		}
+	}
+	return nil
+}
+
+func (k *Kernel) adoptRunning(w *workload, inst Instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := inst.StartedAt.UTC()
+	w.status.StartedAt = &at
+	k.workloads[w.facts.unit] = w
+	k.enter(w, runtimev1.Running)
+	close(w.started)
+	k.opt.Log.Info("workload adopted", "unit", w.facts.unit, "container", inst.ID)
+}
+
+func (k *Kernel) adoptEnded(w *workload, inst Instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	began, ended, code := inst.StartedAt.UTC(), k.opt.Now().UTC(), inst.Exit.Code
+	if !began.IsZero() {
+		w.status.StartedAt = &began
+	}
+	w.status.StoppedAt, w.status.ExitCode = &ended, &code // kept from now on, not from when it ended
+	w.status.StopReason = reasonOf("", inst.Exit, true)
+	k.workloads[w.facts.unit] = w
+	k.enter(w, runtimev1.Stopped)
+	close(w.started)
+	close(w.ended)
+}

@@ -1,0 +1,190 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Verifier checks a dispatch token: its signature, its times, its audience and,
+// where unit is not empty, its unit. pkg/identity implements it.
+type Verifier interface {
+	Verify(token, audience, unit string) (identityv1.DispatchToken, error)
+}
+
+// Profile holds the defaults of a class of workloads.
+type Profile struct {
+	Image       string // as in runtimev1.Spec
+	Argv        []string
+	Idle        time.Duration // 0: none
+	MaxLifetime time.Duration // 0: none
+	Limits      runtimev1.Limits
+}
+
+// ProfileAgent is the profile of a dispatch.
+const ProfileAgent = "agent"
+
+// Denied describes a request that the kernel refused, for a journal.
+type Denied struct {
+	Unit   string
+	Reason string
+}
+
+// Lifecycle numbers, each with its reason.
+const (
+	defaultGrace     = 10 * time.Second // the worker seals its session capsule in this time
+	defaultKeep      = 15 * time.Minute // a client that lost its connection learns the end within it
+	defaultKeepCount = 1024             // statuses of the ended kept at most
+	defaultRing      = 4096             // events kept for a client that comes back
+	defaultDiskEvery = 2 * time.Second  // a writer at 1 GB/s is seen before it fills a machine's memory
+	startTimeout     = 2 * time.Minute  // an image's first use copies every layer for the id mapping
+)
+
+// Options configure a kernel. Install, Root, Binary, Driver, Verifier and
+// Images are required.
+type Options struct {
+	Install  string // install id; labels and adoption are bound to it
+	Root     string // directory of the units' directories
+	Binary   string // the vexa binary that workloads may mount
+	Driver   Driver
+	Verifier Verifier
+	// Images resolves an image name of a spec, for example "builtin:empty".
+	Images   func(name string) (Image, error)
+	Profiles map[string]Profile // default: DefaultProfiles
+
+	Grace     time.Duration // between SIGTERM and SIGKILL
+	Keep      time.Duration // how long the status of an ended workload is kept
+	KeepCount int           // and how many at most
+	Ring      int           // events kept for replay
+	DiskEvery time.Duration // how often writable mounts are measured
+	Node      string        // reported in statuses
+
+	Now      func() time.Time
+	Log      *slog.Logger
+	OnDenied func(Denied) // called for every refusal; may be nil
+}
+
+// DefaultProfiles has the agent's profile: the empty image, the worker, five
+// minutes idle and one hour of life.
+func DefaultProfiles() map[string]Profile {
+	return map[string]Profile{ProfileAgent: {
+		Image:       "builtin:empty",
+		Argv:        []string{TargetBinary, "worker"},
+		Idle:        5 * time.Minute,
+		MaxLifetime: time.Hour,
+		Limits:      runtimev1.Limits{Processes: 512, OpenFiles: 4096, TmpMB: 256, HomeMB: 64},
+	}}
+}
+
+// Kernel runs workloads. Make one with New and run it with Run; its methods are
+// safe for concurrent use and block until Run has adopted what was there.
+type Kernel struct {
+	opt    Options
+	epoch  string // tells event ids of this kernel from those of an earlier one
+	ready  chan struct{}
+	closed chan struct{}
+	jobs   chan func(context.Context)
+	woken  chan struct{} // capacity 1: the next deadline may have changed
+	events *ring
+
+	mu        sync.Mutex // guards all below and the fields of each workload
+	workloads map[string]*workload
+}
+
+// New checks the options and returns a kernel that is not running yet.
+func New(opt Options) (*Kernel, error) {
+	switch {
+	case opt.Install == "":
+		return nil, errors.New("runtime: no install id")
+	case opt.Driver == nil || opt.Verifier == nil || opt.Images == nil:
+		return nil, errors.New("runtime: driver, verifier and images are required")
+	case !filepath.IsAbs(opt.Root) || !filepath.IsAbs(opt.Binary):
+		return nil, errors.New("runtime: root and binary must be absolute paths")
+	}
+	var err error
+	if opt.Root, err = filepath.EvalSymlinks(opt.Root); err != nil {
+		return nil, fault.Newf(fault.Invalid, "root of the units: %w", err)
+	}
+	if opt.Binary, err = filepath.EvalSymlinks(opt.Binary); err != nil {
+		return nil, fault.Newf(fault.Invalid, "vexa binary: %w", err)
+	}
+	defaults(&opt)
+	return &Kernel{
+		opt: opt, epoch: epoch(opt.Now()), ready: make(chan struct{}), closed: make(chan struct{}),
+		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring), workloads: map[string]*workload{},
+	}, nil
+}
+
+func defaults(opt *Options) {
+	if opt.Profiles == nil {
+		opt.Profiles = DefaultProfiles()
+	}
+	if opt.Grace == 0 {
+		opt.Grace = defaultGrace
+	}
+	if opt.Keep == 0 {
+		opt.Keep = defaultKeep
+	}
+	if opt.KeepCount == 0 {
+		opt.KeepCount = defaultKeepCount
+	}
+	if opt.Ring == 0 {
+		opt.Ring = defaultRing
+	}
+	if opt.DiskEvery == 0 {
+		opt.DiskEvery = defaultDiskEvery
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Health is the answer to GET /healthz.
+type Health struct {
+	PID        int               `json:"pid"`
+	Install    string            `json:"install"`
+	Backend    string            `json:"backend"`
+	Versions   map[string]string `json:"versions"`
+	Enforced   []string          `json:"enforced"`   // machine-dependent limits that hold
+	Unenforced []string          `json:"unenforced"` // and those that do not
+	Why        string            `json:"why,omitempty"`
+	Live       int               `json:"live"` // workloads that have not ended
+}
+
+// Health asks the driver and says what the kernel is.
+func (k *Kernel) Health(ctx context.Context) (Health, error) {
+	info, err := k.opt.Driver.Info(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := Health{
+		PID: os.Getpid(), Install: k.opt.Install, Backend: info.Backend, Versions: info.Versions,
+		Enforced: orEmpty(info.Enforced), Unenforced: orEmpty(info.Unenforced), Why: info.Why,
+	}
+	for _, w := range k.workloads {
+		if w.live() {
+			h.Live++
+		}
+	}
+	return h, nil
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,246 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// launch enters the workload and has its life begun, unless another request
+// was faster, and returns once it runs.
+func (k *Kernel) launch(ctx context.Context, p *plan) (runtimev1.Status, error) {
+	w := newWorkload(p.facts, p.backend, k.opt.Node, k.opt.Now())
+	w.status.Detail = p.detail
+	k.mu.Lock()
+	if _, taken := k.workloads[p.facts.unit]; taken {
+		k.mu.Unlock()
+		st, known, err := k.touch(p.facts.unit)
+		if !known { // deleted this very moment
+			return k.launch(ctx, p)
+		}
+		return st, err
+	}
+	k.workloads[p.facts.unit] = w
+	k.enter(w, runtimev1.Starting)
+	k.mu.Unlock()
+	if err := k.spawn(func(ctx context.Context) { k.live(ctx, w, p) }); err != nil {
+		k.fail(w, err)
+		return k.statusOf(w), err
+	}
+	select {
+	case <-w.started:
+	case <-ctx.Done():
+		return k.statusOf(w), ctx.Err()
+	case <-k.closed:
+		return k.statusOf(w), fault.New(fault.Unavailable, "the runtime kernel is stopping", "")
+	}
+	st := k.statusOf(w)
+	if st.StopReason == runtimev1.ReasonStartFailed {
+		return st, fault.New(fault.Unavailable, "workload "+st.WorkloadID+" did not start: "+st.Detail, "run vexa doctor")
+	}
+	return st, nil
+}
+
+// spawn has f run as long as Run lasts.
+func (k *Kernel) spawn(f func(context.Context)) error {
+	select {
+	case k.jobs <- f:
+		return nil
+	case <-k.closed:
+		return fault.New(fault.Unavailable, "the runtime kernel is stopping", "")
+	}
+}
+
+// live is a workload's life, from its image to its end.
+func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
+	id, err := k.start(ctx, p)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.discard(ctx, w, id)
+			k.fail(w, err)
+		}
+		return
+	}
+	k.mu.Lock()
+	now := k.opt.Now().UTC()
+	w.status.Container, w.status.StartedAt, w.touched = id, &now, now
+	asked := w.reason != ""
+	if !asked {
+		k.enter(w, runtimev1.Running)
+	}
+	k.mu.Unlock()
+	close(w.started)
+	k.wake()
+	if asked { // stopped while it was starting
+		k.end(ctx, w)
+	}
+	k.watch(ctx, w)
+}
+
+func (k *Kernel) start(ctx context.Context, p *plan) (id string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
+		return "", err
+	}
+	if id, err = k.opt.Driver.Create(ctx, p.container); err != nil {
+		return "", err
+	}
+	return id, k.opt.Driver.Start(ctx, id)
+}
+
+// fail ends a workload that could not be started.
+func (k *Kernel) fail(w *workload, err error) {
+	k.mu.Lock()
+	now := k.opt.Now().UTC()
+	w.status.StoppedAt, w.status.StopReason = &now, runtimev1.ReasonStartFailed
+	w.status.Detail = err.Error()
+	k.enter(w, runtimev1.Stopped)
+	k.mu.Unlock()
+	k.opt.Log.Error("workload did not start", "unit", w.facts.unit, "error", err.Error())
+	close(w.started)
+	close(w.ended)
+	k.wake()
+}
+
+// watch waits for the container's end, removes it and records how it ended.
+func (k *Kernel) watch(ctx context.Context, w *workload) {
+	id := k.statusOf(w).Container
+	exit, err := k.opt.Driver.Wait(ctx, id)
+	if ctx.Err() != nil {
+		return // the kernel stops; the container is adopted by the next one
+	}
+	code, known := exit.Code, err == nil
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		k.opt.Log.Error("waiting for a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	}
+	k.discard(ctx, w, id)
+	k.mu.Lock()
+	now := k.opt.Now().UTC()
+	w.status.StoppedAt = &now
+	if known {
+		w.status.ExitCode = &code
+	} else {
+		w.status.Detail = joinDetail(w.status.Detail, "its container disappeared")
+	}
+	w.status.StopReason = reasonOf(w.reason, exit, known)
+	w.status.Detail = joinDetail(w.status.Detail, w.detail)
+	k.enter(w, runtimev1.Stopped)
+	k.mu.Unlock()
+	k.opt.Log.Info("workload stopped", "unit", w.facts.unit, "reason", string(k.statusOf(w).StopReason), "exit_code", code)
+	close(w.ended)
+	k.wake()
+}
+
+// discard removes a container. Failure is logged: adoption tries again.
+func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
+	if id == "" {
+		return
+	}
+	if err := k.opt.Driver.Remove(ctx, id); err != nil && ctx.Err() == nil {
+		k.opt.Log.Error("removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	}
+}
+
+// reasonOf says why a workload ended: what the kernel did comes first, for the
+// exit code after a kill says nothing.
+func reasonOf(asked runtimev1.StopReason, exit Exit, known bool) runtimev1.StopReason {
+	switch {
+	case asked != "":
+		return asked
+	case exit.OOM:
+		return runtimev1.ReasonOOM
+	case known && exit.Code == 0:
+		return runtimev1.ReasonCompleted
+	default:
+		return runtimev1.ReasonFailed
+	}
+}
+
+func joinDetail(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// Stop ends a workload for a reason, "" being stopped, and returns once it has
+// ended. Its first process gets SIGTERM and the grace to act on it. A workload
+// that is ending keeps its reason; one that has ended is returned as it is.
+func (k *Kernel) Stop(ctx context.Context, id string, reason runtimev1.StopReason) (runtimev1.Status, error) {
+	switch reason {
+	case "":
+		reason = runtimev1.ReasonStopped
+	case runtimev1.ReasonStopped, runtimev1.ReasonIdle, runtimev1.ReasonMaxLifetime, runtimev1.ReasonQuota:
+	default:
+		return runtimev1.Status{}, fault.Newf(fault.Invalid, "%q is not a reason to stop a workload for", reason)
+	}
+	w, err := k.find(ctx, id)
+	if err != nil {
+		return runtimev1.Status{}, err
+	}
+	if err := k.stop(w, reason, ""); err != nil {
+		return runtimev1.Status{}, err
+	}
+	select {
+	case <-w.ended:
+		return k.statusOf(w), nil
+	case <-ctx.Done():
+		return k.statusOf(w), ctx.Err()
+	case <-k.closed:
+		return k.statusOf(w), fault.New(fault.Unavailable, "the runtime kernel is stopping", "")
+	}
+}
+
+// stop begins to end w, unless that has begun already.
+func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) error {
+	k.mu.Lock()
+	if w.reason != "" || !w.live() {
+		k.mu.Unlock()
+		return nil
+	}
+	w.reason, w.detail, w.status.StopReason = reason, detail, reason
+	running := w.status.State == runtimev1.Running
+	k.enter(w, runtimev1.Stopping)
+	k.mu.Unlock()
+	if !running {
+		return nil // its life looks at the reason once it has started
+	}
+	return k.spawn(func(ctx context.Context) { k.end(ctx, w) })
+}
+
+// end stops w's container; watch does the rest.
+func (k *Kernel) end(ctx context.Context, w *workload) {
+	id := k.statusOf(w).Container
+	err := k.opt.Driver.Stop(ctx, id, k.opt.Grace)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	k.opt.Log.Error("stopping a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	if err := k.opt.Driver.Remove(ctx, id); err != nil && !errors.Is(err, context.Canceled) {
+		k.opt.Log.Error("removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	}
+}
+
+// Delete ends a workload if it has not ended, and forgets it: its id is free.
+func (k *Kernel) Delete(ctx context.Context, id string) (runtimev1.Status, error) {
+	if _, err := k.Stop(ctx, id, runtimev1.ReasonStopped); err != nil {
+		return runtimev1.Status{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w, ok := k.workloads[id]
+	if !ok || w.live() {
+		return runtimev1.Status{}, fault.Newf(fault.NotFound, "no workload %q", id)
+	}
+	k.destroy(w)
+	return w.status, nil
+}
+
+// destroy forgets an ended workload. The caller holds mu.
+func (k *Kernel) destroy(w *workload) {
+	delete(k.workloads, w.facts.unit)
+	k.enter(w, runtimev1.Destroyed)
+}

@@ -1,0 +1,165 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Run adopts what an earlier kernel of this installation left behind, then
+// serves until ctx ends. It returns when every goroutine of the kernel has
+// ended. Containers go on running: the next kernel adopts them. Run may be
+// called once.
+func (k *Kernel) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var lives sync.WaitGroup
+	defer lives.Wait()
+	defer cancel()
+	defer close(k.closed)
+	begin := func(f func(context.Context)) { lives.Go(func() { f(ctx) }) }
+	if err := k.adopt(ctx, begin); err != nil {
+		return err
+	}
+	close(k.ready)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case f := <-k.jobs:
+			begin(f)
+			continue
+		case <-timer.C:
+		case <-k.woken:
+		case <-ctx.Done():
+			return nil
+		}
+		next := k.sweep(begin)
+		if next.IsZero() {
+			timer.Stop()
+			continue
+		}
+		timer.Reset(next.Sub(k.opt.Now()))
+	}
+}
+
+// wake has Run look at the deadlines again.
+func (k *Kernel) wake() {
+	select {
+	case k.woken <- struct{}{}:
+	default:
+	}
+}
+
+// sweep ends what is overdue, begins the disk measurements that are due and
+// forgets what ended long ago. It returns when to look again, or the zero time.
+func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.opt.Now()
+	var next time.Time
+	soonest := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, w := range k.workloads {
+		switch {
+		case !w.live():
+			if at := w.status.StoppedAt.Add(k.opt.Keep); at.After(now) {
+				soonest(at)
+			} else {
+				k.destroy(w)
+			}
+		case w.status.State == runtimev1.Running:
+			for _, d := range w.deadlines() {
+				if d.at.After(now) {
+					soonest(d.at)
+					continue
+				}
+				begin(func(context.Context) { k.stopLogged(w, d.reason, "") })
+				break
+			}
+			if w.facts.disk > 0 && !w.measuring {
+				if due := w.measured.Add(k.opt.DiskEvery); due.After(now) {
+					soonest(due)
+				} else {
+					w.measuring = true
+					begin(func(ctx context.Context) { k.checkDisk(ctx, w) })
+				}
+			}
+		}
+	}
+	k.prune()
+	return next
+}
+
+// deadline is when a workload ends unless something happens first.
+type deadline struct {
+	at     time.Time
+	reason runtimev1.StopReason
+}
+
+// deadlines of a running workload. The caller holds mu.
+func (w *workload) deadlines() []deadline {
+	var list []deadline
+	if w.facts.max > 0 && w.status.StartedAt != nil {
+		list = append(list, deadline{w.status.StartedAt.Add(w.facts.max), runtimev1.ReasonMaxLifetime})
+	}
+	if w.facts.idle > 0 {
+		list = append(list, deadline{w.touched.Add(w.facts.idle), runtimev1.ReasonIdle})
+	}
+	return list
+}
+
+// prune forgets the oldest of the ended when there are too many. The caller
+// holds mu.
+func (k *Kernel) prune() {
+	for {
+		var oldest *workload
+		ended := 0
+		for _, w := range k.workloads {
+			if w.live() {
+				continue
+			}
+			ended++
+			if oldest == nil || w.status.StoppedAt.Before(*oldest.status.StoppedAt) {
+				oldest = w
+			}
+		}
+		if ended <= k.opt.KeepCount {
+			return
+		}
+		k.destroy(oldest)
+	}
+}
+
+func (k *Kernel) stopLogged(w *workload, reason runtimev1.StopReason, detail string) {
+	if err := k.stop(w, reason, detail); err != nil && !fault.Is(err, fault.Unavailable) {
+		k.opt.Log.Error("stopping a workload failed", "unit", w.facts.unit, "error", err.Error())
+	}
+}
+
+// checkDisk measures w's writable mounts and stops it when they grew too much.
+func (k *Kernel) checkDisk(ctx context.Context, w *workload) {
+	size, err := k.measure(w.facts, w.facts.base+w.facts.disk)
+	k.mu.Lock()
+	w.measuring, w.measured = false, k.opt.Now()
+	k.mu.Unlock()
+	switch {
+	case ctx.Err() != nil || !k.running(w):
+	case err != nil: // what cannot be measured cannot be allowed to grow
+		k.stopLogged(w, runtimev1.ReasonQuota, "its disk use cannot be measured: "+cause(err).Error())
+	case size-w.facts.base > w.facts.disk:
+		k.stopLogged(w, runtimev1.ReasonQuota, "its writable mounts grew beyond limits.diskMb")
+	}
+	k.wake()
+}
+
+func (k *Kernel) running(w *workload) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return w.status.State == runtimev1.Running
+}
