@@ -159,6 +159,8 @@ func (x explainer) leaf(err *jsonschema.ValidationError) []Problem {
 			problems = append(problems, Problem{at, "required", "must have " + strconv.Quote(name)})
 		}
 		return problems
+	case *notChosen:
+		return []Problem{{at + "/" + ijson.Escape(k.member), "enum", "must be one of " + displayAll(k.values)}}
 	case *kind.FalseSchema:
 		if strings.HasSuffix(err.SchemaURL, "/"+ruleUnevaluated) {
 			return []Problem{{at, ruleUnevaluated, "is not a member of the contract"}}
@@ -282,17 +284,19 @@ func displayStrings(vs []string) string {
 // only follows from another: a part of a schema that failed marks none of its
 // object's members as known.
 func order(problems []Problem) []Problem {
-	unwanted := func(p Problem) int {
+	rank := func(p Problem) int {
 		switch p.Rule {
-		case ruleAdditional, ruleUnevaluated, ruleForbidden:
-			return 1
-		default:
+		case "const", "enum": // what says which form an object has
 			return 0
+		case ruleAdditional, ruleUnevaluated, ruleForbidden:
+			return 2
+		default:
+			return 1
 		}
 	}
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(
-			cmp.Compare(unwanted(a), unwanted(b)),
+			cmp.Compare(rank(a), rank(b)),
 			cmp.Compare(strings.Count(a.Pointer, "/"), strings.Count(b.Pointer, "/")),
 			cmp.Compare(a.Pointer, b.Pointer),
 			cmp.Compare(a.Rule, b.Rule),

@@ -110,6 +110,8 @@ func (s *Set) compile(name string, e *entry) error {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	c.RegisterVocabulary(choiceVocabulary())
+	c.AssertVocabs()
 	c.UseLoader(loader{s})
 	doc, err := s.document(name)
 	if err != nil {
@@ -159,7 +161,12 @@ func (l loader) Load(url string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not a contract of this set", url)
 	}
-	return l.set.document(name)
+	doc, err := l.set.document(name)
+	if err != nil {
+		return nil, err
+	}
+	tagChoices(doc, doc)
+	return doc, nil
 }
 
 // lookup returns the part of a schema at an absolute location such as
@@ -167,10 +174,11 @@ func (l loader) Load(url string) (any, error) {
 // serves error messages only.
 func (s *Set) lookup(url string) any {
 	base, frag, _ := strings.Cut(url, "#")
-	doc, err := loader{s}.Load(base)
+	schema, err := s.document(strings.TrimPrefix(base, idPrefix))
 	if err != nil {
 		return nil
 	}
+	var doc any = schema
 	for tok := range strings.SplitSeq(strings.TrimPrefix(frag, "/"), "/") {
 		if tok == "" {
 			continue

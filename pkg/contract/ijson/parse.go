@@ -7,11 +7,8 @@
 package ijson
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -27,14 +24,24 @@ const (
 )
 
 // A SyntaxError says why a text is not I-JSON, and where. Pointer is the JSON
-// Pointer (RFC 6901) of the value that was being read.
+// Pointer (RFC 6901) of the value that was being read, Offset the byte at which
+// reading ended.
 type SyntaxError struct {
 	Pointer string
+	Offset  int
 	Msg     string
 }
 
-// Error returns the reason.
+// Error returns the reason. It does not quote the text.
 func (e *SyntaxError) Error() string { return e.Msg }
+
+// Escape writes one reference token of a JSON Pointer.
+func Escape(tok string) string {
+	if !strings.ContainsAny(tok, "~/") {
+		return tok
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(tok)
+}
 
 // Parse reads one value: nil, bool, json.Number, string, []any or
 // map[string]any. The error is a *SyntaxError.
@@ -42,177 +49,256 @@ func Parse(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, &SyntaxError{Msg: "is not valid UTF-8"}
 	}
-	if loneSurrogate(data) {
-		return nil, &SyntaxError{Msg: `holds a \u escape that is half of a surrogate pair`}
+	p := parser{data: data}
+	p.space()
+	v, ok := p.value(0)
+	if !ok {
+		return nil, p.failure()
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	r := reader{dec: dec}
-	v, err := r.value(0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &SyntaxError{Msg: "is followed by more data"}
+	p.space()
+	if p.pos < len(data) {
+		p.fail("is followed by more data")
+		return nil, p.failure()
 	}
 	return v, nil
 }
 
-// reader builds values from tokens and remembers where it is.
-type reader struct {
-	dec  *json.Decoder
+// parser reads data from pos on. A method that returns false has set msg.
+type parser struct {
+	data []byte
+	pos  int
 	path []string
+	msg  string
 }
 
-func (r *reader) fail(msg string) error {
+func (p *parser) fail(msg string) { p.msg = msg }
+
+// unexpected fails at the current byte.
+func (p *parser) unexpected() {
+	if p.pos >= len(p.data) {
+		p.fail("is not JSON: the text ends too early")
+		return
+	}
+	p.fail(fmt.Sprintf("is not JSON: unexpected byte at offset %d", p.pos))
+}
+
+func (p *parser) failure() error {
 	var b strings.Builder
-	for _, tok := range r.path {
+	for _, tok := range p.path {
 		b.WriteByte('/')
 		b.WriteString(Escape(tok))
 	}
-	return &SyntaxError{Pointer: b.String(), Msg: msg}
+	return &SyntaxError{Pointer: b.String(), Offset: p.pos, Msg: p.msg}
 }
 
-// Escape writes one reference token of a JSON Pointer.
-func Escape(tok string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(tok)
-}
-
-func (r *reader) token() (json.Token, error) {
-	tok, err := r.dec.Token()
-	switch {
-	case err == nil:
-		return tok, nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, r.fail("is not JSON: the text ends too early")
-	default:
-		return nil, r.fail("is not JSON: " + err.Error())
-	}
-}
-
-func (r *reader) value(depth int) (any, error) {
-	tok, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	switch tok := tok.(type) {
-	case json.Number:
-		if msg := checkNumber(tok); msg != "" {
-			return nil, r.fail(msg)
+func (p *parser) space() {
+	for p.pos < len(p.data) {
+		switch p.data[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
 		}
-		return tok, nil
-	case json.Delim:
+	}
+}
+
+// peek returns the current byte, and 0, which is no JSON, at the end.
+func (p *parser) peek() byte {
+	if p.pos < len(p.data) {
+		return p.data[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) value(depth int) (any, bool) {
+	switch c := p.peek(); c {
+	case '{', '[':
 		if depth == MaxDepth {
-			return nil, r.fail(fmt.Sprintf("nests deeper than %d levels", MaxDepth))
+			p.fail(fmt.Sprintf("nests deeper than %d levels", MaxDepth))
+			return nil, false
 		}
-		if tok == '[' {
-			return r.array(depth)
+		p.pos++
+		p.space()
+		if c == '[' {
+			return p.array(depth)
 		}
-		return r.object(depth)
+		return p.object(depth)
+	case '"':
+		return p.text()
+	case 't':
+		return true, p.literal("true")
+	case 'f':
+		return false, p.literal("false")
+	case 'n':
+		return nil, p.literal("null")
 	default:
-		return tok, nil
+		return p.number()
 	}
 }
 
-func (r *reader) array(depth int) (any, error) {
+func (p *parser) literal(word string) bool {
+	if !strings.HasPrefix(string(p.data[p.pos:min(p.pos+len(word), len(p.data))]), word) {
+		p.unexpected()
+		return false
+	}
+	p.pos += len(word)
+	return true
+}
+
+func (p *parser) array(depth int) (any, bool) {
 	arr := []any{}
-	for r.dec.More() {
-		r.path = append(r.path, strconv.Itoa(len(arr)))
-		v, err := r.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		r.path = r.path[:len(r.path)-1]
-		arr = append(arr, v)
+	if p.peek() == ']' {
+		p.pos++
+		return arr, true
 	}
-	_, err := r.token()
-	return arr, err
+	for {
+		p.path = append(p.path, strconv.Itoa(len(arr)))
+		v, ok := p.value(depth + 1)
+		if !ok {
+			return nil, false
+		}
+		p.path = p.path[:len(p.path)-1]
+		arr = append(arr, v)
+		if more, ok := p.next(']'); !more {
+			return arr, ok
+		}
+	}
 }
 
-func (r *reader) object(depth int) (any, error) {
+func (p *parser) object(depth int) (any, bool) {
 	obj := map[string]any{}
-	for r.dec.More() {
-		tok, err := r.token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := tok.(string)
-		if !ok {
-			return nil, r.fail("is not JSON: a member's name is not a string")
-		}
-		r.path = append(r.path, name)
-		if _, twice := obj[name]; twice {
-			return nil, r.fail("is given twice")
-		}
-		v, err := r.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		r.path = r.path[:len(r.path)-1]
-		obj[name] = v
+	if p.peek() == '}' {
+		p.pos++
+		return obj, true
 	}
-	_, err := r.token()
-	return obj, err
+	for {
+		name, ok := p.name()
+		if !ok {
+			return nil, false
+		}
+		p.path = append(p.path, name)
+		if _, twice := obj[name]; twice {
+			p.fail("is given twice")
+			return nil, false
+		}
+		v, ok := p.value(depth + 1)
+		if !ok {
+			return nil, false
+		}
+		p.path = p.path[:len(p.path)-1]
+		obj[name] = v
+		if more, ok := p.next('}'); !more {
+			return obj, ok
+		}
+	}
+}
+
+// name reads a member's name and the colon after it.
+func (p *parser) name() (string, bool) {
+	if p.peek() != '"' {
+		p.unexpected()
+		return "", false
+	}
+	name, ok := p.text()
+	if !ok {
+		return "", false
+	}
+	p.space()
+	if p.peek() != ':' {
+		p.unexpected()
+		return "", false
+	}
+	p.pos++
+	p.space()
+	return name, true
+}
+
+// next reads what comes after an item: a comma, and more is true, or the end.
+func (p *parser) next(end byte) (more, ok bool) {
+	p.space()
+	switch p.peek() {
+	case ',':
+		p.pos++
+		p.space()
+		return true, true
+	case end:
+		p.pos++
+		return false, true
+	default:
+		p.unexpected()
+		return false, false
+	}
+}
+
+// number reads a number by the grammar of RFC 8259, section 6.
+func (p *parser) number() (any, bool) {
+	start := p.pos
+	if p.peek() == '-' {
+		p.pos++
+	}
+	ok := p.peek() == '0'
+	if ok {
+		p.pos++
+	} else {
+		ok = p.digits()
+	}
+	integer := true
+	if ok && p.peek() == '.' {
+		integer = false
+		p.pos++
+		ok = p.digits()
+	}
+	if c := p.peek(); ok && (c == 'e' || c == 'E') {
+		integer = false
+		p.pos++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.pos++
+		}
+		ok = p.digits()
+	}
+	if !ok {
+		p.unexpected()
+		return nil, false
+	}
+	n := string(p.data[start:p.pos])
+	if msg := checkNumber(n, integer); msg != "" {
+		p.fail(msg)
+		return nil, false
+	}
+	return json.Number(n), true
+}
+
+// digits reads one digit or more.
+func (p *parser) digits() bool {
+	start := p.pos
+	for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
+		p.pos++
+	}
+	return p.pos > start
 }
 
 // checkNumber refuses what would read differently elsewhere: a number beyond a
 // double's range, and an integer that a double would round.
-func checkNumber(n json.Number) string {
+func checkNumber(n string, integer bool) string {
+	if integer && len(n) <= 15 {
+		return ""
+	}
 	if len(n) > maxDigits {
 		return fmt.Sprintf("is a number of more than %d characters", maxDigits)
 	}
-	f, err := n.Float64()
+	f, err := strconv.ParseFloat(n, 64)
 	if err != nil || f == 0 && strings.ContainsAny(mantissa(n), "123456789") {
 		return "is a number that a double cannot hold"
 	}
-	if len(n) > 15 && math.Abs(f) >= maxExact && !strings.ContainsAny(string(n), ".eE") {
-		if strconv.FormatFloat(f, 'f', -1, 64) != string(n) {
-			return "is an integer that a double cannot hold exactly"
-		}
+	if integer && math.Abs(f) >= maxExact && strconv.FormatFloat(f, 'f', -1, 64) != n {
+		return "is an integer that a double cannot hold exactly"
 	}
 	return ""
 }
 
-func mantissa(n json.Number) string {
-	m, _, _ := strings.Cut(strings.ToLower(string(n)), "e")
-	return m
-}
-
-// loneSurrogate reports whether a \u escape in data is half of a pair, which
-// encoding/json would silently replace.
-func loneSurrogate(data []byte) bool {
-	for {
-		i := bytes.IndexByte(data, '\\')
-		if i < 0 || i+1 >= len(data) {
-			return false
-		}
-		if data[i+1] != 'u' {
-			data = data[i+2:]
-			continue
-		}
-		unit, ok := hex4(data[i:])
-		if !ok {
-			return false // the decoder says what is wrong
-		}
-		data = data[i+6:]
-		switch {
-		case unit >= 0xDC00 && unit <= 0xDFFF:
-			return true
-		case unit >= 0xD800 && unit <= 0xDBFF:
-			low, ok := hex4(data)
-			if !ok || low < 0xDC00 || low > 0xDFFF {
-				return true
-			}
-			data = data[6:]
-		}
+func mantissa(n string) string {
+	if i := strings.IndexAny(n, "eE"); i >= 0 {
+		return n[:i]
 	}
-}
-
-// hex4 reads the \uXXXX that data begins with.
-func hex4(data []byte) (uint64, bool) {
-	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
-		return 0, false
-	}
-	u, err := strconv.ParseUint(string(data[2:6]), 16, 16)
-	return u, err == nil
+	return n
 }
