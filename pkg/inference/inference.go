@@ -1,0 +1,169 @@
+// Package inference knows the models an installation may use: a table of
+// providers with their sealed keys, how to reach one, and how to find one.
+//
+// A provider is a name, a wire protocol, a base URL, a key and the models it
+// serves. A model is named "model" or, where that is ambiguous, by its full
+// name "provider/model". Keys never leave this package but through Table.Key,
+// to whoever puts them into a request to the provider itself.
+package inference
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Protocol is a wire protocol of inference.
+type Protocol string
+
+// The protocols. A rehearsal is a provider without a network: it answers both
+// of the others from a cassette.
+const (
+	AnthropicMessages Protocol = "anthropic-messages" // POST /v1/messages
+	OpenAIChat        Protocol = "openai-chat"        // POST /v1/chat/completions
+	Rehearsal         Protocol = "rehearsal"
+)
+
+// Provider is one row of the table. It never holds the key.
+type Provider struct {
+	Name     string           `json:"name"`
+	Protocol Protocol         `json:"protocol"`
+	URL      string           `json:"url,omitempty"`      // base URL; empty for a rehearsal
+	Models   []string         `json:"models"`             // at least one; the first is its default
+	Cassette string           `json:"cassette,omitempty"` // absolute path, for a rehearsal
+	Prices   map[string]Price `json:"prices,omitempty"`   // by model; absent means unknown
+	HasKey   bool             `json:"hasKey"`             // set by the table
+	Default  bool             `json:"default"`            // set by the table: its first model is the default model
+}
+
+// Price is what a model costs, in USD per million tokens.
+type Price struct {
+	Input  float64 `json:"input"`
+	Output float64 `json:"output"`
+}
+
+// Speaks reports whether the provider can be asked over the protocol.
+func (p Provider) Speaks(protocol Protocol) bool {
+	return slices.Contains(p.Protocols(), protocol)
+}
+
+// Protocols returns the wire protocols the provider can be asked over.
+func (p Provider) Protocols() []Protocol {
+	if p.Protocol == Rehearsal {
+		return []Protocol{AnthropicMessages, OpenAIChat}
+	}
+	return []Protocol{p.Protocol}
+}
+
+// FullName returns the name of a model that resolves to this provider whatever
+// others serve.
+func (p Provider) FullName(model string) string { return p.Name + "/" + model }
+
+// Price returns what a model costs and whether that is known. A rehearsal is
+// free.
+func (p Provider) Price(model string) (Price, bool) {
+	if p.Protocol == Rehearsal {
+		return Price{}, true
+	}
+	price, ok := p.Prices[model]
+	return price, ok
+}
+
+// Endpoint returns the URL of a path of the API such as "messages" or
+// "chat/completions". The base URL may end in "/v1" or not.
+func (p Provider) Endpoint(path string) string {
+	return strings.TrimSuffix(strings.TrimRight(p.URL, "/"), "/v1") + "/v1/" + path
+}
+
+// Local reports whether the provider's URL leads to this machine.
+func (p Provider) Local() bool {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip.IsLoopback()
+}
+
+var (
+	namePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$`)
+)
+
+// Check reports what is wrong with a provider that somebody wants to add, as
+// fault.Invalid.
+func (p Provider) Check() error {
+	if !namePattern.MatchString(p.Name) {
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a provider's name", p.Name),
+			"use lower-case letters, digits, dots, dashes and underscores")
+	}
+	if err := p.checkModels(); err != nil {
+		return err
+	}
+	switch p.Protocol {
+	case Rehearsal:
+		if p.URL != "" {
+			return fault.New(fault.Invalid, "a rehearsal has no URL", "name its file with --cassette")
+		}
+		if !filepath.IsAbs(p.Cassette) {
+			return fault.New(fault.Invalid, "a rehearsal needs the absolute path of its cassette", "name the file with --cassette")
+		}
+		return nil
+	case AnthropicMessages, OpenAIChat:
+		if p.Cassette != "" {
+			return fault.New(fault.Invalid, "only a rehearsal has a cassette", "use --protocol rehearsal")
+		}
+		return checkURL(p.URL)
+	default:
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not an inference protocol", p.Protocol),
+			"use anthropic-messages, openai-chat or rehearsal")
+	}
+}
+
+func (p Provider) checkModels() error {
+	if len(p.Models) == 0 {
+		return fault.New(fault.Invalid, "provider "+p.Name+" needs a model", "name one or more with --model")
+	}
+	for i, m := range p.Models {
+		if !modelPattern.MatchString(m) {
+			return fault.New(fault.Invalid, fmt.Sprintf("%q is not a model's name", m), "")
+		}
+		if slices.Contains(p.Models[:i], m) {
+			return fault.New(fault.Invalid, "model "+m+" is named twice", "")
+		}
+	}
+	for m, price := range p.Prices {
+		if !slices.Contains(p.Models, m) {
+			return fault.New(fault.Invalid, "there is a price for "+m+", which provider "+p.Name+" does not serve", "")
+		}
+		if !(price.Input >= 0 && price.Output >= 0) {
+			return fault.New(fault.Invalid, "the price of "+m+" is negative or no number", "")
+		}
+	}
+	return nil
+}
+
+func checkURL(raw string) error {
+	const hint = "give the base URL, for example http://127.0.0.1:11434/v1"
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil: // its text would repeat the URL, which may hold a password
+		return fault.New(fault.Invalid, "the provider's URL does not parse", hint)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fault.New(fault.Invalid, "the provider's URL is neither http nor https", hint)
+	case u.Hostname() == "":
+		return fault.New(fault.Invalid, "the provider's URL names no host", hint)
+	case u.User != nil:
+		return fault.New(fault.Invalid, "the provider's URL holds a user or password", "give the key with --key-file")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return fault.New(fault.Invalid, "the provider's URL has a query or a fragment", hint)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,291 @@
+package inference
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+)
+
+// Sealer encrypts keys at rest; *seal.Identity is one. While the installation
+// is locked its methods return fault.Locked.
+type Sealer interface {
+	SealBytes(plain []byte) ([]byte, error)
+	OpenBytes(sealed []byte) ([]byte, error)
+}
+
+// Options configure a Table.
+type Options struct {
+	Dir    string           // its directory, which exists; home.Config in production
+	Sealer Sealer           // for the keys
+	Now    func() time.Time // the clock
+}
+
+// Table is the providers of an installation, kept in Dir/providers.json, and
+// their keys, each in a file of its own. One process at a time writes it; it
+// is safe for concurrent use within that process. What it returns are copies.
+type Table struct {
+	opts Options
+
+	mu        sync.RWMutex
+	providers []row // in the order they were added
+}
+
+// row is a provider as it is kept.
+type row struct {
+	Provider
+	AddedAt time.Time `json:"addedAt"`
+}
+
+// file is providers.json.
+type file struct {
+	Version   int   `json:"version"`
+	Providers []row `json:"providers"`
+}
+
+const fileVersion = 1
+
+// maxKey is the longest key in bytes.
+const maxKey = 16 << 10
+
+// Open reads the table. A file that is missing is an empty table; one that does
+// not hold to its form is fault.Invalid, never an empty table.
+func Open(opts Options) (*Table, error) {
+	t := &Table{opts: opts}
+	data, err := os.ReadFile(t.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, nil
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "read the provider table", err)
+	}
+	var f file
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return nil, fault.Wrap(fault.Invalid, "the provider table "+t.path(), err)
+	}
+	if f.Version != fileVersion {
+		return nil, fault.Newf(fault.Invalid, "the provider table %s has version %d, not %d", t.path(), f.Version, fileVersion)
+	}
+	seen := map[string]bool{}
+	for _, r := range f.Providers {
+		if err := r.Check(); err != nil {
+			return nil, fault.Wrap(fault.Invalid, "the provider table "+t.path(), err)
+		}
+		if seen[r.Name] {
+			return nil, fault.Newf(fault.Invalid, "the provider table %s names %s twice", t.path(), r.Name)
+		}
+		seen[r.Name] = true
+	}
+	t.providers = f.Providers
+	return t, nil
+}
+
+func (t *Table) path() string { return filepath.Join(t.opts.Dir, "providers.json") }
+
+// keyPath hides the name: a directory listing or a backup's index says nothing
+// about who is used.
+func (t *Table) keyPath(name string) string {
+	sum := sha256.Sum256([]byte("vexa provider key\x00" + name))
+	return filepath.Join(t.opts.Dir, "provider-keys", hex.EncodeToString(sum[:16])+".age")
+}
+
+// Add puts a provider into the table, with its key sealed; an empty key means
+// none. HasKey is ignored. It becomes the default where it asks to be, where
+// there is no other, and where the default is a rehearsal and it is none: a
+// real model is what a person who adds one wants to use. The error is
+// fault.Conflict where the name is taken.
+func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := p.Check(); err != nil {
+		return err
+	}
+	key = bytes.TrimSpace(key)
+	if err := checkKey(p, key); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.index(p.Name) >= 0 {
+		return fault.New(fault.Conflict, "there is a provider "+p.Name+" already", "remove it first: vexa model remove "+p.Name)
+	}
+	if len(key) > 0 {
+		if err := t.writeKey(p.Name, key); err != nil {
+			return err
+		}
+	}
+	p = clone(p)
+	p.HasKey = len(key) > 0
+	next := slices.Clone(t.providers)
+	current := slices.IndexFunc(next, func(r row) bool { return r.Default })
+	p.Default = p.Default || current < 0 || (next[current].Protocol == Rehearsal && p.Protocol != Rehearsal)
+	if p.Default && current >= 0 {
+		next[current].Default = false
+	}
+	return t.save(append(next, row{p, t.opts.Now().UTC()}))
+}
+
+func checkKey(p Provider, key []byte) error {
+	switch {
+	case len(key) == 0:
+		return nil
+	case p.Protocol == Rehearsal:
+		return fault.New(fault.Invalid, "a rehearsal has no key", "")
+	case len(key) > maxKey:
+		return fault.New(fault.Invalid, "the key is too long", "give the key alone, in one line")
+	case bytes.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return fault.New(fault.Invalid, "the key has a space, a line break or a character that no key has", "give the key alone, in one line")
+	case strings.HasPrefix(p.URL, "http:") && !p.Local():
+		return fault.New(fault.Invalid, "the key would cross the network unencrypted", "use an https URL")
+	default:
+		return nil
+	}
+}
+
+func (t *Table) writeKey(name string, key []byte) error {
+	sealed, err := t.opts.Sealer.SealBytes(key)
+	if err != nil {
+		return fmt.Errorf("seal the key of %s: %w", name, err)
+	}
+	path := t.keyPath(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fault.Wrap(fault.Internal, "create the directory of keys", err)
+	}
+	return fault.Wrap(fault.Internal, "write the key of "+name, atomicfile.WriteFile(path, sealed, 0o600))
+}
+
+// save makes next the table, on disk first.
+func (t *Table) save(next []row) error {
+	data, err := json.MarshalIndent(file{fileVersion, next}, "", "  ")
+	if err != nil {
+		return fault.Wrap(fault.Internal, "encode the provider table", err)
+	}
+	if err := atomicfile.WriteFile(t.path(), append(data, '\n'), 0o600); err != nil {
+		return fault.Wrap(fault.Internal, "write the provider table", err)
+	}
+	t.providers = next
+	return nil
+}
+
+// Remove takes a provider and its key out of the table. Where it was the
+// default, the first one left is.
+func (t *Table) Remove(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.index(name)
+	if i < 0 {
+		return unknown(name)
+	}
+	wasDefault := t.providers[i].Default
+	next := slices.Delete(slices.Clone(t.providers), i, i+1)
+	if wasDefault && len(next) > 0 {
+		next[0].Default = true
+	}
+	if err := t.save(next); err != nil {
+		return err
+	}
+	if err := os.Remove(t.keyPath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrap(fault.Internal, "remove the key of "+name, err)
+	}
+	return nil
+}
+
+// SetDefault makes the provider's first model the default model.
+func (t *Table) SetDefault(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.index(name) < 0 {
+		return unknown(name)
+	}
+	next := slices.Clone(t.providers)
+	for i := range next {
+		next[i].Default = next[i].Name == name
+	}
+	return t.save(next)
+}
+
+// List returns the providers in the order they were added.
+func (t *Table) List() []Provider {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	out := make([]Provider, 0, len(t.providers))
+	for _, r := range t.providers {
+		out = append(out, clone(r.Provider))
+	}
+	return out
+}
+
+// Get returns the provider of that name; the error is fault.NotFound.
+func (t *Table) Get(name string) (Provider, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	i := t.index(name)
+	if i < 0 {
+		return Provider{}, unknown(name)
+	}
+	return clone(t.providers[i].Provider), nil
+}
+
+// Key returns the provider's key in the clear, nil where it has none. The error
+// is fault.Locked while the installation is locked. The caller keeps it no
+// longer than one request needs.
+func (t *Table) Key(name string) ([]byte, error) {
+	p, err := t.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if !p.HasKey {
+		return nil, nil
+	}
+	sealed, err := os.ReadFile(t.keyPath(name))
+	if err != nil {
+		return nil, fault.New(fault.Internal, "the key of "+name+" cannot be read", "remove the provider and add it again")
+	}
+	key, err := t.opts.Sealer.OpenBytes(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open the key of %s: %w", name, err)
+	}
+	return key, nil
+}
+
+func (t *Table) index(name string) int {
+	return slices.IndexFunc(t.providers, func(r row) bool { return r.Name == name })
+}
+
+func unknown(name string) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("there is no provider %q", name), "see vexa model list")
+}
+
+func clone(p Provider) Provider {
+	p.Models = slices.Clone(p.Models)
+	if p.Prices != nil {
+		prices := make(map[string]Price, len(p.Prices))
+		for k, v := range p.Prices {
+			prices[k] = v
+		}
+		p.Prices = prices
+	}
+	return p
+}
