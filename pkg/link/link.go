@@ -63,17 +63,21 @@ func (c *Conn) Send(v any) error {
 	return c.SendLine(line)
 }
 
-// SendLine writes one line that is JSON already. It must hold no newline.
-func (c *Conn) SendLine(line []byte) error {
-	if len(line) > MaxLine {
-		return ErrTooLong
+// SendLine writes lines that are JSON already, all or an error, with as few
+// system calls as the kernel allows. None may hold a newline.
+func (c *Conn) SendLine(lines ...[]byte) error {
+	out := make(net.Buffers, 0, 2*len(lines))
+	for _, line := range lines {
+		if len(line) > MaxLine {
+			return ErrTooLong
+		}
+		out = append(out, line, []byte{'\n'})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.conn.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil {
-		return fmt.Errorf("link: %w", err)
+		return fmt.Errorf("write to the link: %w", err)
 	}
-	out := net.Buffers{line, []byte{'\n'}}
 	if _, err := out.WriteTo(c.conn); err != nil {
 		_ = c.conn.Close() // a torn line makes the rest unreadable
 		return fmt.Errorf("write to the link: %w", err)

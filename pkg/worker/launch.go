@@ -1,0 +1,40 @@
+package worker
+
+import (
+	"os"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+)
+
+// loadLaunch reads the dispatch file and checks all of it before anything
+// starts.
+func loadLaunch(path string) (runnerv1.Launch, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the path is the container's, not a request's
+	if err != nil {
+		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "read the dispatch file", err)
+	}
+	launch, err := contract.Decode[runnerv1.Launch]("agent-runner.v1#Launch", data)
+	if err != nil {
+		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
+	}
+	if err := runner.Check(launch.Manifest); err != nil {
+		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
+	}
+	return launch, nil
+}
+
+func loadToken(path string) (string, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the path is the dispatch file's
+	if err != nil {
+		return "", fault.Wrap(fault.Invalid, "read the dispatch token", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", fault.New(fault.Invalid, "the dispatch token in "+path+" is empty", "")
+	}
+	return token, nil
+}
