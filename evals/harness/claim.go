@@ -1,0 +1,98 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// claim is the testscript.T of one script: it keeps the script's log for the
+// report, whole and whatever the outcome, and shows it when the script failed.
+type claim struct {
+	*testing.T
+
+	suite *suite
+	vars  []string // the script's environment at its start
+
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+var _ testscript.T = (*claim)(nil)
+
+// Verbose is always true: the log is the evidence.
+func (c *claim) Verbose() bool { return true }
+
+// Log keeps what the script did. It is called at its end.
+func (c *claim) Log(args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintln(&c.log, args...)
+}
+
+// Run runs one script.
+func (c *claim) Run(name string, f func(testscript.T)) {
+	c.T.Run(name, func(t *testing.T) {
+		sub := &claim{T: t, suite: c.suite}
+		begun := time.Now()
+		t.Cleanup(func() { sub.done(name, time.Since(begun)) })
+		f(sub)
+	})
+}
+
+func (c *claim) done(name string, took time.Duration) {
+	c.mu.Lock()
+	evidence := c.log.String()
+	c.mu.Unlock()
+	if c.Failed() {
+		c.T.Log(evidence)
+	}
+	outcome := "held"
+	switch {
+	case c.Skipped():
+		outcome = "skipped"
+	case c.Failed():
+		outcome = "failed"
+	}
+	script := filepath.Join("evals", c.suite.stage, name+".txtar")
+	c.suite.report.add(result{
+		Claim:    statement(filepath.Join(c.suite.root, script)),
+		Script:   script,
+		Outcome:  outcome,
+		Seconds:  took.Seconds(),
+		Evidence: evidence,
+	})
+}
+
+// statement is the comment that a script begins with.
+func statement(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !ok {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(text))
+	}
+	return strings.Join(lines, " ")
+}
+
+// deadline leaves time to clean up before go test kills the process.
+func deadline(t *testing.T) time.Time {
+	t.Helper()
+	d, ok := t.Deadline()
+	if !ok {
+		return time.Time{}
+	}
+	return d.Add(-30 * time.Second)
+}

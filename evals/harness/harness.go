@@ -1,0 +1,162 @@
+// Package harness runs the evals: testscript files that each prove one claim
+// against the live stack, the built binary with a home of its own, real Podman
+// and real containers.
+//
+// A script begins with a comment that states its claim. Beyond testscript's own
+// commands it has those of [commands]. When it ends, however it ends, its daemon
+// is stopped, and it fails if a container, a process or an open workspace of
+// its home is left behind. What every script did goes into a report.
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Environment variables that change a run.
+const (
+	EnvOut   = "VEXA_EVAL_OUT"     // where the report goes; default evals/out
+	EnvScale = "VEXA_SCALE"        // "full": the stated scale
+	EnvModel = "VEXA_EVAL_MODEL"   // a model to use instead of the rehearsal
+	EnvNeeds = "VEXA_TEST_REQUIRE" // what must not be missing; see pkg/internal/require
+)
+
+// Run runs every script of the directory dir as one claim of the stage.
+func Run(t *testing.T, stage, dir string) {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	s := &suite{
+		stage:  stage,
+		root:   repository(t),
+		podman: podmanWorks(),
+	}
+	s.bin = build(t, s.root)
+	s.report = newReport(stage)
+	t.Cleanup(func() {
+		if err := s.report.write(outDir(s.root)); err != nil {
+			t.Errorf("the report: %v", err)
+		}
+	})
+	t.Run("claims", func(t *testing.T) {
+		testscript.RunT(&claim{T: t, suite: s}, testscript.Params{
+			Files:               scripts,
+			Setup:               s.setup,
+			Cmds:                s.commands(),
+			Condition:           s.condition,
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Deadline:            deadline(t),
+		})
+	})
+}
+
+// suite is what the scripts of one run share. It is not written to after Run
+// has made it, but for the report, which locks itself.
+type suite struct {
+	stage  string
+	root   string // of the repository
+	bin    string // directory that holds the built vexa
+	podman error  // why Podman does not work here; nil: it does
+	report *report
+}
+
+// condition answers [podman], [full] and [model].
+func (s *suite) condition(cond string) (bool, error) {
+	switch cond {
+	case "podman":
+		return s.podman == nil, nil
+	case "full":
+		return Full(), nil
+	case "model":
+		return os.Getenv(EnvModel) != "", nil
+	default:
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+}
+
+// Full reports whether the claims run at their stated scale.
+func Full() bool { return os.Getenv(EnvScale) == "full" }
+
+// Scale is n at the stated scale and reduced otherwise.
+func Scale(n, reduced int) int {
+	if Full() {
+		return n
+	}
+	return reduced
+}
+
+// podmanWorks says why there is no rootless Podman, or nil.
+func podmanWorks() error {
+	if os.Getuid() == 0 {
+		return fmt.Errorf("running as root, whose containers are not rootless")
+	}
+	out, err := exec.Command("podman", "info", "--format", "{{.Host.Security.Rootless}}").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("podman info: %w: %s", err, out)
+	}
+	if strings.TrimSpace(string(out)) != "true" {
+		return fmt.Errorf("podman is not rootless")
+	}
+	return nil
+}
+
+// needsPodman ends a claim that cannot be tried: skipped, or failed where
+// VEXA_TEST_REQUIRE names podman.
+func (s *suite) needsPodman(t *testing.T) {
+	t.Helper()
+	switch {
+	case s.podman == nil:
+	case slices.Contains(strings.Split(os.Getenv(EnvNeeds), ","), "podman"):
+		t.Fatalf("%s requires podman: %v", EnvNeeds, s.podman)
+	default:
+		t.Skipf("needs podman: %v", s.podman)
+	}
+}
+
+// repository is the top of the repository that the test runs in.
+func repository(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d
+		}
+	}
+	t.Fatalf("%s is in no repository", dir)
+	return ""
+}
+
+// build makes the binary that the scripts run and returns its directory, which
+// the agent's container must be able to read.
+func build(t *testing.T, root string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "vexa"), "./cmd/vexa")
+	cmd.Dir = root
+	cmd.Env = append(slices.Clone(os.Environ()), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build ./cmd/vexa: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// outDir is where the report goes.
+func outDir(root string) string {
+	if dir := os.Getenv(EnvOut); dir != "" {
+		return dir
+	}
+	return filepath.Join(root, "evals", "out")
+}

@@ -1,0 +1,139 @@
+package harness
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+//go:embed report.html
+var page string
+
+// result is one claim as the report lists it.
+type result struct {
+	Claim    string  `json:"claim"`
+	Script   string  `json:"script"`
+	Outcome  string  `json:"outcome"` // held | failed | skipped
+	Seconds  float64 `json:"seconds"`
+	Evidence string  `json:"evidence"` // the script and what it printed
+}
+
+// report collects the claims of one stage.
+type report struct {
+	stage string
+	begun time.Time
+
+	mu      sync.Mutex
+	results []result
+}
+
+// stageFile is what each stage leaves for the common report.
+type stageFile struct {
+	Stage   string    `json:"stage"`
+	Time    time.Time `json:"time"`
+	Scale   string    `json:"scale"`
+	Machine string    `json:"machine"`
+	Claims  []result  `json:"claims"`
+}
+
+func newReport(stage string) *report { return &report{stage: stage, begun: time.Now().UTC()} }
+
+func (r *report) add(res result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = append(r.results, res)
+}
+
+// write leaves the stage's results in dir and makes report.json and report.html
+// from those of every stage that is there. Stages run in processes of their
+// own, so that a lock keeps two of them from writing at once.
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.SortFunc(r.results, func(a, b result) int { return strings.Compare(a.Script, b.Script) })
+	scale := "reduced"
+	if Full() {
+		scale = "full"
+	}
+	own := stageFile{Stage: r.stage, Time: r.begun, Scale: scale, Machine: machine(), Claims: r.results}
+	if err := writeJSON(filepath.Join(dir, r.stage+".json"), own); err != nil {
+		return err
+	}
+	stages, err := readStages(dir)
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(dir, "report.json"), stages); err != nil {
+		return err
+	}
+	tmpl, err := template.New("report").Parse(page)
+	if err != nil {
+		return err
+	}
+	var html bytes.Buffer
+	if err := tmpl.Execute(&html, stages); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "report.html"), html.Bytes(), 0o644)
+}
+
+func readStages(dir string) ([]stageFile, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "stage*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var stages []stageFile
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		var s stageFile
+		if err := json.Unmarshal(data, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		stages = append(stages, s)
+	}
+	return stages, nil
+}
+
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// machine says what the claims ran on.
+func machine() string {
+	var u unix.Utsname
+	release := "unknown"
+	if unix.Uname(&u) == nil {
+		release = unix.ByteSliceToString(u.Release[:])
+	}
+	return fmt.Sprintf("%s, %d CPUs, Linux %s", runtime.GOARCH, runtime.NumCPU(), release)
+}

@@ -1,0 +1,10 @@
+package stage0
+
+import (
+	"testing"
+
+	"github.com/vexa-ai/vexa/evals/harness"
+)
+
+// TestClaims runs the scripts beside it.
+func TestClaims(t *testing.T) { harness.Run(t, "stage0", ".") }

@@ -1,0 +1,185 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// families are the third-party families that one package owns.
+const (
+	podman1 = "github.com/containers"
+	podman2 = "go.podman.io"
+	podman3 = "github.com/podman-container-tools"
+	age     = "filippo.io/age"
+	goGit   = "github.com/go-git"
+	cobra   = "github.com/spf13"
+	jose    = "github.com/go-jose"
+	schema  = "github.com/santhosh-tekuri/jsonschema"
+)
+
+// temporary keeps go.mod complete while packages are being written.
+const temporary = "pkg/internal/deps"
+
+// TestReach is about everything that is linked, however far down.
+func TestReach(t *testing.T) {
+	t.Parallel()
+	rules := []struct {
+		from  []string // packages the rule is about, with what lies below them
+		never []string // what they must not reach, likewise
+		why   string
+	}{
+		{
+			[]string{"pkg/daemon", "pkg/dispatch"},
+			[]string{"pkg/agent", "pkg/worker"},
+			"the agent runs in a container; a daemon that links it could run it on the host",
+		},
+		{
+			[]string{"pkg/daemon", "pkg/dispatch", "pkg/broker", "pkg/inference", "pkg/workspace", "pkg/client", "pkg/cli", "pkg/api", "pkg/agent", "pkg/worker"},
+			[]string{"pkg/runtime/podman", podman1, podman2, podman3},
+			"only the runtime kernel's process holds a Podman connection",
+		},
+		{
+			[]string{"pkg/client", "pkg/api"},
+			[]string{"pkg/runtime", "pkg/stream", "pkg/workspace", "pkg/broker", "pkg/inference", "pkg/dispatch", "pkg/daemon", "pkg/seal", "pkg/journal", age, goGit, cobra},
+			"a client speaks to the daemon over its socket and holds nothing else",
+		},
+		{
+			[]string{"pkg/cli"},
+			[]string{"pkg/stream/journal", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/worker", goGit},
+			"a frontend that reached an adapter would be a second control plane",
+		},
+		{
+			[]string{"pkg/agent", "pkg/worker"},
+			[]string{"pkg/seal", "pkg/journal", "pkg/workspace", "pkg/broker", "pkg/daemon", "pkg/dispatch", "pkg/stream", age, goGit},
+			"what runs in the container holds no key, no store and no history",
+		},
+		{
+			[]string{"pkg/runtime"},
+			[]string{"pkg/workspace", "pkg/broker", "pkg/inference", "pkg/daemon", "pkg/dispatch", "pkg/seal", "pkg/cli", goGit, age},
+			"the kernel runs workloads; it opens no workspace and holds no key",
+		},
+		{
+			[]string{"pkg/contract", "pkg/fault", "pkg/home", "pkg/journal", "pkg/identity"},
+			[]string{"pkg/daemon", "pkg/dispatch", "pkg/cli", "pkg/client", "pkg/runtime", "pkg/workspace", "pkg/broker"},
+			"dependencies point inward",
+		},
+	}
+	all := load(t)
+	for _, rule := range rules {
+		for _, p := range packages(t) {
+			if !underAny(short(p.ImportPath), rule.from) {
+				continue
+			}
+			for _, dep := range p.Deps {
+				name := dep
+				if d, ok := all[dep]; ok && d.ours() {
+					name = short(dep)
+				}
+				// A port's adapters lie below it: pkg/runtime may hold pkg/runtime/podman.
+				if underAny(name, rule.never) && !under(short(p.ImportPath), name) {
+					t.Errorf("%s reaches %s (%s): %s", short(p.ImportPath), name, strings.Join(chain(all, p.ImportPath, dep), " -> "), rule.why)
+				}
+			}
+		}
+	}
+}
+
+// TestOwners is about the packages that may import a third-party family.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	rules := []struct {
+		family []string
+		owners []string
+		why    string
+	}{
+		{[]string{podman1, podman2, podman3}, []string{"pkg/runtime/podman"}, "Podman's traps are sealed inside one adapter"},
+		{[]string{age}, []string{"pkg/seal"}, "one package decides how anything is encrypted"},
+		{[]string{goGit}, []string{"pkg/workspace"}, "one package knows how workspaces are kept"},
+		{[]string{cobra}, []string{"pkg/cli", "cmd/vexa"}, "commands are the command line's business"},
+		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
+		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
+	}
+	for _, rule := range rules {
+		for _, p := range packages(t) {
+			name := short(p.ImportPath)
+			if name == temporary || underAny(name, rule.owners) {
+				continue
+			}
+			for _, imp := range p.Imports {
+				if underAny(imp, rule.family) {
+					t.Errorf("%s imports %s, which belongs to %s: %s", name, imp, strings.Join(rule.owners, ", "), rule.why)
+				}
+			}
+		}
+	}
+}
+
+// TestPodmanReach: beyond its adapter only the binary links Podman.
+func TestPodmanReach(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		if name == temporary || underAny(name, []string{"pkg/runtime/podman", "cmd"}) {
+			continue
+		}
+		for _, dep := range p.Deps {
+			if underAny(dep, []string{podman1, podman2, podman3}) {
+				t.Errorf("%s links %s: only cmd/vexa wires the adapter", name, dep)
+				break
+			}
+		}
+	}
+}
+
+// TestStandardLibraryOnly is about the leaves that everything imports.
+func TestStandardLibraryOnly(t *testing.T) {
+	t.Parallel()
+	all := load(t)
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		contractType := strings.HasPrefix(name, "pkg/contract/") && strings.HasSuffix(name, "v1")
+		if name != "pkg/fault" && !contractType {
+			continue
+		}
+		for _, dep := range p.Deps {
+			if d := all[dep]; !d.Standard && !strings.HasPrefix(short(dep), "pkg/contract/") {
+				t.Errorf("%s reaches %s: every package imports it, so it imports none", name, short(dep))
+			}
+		}
+	}
+}
+
+// TestPublicPackagesAreNotImportedBack: nothing imports a frontend or main.
+func TestFrontendsAreTheEdge(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		for _, imp := range p.Imports {
+			imp = short(imp)
+			if underAny(imp, []string{"pkg/cli", "cmd"}) && !underAny(name, []string{"pkg/cli", "cmd"}) {
+				t.Errorf("%s imports %s: dependencies point inward", name, imp)
+			}
+		}
+	}
+}
+
+// chain is one shortest path of imports between two packages.
+func chain(all map[string]listed, from, to string) []string {
+	prev := map[string]string{from: ""}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, imp := range all[queue[0]].Imports {
+			if _, seen := prev[imp]; seen {
+				continue
+			}
+			prev[imp] = queue[0]
+			queue = append(queue, imp)
+		}
+	}
+	var path []string
+	for at := to; at != ""; at = prev[at] {
+		path = append(path, short(at))
+	}
+	slices.Reverse(path)
+	return path
+}
