@@ -1,0 +1,113 @@
+// Package seal encrypts what rests on disk. It is the only package that knows
+// age (age-encryption.org/v1): everything sealed here can be opened with the
+// stock age command and the key file.
+//
+// An [Identity] is an X25519 key pair. It lives in a key file, with or without
+// a passphrase (keyfile.go); smaller secrets, such as the data key of the
+// journals, are age files for that identity (secret.go).
+//
+// Errors are fault.Locked where a passphrase is needed first, fault.Denied
+// where the key or the passphrase is another one, and fault.Invalid where the
+// bytes are damaged or not sealed at all.
+package seal
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"filippo.io/age"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Identity is a private key and its recipient. It is immutable and safe for
+// concurrent use.
+//
+// Only an explicit call of String yields the secret. Every implicit way out
+// is redacted: all verbs of package fmt (Format), slog (LogValue), and the
+// text encodings, JSON among them (MarshalText).
+type Identity struct {
+	key *age.X25519Identity
+}
+
+// NewIdentity makes a random identity.
+func NewIdentity() (*Identity, error) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "make an identity", err)
+	}
+	return &Identity{key: key}, nil
+}
+
+// ParseIdentity reads what String returned (AGE-SECRET-KEY-1…). The error
+// never quotes the text.
+func ParseIdentity(s string) (*Identity, error) {
+	key, err := age.ParseX25519Identity(s)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "not an age identity (AGE-SECRET-KEY-1…)", "")
+	}
+	return &Identity{key: key}, nil
+}
+
+// String returns the secret, in the Bech32 form that the age tools read.
+func (id *Identity) String() string { return id.key.String() }
+
+// Recipient returns the public half (age1…); it is no secret.
+func (id *Identity) Recipient() string { return id.key.Recipient().String() }
+
+// Format implements fmt.Formatter: no verb prints the secret.
+func (id *Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, id.redacted()) }
+
+// LogValue implements slog.LogValuer: logs show the recipient.
+func (id *Identity) LogValue() slog.Value { return slog.StringValue(id.redacted()) }
+
+// MarshalText implements encoding.TextMarshaler: documents show the recipient.
+func (id *Identity) MarshalText() ([]byte, error) { return []byte(id.redacted()), nil }
+
+func (id *Identity) redacted() string {
+	if id == nil || id.key == nil {
+		return "identity(none)"
+	}
+	return "identity(" + id.Recipient() + ")"
+}
+
+// Seal returns a writer that encrypts to this identity what is written to it.
+// Nothing is complete before Close, which does not close w.
+func (id *Identity) Seal(w io.Writer) (io.WriteCloser, error) {
+	wc, err := age.Encrypt(w, id.key.Recipient())
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "seal", err)
+	}
+	return wc, nil
+}
+
+// Open returns a reader of what was sealed to this identity. Each byte it
+// yields is authentic; only io.EOF says that none is missing.
+func (id *Identity) Open(r io.Reader) (io.Reader, error) { return open(r, id.key) }
+
+// SealBytes seals data.
+func (id *Identity) SealBytes(data []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := id.Seal(&buf)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, fault.Wrap(fault.Internal, "seal", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fault.Wrap(fault.Internal, "seal", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// OpenBytes opens what SealBytes, or Seal, made.
+func (id *Identity) OpenBytes(sealed []byte) ([]byte, error) {
+	r, err := id.Open(bytes.NewReader(sealed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}

@@ -1,0 +1,61 @@
+package seal
+
+import (
+	"errors"
+	"io"
+
+	"filippo.io/age"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// open decrypts r with key and classifies what goes wrong. An error of r
+// itself is passed on as it is: a disk that cannot be read is not damage.
+func open(r io.Reader, key age.Identity) (io.Reader, error) {
+	src := &source{r: r}
+	plain, err := age.Decrypt(src, key)
+	if err != nil {
+		return nil, classify(src, err)
+	}
+	return &opened{src: src, plain: plain}, nil
+}
+
+func classify(src *source, err error) error {
+	var mismatch *age.NoIdentityMatchError
+	switch {
+	case src.err != nil:
+		return fault.Wrap(fault.Internal, "read sealed data", src.err)
+	case errors.As(err, &mismatch):
+		return fault.Wrap(fault.Denied, "sealed for another key", err)
+	default:
+		return fault.Wrap(fault.Invalid, "damaged, or not sealed by age", err)
+	}
+}
+
+// source remembers the error of the reader below age.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// opened classifies the errors of age's payload reader.
+type opened struct {
+	src   *source
+	plain io.Reader
+}
+
+func (o *opened) Read(p []byte) (int, error) {
+	n, err := o.plain.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself, and an unexpected EOF must not pass for it
+		err = classify(o.src, err)
+	}
+	return n, err
+}

@@ -1,0 +1,25 @@
+package stream
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// cursorLen is the length of a numbered cursor: 16 hexadecimal digits, so that
+// strings and numbers order alike.
+const cursorLen = 16
+
+// At returns the cursor after entry number seq, for adapters that number the
+// entries of a topic from 1. At(0) is the position before the first.
+func At(seq uint64) Cursor { return Cursor(fmt.Sprintf("%0*x", cursorLen, seq)) }
+
+// Seq is the inverse of At. Only what At returns is accepted.
+func (c Cursor) Seq() (uint64, error) {
+	seq, err := strconv.ParseUint(string(c), 16, 64)
+	if err != nil || At(seq) != c {
+		return 0, &fault.Error{Kind: fault.Invalid, Msg: strconv.QuoteToASCII(string(c)), Err: ErrCursor}
+	}
+	return seq, nil
+}
