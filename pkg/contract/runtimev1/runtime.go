@@ -93,7 +93,7 @@ type Status struct {
 	Profile    string         `json:"profile"`
 	State      State          `json:"state"`
 	Backend    string         `json:"backend"`
-	Ports      map[string]int `json:"ports,omitempty"`
+	Ports      map[string]int `json:"ports,omitzero"`
 	StartedAt  *time.Time     `json:"startedAt,omitempty"`
 	StoppedAt  *time.Time     `json:"stoppedAt,omitempty"`
 	ExitCode   *int           `json:"exitCode,omitempty"`
@@ -108,7 +108,7 @@ type Event struct {
 	WorkloadID string         `json:"workloadId"`
 	State      State          `json:"state"`
 	At         time.Time      `json:"at"`
-	Ports      map[string]int `json:"ports,omitempty"`
+	Ports      map[string]int `json:"ports,omitzero"`
 	ExitCode   *int           `json:"exitCode,omitempty"`
 	StopReason StopReason     `json:"stopReason,omitempty"`
 }

@@ -1,0 +1,78 @@
+package contract
+
+import (
+	"encoding/json"
+
+	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/schedulev1"
+	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
+	"github.com/vexa-ai/vexa/pkg/contract/transcriptv1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+)
+
+// roundTrip reads a JSON text into a Go type and writes it again.
+type roundTrip func(data []byte) ([]byte, error)
+
+func through[T any](data []byte) ([]byte, error) {
+	var v T
+	if err := unmarshal(data, &v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+func throughBody(data []byte) ([]byte, error) {
+	b, err := wsv1.UnmarshalBody(data)
+	if err != nil {
+		return nil, err
+	}
+	return wsv1.MarshalBody(b)
+}
+
+// goTypes returns the Go type of every shape, by "unit.v1#Unit".
+func goTypes() map[string]roundTrip {
+	return map[string]roundTrip{
+		"agent-runner.v1#Launch":          through[runnerv1.Launch],
+		"agent-runner.v1#Manifest":        through[runnerv1.Manifest],
+		"identity.v1#AccessDecision":      through[identityv1.AccessDecision],
+		"identity.v1#Action":              through[identityv1.Action],
+		"identity.v1#DispatchClaims":      through[identityv1.DispatchClaims],
+		"identity.v1#DispatchToken":       through[identityv1.DispatchToken],
+		"identity.v1#ResourceKind":        through[identityv1.ResourceKind],
+		"identity.v1#Scope":               through[identityv1.Scope],
+		"identity.v1#ScopedToken":         through[identityv1.ScopedToken],
+		"identity.v1#WorkspaceGrant":      through[identityv1.WorkspaceGrant],
+		"proactive-card.v1#Card":          through[cardv1.Card],
+		"runtime.v1#Backend":              through[string],
+		"runtime.v1#RuntimeEvent":         through[runtimev1.Event],
+		"runtime.v1#RuntimeState":         through[runtimev1.State],
+		"runtime.v1#StopReason":           through[runtimev1.StopReason],
+		"runtime.v1#WorkloadSpec":         through[runtimev1.Spec],
+		"runtime.v1#WorkloadStatus":       through[runtimev1.Status],
+		"schedule.v1#Request":             through[schedulev1.Request],
+		"schedule.v1#Retry":               through[schedulev1.Retry],
+		"schedule.v1#ScheduleJob":         through[schedulev1.ScheduleJob],
+		"tool.v1#Call":                    through[toolv1.Call],
+		"tool.v1#Tool":                    through[toolv1.Tool],
+		"transcript.v1#MutableBundle":     through[transcriptv1.MutableBundle],
+		"transcript.v1#SessionEnd":        through[transcriptv1.SessionEnd],
+		"transcript.v1#SessionStart":      through[transcriptv1.SessionStart],
+		"transcript.v1#Source":            through[transcriptv1.Source],
+		"transcript.v1#TranscriptSegment": through[transcriptv1.TranscriptSegment],
+		"transcript.v1#Transcription":     through[transcriptv1.Transcription],
+		"transcript.v1#Word":              through[transcriptv1.Word],
+		"unit.v1#Unit":                    through[unitv1.Unit],
+		"workspace.v1#Workspace":          through[workspacev1.Workspace],
+		"ws.v1#AgentFrame":                throughBody,
+		"ws.v1#Frame":                     through[wsv1.Frame],
+		"ws.v1#Input":                     through[wsv1.Input],
+		"ws.v1#Outcome":                   through[wsv1.Outcome],
+		"ws.v1#Report":                    through[wsv1.Report],
+		"ws.v1#Subscribe":                 through[wsv1.Subscribe],
+	}
+}
