@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/user"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/daemon"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/runtime/remote"
+	"github.com/vexa-ai/vexa/runners"
+)
+
+func daemonRunCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "run", Short: "Serve in the foreground", Hidden: true, Args: cobra.NoArgs,
+		Long: "Serve the daemon in the foreground, logging to stderr. vexa daemon start does this in the background.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return serveDaemon(cmd.Context()) },
+	}
+}
+
+func newLog() *slog.Logger {
+	level := slog.LevelInfo
+	if os.Getenv("VEXA_DEBUG") != "" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func serveDaemon(ctx context.Context) error {
+	syscall.Umask(0o077)
+	log := newLog()
+	h, err := home.Open(os.Getenv, os.Getuid())
+	if err != nil {
+		return err
+	}
+	caller, err := caller()
+	if err != nil {
+		return err
+	}
+	catalog, err := runner.Load(runners.FS)
+	if err != nil {
+		return err
+	}
+	kernelLife, endKernel := context.WithCancel(context.WithoutCancel(ctx))
+	defer endKernel()
+	kernel := daemon.NewKernel(kernelLife, daemon.KernelOptions{
+		Command: func() (*exec.Cmd, error) {
+			cmd, _, err := detached(h, "runtime", "serve")
+			return cmd, err
+		},
+		PID: kernelPID(h), Log: log,
+	})
+	s := daemon.New(daemon.Options{
+		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
+		Caller: caller, Kernel: kernel, Runners: catalog,
+		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
+			return openEngine(ctx, h, identity, catalog, log)
+		},
+	})
+	log.Info("daemon starts", "pid", os.Getpid(), "install", h.InstallID)
+	return s.Serve(ctx)
+}
+
+func kernelPID(h home.Home) func(context.Context) (int, error) {
+	client := remote.New(h.RuntimeSocket())
+	return func(ctx context.Context) (int, error) {
+		health, err := client.Health(ctx)
+		return health.PID, err
+	}
+}
+
+var notSubject = regexp.MustCompile(`[^a-z0-9_-]+`)
+
+// caller is the user of this installation: the one that may open its socket.
+func caller() (dispatch.Caller, error) {
+	u, err := user.Current()
+	if err != nil {
+		return dispatch.Caller{}, err
+	}
+	name := strings.Trim(notSubject.ReplaceAllString(strings.ToLower(u.Username), "-"), "-")
+	if name == "" {
+		name = u.Uid
+	}
+	return dispatch.Caller{Subject: "u_" + name, Launcher: "user:" + name, Trigger: unitv1.TriggerMessage}, nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/daemon"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/runtime/remote"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// keySize is the size in bytes of the data key and of the authority's seed.
+const keySize = 32
+
+// newID returns a ULID. They sort by time, which ulid's monotonic entropy
+// keeps true within a millisecond.
+func newID() string { return ulid.Make().String() }
+
+// opened collects what must be closed again.
+type opened []func() error
+
+func (o *opened) add(c func() error) { *o = append(*o, c) }
+
+// close closes everything, the last opened first.
+func (o opened) close() error {
+	var errs []error
+	for i := len(o) - 1; i >= 0; i-- {
+		errs = append(errs, o[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// parts are what an engine is made of.
+type parts struct {
+	home    home.Home
+	id      *seal.Identity
+	dataKey []byte
+	log     *slog.Logger
+	closers opened
+}
+
+// openEngine builds the unlocked installation. It is the one place where the
+// daemon's ports meet their adapters.
+func openEngine(ctx context.Context, h home.Home, secret string, catalog *runner.Catalog, log *slog.Logger) (_ *daemon.Engine, err error) {
+	id, err := openIdentity(h, secret)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{home: h, id: id, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.closers.close())
+		}
+	}()
+	if p.dataKey, err = seal.LoadOrCreateSecret(filepath.Join(h.Keys(), "data.age"), id, keySize); err != nil {
+		return nil, err
+	}
+	streams, err := streamjournal.Open(streamjournal.Options{
+		Dir: filepath.Join(h.State, "streams"), Checkpoints: filepath.Join(h.State, "checkpoints", "streams"), Key: p.dataKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.closers.add(streams.Close)
+	e := &daemon.Engine{Streams: streams}
+	if err := p.openWorkspaces(ctx, e); err != nil {
+		return nil, err
+	}
+	if e.Models, err = inference.Open(inference.Options{Dir: h.Config, Sealer: id, Now: time.Now}); err != nil {
+		return nil, err
+	}
+	if err := p.openDispatch(ctx, e, catalog); err != nil {
+		return nil, err
+	}
+	e.Close = p.closers.close
+	return e, nil
+}
+
+func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
+	g, err := git.New(ctx, git.Options{})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.home.Workspaces(), 0o700); err != nil {
+		return err
+	}
+	e.Workspaces, err = workspace.Open(workspace.Options{
+		Root: p.home.Workspaces(), Packs: filepath.Join(p.home.Plain, "packs"), Git: g, Now: time.Now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
+	e.Sessions = session.New(session.Options{Store: e.Workspaces, Sealer: p.id, Now: time.Now})
+	return nil
+}
+
+// openJournal opens one of the installation's own journals.
+func (p *parts) openJournal(name string) (*journal.Journal, error) {
+	j, err := journal.Open(journal.Options{
+		Dir: filepath.Join(p.home.State, name), Checkpoint: filepath.Join(p.home.State, "checkpoints", name),
+		Key: p.dataKey, Name: name,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.closers.add(j.Close)
+	return j, nil
+}
+
+func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *runner.Catalog) error {
+	records, err := p.openJournal("dispatches")
+	if err != nil {
+		return err
+	}
+	auditJournal, err := p.openJournal("audit")
+	if err != nil {
+		return err
+	}
+	key, err := p.authorityKey()
+	if err != nil {
+		return err
+	}
+	upstream := inference.NewUpstream(inference.UpstreamOptions{})
+	e.Test = testModel(e.Models, upstream)
+	b, err := broker.New(broker.Options{
+		Verifier:  identity.NewVerifier(issuer(p.home), key.Public().(ed25519.PublicKey), time.Now), //nolint:forcetypeassert // documented by crypto/ed25519
+		Providers: e.Models, Upstream: upstream, Audit: audit.Open(auditJournal, time.Now), Now: time.Now, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	e.Dispatch, err = dispatch.New(ctx, dispatch.Options{
+		Home: p.home, Binary: self, Records: records, Streams: e.Streams,
+		Runtime: remote.New(p.home.RuntimeSocket()), Workspaces: e.Workspaces, Sessions: e.Sessions,
+		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: time.Now, NewID: newID}),
+		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
+		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
+		Now: time.Now, NewID: newID, Log: p.log,
+	})
+	return err
+}
+
+func resolveModel(table *inference.Table) dispatch.ResolveModel {
+	return func(model string) ([]string, string, error) {
+		provider, name, err := table.Resolve(model)
+		if err != nil {
+			return nil, "", err
+		}
+		var protocols []string
+		for _, p := range provider.Protocols() {
+			protocols = append(protocols, string(p))
+		}
+		return protocols, provider.FullName(name), nil
+	}
+}
+
+// imageName is what the kernel knows an image by.
+func imageName(i runnerv1.Image) (string, error) {
+	if i.Builtin != "" {
+		return "builtin:" + i.Builtin, nil
+	}
+	return i.Ref, nil
+}

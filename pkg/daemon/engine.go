@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/stream"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// Engine is an unlocked installation.
+type Engine struct {
+	Dispatch   *dispatch.Manager
+	Streams    stream.Log
+	Workspaces *workspace.Store
+	Sessions   *session.Store
+	Models     *inference.Table
+	// Test sends one small request to a provider.
+	Test func(ctx context.Context, p inference.Provider) api.ModelTest
+	// Close releases the journals and keys; the dispatches are closed first.
+	Close func() error
+}
+
+// engine returns the engine, or says that the installation is locked.
+func (s *Server) engine() (*Engine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		return nil, fault.New(fault.Locked, "the installation is locked", "vexa unlock")
+	}
+	return s.open, nil
+}
+
+// Unlock opens the engine with an identity; "" means the one that rests
+// without a passphrase. Unlocking twice is no error.
+func (s *Server) Unlock(ctx context.Context, identity string) error {
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	if _, err := s.engine(); err == nil {
+		return nil
+	}
+	e, err := s.o.Open(ctx, identity)
+	if err != nil {
+		return err
+	}
+	if err := s.o.Kernel.Start(ctx); err != nil {
+		s.o.Log.Error("start the runtime kernel", "error", err) // dispatches are refused until it runs
+	}
+	if err := e.Dispatch.Recover(ctx); err != nil {
+		return errors.Join(err, e.Close())
+	}
+	s.mu.Lock()
+	s.open = e
+	s.mu.Unlock()
+	return nil
+}
+
+// Lock ends every dispatch, saves what they wrote and forgets the keys.
+func (s *Server) Lock(ctx context.Context, force bool) error {
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	e, err := s.engine()
+	if err != nil {
+		return nil //nolint:nilerr // it is locked already
+	}
+	if err := e.Dispatch.Close(ctx, force); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.open = nil
+	s.mu.Unlock()
+	return e.Close()
+}

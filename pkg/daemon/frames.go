@@ -1,0 +1,147 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/stream"
+)
+
+const (
+	keepAlive  = 15 * time.Second // between two lines of a quiet stream
+	framesPage = 256
+)
+
+// frames serves unit:<id>:out as server-sent events (the HTML standard's
+// EventSource): the id of each is its cursor, its data one ws.v1 frame.
+// Last-Event-ID, else the parameter from, says after which frame to begin.
+// With follow=1 it goes on until the dispatch has ended.
+func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	d, err := e.Dispatch.Get(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	from := stream.Cursor(r.Header.Get("Last-Event-ID"))
+	if from == "" {
+		from = stream.Cursor(r.URL.Query().Get("from"))
+	}
+	f := &frameWriter{w: w, control: http.NewResponseController(w), topic: dispatch.OutTopic(d.ID), log: e.Streams, cursor: from}
+	first, err := e.Streams.Read(r.Context(), f.topic, from, framesPage)
+	if err != nil {
+		return err // as JSON: nothing is written yet
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	err = f.all(first)
+	if err == nil && r.URL.Query().Get("follow") == "1" {
+		err = f.follow(r.Context(), e.Dispatch.Done(d.ID))
+	}
+	if err == nil {
+		err = f.rest(r.Context())
+	}
+	if err != nil && r.Context().Err() == nil {
+		s.o.Log.Debug("frame stream ended", "unit", d.ID, "error", err)
+	}
+	return nil
+}
+
+// frameWriter writes entries of one topic to one client.
+type frameWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	log     stream.Log
+	topic   string
+	cursor  stream.Cursor
+}
+
+func (f *frameWriter) all(entries []stream.Entry) error {
+	for _, e := range entries {
+		if _, err := fmt.Fprintf(f.w, "id: %s\ndata: %s\n\n", e.Cursor, e.Payload); err != nil {
+			return err
+		}
+		f.cursor = e.Cursor
+	}
+	return f.control.Flush()
+}
+
+// rest writes what the topic holds after the cursor.
+func (f *frameWriter) rest(ctx context.Context) error {
+	for {
+		entries, err := f.log.Read(ctx, f.topic, f.cursor, framesPage)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if err := f.all(entries); err != nil {
+			return err
+		}
+	}
+}
+
+// follow writes what comes until the dispatch has ended or the client left.
+// A slow client only slows itself: what it has not taken stays on the topic.
+func (f *frameWriter) follow(ctx context.Context, ended <-chan struct{}) error {
+	tailing, stop := context.WithCancel(ctx)
+	defer stop()
+	entries := make(chan stream.Entry)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(entries)
+		for e, err := range f.log.Tail(tailing, f.topic, f.cursor) {
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case entries <- e:
+			case <-tailing.Done():
+				return
+			}
+		}
+	}()
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case e, ok := <-entries:
+			if !ok {
+				return tailError(failed)
+			}
+			if err := f.all([]stream.Entry{e}); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if _, err := fmt.Fprint(f.w, ": keep-alive\n\n"); err != nil {
+				return err
+			}
+			if err := f.control.Flush(); err != nil {
+				return err
+			}
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func tailError(failed <-chan error) error {
+	select {
+	case err := <-failed:
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return fault.Wrap(fault.Internal, "follow the topic", err)
+	default:
+		return nil
+	}
+}

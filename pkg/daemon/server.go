@@ -1,0 +1,197 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/runner"
+)
+
+// maxBody bounds the body of a request in bytes.
+const maxBody = 16 << 20
+
+// Options configure a Server. All are required.
+type Options struct {
+	Home    home.Home
+	Version string
+	PID     int
+	Now     func() time.Time
+	Log     *slog.Logger
+	Caller  dispatch.Caller // who talks over the socket: the user that owns it
+	Kernel  *Kernel
+	Runners *runner.Catalog
+	// Open builds the engine from an identity; "" means the one at rest
+	// without a passphrase, and fault.Locked that there is none.
+	Open func(ctx context.Context, identity string) (*Engine, error)
+}
+
+// Server is the daemon's HTTP server.
+type Server struct {
+	o       Options
+	started time.Time
+	stop    chan bool // receives whether to force
+
+	turning sync.Mutex // held while the engine is opened or closed
+	mu      sync.Mutex // guards open
+	open    *Engine
+}
+
+// New returns a server that is locked.
+func New(o Options) *Server {
+	return &Server{o: o, started: o.Now().UTC(), stop: make(chan bool, 1)}
+}
+
+// Serve takes the installation's socket, opens the engine where the identity
+// rests without a passphrase, and answers until ctx ends or a client asks for
+// the shutdown. Then it ends the dispatches and saves what they wrote; its
+// error names what could not be saved. Where another daemon holds the socket
+// it is fault.Conflict.
+func (s *Server) Serve(ctx context.Context) error {
+	l, err := unixhttp.Listen(ctx, s.o.Home.DaemonSocket())
+	if err != nil {
+		return err
+	}
+	defer l.Close() //nolint:errcheck // the server closed it already
+	if err := s.Unlock(ctx, ""); err != nil && !fault.Is(err, fault.Locked) && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return life },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	case <-s.stop:
+	}
+	const patience = time.Minute
+	closing, done := context.WithTimeout(life, patience)
+	defer done()
+	err = s.Lock(closing, true)
+	cancel() // ends the streams
+	stopping, stopped := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stopped()
+	if e := srv.Shutdown(stopping); e != nil && !errors.Is(e, context.DeadlineExceeded) {
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, s.o.Kernel.Stop(stopping))
+}
+
+// Handler returns the API's handler.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle(pattern, unixhttp.Handle(f))
+	}
+	handle("GET /v1/status", s.status)
+	handle("POST /v1/shutdown", s.shutdown)
+	handle("POST /v1/runtime/start", s.startRuntime)
+	handle("POST /v1/unlock", s.unlock)
+	handle("POST /v1/lock", s.lock)
+	handle("POST /v1/dispatches", s.startDispatch)
+	handle("GET /v1/dispatches", s.listDispatches)
+	handle("GET /v1/dispatches/{id}", s.showDispatch)
+	handle("POST /v1/dispatches/{id}/stop", s.stopDispatch)
+	handle("GET /v1/dispatches/{id}/frames", s.frames)
+	handle("GET /v1/sessions", s.listSessions)
+	handle("GET /v1/workspaces", s.listWorkspaces)
+	handle("POST /v1/workspaces", s.createWorkspace)
+	handle("GET /v1/workspaces/{name}", s.showWorkspace)
+	handle("GET /v1/workspaces/{name}/log", s.workspaceLog)
+	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)
+	handle("GET /v1/workspaces/{name}/file", s.workspaceFile)
+	handle("GET /v1/workspaces/{name}/diff", s.workspaceDiff)
+	handle("POST /v1/workspaces/{name}/undo", s.workspaceUndo)
+	handle("GET /v1/models", s.listModels)
+	handle("POST /v1/models", s.addModel)
+	handle("DELETE /v1/models/{name}", s.removeModel)
+	handle("POST /v1/models/{name}/test", s.testModel)
+	handle("GET /v1/runners", s.listRunners)
+	handle("GET /v1/runners/{name}", s.showRunner)
+	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
+		return fault.New(fault.NotFound, "the daemon has no "+r.Method+" "+r.URL.Path, "is the client of the same version? see vexa daemon status")
+	})
+	versioned := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderVersion, s.o.Version)
+		w.Header().Set(api.HeaderAPI, strconv.Itoa(api.Level))
+		mux.ServeHTTP(w, r)
+	})
+	return unixhttp.Guard(versioned, maxBody, s.o.Log)
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+	st := api.Status{
+		PID: s.o.PID, RuntimePID: s.o.Kernel.PID(r.Context()), Version: s.o.Version, Socket: s.o.Home.DaemonSocket(),
+		Home: s.o.Home.Data, InstallID: s.o.Home.InstallID, StartedAt: s.started, Locked: true,
+	}
+	if e, err := s.engine(); err == nil {
+		st.Locked, st.Live = false, e.Dispatch.Live()
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, st)
+	return nil
+}
+
+// shutdown saves what the dispatches wrote before it answers, so that a
+// refusal reaches the person; the process ends after the answer.
+func (s *Server) shutdown(w http.ResponseWriter, r *http.Request) error {
+	var req struct {
+		Force bool `json:"force"`
+	}
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	if err := s.Lock(r.Context(), req.Force); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	select {
+	case s.stop <- req.Force:
+	default:
+	}
+	return nil
+}
+
+func (s *Server) startRuntime(w http.ResponseWriter, r *http.Request) error {
+	if err := s.o.Kernel.Start(r.Context()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) unlock(w http.ResponseWriter, r *http.Request) error {
+	var req api.UnlockRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	if err := s.Unlock(r.Context(), req.Identity); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) lock(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Lock(r.Context(), false); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

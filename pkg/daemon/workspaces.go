@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"net/http"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+)
+
+func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	all, err := e.Workspaces.List(r.Context())
+	if err != nil {
+		return err
+	}
+	rows := make([]api.Workspace, 0, len(all))
+	for _, info := range all {
+		full, err := e.Workspaces.Lookup(r.Context(), info.ID)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, workspaceRow(full))
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+func workspaceRow(i workspace.Info) api.Workspace {
+	row := api.Workspace{
+		Name: i.Name, ID: i.ID, Head: i.Head, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
+		Files: i.Files, Encrypted: i.Encrypted, Unmerged: i.Unmerged,
+	}
+	if row.Unmerged == nil {
+		row.Unmerged = []string{}
+	}
+	return row
+}
+
+func (s *Server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.CreateWorkspace
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	info, err := e.Workspaces.Create(r.Context(), req.Name, req.From, workspace.Author{Subject: s.o.Caller.Subject})
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusCreated, workspaceRow(info))
+	return nil
+}
+
+// named finds the engine and the workspace that the path names.
+func (s *Server) named(r *http.Request) (*Engine, workspace.Info, error) {
+	e, err := s.engine()
+	if err != nil {
+		return nil, workspace.Info{}, err
+	}
+	info, err := e.Workspaces.Lookup(r.Context(), r.PathValue("name"))
+	return e, info, err
+}
+
+func (s *Server) showWorkspace(w http.ResponseWriter, r *http.Request) error {
+	_, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, workspaceRow(info))
+	return nil
+}
+
+func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
+	e, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	limit, err := number(r, "limit")
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	commits, err := e.Workspaces.Log(r.Context(), info.ID, workspace.LogQuery{
+		Limit: limit, Unit: q.Get("unit"), Session: q.Get("session"), Path: q.Get("path"), Rev: q.Get("rev"),
+	})
+	if err != nil {
+		return err
+	}
+	rows := make([]api.Commit, 0, len(commits))
+	for _, c := range commits {
+		rows = append(rows, api.Commit{
+			SHA: c.SHA, Subject: c.Subject, Launcher: c.Launcher, Unit: c.Unit, Session: c.Session, Runner: c.Runner,
+			Message: c.Message, Author: c.Author, Time: c.Time, Parents: c.Parents, Workspace: info.ID,
+		})
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+func (s *Server) workspaceFiles(w http.ResponseWriter, r *http.Request) error {
+	e, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	files, err := e.Workspaces.Files(r.Context(), info.ID, r.URL.Query().Get("rev"))
+	if err != nil {
+		return err
+	}
+	rows := make([]api.FileEntry, 0, len(files))
+	for _, f := range files {
+		rows = append(rows, api.FileEntry{Path: f.Path, Mode: f.Mode, Size: f.Size, SHA: f.SHA})
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+func (s *Server) workspaceFile(w http.ResponseWriter, r *http.Request) error {
+	e, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	data, err := e.Workspaces.ReadFile(r.Context(), info.ID, r.URL.Query().Get("rev"), r.URL.Query().Get("path"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, err = w.Write(data)
+	return err
+}
+
+func (s *Server) workspaceDiff(w http.ResponseWriter, r *http.Request) error {
+	e, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	from, to := r.URL.Query().Get("from"), r.URL.Query().Get("to")
+	patch, err := e.Workspaces.Diff(r.Context(), info.ID, from, to)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, api.Diff{From: from, To: to, Patch: patch})
+	return nil
+}
+
+func (s *Server) workspaceUndo(w http.ResponseWriter, r *http.Request) error {
+	e, info, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	var req api.UndoRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	undone, err := e.Workspaces.Undo(r.Context(), info.ID, workspace.UndoRequest{
+		To: req.To, Dispatch: req.Dispatch, Author: workspace.Author{Subject: s.o.Caller.Subject}, Launcher: s.o.Caller.Launcher,
+	})
+	if err != nil {
+		return err
+	}
+	row := api.Undone{SHA: undone.SHA, Reverted: undone.Reverted, Conflicts: undone.Conflicts}
+	if row.Reverted == nil {
+		row.Reverted = []string{}
+	}
+	if row.Conflicts == nil {
+		row.Conflicts = []string{}
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, row)
+	return nil
+}

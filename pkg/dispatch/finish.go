@@ -1,0 +1,113 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// containerEnded closes the dispatch: the container is gone, for whatever
+// reason. What the agent wrote is sealed before anything is removed.
+func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
+	if r.over {
+		return
+	}
+	reason := status.StopReason
+	if r.asked != "" && reason != runtimev1.ReasonQuota && reason != runtimev1.ReasonMaxLifetime {
+		reason = r.asked
+	}
+	r.endTurns(ctx, reason, status)
+	r.publish(ctx, "", wsv1.State{
+		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: status.Detail,
+	})
+	r.over = true
+	err := errors.Join(r.unsaved, r.out.sync(ctx), r.m.streams.Sync(ctx, InTopic(r.id())))
+	if err == nil {
+		err = r.release(ctx)
+	}
+	if err == nil {
+		err = r.m.write(ctx, record{Type: recordEnded, Unit: r.id(), StopReason: reason, Detail: status.Detail})
+	}
+	if err != nil {
+		r.unsaved = err
+		r.m.log.Error("unit ended unsaved; the next start tries again", "unit", r.id(), "error", err)
+		return
+	}
+	at := r.m.now().UTC()
+	r.show(func() {
+		r.entry.apply(record{Type: recordEnded, At: at, StopReason: reason, Detail: status.Detail})
+		r.state = runtimev1.Destroyed
+	})
+}
+
+// endTurns ends the running turn with what is known of it, and those that
+// waited behind it.
+func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status runtimev1.Status) {
+	end := wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: lostText(reason, status.Detail)}
+	if r.active != nil {
+		if r.active.end != nil {
+			end = *r.active.end
+		} else if r.active.interrupted {
+			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, Error: "the turn was interrupted"}
+		}
+		r.finishTurn(ctx, end)
+	} else if r.unsaved != nil && len(r.checkouts) > 0 {
+		if _, err := r.sealAll(ctx, &activeTurn{turn: turn{text: "unsaved work"}}); err != nil {
+			r.m.log.Error("seal again", "unit", r.id(), "error", err)
+		}
+	}
+	for len(r.queue) > 0 {
+		r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
+		r.queue = r.queue[1:]
+		r.finishTurn(ctx, wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: lostText(reason, status.Detail)})
+	}
+}
+
+// outcomeOf is what a turn is called that a container's end cut off.
+func outcomeOf(reason runtimev1.StopReason) wsv1.Outcome {
+	switch reason {
+	case runtimev1.ReasonQuota, runtimev1.ReasonMaxLifetime:
+		return wsv1.OutcomeLimit
+	case runtimev1.ReasonStopped:
+		return wsv1.OutcomeInterrupted
+	case runtimev1.ReasonStartFailed:
+		return wsv1.OutcomeFailed
+	default:
+		return wsv1.OutcomeLost
+	}
+}
+
+func lostText(reason runtimev1.StopReason, detail string) string {
+	text := map[runtimev1.StopReason]string{
+		runtimev1.ReasonQuota:       "the dispatch wrote more than its disk limit",
+		runtimev1.ReasonMaxLifetime: "the dispatch used up its time",
+		runtimev1.ReasonStopped:     "the dispatch was stopped",
+		runtimev1.ReasonStartFailed: "the container did not start",
+		runtimev1.ReasonOOM:         "the container ran out of memory",
+	}[reason]
+	if text == "" {
+		text = "the container ended during the turn"
+	}
+	if detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+// release removes what the unit had: its container, its checkouts and its
+// directory. Branches that could not be merged are kept.
+func (r *run) release(ctx context.Context) error {
+	if err := r.m.runtime.Delete(ctx, r.id()); err != nil && !fault.Is(err, fault.NotFound) {
+		r.m.log.Warn("delete workload", "unit", r.id(), "error", err)
+	}
+	for _, c := range r.checkouts {
+		if err := r.m.workspaces.Release(ctx, c, false); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(r.m.home.Unit(r.id()))
+}

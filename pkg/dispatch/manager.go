@@ -1,0 +1,291 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/stream"
+)
+
+// Options are the parts a Manager works with. All are required.
+type Options struct {
+	Home       home.Home
+	Binary     string // the vexa binary to mount into containers, absolute
+	Records    Records
+	Streams    stream.Log
+	Runtime    Runtime
+	Workspaces Workspaces
+	Sessions   Sessions
+	Tokens     Tokens
+	OpenSocket OpenSocket
+	Runners    Runners
+	Models     ResolveModel
+	Images     Images
+	Now        func() time.Time
+	NewID      func() string // ULIDs, upper case
+	Log        *slog.Logger
+}
+
+// Manager owns every dispatch of an installation. Its methods may be called
+// concurrently.
+type Manager struct {
+	home       home.Home
+	binary     string
+	records    Records
+	streams    stream.Log
+	runtime    Runtime
+	workspaces Workspaces
+	sessions   Sessions
+	tokens     Tokens
+	openSocket OpenSocket
+	runners    Runners
+	models     ResolveModel
+	images     Images
+	now        func() time.Time
+	newID      func() string
+	log        *slog.Logger
+
+	life   context.Context //nolint:containedctx // the life of the goroutines that own dispatches, ended by Close
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows; never held while a port is called
+	units  map[string]*entry
+	order  []string
+	runs   map[string]*run // live dispatches by unit
+	closed bool
+}
+
+// New returns a manager over the records that exist. Call Recover before
+// anything else, and Close at the end.
+func New(ctx context.Context, o Options) (*Manager, error) {
+	units, order, err := replay(o.Records)
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	return &Manager{
+		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
+		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, openSocket: o.OpenSocket, runners: o.Runners,
+		models: o.Models, images: o.Images, now: o.Now, newID: o.NewID, log: o.Log,
+		life: life, cancel: cancel,
+		units: units, order: order, runs: map[string]*run{},
+	}, nil
+}
+
+// Start takes one message or plan: a turn of a live dispatch where the
+// conversation has one that fits, else of a new dispatch. When it returns, the
+// turn is on disk; what becomes of it is told on the unit's topic.
+func (m *Manager) Start(ctx context.Context, caller Caller, req api.StartRequest) (api.Started, error) {
+	if started, ok := m.repeated(caller, req.Key); ok {
+		return started, nil
+	}
+	p, err := m.resolve(ctx, caller, req)
+	if err != nil {
+		return api.Started{}, err
+	}
+	live, err := m.liveFor(ctx, caller, p)
+	if err != nil {
+		return api.Started{}, err
+	}
+	if live != nil {
+		return live.offer(ctx, p.text)
+	}
+	if err := m.available(ctx); err != nil {
+		return api.Started{}, err
+	}
+	return m.accept(ctx, p)
+}
+
+// repeated answers a request whose idempotency key was seen before.
+func (m *Manager) repeated(caller Caller, key string) (api.Started, bool) {
+	if key == "" {
+		return api.Started{}, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, e := range m.units {
+		if e.Unit.IdempotencyKey == key && e.Unit.Identity.Subject == caller.Subject {
+			return api.Started{Unit: id, Session: e.Session}, true
+		}
+	}
+	return api.Started{}, false
+}
+
+// available reports whether the runtime kernel answers, so that a request is
+// refused before anything is written for it.
+func (m *Manager) available(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := m.runtime.Get(ctx, "availability-probe")
+	if err == nil || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Unavailable, Msg: "the runtime kernel does not answer", Err: err,
+		Hint: "look at vexa daemon status and vexa doctor; vexa daemon start starts it again",
+	}
+}
+
+// liveFor returns the live dispatch that holds the session of p, where it can
+// take another turn. One that fits but is about to exit is waited for; one
+// that was given other things is a conflict while a turn of it runs.
+func (m *Manager) liveFor(ctx context.Context, caller Caller, p plan) (*run, error) {
+	for {
+		r := m.holder(caller.Subject, p.Session)
+		if r == nil {
+			return nil, nil
+		}
+		switch r.fits(p) {
+		case fitYes:
+			return r, nil
+		case fitBusy:
+			return nil, fault.New(fault.Conflict, "session "+p.Session+" is in use by unit "+r.id()+" with other workspaces, runner or model",
+				"wait for its turn to end, or vexa stop "+r.id())
+		case fitLeaving:
+			r.retire()
+		}
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (m *Manager) holder(subject, session string) *run {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.runs {
+		if r.plan.Session == session && r.plan.Unit.Identity.Subject == subject {
+			return r
+		}
+	}
+	return nil
+}
+
+// accept journals the intent, then lets a goroutine carry it out.
+func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
+	id := p.Unit.ID
+	if err := m.write(ctx, record{Type: recordAccepted, Unit: id, Accepted: &p.accepted}); err != nil {
+		return api.Started{}, err
+	}
+	out, err := openPublisher(ctx, m.streams, m.now, id)
+	if err != nil {
+		return api.Started{}, err
+	}
+	first := turn{id: m.newID(), text: p.text}
+	if err := m.write(ctx, record{Type: recordTurn, Unit: id, Turn: first.id, Text: first.text}); err != nil {
+		return api.Started{}, err
+	}
+	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), turns: 1, open: &first}
+	r := newRun(m, p, e, out)
+	r.queue = append(r.queue, first)
+
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return api.Started{}, fault.New(fault.Unreachable, "the daemon is stopping", "try again")
+	}
+	m.units[id] = e
+	m.order = append(m.order, id)
+	m.runs[id] = r
+	m.wait.Add(1)
+	m.mu.Unlock()
+
+	go r.live(m.life, r.begin)
+	return api.Started{Unit: id, Turn: first.id, Session: p.Session}, nil
+}
+
+// List returns the dispatches, newest first; only live ones unless all.
+func (m *Manager) List(all bool) []api.Dispatch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rows := []api.Dispatch{}
+	for _, id := range slices.Backward(m.order) {
+		if e := m.units[id]; all || e.endedAt == nil {
+			rows = append(rows, m.row(id, e))
+		}
+	}
+	return rows
+}
+
+// Get returns one dispatch whole. The id may be a unique prefix in any case.
+func (m *Manager) Get(id string) (api.Dispatch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	full, err := m.find(id)
+	if err != nil {
+		return api.Dispatch{}, err
+	}
+	e := m.units[full]
+	row := m.row(full, e)
+	unit := e.Unit
+	row.Unit = &unit
+	for _, c := range e.commits {
+		row.Commits = append(row.Commits, api.DispatchCommit{Workspace: c.Workspace, SHA: c.SHA, Merged: c.Merged})
+	}
+	return row, nil
+}
+
+// find resolves a prefix. The caller holds mu.
+func (m *Manager) find(prefix string) (string, error) {
+	prefix = strings.ToUpper(prefix)
+	if m.units[prefix] != nil {
+		return prefix, nil
+	}
+	var found []string
+	for _, id := range m.order {
+		if prefix != "" && strings.HasPrefix(id, prefix) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fault.New(fault.NotFound, "there is no unit "+prefix, "see vexa ps -a")
+	case 1:
+		return found[0], nil
+	default:
+		return "", fault.New(fault.Invalid, "several units begin with "+prefix, "give more of the id; see vexa ps -a")
+	}
+}
+
+// row renders one dispatch. The caller holds mu.
+func (m *Manager) row(id string, e *entry) api.Dispatch {
+	d := api.Dispatch{
+		ID: id, State: runtimev1.Starting, Subject: e.Unit.Identity.Subject, Launcher: e.Unit.Identity.Launcher,
+		Runner: e.Unit.Runner, Model: e.Model, Trigger: e.Unit.Trigger, Container: e.container, Session: e.Session,
+		StartedAt: e.startedAt, EndedAt: e.endedAt, StopReason: e.stopReason, Detail: e.detail,
+		Turns: e.turns, Requests: e.requests, Tokens: e.tokens, Workspaces: []api.GrantedWorkspace{},
+	}
+	switch {
+	case e.endedAt != nil:
+		d.State = runtimev1.Destroyed
+	case e.container != "":
+		d.State = runtimev1.Running
+	}
+	if r := m.runs[id]; r != nil && e.endedAt == nil {
+		d.State = r.state
+		d.Requests += r.usage.Requests
+		d.Tokens += r.usage.InputTokens + r.usage.OutputTokens
+	}
+	for _, w := range e.Unit.Workspaces {
+		d.Workspaces = append(d.Workspaces, api.GrantedWorkspace{ID: w.ID, Name: e.Names[w.ID], Mode: w.Mode})
+	}
+	return d
+}
+
+// Live returns how many dispatches have not ended.
+func (m *Manager) Live() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.runs)
+}

@@ -1,0 +1,68 @@
+package dispatch
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// Runtime is the runtime kernel, over its socket.
+type Runtime interface {
+	Create(ctx context.Context, spec runtimev1.Spec, token string) (runtimev1.Status, error)
+	Get(ctx context.Context, id string) (runtimev1.Status, error)
+	Stop(ctx context.Context, id string, reason runtimev1.StopReason) (runtimev1.Status, error)
+	Delete(ctx context.Context, id string) error
+	Events(ctx context.Context) iter.Seq2[runtimev1.Event, error]
+}
+
+// Workspaces is the workspace store.
+type Workspaces interface {
+	Lookup(ctx context.Context, nameOrID string) (workspace.Info, error)
+	ReadFile(ctx context.Context, id, rev, path string) ([]byte, error)
+	Checkout(ctx context.Context, req workspace.CheckoutRequest) (*workspace.Checkout, error)
+	OpenCheckout(ctx context.Context, meta string) (*workspace.Checkout, error)
+	Seal(ctx context.Context, req workspace.SealRequest) (workspace.Sealed, error)
+	Release(ctx context.Context, c *workspace.Checkout, keepBranch bool) error
+}
+
+// Sessions keeps what a runner needs to continue a conversation.
+type Sessions interface {
+	Save(ctx context.Context, req session.SaveRequest) error
+	Load(ctx context.Context, subject, id, dir string) (session.Meta, error)
+	List(ctx context.Context, subject string) ([]session.Meta, error)
+}
+
+// Tokens mints dispatch tokens.
+type Tokens interface {
+	Mint(unit unitv1.Unit, models []string, ttl time.Duration) (string, error)
+}
+
+// OpenSocket opens the socket of one dispatch.
+type OpenSocket func(ctx context.Context, s broker.Session) (Socket, error)
+
+// Socket is the host's end of one dispatch's socket.
+type Socket interface {
+	Send(ctx context.Context, in wsv1.Input) error
+	Close() error
+}
+
+// Runners knows the installed manifests.
+type Runners interface {
+	Get(name string) (runnerv1.Manifest, error)
+}
+
+// ResolveModel resolves a model name, "" being the default, to the protocols
+// of its provider and its full name.
+type ResolveModel func(model string) (protocols []string, name string, err error)
+
+// Images resolves the image a manifest asks for to a reference that the
+// runtime kernel knows.
+type Images func(runnerv1.Image) (string, error)

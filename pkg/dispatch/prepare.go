@@ -1,0 +1,215 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+)
+
+// Paths inside every container; most agent CLIs find a session again only
+// under the same ones.
+const (
+	workdir    = "/workspace"
+	otherRoots = "/workspaces"
+	historyDir = "/.vexa/history"
+	sessionDir = "/.vexa/session"
+	runDir     = "/.vexa/run"
+	binary     = "/.vexa/bin/vexa"
+	forwarder  = "127.0.0.1:8787"
+)
+
+// begin brings the container of a new dispatch up.
+func (r *run) begin(ctx context.Context) {
+	status, err := r.prepare(ctx)
+	if err != nil {
+		r.m.log.Error("start unit", "unit", r.id(), "error", err)
+		r.failStart(ctx, err)
+		return
+	}
+	r.started(ctx, status)
+}
+
+func (r *run) started(ctx context.Context, status runtimev1.Status) {
+	rec := record{Type: recordStarted, Unit: r.id(), Container: status.Container, Detail: status.Detail}
+	if err := r.m.write(ctx, rec); err != nil {
+		r.failStart(ctx, err)
+		return
+	}
+	r.show(func() {
+		r.state = runtimev1.Running
+		r.entry.container, r.entry.detail = status.Container, status.Detail
+	})
+	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Running), Container: status.Container, Detail: status.Detail})
+	if !r.connected {
+		r.lose(connectGrace, runtimev1.ReasonStartFailed)
+	}
+	r.deliver(ctx)
+}
+
+// prepare makes the unit's directory, checkouts, session and socket, and has
+// the kernel start the container.
+func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
+	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Starting)})
+	dir := r.m.home.Unit(r.id())
+	for _, sub := range []string{"ws", "history", "meta", "session", "run"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return runtimev1.Status{}, fault.Wrap(fault.Internal, "make the unit's directory", err)
+		}
+	}
+	for _, w := range r.plan.Unit.Workspaces {
+		c, err := r.m.workspaces.Checkout(ctx, workspace.CheckoutRequest{
+			Workspace: w.ID, Unit: r.id(), Mode: w.Mode,
+			Dir:     filepath.Join(dir, "ws", w.ID),
+			History: filepath.Join(dir, "history", w.ID),
+			Meta:    filepath.Join(dir, "meta", w.ID),
+		})
+		if err != nil {
+			return runtimev1.Status{}, err
+		}
+		r.checkouts = append(r.checkouts, c)
+	}
+	if r.plan.Resumed {
+		if _, err := r.m.sessions.Load(ctx, r.plan.Unit.Identity.Subject, r.plan.Session, filepath.Join(dir, "session")); err != nil {
+			return runtimev1.Status{}, err
+		}
+	}
+	if err := r.openSocket(ctx); err != nil {
+		return runtimev1.Status{}, err
+	}
+	if err := r.describe(dir); err != nil {
+		return runtimev1.Status{}, err
+	}
+	return r.m.runtime.Create(ctx, r.spec, r.token)
+}
+
+func (r *run) openSocket(ctx context.Context) error {
+	s := broker.Session{
+		Unit: r.plan.Unit, Dir: filepath.Join(r.m.home.Unit(r.id()), "run"), Limits: *r.plan.Unit.Limits,
+		LastAgentSeq: r.lastReport(), Events: &worker{run: r},
+		Used: wsv1.Usage{Requests: r.entry.requests, InputTokens: r.entry.tokens},
+	}
+	if r.active != nil {
+		s.Turn = r.active.id
+	}
+	socket, err := r.m.openSocket(ctx, s)
+	if err != nil {
+		return err
+	}
+	r.socket = socket
+	return nil
+}
+
+// lastReport is the newest of the worker's numbers that is stored.
+func (r *run) lastReport() uint64 { return max(r.out.agentSeq, r.entry.agentSeq) }
+
+// describe mints the token, writes the dispatch file and builds the workload.
+func (r *run) describe(dir string) error {
+	var models []string
+	if r.plan.Model != "" {
+		models = []string{r.plan.Model}
+	}
+	unit, limits := r.plan.Unit, r.plan.Unit.Limits
+	token, err := r.m.tokens.Mint(unit, models, tokenLife(limits))
+	if err != nil {
+		return err
+	}
+	r.token = token
+	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "token"), []byte(token), 0o600); err != nil {
+		return err
+	}
+	launch, err := json.Marshal(runnerv1.Launch{
+		Unit: unit, Manifest: r.plan.manifest, Model: r.plan.Model, Protocol: r.plan.Protocol,
+		Session: runnerv1.LaunchSession{ID: r.plan.Session, Resume: r.plan.Resumed, Ref: r.plan.SessionRef},
+		Socket:  runDir + "/broker.sock", TokenFile: runDir + "/token", Listen: forwarder,
+		IdleSec: *limits.IdleSec, MaxSec: *limits.MaxSec,
+	})
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "dispatch.json"), launch, 0o600); err != nil {
+		return err
+	}
+	r.spec, err = r.workload(dir)
+	return err
+}
+
+// workload is what the kernel is asked to run.
+func (r *run) workload(dir string) (runtimev1.Spec, error) {
+	image, err := r.m.images(r.plan.manifest.Image)
+	if err != nil {
+		return runtimev1.Spec{}, err
+	}
+	unit, limits := r.plan.Unit, r.plan.Unit.Limits
+	idle := *limits.IdleSec + int(idleSlack/time.Second)
+	spec := runtimev1.Spec{
+		WorkloadID: unit.ID, Profile: "agent", Env: map[string]string{}, Backend: "podman",
+		Image: image, Argv: []string{binary, "worker"}, Mounts: r.mounts(dir),
+		IdleTimeoutSec: &idle, MaxLifetimeSec: limits.MaxSec,
+		Limits: &runtimev1.Limits{DiskMB: *limits.DiskMB},
+	}
+	if l := r.plan.manifest.Limits; l != nil {
+		spec.Limits.Processes, spec.Limits.OpenFiles, spec.Limits.DataMB = l.Processes, l.OpenFiles, l.DataMB
+		spec.Limits.TmpMB, spec.Limits.HomeMB = l.TmpMB, l.HomeMB
+	}
+	return spec, nil
+}
+
+func (r *run) mounts(dir string) []runtimev1.Mount {
+	mounts := []runtimev1.Mount{
+		{Kind: runtimev1.MountBin, Source: r.m.binary, Target: binary, ReadOnly: true},
+		{Kind: runtimev1.MountRun, Source: filepath.Join(dir, "run"), Target: runDir, ReadOnly: true},
+		{Kind: runtimev1.MountSession, Source: filepath.Join(dir, "session"), Target: sessionDir},
+	}
+	for i, w := range r.plan.Unit.Workspaces {
+		target := workdir
+		if i > 0 {
+			target = otherRoots + "/" + w.ID
+		}
+		mounts = append(mounts,
+			runtimev1.Mount{
+				Kind: runtimev1.MountWorkspace, Source: filepath.Join(dir, "ws", w.ID), Target: target,
+				ReadOnly: w.Mode != unitv1.ReadWrite, Workspace: w.ID,
+			},
+			runtimev1.Mount{
+				Kind: runtimev1.MountHistory, Source: filepath.Join(dir, "history", w.ID), Target: historyDir + "/" + w.ID,
+				ReadOnly: true, Workspace: w.ID,
+			})
+	}
+	return mounts
+}
+
+// failStart ends a dispatch whose container never came up.
+func (r *run) failStart(ctx context.Context, err error) {
+	r.publish(ctx, "", wsv1.Error{Code: string(fault.KindOf(err)), Message: err.Error(), Hint: fault.HintOf(err)})
+	r.stopAfterFailure(ctx)
+	r.containerEnded(ctx, runtimev1.Status{
+		State: runtimev1.Stopped, StopReason: runtimev1.ReasonStartFailed, Detail: err.Error(),
+	})
+}
+
+// stopAfterFailure makes sure that no container outlives a failed start.
+func (r *run) stopAfterFailure(ctx context.Context) {
+	if _, err := r.m.runtime.Stop(ctx, r.id(), runtimev1.ReasonStartFailed); err != nil && !fault.Is(err, fault.NotFound) {
+		r.m.log.Warn("stop workload after a failed start", "unit", r.id(), "error", err)
+	}
+}
+
+// publish writes a host frame. A topic that cannot be written ends the
+// dispatch at its next durable step, so the failure is logged and kept.
+func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
+	if err := r.out.host(ctx, turn, body); err != nil {
+		r.m.log.Error("publish frame", "unit", r.id(), "type", body.FrameType(), "error", err)
+		r.unsaved = err
+	}
+}

@@ -1,0 +1,155 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/journal"
+)
+
+// Records keeps what happened to dispatches; *journal.Journal is one.
+type Records interface {
+	Append(ctx context.Context, payload []byte) (uint64, error)
+	Read(from uint64, limit int) ([]journal.Record, error)
+}
+
+type recordType string
+
+const (
+	recordAccepted recordType = "accepted" // before anything is done for the unit
+	recordStarted  recordType = "started"  // its container runs
+	recordTurn     recordType = "turn"     // a turn was taken
+	recordTurnEnd  recordType = "turn-end" // the worker said how it ended; not sealed yet
+	recordTurnDone recordType = "turn-done"
+	recordEnded    recordType = "ended" // nothing of it is left but its topics
+)
+
+// record is one entry of the record journal. The members after Unit belong to
+// the type they are named for.
+type record struct {
+	Type recordType `json:"type"`
+	At   time.Time  `json:"at"`
+	Unit string     `json:"unit"`
+
+	Accepted *accepted `json:"accepted,omitempty"`
+
+	Container string `json:"container,omitempty"` // started
+	Detail    string `json:"detail,omitempty"`    // started, ended
+
+	Turn     string         `json:"turn,omitempty"` // turn, turn-end, turn-done
+	Text     string         `json:"text,omitempty"` // turn
+	End      *wsv1.TurnEnd  `json:"end,omitempty"`  // turn-end
+	Done     *wsv1.TurnDone `json:"done,omitempty"` // turn-done
+	AgentSeq uint64         `json:"agentSeq,omitempty"`
+	Commits  []wsv1.Commit  `json:"commits,omitempty"`
+	Usage    *wsv1.Usage    `json:"usage,omitempty"`
+
+	StopReason runtimev1.StopReason `json:"stopReason,omitempty"` // ended
+}
+
+// accepted is everything that a restarted daemon needs to know of a unit.
+type accepted struct {
+	Unit       unitv1.Unit       `json:"unit"`
+	Session    string            `json:"session"`
+	SessionRef string            `json:"sessionRef,omitempty"`
+	Resumed    bool              `json:"resumed"`
+	Protocol   string            `json:"protocol,omitempty"`
+	Model      string            `json:"model,omitempty"`
+	Names      map[string]string `json:"names"` // workspace id to name, as it was then
+}
+
+// entry is what the records say about one unit.
+type entry struct {
+	accepted
+	startedAt  time.Time
+	endedAt    *time.Time
+	container  string
+	detail     string
+	stopReason runtimev1.StopReason
+	turns      int
+	open       []turn        // taken and not done, oldest first
+	end        *wsv1.TurnEnd // how the worker said the first of them ended
+	agentSeq   uint64        // newest of the worker's numbers in a turn-end record
+	commits    []wsv1.Commit
+	requests   int
+	tokens     int64
+}
+
+func (m *Manager) write(ctx context.Context, r record) error {
+	r.At = m.now().UTC()
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := m.records.Append(ctx, data); err != nil {
+		return fmt.Errorf("record %s of unit %s: %w", r.Type, r.Unit, err)
+	}
+	return nil
+}
+
+// replay rebuilds the table of units from the records, oldest first.
+func replay(records Records) (units map[string]*entry, order []string, err error) {
+	const page = 512
+	units = map[string]*entry{}
+	for from := uint64(1); ; {
+		batch, err := records.Read(from, page)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(batch) == 0 {
+			return units, order, nil
+		}
+		for _, rec := range batch {
+			var r record
+			if err := json.Unmarshal(rec.Payload, &r); err != nil {
+				return nil, nil, fmt.Errorf("dispatch record %d: %w", rec.Seq, err)
+			}
+			if r.Type == recordAccepted {
+				order = append(order, r.Unit)
+				units[r.Unit] = &entry{}
+			}
+			if e := units[r.Unit]; e != nil {
+				e.apply(r)
+			}
+			from = rec.Seq + 1
+		}
+	}
+}
+
+func (e *entry) apply(r record) {
+	switch r.Type {
+	case recordAccepted:
+		if r.Accepted != nil {
+			e.accepted = *r.Accepted
+		}
+		e.startedAt = r.At
+	case recordStarted:
+		e.container, e.detail = r.Container, r.Detail
+	case recordTurn:
+		e.turns++
+		e.open = append(e.open, turn{id: r.Turn, text: r.Text})
+	case recordTurnEnd:
+		e.end = r.End
+		e.agentSeq = max(e.agentSeq, r.AgentSeq)
+	case recordTurnDone:
+		e.open = slices.DeleteFunc(e.open, func(t turn) bool { return t.id == r.Turn })
+		e.end = nil
+		e.commits = append(e.commits, r.Commits...)
+		if r.Usage != nil {
+			e.requests += r.Usage.Requests
+			e.tokens += r.Usage.InputTokens + r.Usage.OutputTokens
+		}
+	case recordEnded:
+		at := r.At
+		e.endedAt, e.stopReason = &at, r.StopReason
+		if r.Detail != "" {
+			e.detail = r.Detail
+		}
+	}
+}

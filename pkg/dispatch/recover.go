@@ -1,0 +1,174 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Recover takes up what an earlier daemon left: containers that still run are
+// adopted, and what the others wrote is sealed. Then it follows the kernel's
+// events until Close. It is called once, before Start.
+func (m *Manager) Recover(ctx context.Context) error {
+	m.mu.Lock()
+	var open []string
+	for _, id := range m.order {
+		if m.units[id].endedAt == nil {
+			open = append(open, id)
+		}
+	}
+	m.mu.Unlock()
+	for _, id := range open {
+		if err := m.adopt(ctx, id); err != nil {
+			return err
+		}
+	}
+	m.wait.Add(1)
+	go func() {
+		defer m.wait.Done()
+		m.watch(m.life)
+	}()
+	return nil
+}
+
+// adopt makes a run of a unit that had not ended.
+func (m *Manager) adopt(ctx context.Context, id string) error {
+	e := m.units[id]
+	manifest, err := m.runners.Get(e.Unit.Runner)
+	if err != nil {
+		return err
+	}
+	out, err := openPublisher(ctx, m.streams, m.now, id)
+	if err != nil {
+		return err
+	}
+	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out)
+	r.queue = append(r.queue, e.open...)
+	m.mu.Lock()
+	m.runs[id] = r
+	m.wait.Add(1)
+	m.mu.Unlock()
+	go r.live(m.life, r.takeUp)
+	return nil
+}
+
+// takeUp continues a dispatch of an earlier daemon.
+func (r *run) takeUp(ctx context.Context) {
+	if len(r.queue) > 0 && r.entry.container != "" {
+		r.active = &activeTurn{turn: r.queue[0], end: r.entry.end, ended: make(chan struct{})}
+		r.queue = r.queue[1:]
+	}
+	if err := r.reopen(ctx); err != nil {
+		r.unsaved = err
+		r.m.log.Error("open the checkouts of an earlier daemon", "unit", r.id(), "error", err)
+	}
+	status, err := r.m.runtime.Get(ctx, r.id())
+	switch {
+	case fault.Is(err, fault.NotFound):
+		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed, Detail: "the daemon was restarted"})
+		return
+	case err != nil:
+		r.show(func() { r.state = runtimev1.Running })
+		return // the kernel is down: its first events decide
+	case status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed:
+		r.containerEnded(ctx, status)
+		return
+	}
+	if r.socket == nil {
+		r.stopContainer(ctx, runtimev1.ReasonFailed)
+		return
+	}
+	r.show(func() { r.state = runtimev1.Running; r.entry.container = status.Container })
+	if r.active != nil && r.active.end != nil {
+		r.finishTurn(ctx, *r.active.end)
+		r.afterTurn(ctx)
+	}
+	r.lose(connectGrace, runtimev1.ReasonFailed)
+}
+
+// reopen finds the checkouts and opens the socket again. A unit whose
+// directory is gone (the machine was restarted) has nothing left to save.
+func (r *run) reopen(ctx context.Context) error {
+	dir := r.m.home.Unit(r.id())
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, w := range r.plan.Unit.Workspaces {
+		meta := filepath.Join(dir, "meta", w.ID)
+		c, err := r.m.workspaces.OpenCheckout(ctx, meta)
+		if fault.Is(err, fault.NotFound) {
+			return nil // the crash came before the container
+		}
+		if err != nil {
+			return err
+		}
+		r.checkouts = append(r.checkouts, c)
+	}
+	if err := r.openSocket(ctx); err != nil {
+		return err
+	}
+	return r.describe(dir)
+}
+
+// watch routes the kernel's events to the runs, and asks it about each of them
+// whenever the connection was lost.
+func (m *Manager) watch(ctx context.Context) {
+	const pause = 500 * time.Millisecond
+	for ctx.Err() == nil {
+		m.reconcile(ctx)
+		for ev, err := range m.runtime.Events(ctx) {
+			if err != nil {
+				m.log.Debug("kernel events", "error", err)
+				break
+			}
+			if ev.State == runtimev1.Stopped || ev.State == runtimev1.Destroyed {
+				m.ended(ctx, ev.WorkloadID)
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// reconcile asks the kernel about every run whose container was started.
+func (m *Manager) reconcile(ctx context.Context) {
+	m.mu.Lock()
+	ids := make([]string, 0, len(m.runs))
+	for id := range m.runs {
+		ids = append(ids, id)
+	}
+	m.mu.Unlock()
+	for _, id := range ids {
+		m.ended(ctx, id)
+	}
+}
+
+// ended has the owner of a run look whether its container has ended.
+func (m *Manager) ended(_ context.Context, id string) {
+	m.mu.Lock()
+	r := m.runs[id]
+	m.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.post(func(ctx context.Context) {
+		if r.entry.container == "" {
+			return // it is not started yet; begin knows what happens to it
+		}
+		status, err := m.runtime.Get(ctx, id)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed, Detail: "the container is gone"})
+		case err == nil && (status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed):
+			r.containerEnded(ctx, status)
+		}
+	})
+}

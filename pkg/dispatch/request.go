@@ -1,0 +1,203 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// Caller is who asks, as the boundary that let them in established it.
+type Caller struct {
+	Subject  string // on whose behalf
+	Launcher string // who or what triggered
+	Trigger  unitv1.Trigger
+}
+
+// plan is a request resolved: everything a unit needs before it is accepted.
+type plan struct {
+	accepted
+	manifest runnerv1.Manifest
+	text     string // what the first turn says
+}
+
+// personal is the workspace that keeps sessions, and the default grant.
+const personal = "personal"
+
+var sessionPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+// resolve turns a request into a plan, or says what is wrong with it.
+func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartRequest) (plan, error) {
+	var p plan
+	if (req.Text == "") == (req.Plan == "") {
+		return p, fault.New(fault.Invalid, "a dispatch needs either a text or a plan", "say what to do, or name a plan file with --plan")
+	}
+	if err := m.resolveSession(ctx, caller, &req, &p); err != nil {
+		return p, err
+	}
+	manifest, err := m.runners.Get(or(req.Runner, DefaultRunner))
+	if err != nil {
+		return p, err
+	}
+	p.manifest = manifest
+	if p.Resumed && len(manifest.Argv.Resume) == 0 {
+		p.Resumed = false // the runner keeps no conversation; the session only groups its turns
+	}
+	if err := m.resolveModel(req.Model, &p); err != nil {
+		return p, err
+	}
+	grants, err := m.resolveGrants(ctx, req.Workspaces, &p)
+	if err != nil {
+		return p, err
+	}
+	start, err := m.resolveStart(ctx, req, grants[0].ID, &p)
+	if err != nil {
+		return p, err
+	}
+	p.Unit = unitv1.Unit{
+		ID:             m.newID(),
+		Identity:       unitv1.Identity{Subject: caller.Subject, Launcher: caller.Launcher},
+		Runner:         manifest.Name,
+		Model:          p.Model,
+		Workspaces:     grants,
+		Trigger:        caller.Trigger,
+		Start:          start,
+		Limits:         withDefaults(req.Limits),
+		Parent:         req.Parent,
+		IdempotencyKey: req.Key,
+	}
+	data, err := json.Marshal(p.Unit)
+	if err != nil {
+		return p, err
+	}
+	return p, contract.Validate("unit.v1", data)
+}
+
+// DefaultRunner is the runner that is built in.
+const DefaultRunner = "vexa"
+
+// resolveSession finds the conversation to continue, and lets it fill in the
+// runner, model and workspaces that the request leaves open.
+func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.StartRequest, p *plan) error {
+	if req.Session == "" && !req.Continue {
+		id, err := newSession()
+		p.Session = id
+		return err
+	}
+	if req.Session != "" && !sessionPattern.MatchString(req.Session) {
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", req.Session), "see vexa session list")
+	}
+	meta, err := m.findSession(ctx, caller.Subject, req.Session)
+	if err != nil {
+		return err
+	}
+	p.Session, p.SessionRef, p.Resumed = meta.Session, meta.Ref, true
+	req.Runner = or(req.Runner, meta.Runner)
+	req.Model = or(req.Model, meta.Model)
+	if len(req.Workspaces) == 0 {
+		for _, w := range meta.Workspaces {
+			id, mode, _ := strings.Cut(w, ":")
+			req.Workspaces = append(req.Workspaces, api.Grant{Workspace: id, Mode: unitv1.Mode(mode)})
+		}
+	}
+	if req.Runner != meta.Runner {
+		return fault.New(fault.Conflict, fmt.Sprintf("session %s was held with runner %s and cannot be continued with %s", p.Session, meta.Runner, req.Runner),
+			"leave --runner out, or start a new session")
+	}
+	return nil
+}
+
+// findSession returns the session with the id, or with "" the latest.
+func (m *Manager) findSession(ctx context.Context, subject, id string) (session.Meta, error) {
+	all, err := m.sessions.List(ctx, subject)
+	if err != nil {
+		return session.Meta{}, err
+	}
+	for _, s := range all {
+		if id == "" || s.Session == id {
+			return s, nil
+		}
+	}
+	if id == "" {
+		return session.Meta{}, fault.New(fault.NotFound, "there is no session to continue", "start one: vexa chat -p \"…\"")
+	}
+	return session.Meta{}, fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+}
+
+// resolveModel chooses the model and the protocol that runner and provider share.
+func (m *Manager) resolveModel(model string, p *plan) error {
+	if p.manifest.Inference == nil {
+		if model != "" {
+			return fault.New(fault.Invalid, "runner "+p.manifest.Name+" uses no model", "leave --model out")
+		}
+		return nil
+	}
+	offered, name, err := m.models(model)
+	if err != nil {
+		return err
+	}
+	if protocol, ok := runner.ChooseProtocol(p.manifest, offered...); ok {
+		p.Model, p.Protocol = name, protocol
+		return nil
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("runner %s speaks %s, but model %s is served over %s", p.manifest.Name,
+		strings.Join(p.manifest.Inference.Protocols, " or "), name, strings.Join(offered, " or ")),
+		"choose another with --model; see vexa model list")
+}
+
+func (m *Manager) resolveGrants(ctx context.Context, asked []api.Grant, p *plan) ([]unitv1.Workspace, error) {
+	if len(asked) == 0 {
+		asked = []api.Grant{{Workspace: personal, Mode: unitv1.ReadWrite}}
+	}
+	p.Names = map[string]string{}
+	grants := make([]unitv1.Workspace, 0, len(asked))
+	for _, g := range asked {
+		info, err := m.workspaces.Lookup(ctx, g.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := p.Names[info.ID]; twice {
+			return nil, fault.New(fault.Invalid, "workspace "+info.Name+" is granted twice", "name each workspace once")
+		}
+		mode := g.Mode
+		if mode == "" {
+			mode = unitv1.ReadWrite
+		}
+		p.Names[info.ID] = info.Name
+		grants = append(grants, unitv1.Workspace{ID: info.ID, Mode: mode})
+	}
+	return grants, nil
+}
+
+// resolveStart says where the agent begins and what its first turn is told.
+func (m *Manager) resolveStart(ctx context.Context, req api.StartRequest, workspaceID string, p *plan) (unitv1.Start, error) {
+	p.text = req.Text
+	start := unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: req.Text}}
+	if req.Plan != "" {
+		if _, err := m.workspaces.ReadFile(ctx, workspaceID, "main", req.Plan); err != nil {
+			return unitv1.Start{}, err
+		}
+		p.text = "Read the plan in the file " + req.Plan + " and carry it out."
+		start = unitv1.Start{Entrypoint: &unitv1.Entrypoint{Path: req.Plan}}
+	}
+	if p.Resumed {
+		start = unitv1.Start{Session: &unitv1.Session{Ref: p.Session}}
+	}
+	return start, nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

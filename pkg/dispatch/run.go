@@ -1,0 +1,300 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+)
+
+// How long the parts of a dispatch's life may take.
+const (
+	connectGrace = 30 * time.Second // from container start to the worker's first word
+	stopGrace    = 15 * time.Second // from asking the worker to stop to stopping the container
+	touchEvery   = 20 * time.Second // while a turn runs, the kernel's idle clock is reset this often
+	idleSlack    = 60 * time.Second // the kernel ends a container this long after the worker should have
+)
+
+// turn is one thing said to the agent.
+type turn struct {
+	id   string
+	text string
+}
+
+// activeTurn is the turn that the agent works on.
+type activeTurn struct {
+	turn
+	end         *wsv1.TurnEnd // once the worker has said it
+	interrupted bool
+	ended       chan struct{} // closed when its turn-done is on disk
+}
+
+// run is one live dispatch. One goroutine owns it: everything below the mark
+// is touched only by functions that came through mail.
+type run struct {
+	m     *Manager
+	plan  plan
+	entry *entry // guarded by m.mu
+	mail  chan func(context.Context)
+	done  chan struct{} // closed when nothing is left to do for the unit
+
+	unsaved error // why its checkouts could not be saved; read after done
+
+	// Guarded by m.mu, for the table and for fits.
+	state   runtimev1.State
+	usage   wsv1.Usage // of the running turn
+	busy    bool       // a turn runs or waits
+	retired bool       // takes no more turns
+
+	// Owned by the goroutine.
+	out       *publisher
+	socket    Socket
+	spec      runtimev1.Spec
+	token     string
+	checkouts []*workspace.Checkout
+	connected bool
+	queue     []turn
+	active    *activeTurn
+	asked     runtimev1.StopReason
+	deadline  <-chan time.Time // when patience with the container ends
+	patience  runtimev1.StopReason
+	after     []func(context.Context) // to do once the sender of the mail has its answer
+	over      bool
+}
+
+func newRun(m *Manager, p plan, e *entry, out *publisher) *run {
+	return &run{
+		m: m, plan: p, entry: e, out: out, state: runtimev1.Starting, busy: true,
+		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
+	}
+}
+
+func (r *run) id() string { return r.plan.Unit.ID }
+
+// live runs the dispatch to its end. begin is its first act.
+func (r *run) live(ctx context.Context, begin func(context.Context)) {
+	defer r.m.wait.Done()
+	defer r.leave()
+	touch := time.NewTicker(touchEvery)
+	defer touch.Stop()
+	begin(ctx)
+	for !r.over {
+		for len(r.after) > 0 {
+			next := r.after[0]
+			r.after = r.after[1:]
+			next(ctx)
+		}
+		if r.over {
+			return
+		}
+		select {
+		case f := <-r.mail:
+			f(ctx)
+		case <-r.deadline:
+			r.deadline = nil
+			r.stopContainer(ctx, r.patience)
+		case <-touch.C:
+			r.touch(ctx)
+		case <-ctx.Done():
+			return // forced: what is on disk is recovered at the next start
+		}
+	}
+}
+
+// leave takes the run out of the table.
+func (r *run) leave() {
+	r.m.mu.Lock()
+	delete(r.m.runs, r.id())
+	r.m.mu.Unlock()
+	close(r.done)
+	if r.active != nil {
+		close(r.active.ended)
+	}
+	if r.socket != nil {
+		if err := r.socket.Close(); err != nil {
+			r.m.log.Warn("close broker socket", "unit", r.id(), "error", err)
+		}
+	}
+}
+
+// post hands f to the owner; it is dropped when the run is over.
+func (r *run) post(f func(context.Context)) {
+	select {
+	case r.mail <- f:
+	case <-r.done:
+	}
+}
+
+// call hands f to the owner and waits for its answer.
+func (r *run) call(ctx context.Context, f func(context.Context) error) error {
+	answer := make(chan error, 1)
+	select {
+	case r.mail <- func(owner context.Context) { answer <- f(owner) }:
+	case <-r.done:
+		return errOver(r.id())
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-r.done:
+		return errOver(r.id())
+	}
+}
+
+func errOver(unit string) error {
+	return fault.New(fault.Conflict, "unit "+unit+" has ended", "send the message again")
+}
+
+type fit int
+
+const (
+	fitYes     fit = iota
+	fitLeaving     // it ends by itself, or can be told to: wait for it
+	fitBusy        // other workspaces, runner or model, and a turn runs
+)
+
+// fits says whether a turn of p can go to this container.
+func (r *run) fits(p plan) fit {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	same := p.Unit.Runner == r.plan.Unit.Runner && p.Model == r.plan.Model && slices.Equal(p.Unit.Workspaces, r.plan.Unit.Workspaces)
+	switch {
+	case !same && r.busy:
+		return fitBusy
+	case !same, r.retired, *r.plan.Unit.Limits.IdleSec == 0:
+		return fitLeaving
+	default:
+		return fitYes
+	}
+}
+
+// retire tells an idle container to leave.
+func (r *run) retire() {
+	r.post(func(ctx context.Context) {
+		if r.active == nil && len(r.queue) == 0 && r.asked == "" {
+			r.askStop(ctx, runtimev1.ReasonIdle)
+		}
+	})
+}
+
+// offer takes one more turn.
+func (r *run) offer(ctx context.Context, text string) (api.Started, error) {
+	t := turn{id: r.m.newID(), text: text}
+	started := api.Started{Unit: r.id(), Turn: t.id, Session: r.plan.Session}
+	err := r.call(ctx, func(ctx context.Context) error {
+		if r.asked != "" {
+			return errOver(r.id())
+		}
+		started.From = string(r.out.cursor)
+		if err := r.m.write(ctx, record{Type: recordTurn, Unit: r.id(), Turn: t.id, Text: t.text}); err != nil {
+			return err
+		}
+		r.queue = append(r.queue, t)
+		r.show(func() { r.busy = true; r.entry.turns++ })
+		r.after = append(r.after, r.deliver)
+		return nil
+	})
+	return started, err
+}
+
+// show changes what the table shows.
+func (r *run) show(change func()) {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	change()
+}
+
+// touch resets the kernel's idle clock while there is work.
+func (r *run) touch(ctx context.Context) {
+	if r.active == nil && len(r.queue) == 0 || r.spec.WorkloadID == "" || r.asked != "" {
+		return
+	}
+	if _, err := r.m.runtime.Create(ctx, r.spec, r.token); err != nil {
+		r.m.log.Warn("touch workload", "unit", r.id(), "error", err)
+	}
+}
+
+// stop asks the dispatch to end and returns a channel that closes when it has.
+func (r *run) stop(reason runtimev1.StopReason) <-chan struct{} {
+	r.post(func(ctx context.Context) { r.askStop(ctx, reason) })
+	return r.done
+}
+
+func (r *run) askStop(ctx context.Context, reason runtimev1.StopReason) {
+	if r.asked != "" {
+		return
+	}
+	r.asked = reason
+	r.show(func() { r.retired = true; r.state = runtimev1.Stopping })
+	if r.active == nil {
+		r.stopContainer(ctx, reason)
+		return
+	}
+	r.active.interrupted = true
+	if r.active.end != nil {
+		return // it is being sealed; the container is stopped after that
+	}
+	r.lose(stopGrace, reason)
+	if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop, Turn: r.active.id}); err != nil {
+		r.stopContainer(ctx, reason)
+	}
+}
+
+// interrupt ends the running turn and returns a channel that closes when that
+// is on disk. Without a running turn the channel is closed.
+func (r *run) interrupt() <-chan struct{} {
+	ended := make(chan struct{})
+	r.post(func(ctx context.Context) {
+		if r.active == nil {
+			close(ended)
+			return
+		}
+		active := r.active
+		go func() { <-active.ended; close(ended) }()
+		if active.interrupted || active.end != nil {
+			return
+		}
+		active.interrupted = true
+		r.lose(stopGrace, runtimev1.ReasonStopped)
+		if err := r.send(ctx, wsv1.Input{Type: wsv1.InputInterrupt, Turn: active.id}); err != nil {
+			r.stopContainer(ctx, runtimev1.ReasonStopped)
+		}
+	})
+	return ended
+}
+
+// lose sets when the container is stopped if nothing else happens first.
+func (r *run) lose(patience time.Duration, reason runtimev1.StopReason) {
+	r.deadline, r.patience = time.After(patience), reason
+}
+
+func (r *run) stopContainer(ctx context.Context, reason runtimev1.StopReason) {
+	status, err := r.m.runtime.Stop(ctx, r.id(), reason)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: reason})
+	case err != nil:
+		r.m.log.Error("stop workload", "unit", r.id(), "error", err)
+		r.lose(stopGrace, reason) // try again
+	case status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed:
+		r.containerEnded(ctx, status)
+	}
+}
+
+// send passes an input to the worker; what cannot be sent now is sent when the
+// worker connects again.
+func (r *run) send(ctx context.Context, in wsv1.Input) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return r.socket.Send(ctx, in)
+}
+
+func writable(ws unitv1.Workspace) bool { return ws.Mode == unitv1.ReadWrite }

@@ -1,0 +1,89 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Stop ends a dispatch, or with interrupt only its running turn; what the
+// agent wrote is sealed either way. It returns when the unit, or the turn, has
+// ended. Stopping what has ended is no error.
+func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Dispatch, error) {
+	m.mu.Lock()
+	full, err := m.find(id)
+	r := m.runs[full]
+	m.mu.Unlock()
+	if err != nil {
+		return api.Dispatch{}, err
+	}
+	if r != nil {
+		wait := r.stop(runtimev1.ReasonStopped)
+		if interrupt {
+			wait = r.interrupt()
+		}
+		select {
+		case <-wait:
+		case <-r.done:
+		case <-ctx.Done():
+			return api.Dispatch{}, fault.Wrap(fault.Timeout, "unit "+full+" is still stopping", ctx.Err())
+		}
+	}
+	return m.Get(full)
+}
+
+// Close stops every dispatch, seals what they wrote and waits for that. It
+// refuses, naming them, when some could not be saved; with force it gives up
+// on those, and their checkouts stay for the next start.
+func (m *Manager) Close(ctx context.Context, force bool) error {
+	m.mu.Lock()
+	m.closed = true
+	runs := make([]*run, 0, len(m.runs))
+	for _, r := range m.runs {
+		runs = append(runs, r)
+	}
+	m.mu.Unlock()
+
+	for _, r := range runs {
+		r.stop(runtimev1.ReasonStopped)
+	}
+	var unsaved []string
+	for _, r := range runs {
+		select {
+		case <-r.done:
+			if r.unsaved != nil {
+				unsaved = append(unsaved, fmt.Sprintf("%s (%v)", r.id(), r.unsaved))
+			}
+		case <-ctx.Done():
+			unsaved = append(unsaved, r.id()+" (still stopping)")
+		}
+	}
+	if len(unsaved) > 0 && !force {
+		m.mu.Lock()
+		m.closed = false
+		m.mu.Unlock()
+		slices.Sort(unsaved)
+		return fault.New(fault.Conflict, "cannot save what these units wrote: "+strings.Join(unsaved, ", "),
+			"free space and try again, or vexa daemon stop --force: the checkouts stay until the machine restarts")
+	}
+	m.cancel()
+	m.wait.Wait()
+	return nil
+}
+
+// Done returns a channel that closes when the dispatch has ended; id is whole.
+func (m *Manager) Done(id string) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.runs[id]; r != nil {
+		return r.done
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}

@@ -1,0 +1,78 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/stream"
+)
+
+// OutTopic is the topic of the frames of a unit.
+func OutTopic(unit string) string { return "unit:" + unit + ":out" }
+
+// InTopic is the topic of what is asked of a unit's worker.
+func InTopic(unit string) string { return "unit:" + unit + ":in" }
+
+// publisher writes the frames of one unit. It numbers them; there is one for
+// each unit, used by the goroutine that owns the unit.
+type publisher struct {
+	log      stream.Log
+	now      func() time.Time
+	unit     string
+	seq      uint64
+	agentSeq uint64 // newest of the worker's numbers on the topic
+	cursor   stream.Cursor
+}
+
+// openPublisher continues the topic where it ends.
+func openPublisher(ctx context.Context, log stream.Log, now func() time.Time, unit string) (*publisher, error) {
+	p := &publisher{log: log, now: now, unit: unit}
+	const page = 1024
+	for {
+		entries, err := log.Read(ctx, OutTopic(unit), p.cursor, page)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			return p, nil
+		}
+		for _, e := range entries {
+			var f wsv1.Frame
+			if err := json.Unmarshal(e.Payload, &f); err != nil {
+				return nil, err
+			}
+			p.seq, p.cursor = f.Seq, e.Cursor
+			p.agentSeq = max(p.agentSeq, f.AgentSeq)
+		}
+	}
+}
+
+// host publishes a frame that the host vouches for.
+func (p *publisher) host(ctx context.Context, turn string, body wsv1.Body) error {
+	return p.publish(ctx, wsv1.Frame{Source: wsv1.Host, Turn: turn, Body: body})
+}
+
+// agent publishes a frame that came out of the container.
+func (p *publisher) agent(ctx context.Context, turn string, agentSeq uint64, body wsv1.Body) error {
+	return p.publish(ctx, wsv1.Frame{Source: wsv1.Agent, Turn: turn, AgentSeq: agentSeq, Body: body})
+}
+
+func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
+	f.Seq, f.TS, f.Unit = p.seq+1, p.now().UTC(), p.unit
+	data, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	cursor, err := p.log.Append(ctx, OutTopic(p.unit), data)
+	if err != nil {
+		return err
+	}
+	p.seq, p.cursor = f.Seq, cursor
+	p.agentSeq = max(p.agentSeq, f.AgentSeq)
+	return nil
+}
+
+// sync makes what was published durable.
+func (p *publisher) sync(ctx context.Context) error { return p.log.Sync(ctx, OutTopic(p.unit)) }

@@ -1,0 +1,190 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// deliver sends the next turn to the worker, when there are both.
+func (r *run) deliver(ctx context.Context) {
+	if !r.connected || r.active != nil || len(r.queue) == 0 || r.state != runtimev1.Running {
+		return
+	}
+	r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
+	r.queue = r.queue[1:]
+	r.deadline = nil
+	r.publish(ctx, r.active.id, wsv1.TurnAccepted{
+		Session: r.plan.Session, Runner: r.plan.Unit.Runner, Model: r.plan.Model,
+		Container: r.entry.container, Resumed: r.plan.Resumed || r.entry.turns > 1, Text: r.active.text,
+	})
+	input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
+	r.noteInput(ctx, input)
+	if err := r.send(ctx, input); err != nil {
+		r.m.log.Warn("send turn; it is sent again when the worker connects", "unit", r.id(), "error", err)
+	}
+}
+
+// noteInput puts what the worker is asked on unit:<id>:in.
+func (r *run) noteInput(ctx context.Context, in wsv1.Input) {
+	data, err := json.Marshal(in)
+	if err == nil {
+		_, err = r.m.streams.Append(ctx, InTopic(r.id()), data)
+	}
+	if err != nil {
+		r.m.log.Error("note input", "unit", r.id(), "error", err)
+	}
+}
+
+// finishTurn seals what the turn wrote, saves its session and says so. It is
+// the only way a turn ends.
+func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
+	active := r.active
+	if active == nil {
+		return
+	}
+	done := wsv1.TurnDone{
+		OK: end.Outcome == wsv1.OutcomeCompleted, Session: r.plan.Session, Reply: end.Reply, Outcome: end.Outcome, Error: end.Error,
+	}
+	if end.Outcome != wsv1.OutcomeLost && end.Outcome != wsv1.OutcomeLimit {
+		code := end.ExitCode
+		done.ExitCode = &code
+	}
+	if end.SessionRef != "" {
+		r.plan.SessionRef = end.SessionRef
+	}
+	sessionErr := r.saveSession(ctx)
+	commits, sealErr := r.sealAll(ctx, active)
+	if err := errors.Join(sealErr, sessionErr); err != nil {
+		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
+		done.OK, done.Error = false, err.Error()
+	}
+	usage := r.usage
+	if usage.Requests > 0 {
+		r.publish(ctx, active.id, usage)
+	}
+	r.publish(ctx, active.id, done)
+	r.closeTurn(ctx, record{
+		Type: recordTurnDone, Unit: r.id(), Turn: active.id, Done: &done, Commits: commits, Usage: &usage,
+	})
+}
+
+// closeTurn makes the end of the running turn durable and tells who waits.
+func (r *run) closeTurn(ctx context.Context, rec record) {
+	if err := errors.Join(r.out.sync(ctx), r.m.write(ctx, rec)); err != nil {
+		r.m.log.Error("record the end of a turn", "unit", r.id(), "error", err)
+		r.unsaved = errors.Join(r.unsaved, err)
+	}
+	close(r.active.ended)
+	r.active, r.deadline = nil, nil
+	oneShot := *r.plan.Unit.Limits.IdleSec == 0
+	r.show(func() {
+		rec.At = r.m.now()
+		r.entry.apply(rec)
+		r.usage = wsv1.Usage{}
+		r.busy = len(r.queue) > 0
+		r.retired = r.retired || oneShot
+	})
+}
+
+// afterTurn goes on to the next turn, or to the end of the container.
+func (r *run) afterTurn(ctx context.Context) {
+	switch {
+	case r.over:
+	case r.asked != "":
+		r.stopContainer(ctx, r.asked)
+	case len(r.queue) > 0:
+		r.deliver(ctx)
+	case *r.plan.Unit.Limits.IdleSec == 0:
+		r.lose(stopGrace, runtimev1.ReasonCompleted) // the worker exits by itself
+	}
+}
+
+// sealAll commits what the agent wrote to each writable workspace. One that
+// fails does not keep the others from being saved.
+func (r *run) sealAll(ctx context.Context, t *activeTurn) (commits []wsv1.Commit, err error) {
+	for i, c := range r.checkouts {
+		w := r.plan.Unit.Workspaces[i]
+		if !writable(w) {
+			continue
+		}
+		sealed, e := r.seal(ctx, c, t)
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		for _, rej := range sealed.Rejected {
+			r.publish(ctx, t.id, wsv1.Rejected{Workspace: w.ID, Path: rej.Path, Reason: rej.Reason})
+		}
+		if sealed.SHA == "" {
+			continue
+		}
+		commit := wsv1.Commit{
+			Workspace: w.ID, Name: r.plan.Names[w.ID], SHA: sealed.SHA, Branch: sealed.Branch,
+			Merged: sealed.Merged, Conflicts: sealed.Conflicts, Files: sealed.Files,
+		}
+		commits = append(commits, commit)
+		r.publish(ctx, t.id, commit)
+	}
+	r.unsaved = err
+	return commits, err
+}
+
+func (r *run) seal(ctx context.Context, c *workspace.Checkout, t *activeTurn) (workspace.Sealed, error) {
+	u := r.plan.Unit
+	return r.m.workspaces.Seal(ctx, workspace.SealRequest{
+		Checkout: c, Author: author(u), Message: subjectLine(t.text),
+		Unit: u.ID, Launcher: u.Identity.Launcher, Runner: u.Runner, Session: r.plan.Session, Turn: t.id,
+	})
+}
+
+// author is the person on whose behalf the agent wrote.
+func author(u unitv1.Unit) workspace.Author {
+	return workspace.Author{Subject: u.Identity.Subject}
+}
+
+// subjectLine is the first line of what was asked, cut to a commit subject.
+func subjectLine(text string) string {
+	const limit = 72
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	runes := []rune(line)
+	if len(runes) > limit {
+		runes = append(runes[:limit-1], '…')
+	}
+	if len(runes) == 0 {
+		return "turn"
+	}
+	return string(runes)
+}
+
+// saveSession keeps what the runner needs to continue the conversation.
+func (r *run) saveSession(ctx context.Context) error {
+	m := r.plan.manifest
+	if len(m.Session.Capsule) == 0 {
+		return nil
+	}
+	globs, err := runner.Capsule(m, or(r.plan.SessionRef, r.plan.Session))
+	if err != nil {
+		return err
+	}
+	u := r.plan.Unit
+	grants := make([]string, 0, len(u.Workspaces))
+	for _, w := range u.Workspaces {
+		grants = append(grants, w.ID+":"+string(w.Mode))
+	}
+	return r.m.sessions.Save(ctx, session.SaveRequest{
+		Subject: u.Identity.Subject, Session: r.plan.Session, Unit: u.ID, Runner: u.Runner, Model: r.plan.Model,
+		Ref: r.plan.SessionRef, Workspaces: grants,
+		Dir: filepath.Join(r.m.home.Unit(u.ID), "session"), Globs: globs,
+	})
+}

@@ -1,0 +1,136 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// worker receives what the broker hears from a dispatch's container. The
+// broker has checked the token and every schema; nothing here is believed
+// beyond that: frames are published as the agent's, and a turn's end only
+// leads to the host's own reading of the files.
+type worker struct{ run *run }
+
+// Connected takes the worker's first line of a connection.
+func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
+	r := w.run
+	return r.call(ctx, func(ctx context.Context) error {
+		r.connected = true
+		if r.active == nil {
+			r.deadline = nil
+			r.after = append(r.after, r.deliver)
+			return nil
+		}
+		if r.active.end == nil && hello.Turn != r.active.id {
+			// It was sent to a connection that broke. A worker that has run it
+			// already ignores it and repeats its report.
+			input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
+			r.after = append(r.after, func(ctx context.Context) {
+				if err := r.send(ctx, input); err != nil {
+					r.m.log.Warn("send turn again", "unit", r.id(), "error", err)
+				}
+			})
+		}
+		return nil
+	})
+}
+
+// Disconnected notes that a connection ended; the worker dials again, and the
+// end of the container is learnt from the kernel.
+func (w *worker) Disconnected(err error) {
+	w.run.post(func(context.Context) {
+		w.run.connected = false
+		if err != nil {
+			w.run.m.log.Debug("worker disconnected", "unit", w.run.id(), "error", err)
+		}
+	})
+}
+
+// Report takes one numbered report and returns when it is stored.
+func (w *worker) Report(ctx context.Context, rep wsv1.Report) error {
+	return w.run.call(ctx, func(ctx context.Context) error { return w.run.report(ctx, rep) })
+}
+
+// Usage takes the broker's meter. It may be called while the owner is busy.
+func (w *worker) Usage(turn, _ wsv1.Usage) {
+	w.run.show(func() { w.run.usage = turn })
+}
+
+// Denied notes that the boundary refused something of the container's.
+func (w *worker) Denied(reason broker.Denial, detail string) {
+	r := w.run
+	r.post(func(ctx context.Context) {
+		turn := ""
+		if r.active != nil {
+			turn = r.active.id
+		}
+		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: fmt.Sprintf("refused (%s): %s", reason, detail)})
+	})
+}
+
+func (r *run) report(ctx context.Context, rep wsv1.Report) error {
+	switch rep.Type {
+	case wsv1.ReportFrame:
+		return r.agentFrame(ctx, rep)
+	case wsv1.ReportTurnEnd:
+		return r.turnEnd(ctx, rep)
+	case wsv1.ReportIdle:
+		if r.active == nil && len(r.queue) == 0 {
+			r.show(func() { r.retired = true })
+			r.lose(stopGrace, "idle_timeout")
+			return r.send(ctx, wsv1.Input{Type: wsv1.InputStop})
+		}
+		return nil
+	default:
+		return nil
+	}
+}
+
+// agentFrame publishes a frame of the running turn; one of another turn is
+// dropped, which is all that writing after the end of a turn achieves.
+func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
+	if rep.AgentSeq <= r.out.agentSeq {
+		return nil
+	}
+	if r.active == nil || r.active.end != nil || rep.Turn != r.active.id {
+		r.m.log.Warn("frame outside its turn dropped", "unit", r.id(), "turn", rep.Turn)
+		return nil
+	}
+	body, err := agentBody(rep.Frame)
+	if err != nil {
+		return err
+	}
+	return r.out.agent(ctx, r.active.id, rep.AgentSeq, body)
+}
+
+// agentBody reads the body of a worker's frame.
+func agentBody(data json.RawMessage) (wsv1.Body, error) { return wsv1.UnmarshalBody(data) }
+
+// turnEnd stores how the turn ended, so that the worker may go; the sealing
+// follows once it has its answer.
+func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
+	if r.active == nil || rep.Turn != r.active.id || r.active.end != nil || rep.End == nil {
+		return nil
+	}
+	end := *rep.End
+	if r.active.interrupted && end.Outcome != wsv1.OutcomeCompleted {
+		end.Outcome = wsv1.OutcomeInterrupted
+	}
+	rec := record{Type: recordTurnEnd, Unit: r.id(), Turn: rep.Turn, End: &end, AgentSeq: rep.AgentSeq}
+	if err := r.m.write(ctx, rec); err != nil {
+		return err
+	}
+	r.active.end = &end
+	r.deadline = nil
+	r.show(func() { r.entry.apply(rec) })
+	r.after = append(r.after, func(ctx context.Context) {
+		r.finishTurn(ctx, end)
+		r.afterTurn(ctx)
+	})
+	return nil
+}
