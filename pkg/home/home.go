@@ -49,10 +49,10 @@ func Open(env Env, uid int) (Home, error) {
 	if h.InstallID, err = installID(filepath.Join(h.Data, "install-id")); err != nil {
 		return Home{}, err
 	}
-	if h.Run, err = private(runBase(env, uid), "vexa-"+h.InstallID); err != nil {
+	if h.Run, err = runDir(env, uid, h.InstallID); err != nil {
 		return Home{}, err
 	}
-	if h.Plain, err = plainDir(env, uid, h.InstallID); err != nil {
+	if h.Plain, err = plainDir(env, uid, h.InstallID, h.Run); err != nil {
 		return Home{}, err
 	}
 	if n := len(h.RuntimeSocket()); n > MaxSocketPath {

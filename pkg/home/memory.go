@@ -10,35 +10,42 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// runBase is the parent of the runtime folder: XDG_RUNTIME_DIR where it is
-// set, else a private folder of the user's under /tmp.
-func runBase(env Env, uid int) string {
+// runDir makes the runtime folder: below XDG_RUNTIME_DIR where it is set, else
+// below a private folder of the user's under /tmp.
+func runDir(env Env, uid int, installID string) (string, error) {
 	if dir := env("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		return dir
+		return private(filepath.Join(dir, "vexa-"+installID))
 	}
-	return filepath.Join(os.TempDir(), "vexa-run-"+strconv.Itoa(uid))
+	base, err := private(filepath.Join(os.TempDir(), "vexa-run-"+strconv.Itoa(uid)))
+	if err != nil {
+		return "", err
+	}
+	return private(filepath.Join(base, "vexa-"+installID))
 }
 
 // plainDir is where open workspaces live: VEXA_PLAINTEXT_DIR where it is set,
-// else whichever of the runtime directory and /dev/shm is a tmpfs.
-func plainDir(env Env, uid int, installID string) (string, error) {
+// else the runtime folder if that is memory-backed, else /dev/shm.
+func plainDir(env Env, uid int, installID, run string) (string, error) {
 	if dir := env("VEXA_PLAINTEXT_DIR"); dir != "" {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return "", err
 		}
-		return private(abs, "vexa-"+installID)
+		return private(filepath.Join(abs, "vexa-"+installID))
 	}
-	base := runBase(env, uid)
-	if InMemory(base) {
-		return private(filepath.Join(base, "vexa-"+installID), "plain")
+	if InMemory(run) {
+		return private(filepath.Join(run, "plain"))
 	}
 	const shm = "/dev/shm"
-	if InMemory(shm) {
-		return private(filepath.Join(shm, "vexa-"+strconv.Itoa(uid)), installID)
+	if !InMemory(shm) {
+		return "", fault.New(fault.Unavailable, "no memory-backed directory for open workspaces: neither "+run+" nor "+shm+" is a tmpfs",
+			"set VEXA_PLAINTEXT_DIR to one")
 	}
-	return "", fault.New(fault.Unavailable, "no memory-backed directory for open workspaces: neither "+base+" nor "+shm+" is a tmpfs",
-		"set VEXA_PLAINTEXT_DIR to one")
+	base, err := private(filepath.Join(shm, "vexa-"+strconv.Itoa(uid)))
+	if err != nil {
+		return "", err
+	}
+	return private(filepath.Join(base, installID))
 }
 
 // InMemory reports whether dir lies on a tmpfs or ramfs.
@@ -55,13 +62,12 @@ func InMemory(dir string) bool {
 	}
 }
 
-// private makes base (0700 where it is missing) and base/name, and refuses a
-// name that is not a directory of the user's own that nobody else can enter.
-func private(base, name string) (string, error) {
-	if err := os.MkdirAll(base, 0o700); err != nil {
-		return "", fault.Newf(fault.Denied, "create %s: %w", base, err)
+// private makes dir and refuses one that is not a directory of the user's own
+// that nobody else can enter: its parent may be open to all.
+func private(dir string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return "", fault.Newf(fault.Denied, "create %s: %w", filepath.Dir(dir), err)
 	}
-	dir := filepath.Join(base, name)
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
 		return "", fault.Newf(fault.Denied, "create %s: %w", dir, err)
 	}
