@@ -112,3 +112,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// WaitStopped waits until the daemon with the given process id no longer
+// answers, or another one does.
+func (c *Client) WaitStopped(ctx context.Context, pid int) error {
+	for pause := c.retry.first; ; pause = min(2*pause, c.retry.most/4) {
+		st, err := c.Status(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return interrupted(ctx)
+		case err != nil || st.PID != pid:
+			return nil
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package chatcmd
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// ChatOptions is what the command line of vexa chat says.
+type ChatOptions struct {
+	Factory *factory.Factory
+	Request api.StartRequest
+	JSON    output.JSON
+	// Text is the message; empty for a conversation.
+	Text string
+
+	flags request
+}
+
+// conversationIdle is how long the container of a conversation waits for the
+// person's next message unless --idle says otherwise.
+const conversationIdle = 5 * time.Minute
+
+// maxText bounds a message read from stdin, in bytes.
+const maxText = 4 << 20
+
+// NewChat returns the command vexa chat. runF, where it is not nil, runs
+// instead of the command itself.
+func NewChat(f *factory.Factory, runF func(context.Context, *ChatOptions) error) *cobra.Command {
+	o := &ChatOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "chat [-p TEXT]",
+		Short: "Talk to an agent",
+		Long: "Sends a message to an agent in a container of its own and prints the answer as it\n" +
+			"comes. What the agent changes is committed to the workspaces it was given.\n\n" +
+			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
+			"tells how the turn ended. Otherwise it is a conversation, line by line, until Ctrl-D.\n" +
+			"Ctrl-C ends the agent's turn and saves what was written; a second one leaves at once.\n\n" +
+			"With --json it prints the frames of the turn (contract ws.v1), one a line; the last\n" +
+			"is turn-done.",
+		Example: "$ vexa chat -p \"Write a note that says hello\"\n" +
+			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +
+			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'\n" +
+			"$ vexa chat",
+		Args: grammar.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.complete(cmd); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runChat(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVarP(&o.Text, "prompt", "p", "", "the `text` to send")
+	o.flags.addFlags(f, cmd)
+	cmd.Flags().Lookup("idle").Usage += " (default 5m in a conversation, else 0)"
+	output.AddSwitch(cmd, &o.JSON, "print the frames of the turn as JSON, one a line")
+	return cmd
+}
+
+// complete checks the flags and finds the message.
+func (o *ChatOptions) complete(cmd *cobra.Command) error {
+	f, given := o.Factory, cmd.Flags().Changed("prompt")
+	switch {
+	case given && strings.TrimSpace(o.Text) == "":
+		return grammar.Usage(cmd, "-p has no text")
+	case !given && !factory.IsTTY(f.InTTY):
+		text, err := readText(f.In)
+		if err != nil {
+			return err
+		}
+		if o.Text = text; text == "" {
+			return grammar.Usage(cmd, "there is no message: stdin is empty and -p was not given")
+		}
+	case !given && o.JSON.On():
+		return grammar.Usage(cmd, "--json needs -p or the message on stdin")
+	case !given && f.Flags.NoInput:
+		return grammar.Usage(cmd, "--no-input needs -p or the message on stdin")
+	case !given && !cmd.Flags().Changed("idle"):
+		o.flags.idle = conversationIdle
+	}
+	var err error
+	o.Request, err = o.flags.build(cmd)
+	return err
+}
+
+func readText(r io.Reader) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	if err != nil {
+		return "", fault.Newf(fault.Internal, "read the message from stdin: %w", err)
+	}
+	if len(data) > maxText {
+		return "", fault.New(fault.Usage, "the message on stdin is longer than 4 MiB", "put it into a workspace and name the file")
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func runChat(ctx context.Context, o *ChatOptions) error {
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if o.Text == "" {
+		return converse(ctx, o, c)
+	}
+	o.Request.Text = o.Text
+	_, err = runTurn(ctx, &turn{f: o.Factory, c: c, r: newRenderer(o.Factory, &o.JSON)}, o.Request)
+	return err
+}
+
+func newRenderer(f *factory.Factory, o *output.JSON) renderer {
+	if o.On() {
+		return &jsonRenderer{w: f.Out, o: o}
+	}
+	return newTextRenderer(f)
+}

@@ -1,0 +1,110 @@
+// Package chatcmd holds the commands that talk to an agent: vexa chat and vexa
+// run. A turn is one request to the daemon and one stream of frames back; the
+// outcome of the turn is the exit code.
+package chatcmd
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+)
+
+// request holds the flags that chat and run share.
+type request struct {
+	workspaces []string
+	runner     string
+	model      string
+	session    string
+	resume     bool
+	idle       time.Duration
+	maxTime    time.Duration
+	tokens     int64
+}
+
+func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&r.workspaces, "workspace", "w", nil, "grant a `workspace`, NAME or NAME:ro or NAME:rw; repeatable, the first is the working directory (default personal:rw)")
+	flags.StringVar(&r.runner, "runner", "", "the `runner` to use (default: the session's, else vexa)")
+	flags.StringVar(&r.model, "model", "", "the `model` to use (default: the session's, else the default model)")
+	flags.StringVar(&r.session, "session", "", "go on with the session of this `id`")
+	flags.BoolVar(&r.resume, "continue", false, "go on with the latest session")
+	flags.DurationVar(&r.idle, "idle", 0, "how long the container waits for a next message; 0: it ends with the turn")
+	flags.DurationVar(&r.maxTime, "max-time", 0, "how long the container may live (default: the installation's limit)")
+	flags.Int64Var(&r.tokens, "tokens", 0, "how many `tokens` the dispatch may use (default: the installation's limit)")
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"workspace": f.Complete(factory.WorkspaceNames),
+		"runner":    f.Complete(factory.RunnerNames),
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
+	}
+}
+
+// build turns the flags into a request that says text.
+func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
+	if r.session != "" && r.resume {
+		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
+	}
+	if r.idle < 0 || r.maxTime < 0 || r.tokens < 0 {
+		return api.StartRequest{}, grammar.Usage(cmd, "--idle, --max-time and --tokens cannot be negative")
+	}
+	grants, err := parseGrants(cmd, r.workspaces)
+	if err != nil {
+		return api.StartRequest{}, err
+	}
+	return api.StartRequest{
+		Workspaces: grants,
+		Runner:     r.runner,
+		Model:      r.model,
+		Session:    r.session,
+		Continue:   r.resume,
+		Limits:     r.limits(),
+		Key:        rand.Text(),
+	}, nil
+}
+
+func (r *request) limits() *unitv1.Limits {
+	idle := seconds(r.idle)
+	l := &unitv1.Limits{IdleSec: &idle}
+	if r.maxTime > 0 {
+		most := seconds(r.maxTime)
+		l.MaxSec = &most
+	}
+	if r.tokens > 0 {
+		l.Tokens = &r.tokens
+	}
+	return l
+}
+
+// seconds rounds up: a time that was asked for never becomes none.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// parseGrants reads NAME[:ro|rw]; without a mode it is rw.
+func parseGrants(cmd *cobra.Command, args []string) ([]api.Grant, error) {
+	var grants []api.Grant
+	seen := map[string]bool{}
+	for _, arg := range args {
+		name, mode, given := strings.Cut(arg, ":")
+		g := api.Grant{Workspace: name, Mode: unitv1.ReadWrite}
+		if given {
+			g.Mode = unitv1.Mode(mode)
+		}
+		switch {
+		case name == "":
+			return nil, grammar.Usage(cmd, "--workspace %q names no workspace", arg)
+		case g.Mode != unitv1.ReadOnly && g.Mode != unitv1.ReadWrite:
+			return nil, grammar.Usage(cmd, "--workspace %q: the mode is ro or rw", arg)
+		case seen[name]:
+			return nil, grammar.Usage(cmd, "--workspace %q is given twice", name)
+		}
+		seen[name] = true
+		grants = append(grants, g)
+	}
+	return grants, nil
+}

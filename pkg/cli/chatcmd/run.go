@@ -1,0 +1,104 @@
+package chatcmd
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// RunOptions is what the command line of vexa run says.
+type RunOptions struct {
+	Factory *factory.Factory
+	Request api.StartRequest
+	JSON    output.JSON
+	Detach  bool
+
+	plan  string
+	flags request
+}
+
+// NewRun returns the command vexa run. runF, where it is not nil, runs instead
+// of the command itself.
+func NewRun(f *factory.Factory, runF func(context.Context, *RunOptions) error) *cobra.Command {
+	o := &RunOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "run {TEXT | - | --plan PATH}",
+		Short: "Run an agent on one task",
+		Long: "Runs an agent on a task in a container of its own, prints what it says and exits\n" +
+			"with the outcome. The task is TEXT, stdin for -, or a plan: a file in the first\n" +
+			"workspace. With --detach it prints the unit's id and leaves the agent running.\n\n" +
+			"With --json it prints the frames (contract ws.v1), one a line; with --detach too, one\n" +
+			"object with unit, turn, session and the cursor from.",
+		Example: "$ vexa run \"Sort the notes by topic\" -w notes\n" +
+			"$ vexa run --plan plans/weekly.md -w notes:rw -w handbook:ro\n" +
+			"$ unit=$(vexa run \"Summarise the week\" --detach); vexa logs $unit --follow",
+		Args: grammar.Args("[TEXT]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(cmd, args); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runRun(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.plan, "plan", "", "a plan file, by its `path` in the first workspace")
+	cmd.Flags().BoolVarP(&o.Detach, "detach", "d", false, "print the unit's id and do not wait")
+	o.flags.addFlags(f, cmd)
+	output.AddSwitch(cmd, &o.JSON, "print the frames as JSON, one a line")
+	return cmd
+}
+
+func (o *RunOptions) complete(cmd *cobra.Command, args []string) error {
+	text := strings.Join(args, "")
+	if text == "-" {
+		var err error
+		if text, err = readText(o.Factory.In); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.plan != "" && len(args) > 0:
+		return grammar.Usage(cmd, "TEXT and --plan exclude each other")
+	case o.plan == "" && strings.TrimSpace(text) == "":
+		return grammar.Usage(cmd, "vexa run needs a TEXT or --plan PATH")
+	}
+	var err error
+	o.Request, err = o.flags.build(cmd)
+	o.Request.Text, o.Request.Plan = text, o.plan
+	return err
+}
+
+func runRun(ctx context.Context, o *RunOptions) error {
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if !o.Detach {
+		_, err = runTurn(ctx, &turn{f: o.Factory, c: c, r: newRenderer(o.Factory, &o.JSON)}, o.Request)
+		return err
+	}
+	started, err := c.Start(ctx, o.Request)
+	if err != nil {
+		return err
+	}
+	if !o.JSON.On() {
+		return o.Factory.Printf("%s\n", plain.Line(started.Unit))
+	}
+	data, err := json.Marshal(started)
+	if err != nil {
+		return fault.Newf(fault.Internal, "write the result: %w", err)
+	}
+	return output.Raw(o.Factory.Out, &o.JSON, data)
+}

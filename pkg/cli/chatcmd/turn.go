@@ -1,0 +1,134 @@
+package chatcmd
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// renderer shows the frames of a turn as they come.
+type renderer interface {
+	frame(e client.Entry) error
+	// end is called once after the last frame, whether or not the turn ended well.
+	end() error
+}
+
+// turn is one message to an agent and the answer to it.
+type turn struct {
+	f *factory.Factory
+	c *client.Client
+	r renderer
+
+	mu      sync.Mutex
+	unit    string // empty until the daemon has accepted the turn
+	presses int
+	left    bool // the person did not wait for the end
+	cancel  context.CancelCauseFunc
+	asking  sync.WaitGroup // the request that interrupts the turn
+}
+
+// runTurn says r to an agent and shows the frames until the turn is done. The
+// error tells the outcome: nil only where the turn completed.
+//
+// The first Ctrl-C ends the agent and waits until what it wrote is saved; the
+// second leaves at once, and the daemon goes on by itself.
+func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, error) {
+	ctx, t.cancel = context.WithCancelCause(ctx)
+	defer t.cancel(nil)
+	restore := t.f.OnInterrupt(func() { t.interrupt(ctx) })
+	defer t.asking.Wait()
+	defer restore()
+	started, err := t.c.Start(ctx, r)
+	if err != nil {
+		return started, err
+	}
+	t.mu.Lock()
+	t.unit = started.Unit
+	t.mu.Unlock()
+	done, err := t.follow(ctx, started)
+	if rerr := t.r.end(); err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return started, err
+	}
+	return started, outcome(started.Unit, done)
+}
+
+// follow shows frames until the turn's last.
+func (t *turn) follow(ctx context.Context, s api.Started) (wsv1.TurnDone, error) {
+	for e, err := range t.c.Frames(ctx, s.Unit, client.FrameQuery{From: s.From, Follow: true}) {
+		if err != nil {
+			return wsv1.TurnDone{}, err
+		}
+		if e.Frame.Turn != "" && e.Frame.Turn != s.Turn {
+			continue // another client's turn in the same container
+		}
+		if err := t.r.frame(e); err != nil {
+			return wsv1.TurnDone{}, err
+		}
+		if done, ok := e.Frame.Body.(wsv1.TurnDone); ok {
+			return done, nil
+		}
+	}
+	return wsv1.TurnDone{}, fault.New(fault.Internal, "unit "+s.Unit+" ended without finishing the turn", "see: vexa show "+s.Unit)
+}
+
+// interrupt handles one Ctrl-C. It does not block.
+func (t *turn) interrupt(ctx context.Context) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.presses++
+	switch {
+	case t.unit == "":
+		t.cancel(fault.New(fault.Interrupted, "interrupted before the agent was started", ""))
+	case t.presses == 1:
+		t.f.Say("interrupting; waiting until what was written is saved (Ctrl-C again to leave)")
+		t.asking.Go(func() {
+			_, err := t.c.Stop(ctx, t.unit, true)
+			if err != nil && ctx.Err() == nil {
+				t.f.Warn("cannot interrupt unit %s: %s", t.unit, err)
+			}
+		})
+	default:
+		t.left = true
+		t.cancel(fault.New(fault.Interrupted, "left unit "+t.unit+" before its turn was over", "see: vexa show "+t.unit))
+	}
+}
+
+// wasLeft reports whether the person left before the turn was over.
+func (t *turn) wasLeft() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.left
+}
+
+// outcome maps the end of a turn to an error.
+func outcome(unit string, done wsv1.TurnDone) error {
+	if done.OK {
+		return nil
+	}
+	kind, msg := fault.Internal, "the turn failed"
+	switch done.Outcome {
+	case wsv1.OutcomeInterrupted:
+		kind, msg = fault.Interrupted, "the turn was interrupted"
+	case wsv1.OutcomeLimit:
+		kind, msg = fault.Timeout, "a limit of the dispatch is used up"
+	case wsv1.OutcomeTruncated:
+		msg = "the agent's answer is incomplete"
+	case wsv1.OutcomeLost:
+		msg = "the container ended during the turn"
+	case wsv1.OutcomeCompleted, wsv1.OutcomeFailed:
+	}
+	e := fault.New(kind, msg, "see: vexa logs "+unit)
+	if done.Error != "" {
+		e.Err = errors.New(done.Error)
+	}
+	return e
+}

@@ -1,0 +1,160 @@
+// Package cli is the command line of Vexa: the root command, the exit codes
+// and the help topics. The commands are in the packages below it, one for each
+// noun. It is a client of the daemon and names no adapter.
+//
+// Stdout carries the result of a command and nothing else; notices, questions
+// and errors go to stderr. See style in docs/cli.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vexa-ai/vexa/pkg/cli/chatcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/contractcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/daemoncmd"
+	"github.com/vexa-ai/vexa/pkg/cli/dispatchcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/doctorcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/initcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/modelcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Factory is what the commands are given; see package factory.
+type Factory = factory.Factory
+
+// The groups of the root's help.
+const (
+	groupStart  = "start"
+	groupRuns   = "runs"
+	groupThings = "things"
+	groupSetup  = "setup"
+)
+
+// New returns the root command. It does nothing but build the tree.
+func New(f *Factory) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vexa",
+		Short: "Run agents in containers over workspaces you own",
+		Long: "Vexa runs an agent for each message in a container of its own, without network and\n" +
+			"without credentials, over workspaces that are Git repositories of yours. What the\n" +
+			"agent says is a stream; what it changes is a commit.",
+		Example: "$ vexa init\n" +
+			"$ vexa chat -p \"Write a note that says hello\"\n" +
+			"$ vexa workspace log personal",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.ArbitraryArgs,
+		PersistentPreRunE: checkFlags,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return grammar.UnknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(f.In)
+	root.SetOut(f.Out)
+	root.SetErr(f.Err)
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&f.Flags.Quiet, "quiet", "q", false, "print no notices")
+	flags.BoolVar(&f.Flags.NoInput, "no-input", false, "ask nothing")
+	flags.BoolVar(&f.Flags.NoDaemonStart, "no-daemon-start", false, "fail where no daemon runs instead of starting one")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(help)
+	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, nil); return nil })
+	addCommands(root, f)
+	return root
+}
+
+func addCommands(root *cobra.Command, f *Factory) {
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Start here:"},
+		&cobra.Group{ID: groupRuns, Title: "Dispatches, one for each run of an agent:"},
+		&cobra.Group{ID: groupThings, Title: "What they work with:"},
+		&cobra.Group{ID: groupSetup, Title: "This installation:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+		}
+		root.AddCommand(cmds...)
+	}
+	add(groupStart, initcmd.New(f, nil), chatcmd.NewChat(f, nil), chatcmd.NewRun(f, nil), doctorcmd.New(f, nil))
+	add(groupRuns, dispatchcmd.NewPS(f, nil), dispatchcmd.NewShow(f, nil), dispatchcmd.NewLogs(f, nil),
+		dispatchcmd.NewStop(f, nil), dispatchcmd.NewSession(f))
+	add(groupThings, workspacecmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
+	daemon := daemoncmd.New(f)
+	add(groupSetup, daemon, daemoncmd.NewUnlock(f, nil), daemoncmd.NewLock(f, nil), newVersionCmd(f))
+	root.SetHelpCommandGroupID(groupSetup)
+	root.SetCompletionCommandGroupID(groupSetup)
+	root.AddCommand(newDocsCmd(root))
+	root.AddCommand(topics()...)
+	if f.Extra == nil {
+		return
+	}
+	extra := f.Extra()
+	root.AddCommand(extra[""]...)
+	daemon.AddCommand(extra["daemon"]...)
+	if verbs := extra["runtime"]; len(verbs) > 0 {
+		group := grammar.Group("runtime", "The runtime kernel, which runs the containers", verbs...)
+		group.GroupID = groupSetup
+		root.AddCommand(group)
+	}
+}
+
+// errListed ends a command that listed the JSON fields: that was the result.
+var errListed = errors.New("the fields were listed")
+
+// flagError classifies an error of the flags; --json alone lists its fields.
+func flagError(cmd *cobra.Command, err error) error {
+	var needs *pflag.ValueRequiredError
+	if errors.As(err, &needs) && needs.GetSpecifiedName() == output.FlagJSON {
+		if names := cmd.Annotations[output.AnnotationFields]; names != "" {
+			_, werr := fmt.Fprintln(cmd.OutOrStdout(), strings.ReplaceAll(names, ",", "\n"))
+			return errors.Join(errListed, werr)
+		}
+	}
+	hint := "see: " + cmd.CommandPath() + " --help"
+	var bad *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &bad):
+		if h := fault.HintOf(bad.Unwrap()); h != "" {
+			hint = h
+		}
+	case errors.As(err, &unknown):
+		if near := grammar.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+			hint = "did you mean: --" + near
+		}
+	}
+	return fault.New(fault.Usage, err.Error(), hint)
+}
+
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	collect := func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	cmd.LocalFlags().VisitAll(collect)
+	cmd.InheritedFlags().VisitAll(collect)
+	return names
+}
+
+// checkFlags refuses what no single flag can refuse.
+func checkFlags(cmd *cobra.Command, _ []string) error {
+	if jq := cmd.Flags().Lookup(output.FlagJQ); jq != nil && jq.Changed && !cmd.Flags().Changed(output.FlagJSON) {
+		return grammar.Usage(cmd, "--jq needs --json")
+	}
+	return nil
+}

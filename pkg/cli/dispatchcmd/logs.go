@@ -1,0 +1,164 @@
+package dispatchcmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// LogsOptions is what the command line of vexa logs says.
+type LogsOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Unit    string
+	Query   client.FrameQuery
+	Cursors bool
+}
+
+// NewLogs returns the command vexa logs. runF, where it is not nil, runs
+// instead of the command itself.
+func NewLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) error) *cobra.Command {
+	o := &LogsOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "logs UNIT",
+		Short: "Print what happened in a dispatch",
+		Long: "Prints the frames of a dispatch's topic, oldest first, one a line. Pieces of an answer\n" +
+			"are left out: the whole answer follows them. With --json the frames are printed as they\n" +
+			"are (contract ws.v1).\n\n" +
+			"--from goes on after a cursor; --cursors prints the cursor of each frame. A reader that\n" +
+			"goes on from the last cursor it saw misses and repeats nothing.",
+		Example: "$ vexa logs 01JDX4\n" +
+			"$ vexa logs 01JDX4 --follow --json --jq 'select(.type==\"commit\").sha'",
+		Args:              grammar.Args("UNIT"),
+		ValidArgsFunction: f.Complete(factory.UnitIDs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Unit = args[0]
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runLogs(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.Query.Follow, "follow", "f", false, "wait for more until the dispatch has ended")
+	cmd.Flags().StringVar(&o.Query.From, "from", "", "begin after this `cursor`")
+	cmd.Flags().BoolVar(&o.Cursors, "cursors", false, "print each frame's cursor; with --json as {\"cursor\":…,\"frame\":…}")
+	output.AddSwitch(cmd, &o.JSON, "print the frames as JSON, one a line")
+	return cmd
+}
+
+func runLogs(ctx context.Context, o *LogsOptions) error {
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for e, err := range c.Frames(ctx, o.Unit, o.Query) {
+		if err != nil {
+			return err
+		}
+		if err := o.print(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *LogsOptions) print(e client.Entry) error {
+	if !o.JSON.On() {
+		return o.line(e)
+	}
+	if !o.Cursors {
+		return output.Raw(o.Factory.Out, &o.JSON, e.Raw)
+	}
+	data, err := json.Marshal(struct {
+		Cursor string          `json:"cursor"`
+		Frame  json.RawMessage `json:"frame"`
+	}{e.Cursor, e.Raw})
+	if err != nil {
+		return fault.Newf(fault.Internal, "write a frame: %w", err)
+	}
+	return output.Raw(o.Factory.Out, &o.JSON, data)
+}
+
+// line prints a frame as time, type and text: in columns on a terminal, else
+// separated by tabs.
+func (o *LogsOptions) line(e client.Entry) error {
+	if _, delta := e.Frame.Body.(wsv1.MessageDelta); delta {
+		return nil
+	}
+	kind, text := string(e.Frame.Body.FrameType()), plain.Line(describe(e.Frame.Body))
+	if factory.IsTTY(o.Factory.OutTTY) {
+		if o.Cursors {
+			text = plain.Line(e.Cursor) + "  " + text
+		}
+		return o.Factory.Printf("%s  %-13s  %s\n", e.Frame.TS.Local().Format(time.TimeOnly), kind, text)
+	}
+	row := []string{e.Frame.TS.UTC().Format(time.RFC3339Nano), kind, text}
+	if o.Cursors {
+		row = append(row, plain.Line(e.Cursor))
+	}
+	return o.Factory.Printf("%s\n", strings.Join(row, "\t"))
+}
+
+// describe says in words what a frame holds. The result is foreign text.
+func describe(body wsv1.Body) string {
+	switch b := body.(type) {
+	case wsv1.TurnAccepted:
+		return fmt.Sprintf("%s %s: %s", b.Runner, b.Model, b.Text)
+	case wsv1.Message:
+		return b.Text
+	case wsv1.Reasoning:
+		return b.Text
+	case wsv1.ToolCall:
+		return b.Tool + " " + string(b.Arguments)
+	case wsv1.ToolResult:
+		return verdict(b.OK) + " " + b.Output
+	case wsv1.Usage:
+		return fmt.Sprintf("%s: %d requests, %d tokens in, %d out", b.Model, b.Requests, b.InputTokens, b.OutputTokens)
+	case wsv1.Commit:
+		return describeCommit(b)
+	case wsv1.Card:
+		return string(b.Card)
+	case wsv1.Rejected:
+		return b.Path + ": " + b.Reason
+	case wsv1.Error:
+		return b.Message
+	case wsv1.TurnDone:
+		return strings.TrimSpace(string(b.Outcome) + " " + b.Error)
+	case wsv1.State:
+		return strings.Join(strings.Fields(b.State+" "+b.StopReason+" "+b.Detail), " ")
+	default:
+		return ""
+	}
+}
+
+func describeCommit(c wsv1.Commit) string {
+	name := c.Name
+	if name == "" {
+		name = c.Workspace
+	}
+	s := fmt.Sprintf("%s in %s, %d files", c.SHA, name, c.Files)
+	if len(c.Conflicts) > 0 {
+		s += ", not merged: conflicts in " + strings.Join(c.Conflicts, ", ")
+	}
+	return s
+}
+
+func verdict(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "failed"
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Execute runs the command line args (without the program's name) and returns
+// the exit code. It prints an error once, to stderr. It ends ctx at the first
+// Ctrl-C, where the command does not take that for itself, and returns 130 at
+// the second without waiting for the command.
+func Execute(ctx context.Context, f *Factory, args []string) int {
+	root := New(f)
+	root.SetArgs(args)
+	ctx, again, stop := f.WatchInterrupts(ctx)
+	defer stop()
+	type result struct {
+		cmd *cobra.Command
+		err error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		cmd, err := root.ExecuteContextC(ctx)
+		ended <- result{cmd, err}
+	}()
+	var r result
+	select {
+	case r = <-ended:
+	case <-again:
+		return ExitCode(fault.New(fault.Interrupted, "", ""))
+	}
+	if r.err == nil || errors.Is(r.err, errListed) {
+		return 0
+	}
+	err := classify(ctx, r.err)
+	code := ExitCode(err)
+	report(f, err, code, jsonAsked(r.cmd, args))
+	return code
+}
+
+// classify gives an unclassified error of an ended context its class.
+func classify(ctx context.Context, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) || ctx.Err() == nil {
+		return err
+	}
+	if cause := context.Cause(ctx); errors.As(cause, &e) {
+		return cause
+	}
+	return fault.Wrap(fault.Interrupted, "interrupted", err)
+}
+
+// jsonAsked reports whether errors are to be JSON too. A command line that
+// could not be parsed is searched for the flag.
+func jsonAsked(cmd *cobra.Command, args []string) bool {
+	if cmd != nil && cmd.Flags().Changed(output.FlagJSON) {
+		return true
+	}
+	for _, a := range args {
+		if a == "--" {
+			return false
+		}
+		if a == "--"+output.FlagJSON || strings.HasPrefix(a, "--"+output.FlagJSON+"=") {
+			return true
+		}
+	}
+	return false
+}
+
+// errorReport is what stderr says of a failure under --json.
+type errorReport struct {
+	Error    errorBody `json:"error"`
+	ExitCode int       `json:"exitCode"`
+}
+
+type errorBody struct {
+	Code    fault.Kind `json:"code"`
+	Message string     `json:"message"`
+	Hint    string     `json:"hint"`
+}
+
+// report prints the error. Its text may quote foreign text.
+func report(f *Factory, err error, code int, asJSON bool) {
+	kind, msg, hint := fault.KindOf(err), err.Error(), fault.HintOf(err)
+	if asJSON {
+		data, merr := json.Marshal(errorReport{errorBody{kind, msg, hint}, code})
+		if merr == nil {
+			_, _ = fmt.Fprintf(f.Err, "%s\n", plain.JSON(data)) // there is no one left to tell
+			return
+		}
+	}
+	if hint == "" && kind == fault.Internal {
+		hint = "this may be a defect; see vexa daemon logs and vexa doctor"
+	}
+	_, _ = fmt.Fprintln(f.Err, "vexa: error: "+plain.Line(msg))
+	if hint != "" {
+		_, _ = fmt.Fprintln(f.Err, "vexa: hint: "+plain.Line(hint))
+	}
+}

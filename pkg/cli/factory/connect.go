@@ -1,0 +1,55 @@
+package factory
+
+import (
+	"context"
+
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+)
+
+// Connect returns a client of a daemon that answers, starting one if need be
+// and allowed.
+func (f *Factory) Connect(ctx context.Context) (*client.Client, error) {
+	if f.Client != nil {
+		return f.Client(ctx)
+	}
+	c, err := f.Dial(!f.Flags.NoDaemonStart && f.Env("VEXA_NO_DAEMON_START") == "")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Connect(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Dial returns a client without making sure that a daemon answers.
+func (f *Factory) Dial(start bool) (*client.Client, error) {
+	h, err := f.OpenHome()
+	if err != nil {
+		return nil, err
+	}
+	o := client.Options{Socket: h.DaemonSocket(), Version: f.Version.Version, OnSkew: f.warnSkew}
+	if start {
+		o.Start = func(ctx context.Context) error {
+			if f.Spawn == nil {
+				return Missing("a daemon")
+			}
+			return f.Spawn(ctx, h)
+		}
+	}
+	return client.New(o), nil
+}
+
+// OpenHome finds the installation.
+func (f *Factory) OpenHome() (home.Home, error) {
+	if f.Home == nil {
+		return home.Home{}, fault.Wrap(fault.Internal, "find the installation", Missing("a home"))
+	}
+	return f.Home()
+}
+
+func (f *Factory) warnSkew(theirs string, _ int) {
+	f.Warn("the running daemon is version %s and this is %s; restart it when nothing runs: vexa daemon stop", theirs, f.Version.Version)
+}

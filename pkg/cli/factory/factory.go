@@ -1,0 +1,148 @@
+// Package factory holds what every command of the CLI is given: the streams,
+// the environment and the ways to the rest of Vexa, each made only when a
+// command asks for it. cmd/vexa fills it in; it is the one place that names
+// adapters.
+package factory
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/doctor"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+)
+
+// Factory is given to every command. Func fields without a note are required
+// only by the commands that call them; a nil one is reported as a defect.
+type Factory struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	// InTTY, OutTTY and ErrTTY say whether a stream is a terminal; nil: it is not.
+	InTTY, OutTTY, ErrTTY func() bool
+
+	// Env reads the environment; os.Getenv in production.
+	Env func(string) string
+
+	// Now is the clock.
+	Now func() time.Time
+
+	// Terminal opens the controlling terminal for questions, so that stdin and
+	// stdout stay free for data.
+	Terminal func() (Terminal, error)
+
+	// Interrupts delivers one value for each Ctrl-C until stop is called; nil: none.
+	Interrupts func() (ch <-chan struct{}, stop func())
+
+	// Version describes this program.
+	Version Version
+
+	// Home finds the installation and makes its directories.
+	Home func() (home.Home, error)
+
+	// Spawn starts a daemon for the installation and returns at once.
+	Spawn func(ctx context.Context, h home.Home) error
+
+	// Client returns a client of a daemon that answers, starting one if need
+	// be. Nil: one is made from Home, Spawn and Version.
+	Client func(ctx context.Context) (*client.Client, error)
+
+	// Keys keeps the installation's identity.
+	Keys Keys
+
+	// Contracts are the sealed contracts.
+	Contracts Contracts
+
+	// FindModels looks for inference on this machine: local servers, keys in
+	// the environment. It returns the best one first.
+	FindModels func(ctx context.Context) ([]FoundModel, error)
+
+	// Rehearsal returns the path of the cassette that ships with Vexa, written
+	// where the person can change it.
+	Rehearsal func(h home.Home) (string, error)
+
+	// System is this machine as doctor sees it; nil: the real one.
+	System doctor.System
+
+	// Extra returns commands to be added, by the name of their parent: "" for
+	// the root, "daemon" and "runtime".
+	Extra func() map[string][]*cobra.Command
+
+	// Flags are the flags every command has.
+	Flags Flags
+
+	interrupts interrupts
+}
+
+// Flags are the values of the flags that every command has.
+type Flags struct {
+	Quiet         bool // no notices on stderr
+	NoInput       bool // ask nothing
+	NoDaemonStart bool // fail where no daemon runs
+}
+
+// Version describes a build.
+type Version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Date    string `json:"date"`
+	Go      string `json:"go"`
+}
+
+// KeyState says whether there is an identity and whether it needs a passphrase.
+type KeyState string
+
+// The states of the identity.
+const (
+	KeyMissing KeyState = "missing"
+	KeyPlain   KeyState = "plain"  // no passphrase
+	KeySealed  KeyState = "sealed" // a passphrase opens it
+)
+
+// Keys keeps the identity of an installation at rest. A passphrase is not kept
+// and may be overwritten by its caller.
+type Keys interface {
+	// State looks without opening.
+	State(h home.Home) (KeyState, error)
+	// Create makes an identity, sealed by the passphrase unless that is empty,
+	// and returns its public recipient. It is fault.Conflict where there is one.
+	Create(h home.Home, passphrase []byte) (recipient string, err error)
+	// Open returns the secret identity. A wrong passphrase is fault.Denied.
+	Open(h home.Home, passphrase []byte) (identity string, err error)
+}
+
+// Contracts gives access to the sealed contracts.
+type Contracts interface {
+	// Names lists them, as in "unit.v1".
+	Names() []string
+	// Source returns the JSON Schema of one.
+	Source(name string) ([]byte, error)
+	// Validate checks a document; breaking the contract is fault.Invalid.
+	Validate(name string, data []byte) error
+	// Check runs the gates schema and contract-version. With dir it checks the
+	// source tree there (and compares with the merge base in a Git checkout),
+	// else what this program was built with. The findings are lines to print;
+	// no finding means that everything holds.
+	Check(ctx context.Context, dir string) (findings []string, err error)
+	// Seal writes seal.json of the source tree at dir and returns what it
+	// sealed newly. It refuses to change a seal.
+	Seal(ctx context.Context, dir string) (sealed []string, err error)
+}
+
+// FoundModel is inference that was found on this machine.
+type FoundModel struct {
+	Provider api.AddProvider
+	From     string // where it was found, in words
+}
+
+// Missing is the error for a hook that cmd/vexa did not fill in.
+func Missing(hook string) error {
+	return fault.New(fault.Internal, "this program was built without "+hook, "")
+}

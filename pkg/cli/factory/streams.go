@@ -1,0 +1,45 @@
+package factory
+
+import (
+	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+)
+
+// IsTTY reports what a TTY field says; nil is no terminal.
+func IsTTY(tty func() bool) bool { return tty != nil && tty() }
+
+// Printf writes to stdout: the result of a command and nothing else.
+func (f *Factory) Printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(f.Out, format, args...)
+	return err
+}
+
+// Notice writes one line to stderr that says what a command did. It is silent
+// where stderr is not a terminal and under --quiet. A failed write is ignored:
+// a notice is nobody's result.
+func (f *Factory) Notice(format string, args ...any) {
+	if !f.Flags.Quiet && IsTTY(f.ErrTTY) {
+		_, _ = fmt.Fprintln(f.Err, plain.Text(fmt.Sprintf(format, args...)))
+	}
+}
+
+// Say is Notice for what must be read in any case, a prompt's answer or a
+// second line of an error; only --quiet silences it.
+func (f *Factory) Say(format string, args ...any) {
+	if !f.Flags.Quiet {
+		_, _ = fmt.Fprintln(f.Err, plain.Text(fmt.Sprintf(format, args...)))
+	}
+}
+
+// Warn writes one line to stderr, always.
+func (f *Factory) Warn(format string, args ...any) {
+	_, _ = fmt.Fprintln(f.Err, "vexa: warning: "+plain.Line(fmt.Sprintf(format, args...)))
+}
+
+// CanPrompt reports whether a person can be asked: stdin and stderr are
+// terminals, and neither --no-input nor VEXA_NO_INPUT nor CI is set.
+func (f *Factory) CanPrompt() bool {
+	return IsTTY(f.InTTY) && IsTTY(f.ErrTTY) && f.Terminal != nil &&
+		!f.Flags.NoInput && f.Env("VEXA_NO_INPUT") == "" && f.Env("CI") == ""
+}

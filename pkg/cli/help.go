@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+)
+
+// help prints the help of a command: examples first, then usage, what it does,
+// its commands, flags and JSON fields. It goes to stdout: it was asked for.
+func help(cmd *cobra.Command, _ []string) {
+	var b strings.Builder
+	if isTopic(cmd) {
+		b.WriteString(cmd.Long + "\n")
+	} else {
+		writeHelp(&b, cmd)
+	}
+	_, _ = io.WriteString(cmd.OutOrStdout(), b.String()) // a closed pipe is the reader's choice
+}
+
+func writeHelp(b *strings.Builder, cmd *cobra.Command) {
+	fmt.Fprintf(b, "%s.\n", cmd.Short)
+	if cmd.Example != "" {
+		section(b, "Examples", indent(cmd.Example))
+	}
+	usage := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		usage = cmd.CommandPath() + " <command> [flags]"
+	}
+	section(b, "Usage", indent(usage))
+	if cmd.Long != "" {
+		fmt.Fprintf(b, "\n%s\n", cmd.Long)
+	}
+	writeCommands(b, cmd)
+	if cmd.HasAvailableLocalFlags() {
+		section(b, "Flags", strings.TrimRight(cmd.LocalFlags().FlagUsages(), "\n"))
+	}
+	if fields := cmd.Annotations[output.AnnotationFields]; fields != "" {
+		section(b, "JSON fields", indent(wrap(strings.ReplaceAll(fields, ",", ", "), 78)))
+	}
+	if cmd.HasAvailableInheritedFlags() {
+		section(b, "Flags of every command", strings.TrimRight(cmd.InheritedFlags().FlagUsages(), "\n"))
+	}
+	if !cmd.HasParent() {
+		writeTopics(b, cmd)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(b, "\nMore about a command: %s <command> --help\n", cmd.CommandPath())
+	}
+}
+
+// writeCommands lists the commands below cmd, by group where there are groups.
+func writeCommands(b *strings.Builder, cmd *cobra.Command) {
+	if !cmd.HasAvailableSubCommands() {
+		return
+	}
+	groups := append(slices.Clone(cmd.Groups()), &cobra.Group{ID: "", Title: "Commands:"})
+	for _, g := range groups {
+		var lines []string
+		for _, c := range cmd.Commands() {
+			if c.GroupID == g.ID && c.IsAvailableCommand() {
+				lines = append(lines, fmt.Sprintf("  %-12s %s", c.Name(), c.Short))
+			}
+		}
+		if len(lines) > 0 {
+			section(b, strings.TrimSuffix(g.Title, ":"), strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func writeTopics(b *strings.Builder, root *cobra.Command) {
+	var lines []string
+	for _, c := range root.Commands() {
+		if isTopic(c) {
+			lines = append(lines, fmt.Sprintf("  %-12s %s", c.Name(), c.Short))
+		}
+	}
+	section(b, "Topics, read with vexa help <topic>", strings.Join(lines, "\n"))
+}
+
+func section(b *strings.Builder, title, body string) { fmt.Fprintf(b, "\n%s:\n%s\n", title, body) }
+
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(s, "\n", "\n  ")
+}
+
+// wrap breaks s at spaces into lines of at most width bytes.
+func wrap(s string, width int) string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return strings.Join(append(lines, line), "\n")
+}

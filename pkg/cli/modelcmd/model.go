@@ -1,0 +1,119 @@
+// Package modelcmd holds the commands about what agents think with: vexa model,
+// and what they are: vexa runner.
+package modelcmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+)
+
+// New returns the command vexa model.
+func New(f *factory.Factory) *cobra.Command {
+	return grammar.Group("model", "Where models are and which there are",
+		newAdd(f, nil), newList(f, nil), newTest(f, nil), newRemove(f, nil))
+}
+
+// providerFields are the JSON fields of a provider. They only ever grow, and
+// never hold a key.
+func providerFields() output.Fields[api.Provider] {
+	type p = api.Provider
+	return output.Fields[p]{
+		{Name: "name", Value: func(x p) any { return x.Name }},
+		{Name: "protocol", Value: func(x p) any { return x.Protocol }},
+		{Name: "url", Value: func(x p) any { return x.URL }},
+		{Name: "models", Value: func(x p) any { return orEmpty(x.Models) }},
+		{Name: "cassette", Value: func(x p) any { return x.Cassette }},
+		{Name: "hasKey", Value: func(x p) any { return x.HasKey }},
+		{Name: "default", Value: func(x p) any { return x.Default }},
+	}
+}
+
+// testFields are the JSON fields of vexa model test.
+func testFields() output.Fields[api.ModelTest] {
+	type t = api.ModelTest
+	return output.Fields[t]{
+		{Name: "ok", Value: func(x t) any { return x.OK }},
+		{Name: "model", Value: func(x t) any { return x.Model }},
+		{Name: "reply", Value: func(x t) any { return x.Reply }},
+		{Name: "error", Value: func(x t) any { return x.Error }},
+		{Name: "streaming", Value: func(x t) any { return x.Streaming }},
+		{Name: "elapsedMs", Value: func(x t) any { return x.ElapsedMS }},
+	}
+}
+
+// orEmpty makes a missing list an empty one.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// ListOptions is what the command line of vexa model list says.
+type ListOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+}
+
+func newList(f *factory.Factory, runF func(context.Context, *ListOptions) error) *cobra.Command {
+	o := &ListOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List providers and their models",
+		Long:    "Lists the providers. The first model of the default provider is used where none is named.",
+		Example: "$ vexa model list\n$ vexa model list --json name,models",
+		Args:    grammar.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runList(cmd.Context(), o)
+		},
+	}
+	output.AddFlags(cmd, &o.JSON, providerFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runList(ctx context.Context, o *ListOptions) error {
+	f := o.Factory
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	list, err := c.Models(ctx)
+	if err != nil {
+		return err
+	}
+	if o.JSON.On() {
+		return output.List(f.Out, &o.JSON, providerFields(), list)
+	}
+	if len(list) == 0 {
+		f.Notice("no models yet; add one with: vexa model add, or let vexa init find one")
+		return nil
+	}
+	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "PROTOCOL", "WHERE", "MODELS", "KEY", "DEFAULT")
+	for _, p := range list {
+		where := p.URL
+		if p.Cassette != "" {
+			where = p.Cassette
+		}
+		t.Row(p.Name, p.Protocol, where, strings.Join(p.Models, ","), yes(p.HasKey), yes(p.Default))
+	}
+	return t.Flush()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,76 @@
+package workspacecmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// UndoOptions is what the command line of vexa workspace undo says.
+type UndoOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Name    string
+	Request api.UndoRequest
+}
+
+func newUndo(f *factory.Factory, runF func(context.Context, *UndoOptions) error) *cobra.Command {
+	o := &UndoOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "undo NAME",
+		Short: "Take back what an agent changed",
+		Long: "Makes a commit that takes back the newest commit of a workspace, all commits of a\n" +
+			"dispatch, or everything after a commit. Nothing is lost: an undo can be undone. Where\n" +
+			"later commits changed the same lines, nothing is changed and the exit code is 5.",
+		Example:           "$ vexa workspace undo personal\n$ vexa workspace undo personal --dispatch 01JDX4\n$ vexa workspace undo personal --to 3f2a91c",
+		Args:              grammar.Args("NAME"),
+		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name = args[0]
+			if o.Request.To != "" && o.Request.Dispatch != "" {
+				return grammar.Usage(cmd, "--to and --dispatch exclude each other")
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runUndo(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Request.To, "to", "", "go back to the files of this `commit`")
+	cmd.Flags().StringVar(&o.Request.Dispatch, "dispatch", "", "take back all commits of this `unit`")
+	output.AddFlags(cmd, &o.JSON, undoneFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runUndo(ctx context.Context, o *UndoOptions) error {
+	f := o.Factory
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	u, err := c.Undo(ctx, o.Name, o.Request)
+	if err != nil {
+		return err
+	}
+	if o.JSON.On() {
+		if err := output.One(f.Out, &o.JSON, undoneFields(), u); err != nil {
+			return err
+		}
+	}
+	if len(u.Conflicts) > 0 {
+		return fault.New(fault.Conflict, "later commits changed the same lines of "+strings.Join(u.Conflicts, ", "),
+			"take those back first, or use --to")
+	}
+	if !o.JSON.On() {
+		f.Notice("took back %d commits of %s as %s", len(u.Reverted), o.Name, short(u.SHA, true))
+	}
+	return nil
+}

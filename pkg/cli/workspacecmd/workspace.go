@@ -1,0 +1,90 @@
+// Package workspacecmd holds the commands about workspaces.
+package workspacecmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+)
+
+// New returns the command vexa workspace.
+func New(f *factory.Factory) *cobra.Command {
+	return grammar.Group("workspace", "Git repositories that agents work on",
+		newCreate(f, nil), newList(f, nil), newShow(f, nil), newLog(f, nil), newFiles(f, nil),
+		newCat(f, nil), newDiff(f, nil), newUndo(f, nil))
+}
+
+// workspaceFields are the JSON fields of a workspace. They only ever grow.
+func workspaceFields() output.Fields[api.Workspace] {
+	type w = api.Workspace
+	return output.Fields[w]{
+		{Name: "name", Value: func(x w) any { return x.Name }},
+		{Name: "id", Value: func(x w) any { return x.ID }},
+		{Name: "head", Value: func(x w) any { return x.Head }},
+		{Name: "createdAt", Value: func(x w) any { return x.CreatedAt }},
+		{Name: "updatedAt", Value: func(x w) any { return x.UpdatedAt }},
+		{Name: "files", Value: func(x w) any { return x.Files }},
+		{Name: "encrypted", Value: func(x w) any { return x.Encrypted }},
+		{Name: "unmerged", Value: func(x w) any { return orEmpty(x.Unmerged) }},
+	}
+}
+
+// commitFields are the JSON fields of vexa workspace log.
+func commitFields() output.Fields[api.Commit] {
+	type c = api.Commit
+	return output.Fields[c]{
+		{Name: "sha", Value: func(x c) any { return x.SHA }},
+		{Name: "subject", Value: func(x c) any { return x.Subject }},
+		{Name: "launcher", Value: func(x c) any { return x.Launcher }},
+		{Name: "unit", Value: func(x c) any { return x.Unit }},
+		{Name: "session", Value: func(x c) any { return x.Session }},
+		{Name: "runner", Value: func(x c) any { return x.Runner }},
+		{Name: "message", Value: func(x c) any { return x.Message }},
+		{Name: "author", Value: func(x c) any { return x.Author }},
+		{Name: "time", Value: func(x c) any { return x.Time }},
+		{Name: "parents", Value: func(x c) any { return orEmpty(x.Parents) }},
+		{Name: "workspace", Value: func(x c) any { return x.Workspace }},
+	}
+}
+
+// fileFields are the JSON fields of vexa workspace files.
+func fileFields() output.Fields[api.FileEntry] {
+	type e = api.FileEntry
+	return output.Fields[e]{
+		{Name: "path", Value: func(x e) any { return x.Path }},
+		{Name: "mode", Value: func(x e) any { return x.Mode }},
+		{Name: "size", Value: func(x e) any { return x.Size }},
+		{Name: "sha", Value: func(x e) any { return x.SHA }},
+	}
+}
+
+// undoneFields are the JSON fields of vexa workspace undo.
+func undoneFields() output.Fields[api.Undone] {
+	type u = api.Undone
+	return output.Fields[u]{
+		{Name: "sha", Value: func(x u) any { return x.SHA }},
+		{Name: "reverted", Value: func(x u) any { return orEmpty(x.Reverted) }},
+		{Name: "conflicts", Value: func(x u) any { return orEmpty(x.Conflicts) }},
+	}
+}
+
+// diffFields are the JSON fields of vexa workspace diff.
+func diffFields() output.Fields[api.Diff] {
+	type d = api.Diff
+	return output.Fields[d]{
+		{Name: "from", Value: func(x d) any { return x.From }},
+		{Name: "to", Value: func(x d) any { return x.To }},
+		{Name: "patch", Value: func(x d) any { return x.Patch }},
+	}
+}
+
+// orEmpty makes a missing list an empty one.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
