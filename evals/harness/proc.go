@@ -20,6 +20,9 @@ func processes(home string) []int {
 		if err != nil || pid == os.Getpid() || !alive(pid) {
 			continue
 		}
+		if strings.HasPrefix(filepath.Base(commandLine(pid)), "catatonit -P") {
+			continue // Podman's own, which keeps the user's namespace for every later command
+		}
 		env, err := os.ReadFile(filepath.Join(dir, "environ"))
 		if err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) }) {
 			pids = append(pids, pid)
