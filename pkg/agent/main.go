@@ -24,26 +24,33 @@ const (
 	ExitInterrupted = 130
 )
 
+// Streams are the standard streams of a process.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
 // Main is the command "vexa agent": it reads its flags and environment, runs
 // one turn and returns the exit code. Cancelling the context interrupts the
 // turn. The environment is that of runners/vexa/runner.json.
-func Main(ctx context.Context, args []string, env func(string) string, in io.Reader, out, errw io.Writer) int { //nolint:revive // the parts of a process, in their usual order
-	c, err := configure(args, env, errw)
+func Main(ctx context.Context, args []string, env func(string) string, s Streams) int {
+	c, err := configure(args, env, s.Err)
 	if errors.Is(err, flag.ErrHelp) {
 		return ExitOK
 	}
 	if err != nil {
-		fmt.Fprintf(errw, "vexa agent: %v\n", err)
+		fmt.Fprintf(s.Err, "vexa agent: %v\n", err)
 		return ExitUsage
 	}
-	c.In, c.Out = in, out
+	c.In, c.Out = s.In, s.Out
 	switch err := Run(ctx, c); {
 	case err == nil:
 		return ExitOK
 	case errors.Is(err, ErrInterrupted):
 		return ExitInterrupted
 	default:
-		fmt.Fprintf(errw, "vexa agent: %v\n", err)
+		fmt.Fprintf(s.Err, "vexa agent: %v\n", err)
 		return ExitFailed
 	}
 }

@@ -9,14 +9,13 @@
 package runner
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -88,11 +87,9 @@ func (c *Catalog) load(fsys fs.FS, dir string) error {
 // Parse reads one manifest and checks it against its contract and against
 // everything that Check knows beyond the schema.
 func Parse(data []byte) (runnerv1.Manifest, error) {
-	var m runnerv1.Manifest
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&m); err != nil {
-		return runnerv1.Manifest{}, fault.Wrap(fault.Invalid, "read the manifest", err)
+	m, err := contract.Decode[runnerv1.Manifest]("agent-runner.v1#Manifest", data)
+	if err != nil {
+		return runnerv1.Manifest{}, err
 	}
 	if err := Check(m); err != nil {
 		return runnerv1.Manifest{}, err

@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 
-	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
@@ -23,16 +22,11 @@ type forwarder struct {
 	wg       sync.WaitGroup
 }
 
-// listen serves address until close or the context's end.
-func listen(ctx context.Context, address string, dial link.Dialer) (*forwarder, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "listen for the agent", err)
-	}
+// startForwarder serves ln until close; its connections end with the context.
+func startForwarder(ctx context.Context, ln net.Listener, dial link.Dialer) *forwarder {
 	f := &forwarder{listener: ln, dial: dial, slots: make(chan struct{}, maxForwards)}
 	f.wg.Go(func() { f.accept(ctx) })
-	return f, nil
+	return f
 }
 
 func (f *forwarder) accept(ctx context.Context) {
@@ -82,7 +76,7 @@ func oneWay(to, from net.Conn) {
 }
 
 // close stops accepting and waits for the connections to end, which they do
-// when the context of listen ends.
+// when the context ends.
 func (f *forwarder) close() {
 	_ = f.listener.Close()
 	f.wg.Wait()

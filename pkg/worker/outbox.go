@@ -39,7 +39,7 @@ func newOutbox() *outbox {
 
 // add numbers a report and keeps it. It waits while too much is kept, until
 // the context ends or the outbox is closed.
-func (b *outbox) add(ctx context.Context, build func(seq uint64) (wsv1.Report, error)) error {
+func (b *outbox) add(ctx context.Context, build func() (wsv1.Report, error)) error {
 	for {
 		b.mu.Lock()
 		if b.closed {
@@ -61,7 +61,7 @@ func (b *outbox) add(ctx context.Context, build func(seq uint64) (wsv1.Report, e
 }
 
 // force is add without the wait: for the few reports that end turns.
-func (b *outbox) force(build func(seq uint64) (wsv1.Report, error)) error {
+func (b *outbox) force(build func() (wsv1.Report, error)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -71,9 +71,9 @@ func (b *outbox) force(build func(seq uint64) (wsv1.Report, error)) error {
 }
 
 // append needs mu.
-func (b *outbox) append(build func(seq uint64) (wsv1.Report, error)) error {
+func (b *outbox) append(build func() (wsv1.Report, error)) error {
 	seq := b.first + uint64(len(b.lines))
-	report, err := build(seq)
+	report, err := build()
 	if err != nil {
 		return err
 	}

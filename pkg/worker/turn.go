@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,7 +58,7 @@ func (t *turns) run(ctx context.Context, in wsv1.Input) {
 
 // end reports the end of a turn.
 func (t *turns) end(turn string, end wsv1.TurnEnd) {
-	err := t.box.force(func(uint64) (wsv1.Report, error) {
+	err := t.box.force(func() (wsv1.Report, error) {
 		return wsv1.Report{Type: wsv1.ReportTurnEnd, Turn: turn, End: &end}, nil
 	})
 	if err != nil && !errors.Is(err, errClosed) {
@@ -70,13 +69,8 @@ func (t *turns) end(turn string, end wsv1.TurnEnd) {
 // frame reports one body. It waits for a slow host; what a broker that was
 // given up does not take is lost, as the exit code says.
 func (t *turns) frame(ctx context.Context, turn string, body wsv1.Body) {
-	err := t.box.add(ctx, func(seq uint64) (wsv1.Report, error) {
-		// The host gives the frame its place on the topic; here it stands at
-		// the worker's own count.
-		frame, err := json.Marshal(wsv1.Frame{
-			Seq: seq, TS: t.options.Now().UTC(), Unit: t.launch.Unit.ID,
-			Source: wsv1.Agent, Turn: turn, AgentSeq: seq, Body: body,
-		})
+	err := t.box.add(ctx, func() (wsv1.Report, error) {
+		frame, err := wsv1.MarshalBody(body)
 		return wsv1.Report{Type: wsv1.ReportFrame, Turn: turn, Frame: frame}, err
 	})
 	if err != nil && !errors.Is(err, errClosed) {

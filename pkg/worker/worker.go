@@ -12,8 +12,10 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"net"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
@@ -29,18 +31,26 @@ const (
 	ExitDenied   = 77 // the broker refuses the dispatch token
 )
 
+// Listener opens the TCP address at which the agent finds the broker.
+type Listener func(ctx context.Context, address string) (net.Listener, error)
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	var c net.ListenConfig
+	return c.Listen(ctx, "tcp", address)
+}
+
 // Options are the worker's surroundings. The zero value of each member is the
 // container's; tests set others.
 type Options struct {
 	LaunchFile string      // the dispatch file
 	Dial       link.Dialer // nil: the socket that the dispatch file names
+	Listen     Listener    // for the agent's connections to the broker
 	Workdir    string      // of the agent
 	Home       string      // of the agent
 	State      string      // the session state directory
 	Scratch    string      // for prompt files; private to the container
 	Path       string      // PATH of the agent
 	Log        *slog.Logger
-	Now        func() time.Time
 	GiveUp     time.Duration // how long to go on without a broker
 	MinBackoff time.Duration // between attempts to connect, doubling
 	MaxBackoff time.Duration
@@ -74,11 +84,11 @@ func (o Options) withDefaults() Options {
 			*d.member = d.fallback
 		}
 	}
+	if o.Listen == nil {
+		o.Listen = listenTCP
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	return o
 }
@@ -104,13 +114,12 @@ func Run(ctx context.Context, o Options) (int, error) {
 	// end must outlive it.
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if launch.Listen != "" {
-		f, err := listen(live, launch.Listen, o.Dial)
-		if err != nil {
-			return ExitInternal, err
-		}
-		defer f.close()
+	ln, err := o.Listen(live, launch.Listen)
+	if err != nil {
+		return ExitInternal, fault.Wrap(fault.Internal, "listen for the agent", err)
 	}
+	forward := startForwarder(live, ln, o.Dial)
+	defer forward.close()
 	box := newOutbox()
 	conn := newConnector(o, token, box)
 	done := make(chan struct{})

@@ -15,7 +15,7 @@ import (
 // workspace: a frame is for people to follow a turn, not for transport.
 const (
 	MaxDelta     = 64 << 10  // a longer piece is split
-	MaxMessage   = 4 << 20   // a longer answer is cut, and says so
+	MaxMessage   = 1 << 20   // a longer answer is cut, and says so
 	MaxOutput    = 256 << 10 // a longer tool output is cut and marked as truncated
 	MaxArguments = 256 << 10 // longer arguments are replaced by their size
 	maxName      = 256
