@@ -23,8 +23,8 @@ type Terminal interface {
 	io.Closer
 }
 
-// OpenTTY opens the controlling terminal of this process.
-func OpenTTY() (Terminal, error) {
+// OpenTerminal opens the controlling terminal of this process.
+func OpenTerminal() (Terminal, error) {
 	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, fault.Newf(fault.Usage, "there is no terminal to ask on: %w", err)
