@@ -55,12 +55,6 @@ func (x explainer) flatten(err *jsonschema.ValidationError) []Problem {
 		}
 		_, problems := x.closest(err.Causes)
 		return problems
-	case *kind.PropertyNames:
-		msg := "is a name that is not allowed"
-		if t := x.title(err.SchemaURL); t != "" {
-			msg = "its name must be " + t
-		}
-		return []Problem{{pointer(err) + "/" + ijson.Escape(k.Property), "propertyNames", msg}}
 	}
 	if len(err.Causes) == 0 {
 		return x.leaf(err)
