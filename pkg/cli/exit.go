@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -39,10 +40,8 @@ func ExitCode(err error) int {
 	}
 	kind := fault.KindOf(err)
 	for _, e := range Exits() {
-		for _, k := range e.Kinds {
-			if k == kind {
-				return e.Code
-			}
+		if slices.Contains(e.Kinds, kind) {
+			return e.Code
 		}
 	}
 	return 1

@@ -14,15 +14,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
 
 // Options configure a Client.
@@ -42,28 +43,15 @@ type Client struct {
 	skew  sync.Once
 }
 
-// The limits of one exchange.
-const (
-	dialTimeout = 5 * time.Second
-	maxAnswer   = 64 << 20 // bytes of a JSON answer
-	maxError    = 64 << 10 // bytes of an error's body
-)
+// maxAnswer bounds a JSON answer, in bytes.
+const maxAnswer = 64 << 20
 
 // New returns a client. It opens no connection; see Connect.
 func New(o Options) *Client {
 	if o.Lock == "" {
 		o.Lock = o.Socket + ".start"
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", o.Socket)
-		},
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: 2,
-		IdleConnTimeout:     30 * time.Second,
-	}
-	return &Client{o: o, http: &http.Client{Transport: transport}, retry: defaultRetry()}
+	return &Client{o: o, http: unixhttp.Client(o.Socket), retry: defaultRetry()}
 }
 
 // Socket is the path of the daemon's socket.
@@ -87,7 +75,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost when closing a body that was read fails
+	defer resp.Body.Close()
 	if out == nil {
 		return nil
 	}
@@ -103,13 +91,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 // send makes one request and returns the response if it is a success. The
 // caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://vexa"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+unixhttp.Host+path, body)
 	if err != nil {
 		return nil, fault.Newf(fault.Internal, "make a request: %w", err)
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -118,11 +104,11 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 		return nil, c.unreachable(ctx, err)
 	}
 	c.compareVersions(resp.Header)
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return resp, nil
+	if err := unixhttp.ReadError(resp); err != nil {
+		resp.Body.Close()
+		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // the response is an error already
-	return nil, refusal(resp)
+	return resp, nil
 }
 
 func (c *Client) compareVersions(h http.Header) {
@@ -142,8 +128,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx)
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return &fault.Error{
@@ -157,45 +142,13 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 // interrupted says why ctx ended, keeping the class of its cause.
 func interrupted(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	var e *fault.Error
 	switch {
-	case errors.As(cause, &e):
+	case isFault(cause):
 		return cause
 	case errors.Is(cause, context.DeadlineExceeded):
 		return fault.Wrap(fault.Timeout, "waiting for the daemon", cause)
 	default:
 		return fault.Wrap(fault.Interrupted, "interrupted", cause)
-	}
-}
-
-// refusal turns an error response into a classified error.
-func refusal(resp *http.Response) error {
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
-	var e api.Error
-	if err == nil && json.Unmarshal(data, &e) == nil && e.Code != "" && e.Message != "" {
-		return fault.New(fault.Kind(e.Code), e.Message, e.Hint)
-	}
-	return fault.New(kindOf(resp.StatusCode), "the daemon answered "+resp.Status, "see: vexa daemon logs")
-}
-
-func kindOf(status int) fault.Kind {
-	switch status {
-	case http.StatusBadRequest:
-		return fault.Invalid
-	case http.StatusForbidden:
-		return fault.Denied
-	case http.StatusNotFound:
-		return fault.NotFound
-	case http.StatusConflict:
-		return fault.Conflict
-	case http.StatusLocked:
-		return fault.Locked
-	case http.StatusServiceUnavailable:
-		return fault.Unavailable
-	case http.StatusGatewayTimeout:
-		return fault.Timeout
-	default:
-		return fault.Internal
 	}
 }
 
@@ -215,9 +168,10 @@ func query(path string, kv ...string) string {
 
 // join builds a path of escaped segments beneath /v1.
 func join(segments ...string) string {
-	path := "/v1"
+	var path strings.Builder
+	path.WriteString("/v1")
 	for _, s := range segments {
-		path += "/" + url.PathEscape(s)
+		path.WriteString("/" + url.PathEscape(s))
 	}
-	return path
+	return path.String()
 }

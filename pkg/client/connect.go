@@ -3,14 +3,12 @@ package client
 import (
 	"context"
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
 
 // retry holds the times of waiting for a daemon.
@@ -75,24 +73,17 @@ func (c *Client) await(ctx context.Context) (api.Status, error) {
 	}
 }
 
-// lock takes the start lock. The file is never removed: a lock belongs to an
-// inode, and a second file of the name would be a second lock.
+// lock takes the start lock, waiting for whoever has it.
 func (c *Client) lock(ctx context.Context) (unlock func(), err error) {
-	f, err := os.OpenFile(c.o.Lock, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fault.Newf(fault.Unreachable, "lock the start of the daemon: %w", err)
-	}
 	for pause := c.retry.first; ; pause = min(2*pause, c.retry.most) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a descriptor fits an int
+		l, err := filelock.Acquire(c.o.Lock, "the start of the daemon")
 		if err == nil {
-			return func() { _ = f.Close() }, nil // closing releases the lock
+			return l.Release, nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			_ = f.Close() // the lock's error says more
-			return nil, fault.Newf(fault.Unreachable, "lock %s: %w", c.o.Lock, err)
+		if !fault.Is(err, fault.Conflict) {
+			return nil, &fault.Error{Kind: fault.Unreachable, Msg: "no daemon runs, and none can be started", Err: err}
 		}
 		if err := sleep(ctx, pause); err != nil {
-			_ = f.Close() // never locked
 			return nil, err
 		}
 	}
@@ -122,7 +113,7 @@ func (c *Client) WaitStopped(ctx context.Context, pid int) error {
 		case ctx.Err() != nil:
 			return interrupted(ctx)
 		case err != nil || st.PID != pid:
-			return nil
+			return nil //nolint:nilerr // it no longer answers: that was waited for
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err

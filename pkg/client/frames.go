@@ -83,7 +83,7 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost
+	defer resp.Body.Close()
 	events := newEventReader(resp.Body)
 	for {
 		ev, err := events.next()
@@ -131,8 +131,8 @@ func (s *frameStream) ended(ctx context.Context, err error) (done bool, _ error)
 }
 
 func isFault(err error) bool {
-	var e *fault.Error
-	return errors.As(err, &e)
+	_, ok := errors.AsType[*fault.Error](err)
+	return ok
 }
 
 // again waits until the daemon answers.

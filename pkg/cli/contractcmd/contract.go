@@ -131,14 +131,14 @@ func runValidate(o *ValidateOptions) error {
 func read(f *factory.Factory, path string) ([]byte, error) {
 	r := f.In
 	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the person named it
+		file, err := os.Open(path)
 		if os.IsNotExist(err) {
 			return nil, fault.New(fault.NotFound, "there is no file "+path, "")
 		}
 		if err != nil {
 			return nil, fault.Newf(fault.Usage, "read the document: %w", err)
 		}
-		defer file.Close() //nolint:errcheck // it was only read
+		defer file.Close()
 		r = file
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))

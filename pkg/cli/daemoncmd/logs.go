@@ -65,7 +65,7 @@ func runLogs(ctx context.Context, o *LogsOptions) error {
 	if err != nil {
 		return fault.Newf(fault.Internal, "open the daemon's log: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer file.Close()
 	out := plain.NewWriter(o.Factory.Out)
 	if err := tail(out, file, o.Lines); err != nil {
 		return fault.Newf(fault.Internal, "read the daemon's log: %w", err)

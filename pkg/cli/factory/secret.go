@@ -16,11 +16,11 @@ const maxSecret = 64 << 10
 func (f *Factory) ReadSecret(path string) ([]byte, error) {
 	r := f.In
 	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the person named it
+		file, err := os.Open(path)
 		if err != nil {
 			return nil, fault.Newf(fault.Usage, "read a secret: %w", err)
 		}
-		defer file.Close() //nolint:errcheck // it was only read
+		defer file.Close()
 		r = file
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
@@ -40,7 +40,7 @@ func (f *Factory) AskSecret(question string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer t.Close() //nolint:errcheck // nothing is lost
+	defer t.Close()
 	return t.Secret(question)
 }
 
@@ -50,6 +50,6 @@ func (f *Factory) Ask(question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer t.Close() //nolint:errcheck // nothing is lost
+	defer t.Close()
 	return t.Ask(question)
 }

@@ -24,7 +24,7 @@ type Terminal interface {
 }
 
 // OpenTerminal opens the controlling terminal of this process.
-func OpenTerminal() (Terminal, error) {
+func OpenTerminal() (Terminal, error) { //nolint:iface // tests have another terminal
 	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, fault.Newf(fault.Usage, "there is no terminal to ask on: %w", err)
@@ -57,8 +57,8 @@ func (t *tty) Secret(question string) ([]byte, error) {
 	if _, err := io.WriteString(t.f, plain.Text(question)); err != nil {
 		return nil, err
 	}
-	secret, err := term.ReadPassword(int(t.f.Fd())) //nolint:gosec // a descriptor fits an int
-	_, _ = fmt.Fprintln(t.f)                        // the person's own line end was not echoed
+	secret, err := term.ReadPassword(int(t.f.Fd()))
+	_, _ = fmt.Fprintln(t.f) // the person's own line end was not echoed
 	if errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Interrupted, "no answer", "")
 	}

@@ -89,7 +89,7 @@ func Width(s string) int {
 }
 
 // Time renders t for a table: how long ago on a terminal, else RFC 3339.
-func Time(t time.Time, now time.Time, tty bool) string {
+func Time(t, now time.Time, tty bool) string {
 	if t.IsZero() {
 		return ""
 	}

@@ -11,7 +11,7 @@ type state uint8
 const (
 	ground   state = iota
 	escape         // after ESC
-	interm         // ESC and intermediate bytes; a final byte ends it
+	middle         // ESC and intermediate bytes; a final byte ends it
 	csi            // after ESC [ or U+009B; a final byte ends it
 	str            // in an OSC, DCS, SOS, PM or APC string; ST or BEL ends it
 	strEsc         // ESC within such a string
@@ -67,7 +67,7 @@ func (f *Filter) take(r rune) bool {
 	switch f.state {
 	case escape:
 		f.afterEscape(r)
-	case interm:
+	case middle:
 		f.until(r, '0', '~')
 	case csi:
 		f.until(r, '@', '~')
@@ -106,7 +106,7 @@ func (f *Filter) afterEscape(r rune) {
 	case r == ']' || r == 'P' || r == 'X' || r == '^' || r == '_':
 		f.state = str
 	case r >= ' ' && r <= '/':
-		f.state = interm
+		f.state = middle
 	default:
 		f.state = ground
 	}

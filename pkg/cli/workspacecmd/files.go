@@ -107,7 +107,7 @@ func runCat(ctx context.Context, o *CatOptions) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it was only read
+	defer body.Close()
 	if !factory.IsTTY(f.OutTTY) {
 		return copied(io.Copy(f.Out, body))
 	}
