@@ -73,6 +73,7 @@ type Timeouts struct {
 // Rates bound what a container can make the host do. A zero member means its
 // default.
 type Rates struct {
+	Connections    int   // of one container at once; further ones wait; default 64
 	Requests       int   // inference requests of one unit under way at once; default 16
 	ReportsPerSec  int   // reports of a worker in a second, beyond which it is made to wait; default 20,000
 	ReportBytes    int   // bytes of one report; default 8 MiB
@@ -119,6 +120,7 @@ type Denial string
 // The denials.
 const (
 	DeniedToken    Denial = "token"    // forged, expired, another dispatch's; the detail is the identity.Reason
+	DeniedRequest  Denial = "request"  // not readable, or not to be served now
 	DeniedModel    Denial = "model"    // not granted, or unknown
 	DeniedProtocol Denial = "protocol" // the provider speaks another one
 	DeniedEgress   Denial = "egress"   // the request asks the provider to reach the network
@@ -151,6 +153,7 @@ func (t *Timeouts) fill() {
 }
 
 func (r *Rates) fill() {
+	orDefault(&r.Connections, 64)
 	orDefault(&r.Requests, 16)
 	orDefault(&r.ReportsPerSec, 20_000)
 	orDefault(&r.ReportBytes, 8<<20)

@@ -40,6 +40,8 @@ const (
 
 // Refused is the error of a token that does not hold. It is always wrapped as
 // fault.Denied, and carries no part of the token.
+//
+//nolint:errname // it says what happened; "RefusedError" would say less
 type Refused struct {
 	Reason Reason
 	Detail string
@@ -55,8 +57,7 @@ func (r *Refused) Error() string {
 
 // ReasonOf returns the reason in err's chain, and "" where there is none.
 func ReasonOf(err error) Reason {
-	var r *Refused
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*Refused](err); ok {
 		return r.Reason
 	}
 	return ""

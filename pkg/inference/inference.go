@@ -42,10 +42,13 @@ type Provider struct {
 	Default  bool             `json:"default"`            // set by the table: its first model is the default model
 }
 
-// Price is what a model costs, in USD per million tokens.
+// Price is what a model costs, in USD per million tokens. A cache price of 0
+// means that of the input.
 type Price struct {
-	Input  float64 `json:"input"`
-	Output float64 `json:"output"`
+	Input      float64 `json:"input"`
+	Output     float64 `json:"output"`
+	CacheRead  float64 `json:"cacheRead,omitempty"`
+	CacheWrite float64 `json:"cacheWrite,omitempty"`
 }
 
 // Speaks reports whether the provider can be asked over the protocol.
@@ -93,7 +96,7 @@ func (p Provider) Local() bool {
 
 var (
 	namePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$`)
+	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$`)
 )
 
 // Check reports what is wrong with a provider that somebody wants to add, as
@@ -142,8 +145,8 @@ func (p Provider) checkModels() error {
 		if !slices.Contains(p.Models, m) {
 			return fault.New(fault.Invalid, "there is a price for "+m+", which provider "+p.Name+" does not serve", "")
 		}
-		if !(price.Input >= 0 && price.Output >= 0) {
-			return fault.New(fault.Invalid, "the price of "+m+" is negative or no number", "")
+		if min(price.Input, price.Output, price.CacheRead, price.CacheWrite) < 0 {
+			return fault.New(fault.Invalid, "the price of "+m+" is negative", "")
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -281,11 +282,7 @@ func unknown(name string) error {
 func clone(p Provider) Provider {
 	p.Models = slices.Clone(p.Models)
 	if p.Prices != nil {
-		prices := make(map[string]Price, len(p.Prices))
-		for k, v := range p.Prices {
-			prices[k] = v
-		}
-		p.Prices = prices
+		p.Prices = maps.Clone(p.Prices)
 	}
 	return p
 }

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 )
@@ -164,7 +163,7 @@ func (a *anthropicWhole) flush() {
 
 func (a *anthropicWhole) tool(c call) error {
 	a.flush()
-	a.blocks = append(a.blocks, object{"type": "tool_use", "id": "toolu_" + c.ID, "name": c.Name, "input": json.RawMessage(c.Arguments)})
+	a.blocks = append(a.blocks, object{"type": "tool_use", "id": "toolu_" + c.ID, "name": c.Name, "input": c.Arguments})
 	return nil
 }
 

@@ -1,0 +1,221 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/inference"
+)
+
+// api is one path of a protocol.
+type api struct {
+	action   string // in the audit log
+	protocol inference.Protocol
+	path     string // below /v1/
+	metered  bool   // it uses tokens
+}
+
+// The served paths that lead to a provider.
+//
+//nolint:gochecknoglobals // constants; Go has none of this type
+var (
+	anthropicMessages = api{"messages", inference.AnthropicMessages, "messages", true}
+	anthropicCount    = api{"count-tokens", inference.AnthropicMessages, "messages/count_tokens", false}
+	openAIChat        = api{"chat-completions", inference.OpenAIChat, "chat/completions", true}
+)
+
+// exchange is one request on its way through.
+type exchange struct {
+	socket   *Socket
+	api      api
+	in       *http.Request
+	began    time.Time
+	request  *parsed
+	provider inference.Provider
+	model    string // the provider's name for it
+	body     []byte // as it is sent
+	key      []byte
+	attempts int
+	status   int // of the provider's answer; 0 where there was none
+	tally    tally
+}
+
+// rejected is a request that is answered by us alone.
+type rejected struct {
+	denial  Denial
+	message string
+}
+
+// Error returns the message.
+func (r *rejected) Error() string { return r.message }
+
+// infer serves one API.
+func (s *Socket) infer(a api) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		claims, err := s.verify(r, identityv1.AudienceBroker)
+		if err != nil {
+			s.refuseToken(w, r, audit.Inference, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), s.broker.opts.Timeouts.Total)
+		defer cancel()
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		case <-ctx.Done():
+			writeError(w, http.StatusBadRequest, "too many requests of this dispatch are under way")
+			return
+		}
+		x := &exchange{socket: s, api: a, in: r, began: s.broker.opts.Now()}
+		release, err := x.prepare(w, claims)
+		if err != nil {
+			x.reject(ctx, w, err)
+			return
+		}
+		defer release()
+		x.run(ctx, w)
+	}
+}
+
+// prepare decides whether the request may go on, and makes it ready. After nil
+// the caller calls release.
+func (x *exchange) prepare(w http.ResponseWriter, claims identityv1.DispatchToken) (release func(), err error) {
+	s, opts := x.socket, x.socket.broker.opts
+	body, err := x.read(w)
+	if err != nil {
+		return nil, err
+	}
+	if x.request, err = parseRequest(body); err != nil {
+		return nil, &rejected{DeniedRequest, err.Error()}
+	}
+	if !identity.AllowsModel(claims, x.request.model) {
+		granted := strings.Join(identity.Models(claims), ", ")
+		return nil, &rejected{DeniedModel, fmt.Sprintf("model %.200q is not granted to this dispatch; it has %s", x.request.model, orNone(granted))}
+	}
+	if x.provider, x.model, err = opts.Providers.Resolve(x.request.model); err != nil {
+		return nil, &rejected{DeniedModel, err.Error()}
+	}
+	if !x.provider.Speaks(x.api.protocol) {
+		return nil, &rejected{DeniedProtocol, fmt.Sprintf("the request speaks %s, but provider %s speaks %s", x.api.protocol, x.provider.Name, x.provider.Protocol)}
+	}
+	if err := x.request.egress(); err != nil {
+		return nil, &rejected{DeniedEgress, err.Error()}
+	}
+	if x.key, err = opts.Providers.Key(x.provider.Name); err != nil {
+		return nil, &rejected{DeniedRequest, err.Error()}
+	}
+	if x.body, err = x.request.rewrite(x.model, x.api.protocol == inference.OpenAIChat); err != nil {
+		return nil, &rejected{DeniedRequest, err.Error()}
+	}
+	_, priced := x.provider.Price(x.model)
+	estimate := int64(0)
+	if x.api.metered {
+		estimate = int64(len(body)) / bytesPerToken
+	}
+	release, over := s.meter.admit(estimate, priced)
+	if over != nil {
+		return nil, &rejected{over.reason, over.msg}
+	}
+	return release, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// read takes the body, within its limits of size and time.
+func (x *exchange) read(w http.ResponseWriter) ([]byte, error) {
+	opts := x.socket.broker.opts
+	control := http.NewResponseController(w)
+	// A deadline that were left standing would look like a client that hangs up.
+	err := control.SetReadDeadline(time.Now().Add(opts.Timeouts.Idle))
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, x.in.Body, opts.Rates.RequestBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &rejected{DeniedRate, fmt.Sprintf("the request is larger than %d bytes", tooLarge.Limit)}
+	case err != nil:
+		return nil, &rejected{DeniedRequest, "the request did not arrive whole"}
+	}
+	return body, control.SetReadDeadline(time.Time{})
+}
+
+// reject answers a request that goes no further.
+func (x *exchange) reject(ctx context.Context, w http.ResponseWriter, err error) {
+	var r *rejected
+	if !errors.As(err, &r) {
+		r = &rejected{DeniedRequest, "the broker failed"}
+		x.socket.log.ErrorContext(ctx, "an inference request failed", "error", err)
+	}
+	x.socket.deny(ctx, r.denial, refusal{audit.Inference, x.api.action, r.message})
+	writeError(w, http.StatusBadRequest, r.message)
+}
+
+// run sends the request, passes the answer on and accounts for it.
+func (x *exchange) run(ctx context.Context, w http.ResponseWriter) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := newWatchdog(x.socket.broker.opts.Timeouts.Idle, func() { cancel(errIdle) })
+	defer idle.stop()
+	outcome := "answered"
+	resp, err := x.ask(ctx, idle)
+	if err == nil {
+		err = x.relay(ctx, w, resp, idle)
+		_ = resp.Body.Close() // it was read as far as it will be
+	} else if x.in.Context().Err() == nil {
+		writeError(w, http.StatusBadRequest, err.Error())
+	}
+	switch {
+	case x.in.Context().Err() != nil:
+		outcome = "client-gone"
+	case err != nil:
+		outcome = "failed"
+		x.socket.log.WarnContext(ctx, "an inference request failed", "provider", x.provider.Name, "status", x.status, "error", err)
+	}
+	x.account(ctx, outcome)
+}
+
+// account meters the request, tells the owner and writes its audit record.
+func (x *exchange) account(ctx context.Context, outcome string) {
+	s := x.socket
+	detail := map[string]string{
+		"model":    x.provider.FullName(x.model),
+		"provider": x.provider.Name,
+		"status":   strconv.Itoa(x.status),
+		"outcome":  outcome,
+		"attempts": strconv.Itoa(x.attempts),
+		"ms":       strconv.FormatInt(s.broker.opts.Now().Sub(x.began).Milliseconds(), 10),
+	}
+	if x.api.metered {
+		var used spent
+		if x.status >= 200 && x.status < 300 {
+			used = x.tally.result(len(x.body))
+		}
+		price, priced := x.provider.Price(x.model)
+		turn, unit := s.meter.settle(used, x.request.model, price, priced)
+		detail["inputTokens"] = strconv.FormatInt(used.Input, 10)
+		detail["outputTokens"] = strconv.FormatInt(used.Output, 10)
+		if used.Estimated {
+			detail["estimated"] = "true"
+		}
+		if s.live() {
+			s.session.Events.Usage(turn, unit)
+		}
+	}
+	s.record(ctx, audit.Event{Boundary: audit.Inference, Action: x.api.action, Effect: audit.Allow, Detail: detail})
+}

@@ -1,0 +1,223 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/contract"
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/link"
+)
+
+// helloTimeout is how long a new connection may take to say hello.
+const helloTimeout = 10 * time.Second
+
+// worker is an attached connection.
+type worker struct {
+	conn  *link.Conn
+	acks  chan struct{} // there is something to acknowledge
+	done  chan struct{} // the connection is over
+	bytes atomic.Int64  // of reports in the turn in progress
+}
+
+func (w *worker) newTurn() { w.bytes.Store(0) }
+
+func (w *worker) acknowledge() {
+	select {
+	case w.acks <- struct{}{}:
+	default: // one is pending, and will say the newest
+	}
+}
+
+// serveLink serves one connection of a worker. A newer one ends it.
+func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
+	if _, err := s.verify(r, identityv1.AudienceStream); err != nil {
+		s.refuseToken(rw, r, audit.Stream, err)
+		return
+	}
+	conn, err := link.Accept(rw, r)
+	if err != nil {
+		s.log.DebugContext(r.Context(), "no link", "error", err)
+		return
+	}
+	defer conn.Close() //nolint:errcheck // it is over either way
+	hello, err := s.hello(conn)
+	if err != nil {
+		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})
+		return
+	}
+	s.endWorker()
+	s.linking.Lock() // the one that was ended says Disconnected first
+	defer s.linking.Unlock()
+	if err := s.attend(r.Context(), conn, hello); err != nil {
+		s.log.InfoContext(r.Context(), "the link ended", "error", err)
+	}
+}
+
+func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
+		return wsv1.Report{}, err
+	}
+	line, err := conn.ReceiveLine()
+	if err != nil {
+		return wsv1.Report{}, fmt.Errorf("no hello: %w", err)
+	}
+	hello, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
+	if err != nil {
+		return hello, err
+	}
+	if hello.Type != wsv1.ReportHello {
+		return hello, fmt.Errorf("the first line is %q, not hello", hello.Type)
+	}
+	return hello, conn.SetReadDeadline(time.Time{})
+}
+
+func (s *Socket) endWorker() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.worker != nil {
+		_ = s.worker.conn.Close() // it is given up either way
+	}
+}
+
+// attend reads the worker's reports until the connection ends.
+func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report) error {
+	w := &worker{conn: conn, acks: make(chan struct{}, 1), done: make(chan struct{})}
+	if err := s.attach(ctx, w, hello); err != nil {
+		return err
+	}
+	go s.sendAcks(w)
+	err := s.receive(ctx, w)
+	close(w.done)
+	s.mu.Lock()
+	s.worker = nil
+	live := !s.closed
+	s.mu.Unlock()
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if live {
+		s.session.Events.Disconnected(err)
+	}
+	return err
+}
+
+// attach tells the owner, and the worker what is stored already.
+func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errors.New("the socket is closed")
+	}
+	s.worker = w
+	s.mu.Unlock()
+	w.acknowledge()
+	if err := s.session.Events.Connected(ctx, hello); err != nil {
+		s.mu.Lock()
+		s.worker = nil
+		s.mu.Unlock()
+		return fmt.Errorf("the host does not take the worker: %w", err)
+	}
+	return nil
+}
+
+// sendAcks writes the newest stored number whenever it has changed. Reports
+// that arrive faster than receipts are written share one.
+func (s *Socket) sendAcks(w *worker) {
+	for sent := uint64(0); ; {
+		select {
+		case <-w.done:
+			return
+		case <-w.acks:
+		}
+		s.mu.Lock()
+		seq := s.lastSeq
+		s.mu.Unlock()
+		if seq == sent {
+			continue
+		}
+		if err := w.conn.Send(wsv1.Input{Type: wsv1.InputAck, AgentSeq: seq}); err != nil {
+			s.log.Debug("no receipt was sent", "error", err)
+			return
+		}
+		sent = seq
+	}
+}
+
+func (s *Socket) receive(ctx context.Context, w *worker) error {
+	pace := newPace(s.broker.opts.Rates.ReportsPerSec, s.broker.opts.Now)
+	for {
+		line, err := w.conn.ReceiveLine()
+		if err != nil {
+			return err
+		}
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+		if err := s.report(ctx, w, line); err != nil {
+			return err
+		}
+	}
+}
+
+// report takes one line. A line that a worker may not send is refused, recorded
+// and ends the connection: nothing after it can be put in order.
+func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
+	rates := s.broker.opts.Rates
+	refuse := func(reason Denial, err error) error {
+		s.deny(ctx, reason, refusal{audit.Stream, "report", err.Error()})
+		return err
+	}
+	if len(line) > rates.ReportBytes {
+		return refuse(DeniedRate, fmt.Errorf("a report of %d bytes is over the limit of %d", len(line), rates.ReportBytes))
+	}
+	r, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
+	if err != nil {
+		return refuse(DeniedReport, err)
+	}
+	switch r.Type {
+	case wsv1.ReportHello:
+		return refuse(DeniedReport, errors.New("a second hello"))
+	case wsv1.ReportIdle:
+		return s.hand(ctx, r)
+	default:
+	}
+	s.mu.Lock()
+	last := s.lastSeq
+	s.mu.Unlock()
+	switch {
+	case r.AgentSeq <= last: // sent again because the receipt was lost
+		w.acknowledge()
+		return nil
+	case r.AgentSeq > last+1:
+		return refuse(DeniedReport, fmt.Errorf("report %d follows %d", r.AgentSeq, last))
+	}
+	if w.bytes.Add(int64(len(line))) > rates.TurnBytes {
+		return refuse(DeniedRate, fmt.Errorf("the reports of one turn are over %d bytes", rates.TurnBytes))
+	}
+	if err := s.hand(ctx, r); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.lastSeq = r.AgentSeq
+	s.mu.Unlock()
+	w.acknowledge()
+	return nil
+}
+
+func (s *Socket) hand(ctx context.Context, r wsv1.Report) error {
+	if !s.live() {
+		return errors.New("the socket is closed")
+	}
+	if err := s.session.Events.Report(ctx, r); err != nil {
+		return fmt.Errorf("the host did not store report %d: %w", r.AgentSeq, err)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
+)
+
+var errIdle = errors.New("the provider was silent for too long")
+
+// maxRetryAfter is the longest wait that a provider may ask for; beyond it the
+// request fails at once and the person reads why.
+const maxRetryAfter = 20 * time.Second
+
+// ask sends the request until the provider answers with success, for good, or
+// often enough. What it returns is a success; an error is safe to show.
+func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, error) {
+	waits := x.socket.broker.opts.Timeouts.Retry
+	for {
+		x.attempts++
+		idle.touch()
+		resp, err := x.send(ctx)
+		if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
+			return x.acceptable(resp)
+		}
+		var failure error
+		var retry bool
+		var after time.Duration
+		if err != nil {
+			failure = x.unreachable(ctx, err)
+			retry = ctx.Err() == nil
+		} else {
+			failure = x.failure(resp)
+			retry, after = retryable(resp)
+			_ = resp.Body.Close() // it was read as far as it will be
+		}
+		if !retry || x.attempts > len(waits) {
+			return nil, failure
+		}
+		if err := sleep(ctx, max(waits[x.attempts-1], after)); err != nil {
+			return nil, failure
+		}
+	}
+}
+
+// acceptable refuses a success that could not be read as it passes.
+func (x *exchange) acceptable(resp *http.Response) (*http.Response, error) {
+	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		_ = resp.Body.Close() // it is not used
+		return nil, fmt.Errorf("provider %s answered with encoding %.32q, which nobody asked for", x.provider.Name, e)
+	}
+	return resp, nil
+}
+
+func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+	url := x.provider.Endpoint(x.api.path)
+	if x.api.protocol == inference.AnthropicMessages && x.in.URL.Query().Get("beta") == "true" {
+		url += "?beta=true"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(x.body))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"Accept", "User-Agent", "Anthropic-Version", "Anthropic-Beta"} {
+		if v := x.in.Header.Values(name); len(v) > 0 {
+			req.Header[name] = slices.Clone(v)
+		}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if x.api.protocol == inference.AnthropicMessages && req.Header.Get("Anthropic-Version") == "" {
+		req.Header.Set("Anthropic-Version", "2023-06-01")
+	}
+	x.provider.Authorize(req.Header, x.key)
+	resp, err := x.socket.broker.opts.Upstream.Do(req, x.provider)
+	x.status = 0
+	if err == nil {
+		x.status = resp.StatusCode
+	}
+	return resp, err
+}
+
+func (x *exchange) unreachable(ctx context.Context, err error) error {
+	x.socket.log.WarnContext(ctx, "a provider did not answer", "provider", x.provider.Name, "attempt", x.attempts, "error", err)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errIdle):
+		return fmt.Errorf("provider %s did not answer in time", x.provider.Name)
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Errorf("the request took too long")
+	default:
+		return fmt.Errorf("provider %s cannot be reached", x.provider.Name)
+	}
+}
+
+// retryable reports whether another attempt can help, and how long the provider
+// wants to be left alone.
+func retryable(resp *http.Response) (bool, time.Duration) {
+	switch resp.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+	default:
+		if resp.StatusCode < http.StatusInternalServerError || resp.StatusCode == http.StatusNotImplemented {
+			return false, 0
+		}
+	}
+	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32)
+	if err != nil {
+		return true, 0 // absent, or a date: our own wait will do
+	}
+	after := time.Duration(seconds) * time.Second
+	return after <= maxRetryAfter, after
+}
+
+// failure says what a provider's error means to the person. Where the provider
+// may repeat the key in its text, the text is left out.
+func (x *exchange) failure(resp *http.Response) error {
+	name, status := x.provider.Name, resp.StatusCode
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fmt.Errorf("provider %s refuses its key (HTTP %d); try vexa model test %s", name, status, name)
+	case status >= 300 && status < 400:
+		return fmt.Errorf("provider %s answers with a redirect (HTTP %d); is its URL right?", name, status)
+	}
+	text := x.redact(providerMessage(resp.Body))
+	if text != "" {
+		text = ": " + text
+	}
+	switch {
+	case status == http.StatusNotFound:
+		return fmt.Errorf("provider %s does not know the model %s or the path %s (HTTP 404)%s", name, x.model, x.api.path, text)
+	case status == http.StatusTooManyRequests:
+		return fmt.Errorf("provider %s has had too many requests (HTTP 429)%s", name, text)
+	case status >= http.StatusInternalServerError:
+		return fmt.Errorf("provider %s failed (HTTP %d)%s", name, status, text)
+	default:
+		return fmt.Errorf("provider %s refuses the request (HTTP %d)%s", name, status, text)
+	}
+}
+
+// providerMessage reads error.message of a JSON error of either protocol.
+func providerMessage(body io.Reader) string {
+	const most = 64 << 10
+	data, err := io.ReadAll(io.LimitReader(body, most))
+	if err != nil {
+		return ""
+	}
+	var e struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(data, &e) != nil {
+		return ""
+	}
+	return e.Error.Message
+}
+
+// looksLikeKey matches what providers print of a key, whole or in part.
+var looksLikeKey = regexp.MustCompile(`\b(?:sk|pk|rk|key|gsk|xai)-[A-Za-z0-9_*.…-]{4,}`)
+
+func (x *exchange) redact(s string) string {
+	const most = 4 << 10
+	if len(x.key) > 0 {
+		s = strings.ReplaceAll(s, string(x.key), "[key]")
+	}
+	s = looksLikeKey.ReplaceAllString(s, "[key]")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// watchdog calls a function when it was not touched for a while.
+type watchdog struct {
+	timer *time.Timer
+	after time.Duration
+}
+
+func newWatchdog(after time.Duration, bark func()) *watchdog {
+	return &watchdog{time.AfterFunc(after, bark), after}
+}
+
+func (d *watchdog) touch() { d.timer.Reset(d.after) }
+
+func (d *watchdog) stop() { d.timer.Stop() }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
