@@ -1,82 +1,105 @@
 // Package workspace keeps the workspaces of an installation: Git repositories
 // that agents work on through disposable checkouts, and that only this package
 // ever commits to.
+//
+// A dispatch gets its own checkout and its own branch. What a turn leaves in
+// the checkout is read by package tree, never by git, and becomes a commit on
+// that branch, which is then merged into main; a change that conflicts stays on
+// its branch and is reported. History only grows: an undo is a commit too.
+//
+// On disk a workspace is Root/<id>/ with workspace.json (workspace.v1),
+// record.json (its name, the host's own), repo.git (bare) and lock files.
+// Everything that moves a ref holds the workspace's lock, which works across
+// processes, and makes the objects durable first; a process killed at any
+// instant leaves a sound repository.
 package workspace
 
 import (
 	"context"
-	"errors"
+	"path/filepath"
+	"regexp"
+	"sync"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
 // Options configures a Store.
 type Options struct {
-	Root  string           // directory of the workspaces, 0700
-	Packs string           // directory of the pack caches; default: beside each repository. Best on the checkouts' file system
-	Git   *git.Git         // the hardened git
-	Now   func() time.Time // clock of commits
-	NewID func() string    // ULIDs
+	Root   string           // directory of the workspaces, 0700
+	Packs  string           // directory of the pack caches; default: beside each repository. Best on the checkouts' file system, where packs are then shared by hard link
+	Git    *git.Git         // the hardened git
+	Now    func() time.Time // clock of commits
+	NewID  func() string    // ULIDs
+	Limits tree.Limits      // what one seal or import takes
 }
 
 // Store is the registry of workspaces and everything done to them. It is safe
 // for concurrent use, by several processes too.
-type Store struct{ opt Options }
+//
+// Wherever a method takes a workspace, its name and its id both do.
+type Store struct {
+	opt Options
 
-// Checkout is one working tree of a workspace.
-type Checkout struct{}
+	mu    sync.Mutex
+	locks map[string]chan struct{} // by path
 
-// Open opens the store at opt.Root, making it where it is missing.
-func Open(opt Options) (*Store, error) { return &Store{opt: opt}, nil }
-
-var errSoon = errors.New("workspace: in progress")
-
-// Create makes a workspace; with from, that directory's files are its first commit.
-func (s *Store) Create(ctx context.Context, name, from string, author Author) (Info, error) {
-	return Info{}, errSoon
+	step func(string) // tests: called between the durable steps of a change
 }
 
-// List returns the workspaces by name.
-func (s *Store) List(ctx context.Context) ([]Info, error) { return nil, errSoon }
+// The committer of everything that Vexa commits.
+const (
+	CommitterName  = "Vexa"
+	CommitterEmail = "vexa@localhost"
+)
 
-// Lookup finds a workspace by name or id.
-func (s *Store) Lookup(ctx context.Context, nameOrID string) (Info, error) { return Info{}, errSoon }
+// The refs of a workspace's repository.
+const (
+	refMain     = "refs/heads/main"
+	branchSpace = "vexa/" // of the dispatches' branches
+	refBranches = "refs/heads/" + branchSpace
+)
 
-// Checkout makes a working tree.
-func (s *Store) Checkout(ctx context.Context, req CheckoutRequest) (*Checkout, error) {
-	return nil, errSoon
+var (
+	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	idForm   = regexp.MustCompile(`^[a-z0-9]{8,40}$`)
+	unitForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+)
+
+// Open opens the store at opt.Root, making the directory where it is missing.
+func Open(opt Options) (*Store, error) {
+	if opt.Git == nil || opt.Now == nil || opt.NewID == nil || !filepath.IsAbs(opt.Root) {
+		return nil, fault.New(fault.Internal, "a workspace store needs git, a clock, ids and an absolute root", "")
+	}
+	if opt.Packs != "" && !filepath.IsAbs(opt.Packs) {
+		return nil, fault.New(fault.Internal, "the pack cache's directory is not absolute", "")
+	}
+	if err := makePrivate(opt.Root); err != nil {
+		return nil, err
+	}
+	s := &Store{opt: opt, locks: make(map[string]chan struct{}), step: func(string) {}}
+	return s, nil
 }
 
-// OpenCheckout finds a checkout again by its Meta directory.
-func (s *Store) OpenCheckout(ctx context.Context, meta string) (*Checkout, error) {
-	return nil, errSoon
+func (s *Store) dir(id string) string     { return filepath.Join(s.opt.Root, id) }
+func (s *Store) repoDir(id string) string { return filepath.Join(s.dir(id), "repo.git") }
+
+// packsDir is where the packs that containers may see are kept.
+func (s *Store) packsDir(id string) string {
+	if s.opt.Packs != "" {
+		return filepath.Join(s.opt.Packs, id)
+	}
+	return filepath.Join(s.dir(id), "packs")
 }
 
-// Release removes a checkout, and its branch where main holds it.
-func (s *Store) Release(ctx context.Context, c *Checkout, keepBranch bool) error { return errSoon }
-
-// Seal commits what a turn left in the checkout and merges it into main.
-func (s *Store) Seal(ctx context.Context, req SealRequest) (Sealed, error) { return Sealed{}, errSoon }
-
-// Log returns commits, newest first.
-func (s *Store) Log(ctx context.Context, id string, q LogQuery) ([]Commit, error) { return nil, errSoon }
-
-// Files lists the files of a commit's tree.
-func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) { return nil, errSoon }
-
-// ReadFile returns the bytes of one file.
-func (s *Store) ReadFile(ctx context.Context, id, rev, path string) ([]byte, error) {
-	return nil, errSoon
+// open finds a workspace and checks that its repository's configuration is the
+// one Vexa writes.
+func (s *Store) open(ctx context.Context, nameOrID string) (*repo, error) {
+	rec, err := s.find(ctx, nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	return s.openRepo(rec)
 }
-
-// Diff returns the unified diff between two commits.
-func (s *Store) Diff(ctx context.Context, id, from, to string) (string, error) { return "", errSoon }
-
-// Undo makes a commit that takes changes back.
-func (s *Store) Undo(ctx context.Context, id string, req UndoRequest) (Undone, error) {
-	return Undone{}, errSoon
-}
-
-// Unmerged lists the branches that main does not hold.
-func (s *Store) Unmerged(ctx context.Context, id string) ([]string, error) { return nil, errSoon }

@@ -17,7 +17,8 @@ type Info struct {
 	Bucket    string    // URL of its storage
 	Mode      unitv1.Mode
 	Encrypted bool
-	Unmerged  []string // branches that main does not hold; filled by Lookup
+	Unmerged  []string   // branches that main does not hold; filled by Lookup
+	Rejected  []Rejected // what an import left out; filled by Create
 }
 
 // Author is the person on whose behalf something is committed.

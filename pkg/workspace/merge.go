@@ -1,0 +1,189 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
+)
+
+// landing is a commit on its way to a branch and to main.
+type landing struct {
+	ref    string // the branch
+	tip    object.ID
+	id     object.ID // the commit; may be the tip
+	author Author
+	msg    message
+}
+
+// land moves the branch to the commit and merges it into main, both under the
+// workspace's lock.
+func (s *Store) land(ctx context.Context, r *repo, l landing, out *Sealed) error {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if l.id != l.tip {
+		if err := r.setRef(l.ref, l.id, l.tip); err != nil {
+			return err
+		}
+	}
+	s.step("branch")
+	main, err := r.ref(refMain)
+	if err != nil {
+		return err
+	}
+	next, conflicts, err := s.mergeInto(ctx, r, main, l)
+	if err != nil {
+		return err
+	}
+	out.Conflicts, out.Merged, out.Main = conflicts, len(conflicts) == 0, next.String()
+	if next != main {
+		s.step("merged")
+		err = r.setRef(refMain, next, main)
+		s.step("main")
+	}
+	return err
+}
+
+// mergeInto returns what main becomes when it takes the commit: the commit
+// itself where main is behind it, a merge commit where both moved, main where
+// it has the commit already or where they conflict, with the paths.
+func (s *Store) mergeInto(ctx context.Context, r *repo, main object.ID, l landing) (object.ID, []string, error) {
+	if main == l.tip {
+		return l.id, nil, nil
+	}
+	if behind, err := r.isAncestor(ctx, main, l.id); err != nil || behind {
+		return l.id, nil, err
+	}
+	if held, err := r.isAncestor(ctx, l.id, main); err != nil || held {
+		return main, nil, err
+	}
+	pack := object.NewPack(r.packDir(), nil)
+	defer pack.Abort()
+	root, conflicts, err := r.mergeTrees(ctx, main, l.id, pack)
+	if err != nil || len(conflicts) > 0 {
+		return main, conflicts, err
+	}
+	msg := l.msg
+	msg.subject = "Merge " + strings.TrimPrefix(l.ref, "refs/heads/") + ": " + msg.subject
+	merge, err := pack.Add(object.KindCommit, s.commit(l.author, root, []object.ID{main, l.id}, msg))
+	if err != nil {
+		return main, nil, err
+	}
+	_, err = pack.Finish()
+	return merge, nil, err
+}
+
+// mergeTrees merges two commits' trees and adds what is new of the result to
+// the pack.
+func (r *repo) mergeTrees(ctx context.Context, ours, theirs object.ID, pack *object.Pack) (object.ID, []string, error) {
+	q, drop, err := r.quarantine()
+	if err != nil {
+		return object.ID{}, nil, err
+	}
+	defer drop()
+	root, conflicts, err := r.mergeIn(ctx, q, ours, theirs)
+	if err != nil || len(conflicts) > 0 {
+		return root, conflicts, err
+	}
+	return root, nil, addLoose(q, pack)
+}
+
+// mergeIn merges two commits' trees with git; new objects go to the quarantine
+// q. Git's exit code and its list of conflicts decide; a clean merge that brings
+// together names which some file systems take for each other is a conflict too.
+func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (object.ID, []string, error) {
+	res, err := r.Run(ctx, git.Cmd{
+		Args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours.String(), theirs.String()},
+		OK:   []int{1}, Objects: q,
+	})
+	if err != nil {
+		return object.ID{}, nil, err
+	}
+	fields := strings.Split(strings.TrimRight(string(res.Stdout), "\x00"), "\x00")
+	root, err := object.ParseID(strings.TrimSpace(fields[0]))
+	if err != nil {
+		return object.ID{}, nil, fmt.Errorf("git merge-tree: %w", err)
+	}
+	var conflicts []string
+	for _, path := range fields[1:] {
+		if path != "" {
+			conflicts = append(conflicts, tree.Escape(path))
+		}
+	}
+	if res.Code != 0 && len(conflicts) == 0 {
+		return object.ID{}, nil, errors.New("git merge-tree reports a conflict without a path")
+	}
+	if len(conflicts) > 0 {
+		return root, conflicts, nil
+	}
+	conflicts, err = r.mergedTwins(ctx, ours, root, q)
+	return root, conflicts, err
+}
+
+// quarantine makes a directory for objects that may not be kept, and returns
+// what removes it. The caller holds the workspace's lock, so that whatever else
+// is there was left by a process that was killed.
+func (r *repo) quarantine() (dir string, drop func(), err error) {
+	dir = filepath.Join(r.store.dir(r.id), "quarantine")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", nil, err
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, os.Mkdir(dir, 0o700)
+}
+
+// addLoose copies the files and trees of a quarantine into the pack.
+func addLoose(dir string, pack *object.Pack) error {
+	files, err := filepath.Glob(filepath.Join(dir, "[0-9a-f][0-9a-f]", "*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		want, err := object.ParseID(filepath.Base(filepath.Dir(f)) + filepath.Base(f))
+		if err != nil {
+			continue // a temporary file of git's
+		}
+		kind, data, err := object.ReadLoose(f)
+		if err != nil {
+			return err
+		}
+		if kind == object.KindCommit {
+			continue // a helper of an undo
+		}
+		got, err := pack.Add(kind, data)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("object %s has the content of %s", want, got)
+		}
+	}
+	return nil
+}
+
+// mergedTwins returns the paths that a merge adds to ours beside a name that
+// differs only in case or Unicode form.
+func (r *repo) mergedTwins(ctx context.Context, ours, root object.ID, q string) ([]string, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=A", ours.String(), root.String()}, Objects: q})
+	if err != nil || len(res.Stdout) == 0 {
+		return nil, err
+	}
+	added := strings.Split(strings.TrimRight(string(res.Stdout), "\x00"), "\x00")
+	list, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-r", "-z", "--full-tree", "--name-only", root.String()}, Objects: q, Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	var twins []string
+	for _, path := range tree.Twins(added, strings.Split(strings.TrimRight(string(list.Stdout), "\x00"), "\x00")) {
+		twins = append(twins, tree.Escape(path))
+	}
+	return twins, nil
+}

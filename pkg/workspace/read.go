@@ -1,0 +1,128 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
+)
+
+// The most that one read returns, in bytes.
+const (
+	maxDiff = 32 << 20
+	maxFile = 256 << 20
+)
+
+// emptyTree is the tree without entries.
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+// Files lists the files of a commit's tree; an empty rev means main.
+func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) {
+	r, err := s.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := r.resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	return r.list(ctx, commit, "")
+}
+
+// list runs ls-tree -l on a commit: all files below it, or the one entry at a
+// path.
+func (r *repo) list(ctx context.Context, commit object.ID, path string) ([]FileEntry, error) {
+	args := []string{"ls-tree", "-z", "-l", "--full-tree"}
+	if path == "" {
+		args = append(args, "-r", commit.String())
+	} else {
+		args = append(args, commit.String(), "--", path)
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: args, Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	out := []FileEntry{}
+	for line := range strings.SplitSeq(string(res.Stdout), "\x00") {
+		head, path, ok := strings.Cut(line, "\t")
+		f := strings.Fields(head)
+		if !ok || len(f) != 4 {
+			continue
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			size = 0 // "-": not a file
+		}
+		out = append(out, FileEntry{Path: path, Mode: f[0], Size: size, SHA: f[2]})
+	}
+	return out, nil
+}
+
+// ReadFile returns the bytes of one file of a commit, the text of a symbolic
+// link included. It returns fault.NotFound where there is none.
+func (s *Store) ReadFile(ctx context.Context, id, rev, path string) ([]byte, error) {
+	if err := git.CheckPath(path); err != nil {
+		return nil, err
+	}
+	r, err := s.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := r.resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	files, err := r.list(ctx, commit, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 || files[0].Path != path || strings.HasPrefix(files[0].Mode, "04") || files[0].Mode == "160000" {
+		return nil, fault.New(fault.NotFound, "no file "+tree.Escape(path)+" in "+commit.String()[:12], "vexa workspace show lists them")
+	}
+	if files[0].Size > maxFile {
+		return nil, fault.New(fault.Invalid, tree.Escape(path)+" is larger than "+strconv.Itoa(maxFile)+" bytes", "check the workspace out to read it")
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "blob", files[0].SHA}, Limit: maxFile})
+	return res.Stdout, err
+}
+
+// Diff returns the unified diff between two commits. An empty to means main, an
+// empty from the first parent of to.
+func (s *Store) Diff(ctx context.Context, id, from, to string) (string, error) {
+	r, err := s.open(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	after, err := r.resolve(ctx, to)
+	if err != nil {
+		return "", err
+	}
+	before := emptyTree
+	if from != "" {
+		commit, err := r.resolve(ctx, from)
+		if err != nil {
+			return "", err
+		}
+		before = commit.String()
+	} else if parents, err := r.parents(ctx, after); err != nil {
+		return "", err
+	} else if len(parents) > 0 {
+		before = parents[0].String()
+	}
+	res, err := r.Run(ctx, git.Cmd{
+		Args: []string{
+			"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all",
+			"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after.String(),
+		},
+		Limit: maxDiff,
+	})
+	if errors.Is(err, git.ErrOutput) {
+		return "", fault.New(fault.Invalid, "the diff is larger than "+strconv.Itoa(maxDiff)+" bytes", "compare commits that are closer together")
+	}
+	return string(res.Stdout), err
+}

@@ -1,0 +1,207 @@
+package workspace
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+)
+
+// Undo makes a commit on main that takes changes back: by default those of
+// main's last commit, with Dispatch those of every commit of a unit, with To
+// everything since a commit. What came later is kept: where it touches the same
+// lines nothing is done and Undone.Conflicts names the paths. With To all of
+// main's tree becomes that commit's; what came later stays in the history.
+func (s *Store) Undo(ctx context.Context, id string, req UndoRequest) (Undone, error) {
+	if req.To != "" && req.Dispatch != "" {
+		return Undone{}, fault.New(fault.Invalid, "an undo is either to a commit or of a dispatch", "give one of the two")
+	}
+	r, err := s.open(ctx, id)
+	if err != nil {
+		return Undone{}, err
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return Undone{}, err
+	}
+	defer unlock()
+	main, err := r.ref(refMain)
+	if err != nil {
+		return Undone{}, err
+	}
+	q, drop, err := r.quarantine()
+	if err != nil {
+		return Undone{}, err
+	}
+	defer drop()
+	u := &undo{store: s, repo: r, main: main, req: req, quarantine: q}
+	switch {
+	case req.To != "":
+		err = u.to(ctx)
+	case req.Dispatch != "":
+		err = u.dispatch(ctx)
+	default:
+		err = u.last(ctx)
+	}
+	if err != nil || len(u.conflicts) > 0 {
+		return Undone{Reverted: []string{}, Conflicts: u.conflicts}, err
+	}
+	return u.commit(ctx)
+}
+
+// undo is one undo under way.
+type undo struct {
+	store     *Store
+	repo      *repo
+	main      object.ID
+	req       UndoRequest
+	root      object.ID // the tree that main gets
+	subject   string
+	reverted  []Commit // newest first
+	conflicts []string
+
+	quarantine string // where helpers and merged trees are until they are needed
+}
+
+// maxNamed is how many of the commits it takes back an undo names in trailers.
+const maxNamed = 100
+
+func nothing() error {
+	return fault.New(fault.Conflict, "there is nothing to undo", "vexa workspace log lists the commits")
+}
+
+// to makes the tree that of a commit that main holds.
+func (u *undo) to(ctx context.Context) error {
+	target, err := u.repo.resolve(ctx, u.req.To)
+	if err != nil {
+		return err
+	}
+	holds, err := u.repo.isAncestor(ctx, target, u.main)
+	if err != nil {
+		return err
+	}
+	if !holds {
+		return fault.New(fault.Invalid, "main does not hold the commit "+target.String()[:12], "vexa workspace log lists those it holds")
+	}
+	if u.reverted, err = u.repo.log(ctx, LogQuery{}, "^"+target.String(), u.main.String()); err != nil {
+		return err
+	}
+	u.subject = "Undo everything since " + target.String()[:12]
+	u.root, err = u.repo.treeOf(ctx, target)
+	return err
+}
+
+// last reverts main's newest commit; of a merge, what it brought to main.
+func (u *undo) last(ctx context.Context) error {
+	list, err := u.repo.log(ctx, LogQuery{Limit: 1}, u.main.String())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || len(list[0].Parents) == 0 {
+		return nothing()
+	}
+	u.reverted = list
+	u.subject = "Undo: " + list[0].Message
+	parent, err := object.ParseID(list[0].Parents[0])
+	if err != nil {
+		return err
+	}
+	u.root, err = u.repo.treeOf(ctx, parent)
+	return err
+}
+
+// dispatch reverts a unit's commits, the newest first, each by a three-way
+// merge against what the ones before left. Merges of the unit are passed over:
+// they bring nothing of their own.
+func (u *undo) dispatch(ctx context.Context) error {
+	list, err := u.repo.log(ctx, LogQuery{Unit: u.req.Dispatch}, u.main.String())
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(c Commit) bool { return len(c.Parents) != 1 })
+	if len(list) == 0 {
+		return fault.New(fault.NotFound, "main holds no commit of dispatch "+u.req.Dispatch, "vexa workspace log lists the commits")
+	}
+	u.reverted = list
+	u.subject = "Undo dispatch " + list[0].Unit
+	at := u.main
+	for _, c := range list {
+		if at, err = u.revert(ctx, at, c); err != nil || len(u.conflicts) > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// revert takes one commit back from the commit at. The merge base has to be the
+// reverted commit itself: so what is merged is a commit on top of it that has
+// its parent's tree. These helpers are never referred to.
+func (u *undo) revert(ctx context.Context, at object.ID, c Commit) (object.ID, error) {
+	id, err := object.ParseID(c.SHA)
+	if err != nil {
+		return at, err
+	}
+	parent, err := object.ParseID(c.Parents[0])
+	if err != nil {
+		return at, err
+	}
+	before, err := u.repo.treeOf(ctx, parent)
+	if err != nil {
+		return at, err
+	}
+	inverse, err := u.helper(before, id)
+	if err != nil {
+		return at, err
+	}
+	u.root, u.conflicts, err = u.repo.mergeIn(ctx, u.quarantine, at, inverse)
+	if err != nil || len(u.conflicts) > 0 {
+		return at, err
+	}
+	return u.helper(u.root, u.main)
+}
+
+// helper makes a commit that only a merge looks at.
+func (u *undo) helper(root, parent object.ID) (object.ID, error) {
+	data := u.store.commit(u.req.Author, root, []object.ID{parent}, message{subject: "helper"})
+	return object.WriteLoose(u.quarantine, object.KindCommit, data)
+}
+
+// commit puts the tree on main.
+func (u *undo) commit(ctx context.Context) (Undone, error) {
+	now, err := u.repo.treeOf(ctx, u.main)
+	if err != nil {
+		return Undone{}, err
+	}
+	if now == u.root {
+		return Undone{}, nothing()
+	}
+	msg := message{subject: u.subject, trailers: [][2]string{
+		{trailerSubject, u.req.Author.Subject},
+		{trailerLauncher, u.req.Launcher},
+	}}
+	out := Undone{Reverted: []string{}, Conflicts: []string{}}
+	for _, c := range u.reverted {
+		if len(out.Reverted) < maxNamed {
+			msg.trailers = append(msg.trailers, [2]string{trailerUndo, c.SHA})
+		}
+		out.Reverted = append(out.Reverted, c.SHA)
+	}
+	pack := object.NewPack(u.repo.packDir(), nil)
+	defer pack.Abort()
+	if err := addLoose(u.quarantine, pack); err != nil {
+		return Undone{}, err
+	}
+	id, err := pack.Add(object.KindCommit, u.store.commit(u.req.Author, u.root, []object.ID{u.main}, msg))
+	if err != nil {
+		return Undone{}, err
+	}
+	if _, err := pack.Finish(); err != nil {
+		return Undone{}, err
+	}
+	if err := u.repo.setRef(refMain, id, u.main); err != nil {
+		return Undone{}, err
+	}
+	out.SHA = id.String()
+	return out, nil
+}

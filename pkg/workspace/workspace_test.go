@@ -1,0 +1,180 @@
+package workspace_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+)
+
+var jane = workspace.Author{Subject: "u_jane", Name: "Jane", Email: "jane@example.com"}
+
+// world is one store with what tests need around it.
+type world struct {
+	*workspace.Store
+	root string
+	tmp  string
+	ids  atomic.Int64
+	now  atomic.Int64
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{tmp: t.TempDir()}
+	w.root = filepath.Join(w.tmp, "workspaces")
+	w.now.Store(1_700_000_000)
+	w.open(t)
+	return w
+}
+
+func (w *world) open(t testing.TB) {
+	t.Helper()
+	g, err := git.New(context.Background(), git.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Store, err = workspace.Open(workspace.Options{
+		Root: w.root, Git: g,
+		Now:   func() time.Time { return time.Unix(w.now.Add(1), 0) },
+		NewID: func() string { return fmt.Sprintf("01TEST%020d", w.ids.Add(1)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) create(t testing.TB, name string, files map[string]string) workspace.Info {
+	t.Helper()
+	from := ""
+	if files != nil {
+		from = t.TempDir()
+		write(t, from, files)
+	}
+	info, err := w.Create(context.Background(), name, from, jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+func (w *world) checkout(t testing.TB, ws, unit string) *workspace.Checkout {
+	t.Helper()
+	return w.checkoutMode(t, ws, unit, unitv1.ReadWrite)
+}
+
+func (w *world) checkoutMode(t testing.TB, ws, unit string, mode unitv1.Mode) *workspace.Checkout {
+	t.Helper()
+	base := filepath.Join(w.tmp, "units", unit)
+	c, err := w.Checkout(context.Background(), workspace.CheckoutRequest{
+		Workspace: ws, Unit: unit, Mode: mode,
+		Dir: filepath.Join(base, "ws"), History: filepath.Join(base, "history"), Meta: filepath.Join(base, "meta"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) seal(t testing.TB, c *workspace.Checkout, msg string) workspace.Sealed {
+	t.Helper()
+	out, err := w.Seal(context.Background(), workspace.SealRequest{
+		Checkout: c, Author: jane, Message: msg, Unit: c.Unit(), Launcher: "user:u_jane", Runner: "vexa", Session: "s-1", Turn: "t-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// write makes files; a name that ends in "!" is executable, a value that begins
+// with "->" a symbolic link.
+func write(t testing.TB, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, strings.TrimSuffix(name, "!"))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if target, ok := strings.CutPrefix(text, "->"); ok {
+			if err := os.Symlink(target, path); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		perm := os.FileMode(0o644)
+		if strings.HasSuffix(name, "!") {
+			perm = 0o755
+		}
+		if err := os.WriteFile(path, []byte(text), perm); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// plainGit runs an ordinary git, as a test's oracle.
+func plainGit(t testing.TB, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func (w *world) repo(id string) string { return filepath.Join(w.root, id, "repo.git") }
+
+func (w *world) fsck(t testing.TB, id string) {
+	t.Helper()
+	out := plainGit(t, "/", "--git-dir="+w.repo(id), "fsck", "--full", "--strict", "--no-dangling")
+	if s := strings.TrimSpace(out); s != "" {
+		t.Fatalf("fsck: %s", s)
+	}
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "a\n", "dir/b.md": "b\n", "run.sh!": "#!/bin/sh\n", "link": "->dir/b.md"})
+	if info.Head == "" {
+		t.Fatal("no head")
+	}
+	c := w.checkout(t, "notes", "01UNITA")
+	if out := w.seal(t, c, "nothing"); out.SHA != "" || out.Files != 0 {
+		t.Fatalf("a turn without a change made %+v", out)
+	}
+	write(t, c.Dir(), map[string]string{"c.md": "c\n", "dir/b.md": "bb\n"})
+	os.Remove(filepath.Join(c.Dir(), "a.md"))
+	out := w.seal(t, c, "Write c\nand more")
+	if out.SHA == "" || !out.Merged || out.Files != 3 || out.Main != out.SHA {
+		t.Fatalf("sealed %+v", out)
+	}
+	w.fsck(t, info.ID)
+	log, err := w.Log(ctx, "notes", workspace.LogQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(log) != 2 {
+		t.Fatalf("log has %d commits", len(log))
+	}
+	got := log[0]
+	if got.SHA != out.SHA || got.Subject != "u_jane" || got.Unit != "01UNITA" || got.Launcher != "user:u_jane" || got.Session != "s-1" || got.Runner != "vexa" || got.Turn != "t-1" || got.Message != "Write c" {
+		t.Fatalf("log says %+v", got)
+	}
+	if err := w.Release(ctx, c, false); err != nil {
+		t.Fatal(err)
+	}
+}
