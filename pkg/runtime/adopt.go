@@ -74,7 +74,7 @@ func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) e
 			k.adoptEnded(w, inst)
 			k.discard(ctx, w, inst.ID)
 		default: // never started, or not as this kernel would have made it
-			k.opt.Log.Warn("removing a container that cannot be adopted", "container", inst.ID, "phase", string(inst.Phase))
+			k.opt.Log.WarnContext(ctx, "removing a container that cannot be adopted", "container", inst.ID, "phase", string(inst.Phase))
 			k.discard(ctx, w, inst.ID)
 		}
 	}

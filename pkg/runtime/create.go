@@ -38,15 +38,15 @@ const (
 // fault.Unavailable, and its status says why. When ctx ends first the workload
 // goes on starting.
 func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) (runtimev1.Status, error) {
-	if err := k.await(ctx); err != nil {
+	if err := k.open(ctx); err != nil {
 		return runtimev1.Status{}, err
 	}
 	claims, err := k.opt.Verifier.Verify(token, identityv1.AudienceRuntime, spec.WorkloadID)
 	if err != nil {
-		return runtimev1.Status{}, k.refuse(spec.WorkloadID, err)
+		return runtimev1.Status{}, k.refuse(ctx, spec.WorkloadID, err)
 	}
 	if claims.Unit != spec.WorkloadID {
-		return runtimev1.Status{}, k.refuse(spec.WorkloadID, denied("the token belongs to another dispatch"))
+		return runtimev1.Status{}, k.refuse(ctx, spec.WorkloadID, denied("the token belongs to another dispatch"))
 	}
 	if st, ok, err := k.touch(spec.WorkloadID); ok {
 		return st, err
@@ -54,7 +54,7 @@ func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) 
 	plan, err := k.plan(ctx, spec, claims)
 	if err != nil {
 		if fault.Is(err, fault.Denied) {
-			err = k.refuse(spec.WorkloadID, err)
+			err = k.refuse(ctx, spec.WorkloadID, err)
 		}
 		return runtimev1.Status{}, err
 	}
@@ -62,11 +62,11 @@ func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) 
 }
 
 // refuse logs and reports a denial, and returns it.
-func (k *Kernel) refuse(unit string, err error) error {
+func (k *Kernel) refuse(ctx context.Context, unit string, err error) error {
 	if !idPattern.MatchString(unit) {
 		unit = "?"
 	}
-	k.opt.Log.Warn("workload refused", "unit", unit, "reason", err.Error())
+	k.opt.Log.WarnContext(ctx, "workload refused", "unit", unit, "reason", err.Error())
 	if k.opt.OnDenied != nil {
 		k.opt.OnDenied(Denied{Unit: unit, Reason: err.Error()})
 	}
@@ -118,8 +118,7 @@ func (k *Kernel) plan(ctx context.Context, spec runtimev1.Spec, claims identityv
 	if spec.Backend != "" && spec.Backend != info.Backend {
 		return nil, fault.Newf(fault.Invalid, "this kernel's backend is %s, not %s", info.Backend, spec.Backend)
 	}
-	layout := Layout{Root: k.opt.Root, Binary: k.opt.Binary}
-	binds, err := layout.Check(spec, claims)
+	binds, err := k.layout.Check(spec, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +127,8 @@ func (k *Kernel) plan(ctx context.Context, spec runtimev1.Spec, claims identityv
 		return nil, err
 	}
 	limits := merge(spec, profile.Limits)
-	for _, b := range binds {
-		if !b.ReadOnly {
-			rel := strings.TrimPrefix(b.Source, layout.Unit(spec.WorkloadID)+"/")
+	for _, m := range spec.Mounts {
+		if rel, ok := place(m); ok && !m.ReadOnly {
 			p.facts.writable = append(p.facts.writable, rel)
 		}
 	}
@@ -176,17 +174,22 @@ func acceptable(spec runtimev1.Spec) error {
 			return fault.Newf(fault.Invalid, "label %q: lower case, not below %s, with a value of up to 256 bytes", name, labelPrefix)
 		}
 	}
+	for _, arg := range spec.Argv {
+		if strings.ContainsRune(arg, 0) {
+			return fault.New(fault.Invalid, "an argument holds a NUL", "")
+		}
+	}
+	return bounded(spec)
+}
+
+// bounded verifies that no number of spec overflows where units are converted.
+func bounded(spec runtimev1.Spec) error {
 	if l := spec.Limits; l != nil && max(l.Processes, l.OpenFiles, l.DataMB, l.TmpMB, l.HomeMB, l.DiskMB) > maxLimit {
 		return fault.Newf(fault.Invalid, "a limit is beyond %d", maxLimit)
 	}
 	for _, sec := range []*int{spec.IdleTimeoutSec, spec.MaxLifetimeSec} {
 		if sec != nil && *sec > maxLimit {
 			return fault.Newf(fault.Invalid, "a time is beyond %d seconds", maxLimit)
-		}
-	}
-	for _, arg := range spec.Argv {
-		if strings.ContainsRune(arg, 0) {
-			return fault.New(fault.Invalid, "an argument holds a NUL", "")
 		}
 	}
 	return nil

@@ -26,14 +26,14 @@ var errTooDeep = errors.New("a directory is too deep")
 func (k *Kernel) measure(f facts, limit int64) (int64, error) {
 	m := meter{limit: limit}
 	for _, rel := range f.writable {
-		fd, err := unix.Open(filepath.Join(k.opt.Root, f.unit, rel), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(filepath.Join(k.layout.realRoot, f.unit, rel), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if errors.Is(err, unix.ENOENT) {
 			continue // the unit's directory is being taken away
 		}
 		if err != nil {
 			return 0, err
 		}
-		if err := m.walk(os.NewFile(uintptr(fd), rel), 0); err != nil { //nolint:gosec // a descriptor is not negative
+		if err := m.walk(os.NewFile(uintptr(fd), rel), 0); err != nil {
 			return 0, err
 		}
 	}
@@ -46,11 +46,11 @@ type meter struct {
 
 // walk adds what lies in dir, and closes it.
 func (m *meter) walk(dir *os.File, depth int) error {
-	defer dir.Close() //nolint:errcheck // it was only read
+	defer dir.Close()
 	if depth > maxDepth {
 		return errTooDeep
 	}
-	fd := int(dir.Fd()) //nolint:gosec // a descriptor fits
+	fd := int(dir.Fd())
 	for m.total <= m.limit {
 		names, err := dir.Readdirnames(256)
 		for _, name := range names {
@@ -79,7 +79,7 @@ func (m *meter) entry(dir int, name string, depth int) error {
 	}
 	m.total += perEntry
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		m.total += st.Blocks * 512 / int64(max(st.Nlink, 1)) //nolint:gosec,unconvert // a link count fits; its type differs by machine
+		m.total += st.Blocks * 512 / int64(max(st.Nlink, 1))
 		return nil
 	}
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -89,5 +89,5 @@ func (m *meter) entry(dir int, name string, depth int) error {
 	if err != nil {
 		return &fs.PathError{Op: "open", Path: "a directory", Err: err}
 	}
-	return m.walk(os.NewFile(uintptr(fd), "dir"), depth+1) //nolint:gosec // a descriptor is not negative
+	return m.walk(os.NewFile(uintptr(fd), "dir"), depth+1)
 }

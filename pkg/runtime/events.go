@@ -39,7 +39,7 @@ func (r *ring) append(e runtimev1.Event) {
 	r.entries = append(r.entries, e)
 	if over := len(r.entries) - r.size; over > 0 {
 		r.entries = append(r.entries[:0:0], r.entries[over:]...)
-		r.first += uint64(over) //nolint:gosec // over is positive
+		r.first += uint64(over)
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -87,7 +87,7 @@ func (k *Kernel) position(id string) (uint64, bool) {
 // every workload, so that nothing has to be asked for separately.
 func (k *Kernel) Events(ctx context.Context, after string) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		if k.await(ctx) != nil {
+		if k.open(ctx) != nil {
 			return
 		}
 		pos, known := k.position(after)
@@ -97,31 +97,43 @@ func (k *Kernel) Events(ctx context.Context, after string) iter.Seq[Event] {
 			if known {
 				batch, known, more = k.events.after(pos)
 			}
-			if !known {
-				var ok bool
-				if pos, ok = k.snapshot(yield); !ok {
-					return
-				}
+			var ok bool
+			switch {
+			case !known:
+				pos, ok = k.snapshot(yield)
 				known = true
-				continue
+			case len(batch) > 0:
+				pos, ok = k.deliver(batch, pos, yield)
+			default:
+				ok = k.pause(ctx, more)
 			}
-			for _, e := range batch {
-				pos++
-				if !yield(Event{ID: k.eventID(pos), Event: e}) {
-					return
-				}
-			}
-			if len(batch) > 0 {
-				continue
-			}
-			select {
-			case <-more:
-			case <-ctx.Done():
-				return
-			case <-k.closed:
+			if !ok {
 				return
 			}
 		}
+	}
+}
+
+// deliver yields the events that follow pos and returns the new position.
+func (k *Kernel) deliver(batch []runtimev1.Event, pos uint64, yield func(Event) bool) (uint64, bool) {
+	for _, e := range batch {
+		pos++
+		if !yield(Event{ID: k.eventID(pos), Event: e}) {
+			return pos, false
+		}
+	}
+	return pos, true
+}
+
+// pause waits for more; it reports false at the end of ctx or of the kernel.
+func (k *Kernel) pause(ctx context.Context, more <-chan struct{}) bool {
+	select {
+	case <-more:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-k.closed:
+		return false
 	}
 }
 

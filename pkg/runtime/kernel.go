@@ -5,13 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
 // Verifier checks a dispatch token: its signature, its times, its audience and,
@@ -40,12 +38,14 @@ type Denied struct {
 
 // Lifecycle numbers, each with its reason.
 const (
-	defaultGrace     = 10 * time.Second // the worker seals its session capsule in this time
-	defaultKeep      = 15 * time.Minute // a client that lost its connection learns the end within it
-	defaultKeepCount = 1024             // statuses of the ended kept at most
-	defaultRing      = 4096             // events kept for a client that comes back
-	defaultDiskEvery = 2 * time.Second  // a writer at 1 GB/s is seen before it fills a machine's memory
-	startTimeout     = 2 * time.Minute  // an image's first use copies every layer for the id mapping
+	defaultGrace     = 10 * time.Second       // the worker seals its session capsule in this time
+	defaultKeep      = 15 * time.Minute       // a client that lost its connection learns the end within it
+	defaultKeepCount = 1024                   // statuses of the ended kept at most
+	defaultRing      = 4096                   // events kept for a client that comes back
+	defaultDiskEvery = 2 * time.Second        // a writer at 1 GB/s is seen before it fills a machine's memory
+	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping
+	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
+	maxRetry         = 5 * time.Second
 )
 
 // Options configure a kernel. Install, Root, Binary, Driver, Verifier and
@@ -88,6 +88,7 @@ func DefaultProfiles() map[string]Profile {
 // safe for concurrent use and block until Run has adopted what was there.
 type Kernel struct {
 	opt    Options
+	layout Layout
 	epoch  string // tells event ids of this kernel from those of an earlier one
 	ready  chan struct{}
 	closed chan struct{}
@@ -106,19 +107,14 @@ func New(opt Options) (*Kernel, error) {
 		return nil, errors.New("runtime: no install id")
 	case opt.Driver == nil || opt.Verifier == nil || opt.Images == nil:
 		return nil, errors.New("runtime: driver, verifier and images are required")
-	case !filepath.IsAbs(opt.Root) || !filepath.IsAbs(opt.Binary):
-		return nil, errors.New("runtime: root and binary must be absolute paths")
 	}
-	var err error
-	if opt.Root, err = filepath.EvalSymlinks(opt.Root); err != nil {
-		return nil, fault.Newf(fault.Invalid, "root of the units: %w", err)
-	}
-	if opt.Binary, err = filepath.EvalSymlinks(opt.Binary); err != nil {
-		return nil, fault.Newf(fault.Invalid, "vexa binary: %w", err)
+	layout, err := NewLayout(opt.Root, opt.Binary)
+	if err != nil {
+		return nil, err
 	}
 	defaults(&opt)
 	return &Kernel{
-		opt: opt, epoch: epoch(opt.Now()), ready: make(chan struct{}), closed: make(chan struct{}),
+		opt: opt, layout: layout, epoch: epoch(opt.Now()), ready: make(chan struct{}), closed: make(chan struct{}),
 		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring), workloads: map[string]*workload{},
 	}, nil
 }
@@ -162,7 +158,8 @@ type Health struct {
 	Live       int               `json:"live"` // workloads that have not ended
 }
 
-// Health asks the driver and says what the kernel is.
+// Health asks the driver and says what the kernel is. An engine that does not
+// answer is fault.Unavailable.
 func (k *Kernel) Health(ctx context.Context) (Health, error) {
 	info, err := k.opt.Driver.Info(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -108,14 +109,11 @@ func (k *Kernel) fail(w *workload, err error) {
 // watch waits for the container's end, removes it and records how it ended.
 func (k *Kernel) watch(ctx context.Context, w *workload) {
 	id := k.statusOf(w).Container
-	exit, err := k.opt.Driver.Wait(ctx, id)
+	exit, known := k.await(ctx, w, id)
 	if ctx.Err() != nil {
 		return // the kernel stops; the container is adopted by the next one
 	}
-	code, known := exit.Code, err == nil
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		k.opt.Log.Error("waiting for a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-	}
+	code := exit.Code
 	k.discard(ctx, w, id)
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
@@ -129,9 +127,27 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 	w.status.Detail = joinDetail(w.status.Detail, w.detail)
 	k.enter(w, runtimev1.Stopped)
 	k.mu.Unlock()
-	k.opt.Log.Info("workload stopped", "unit", w.facts.unit, "reason", string(k.statusOf(w).StopReason), "exit_code", code)
+	k.opt.Log.InfoContext(ctx, "workload stopped", "unit", w.facts.unit, "reason", string(k.statusOf(w).StopReason), "exit_code", code)
 	close(w.ended)
 	k.wake()
+}
+
+// await waits for a container's end for as long as it takes: an engine that
+// fails to answer says nothing about the container. It reports whether the
+// container was there to tell how it ended.
+func (k *Kernel) await(ctx context.Context, w *workload, id string) (Exit, bool) {
+	for delay := minRetry; ; delay = min(2*delay, maxRetry) {
+		exit, err := k.opt.Driver.Wait(ctx, id)
+		if err == nil || fault.Is(err, fault.NotFound) || ctx.Err() != nil {
+			return exit, err == nil
+		}
+		k.opt.Log.ErrorContext(ctx, "waiting for a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return Exit{}, false
+		}
+	}
 }
 
 // discard removes a container. Failure is logged: adoption tries again.
@@ -140,7 +156,7 @@ func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
 		return
 	}
 	if err := k.opt.Driver.Remove(ctx, id); err != nil && ctx.Err() == nil {
-		k.opt.Log.Error("removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	}
 }
 
@@ -173,8 +189,9 @@ func (k *Kernel) Stop(ctx context.Context, id string, reason runtimev1.StopReaso
 	switch reason {
 	case "":
 		reason = runtimev1.ReasonStopped
-	case runtimev1.ReasonStopped, runtimev1.ReasonIdle, runtimev1.ReasonMaxLifetime, runtimev1.ReasonQuota:
-	default:
+	case runtimev1.ReasonStopped, runtimev1.ReasonIdle, runtimev1.ReasonMaxLifetime, runtimev1.ReasonQuota,
+		runtimev1.ReasonStartFailed:
+	default: // the others are for the kernel to find out
 		return runtimev1.Status{}, fault.Newf(fault.Invalid, "%q is not a reason to stop a workload for", reason)
 	}
 	w, err := k.find(ctx, id)
@@ -214,13 +231,16 @@ func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) e
 // end stops w's container; watch does the rest.
 func (k *Kernel) end(ctx context.Context, w *workload) {
 	id := k.statusOf(w).Container
+	if err := k.thaw(ctx, w); err != nil && ctx.Err() == nil {
+		k.opt.Log.ErrorContext(ctx, "resuming a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	}
 	err := k.opt.Driver.Stop(ctx, id, k.opt.Grace)
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	k.opt.Log.Error("stopping a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	k.opt.Log.ErrorContext(ctx, "stopping a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	if err := k.opt.Driver.Remove(ctx, id); err != nil && !errors.Is(err, context.Canceled) {
-		k.opt.Log.Error("removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	}
 }
 

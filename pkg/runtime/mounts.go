@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,28 +29,50 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // Layout says where on the host each mount of a unit lies. Nothing else beneath
 // the root may be mounted, and nothing outside it but the binary.
+//
+//	ROOT/UNIT/ws/WORKSPACE        workspace  /workspace or /workspaces/WORKSPACE
+//	ROOT/UNIT/history/WORKSPACE   history    /.vexa/history/WORKSPACE, read-only
+//	ROOT/UNIT/session             session    /.vexa/session
+//	ROOT/UNIT/run                 run        /.vexa/run, read-only
+//	the vexa binary               bin        /.vexa/bin/vexa, read-only
 type Layout struct {
-	Root   string // holds one directory for each unit
-	Binary string // the vexa binary
+	root, binary         string // as configured: what a spec names
+	realRoot, realBinary string // without symbolic links: what is bound
 }
 
-// Unit is the directory of one unit.
-func (l Layout) Unit(unit string) string { return filepath.Join(l.Root, unit) }
+// NewLayout returns the layout beneath root, which holds one directory for each
+// unit, with the given vexa binary. Both must exist; the way to them may lead
+// through symbolic links, for who configures the kernel is trusted.
+func NewLayout(root, binary string) (Layout, error) {
+	l := Layout{root: filepath.Clean(root), binary: filepath.Clean(binary)}
+	if !filepath.IsAbs(root) || !filepath.IsAbs(binary) {
+		return Layout{}, fault.New(fault.Invalid, "the root of the units and the vexa binary must be absolute paths", "")
+	}
+	var err error
+	if l.realRoot, err = filepath.EvalSymlinks(l.root); err != nil {
+		return Layout{}, fault.Newf(fault.Invalid, "root of the units: %w", err)
+	}
+	if l.realBinary, err = filepath.EvalSymlinks(l.binary); err != nil {
+		return Layout{}, fault.Newf(fault.Invalid, "vexa binary: %w", err)
+	}
+	info, err := os.Stat(l.realBinary)
+	if err != nil || !info.Mode().IsRegular() {
+		return Layout{}, fault.New(fault.Invalid, "the vexa binary is not a regular file", "")
+	}
+	return l, nil
+}
 
-// Source is where the mount m of unit must come from.
-func (l Layout) Source(unit string, m runtimev1.Mount) (string, bool) {
-	dir := l.Unit(unit)
+// place is where a mount of unit lies, relative to the unit's directory.
+func place(m runtimev1.Mount) (string, bool) {
 	switch m.Kind {
 	case runtimev1.MountWorkspace:
-		return filepath.Join(dir, "ws", m.Workspace), true
+		return filepath.Join("ws", m.Workspace), true
 	case runtimev1.MountHistory:
-		return filepath.Join(dir, "history", m.Workspace), true
+		return filepath.Join("history", m.Workspace), true
 	case runtimev1.MountSession:
-		return filepath.Join(dir, "session"), true
+		return "session", true
 	case runtimev1.MountRun:
-		return filepath.Join(dir, "run"), true
-	case runtimev1.MountBin:
-		return l.Binary, true
+		return "run", true
 	default:
 		return "", false
 	}
@@ -105,23 +128,26 @@ func (l Layout) check(unit string, m runtimev1.Mount, token identityv1.DispatchT
 	if named != (m.Workspace != "") || named && !idPattern.MatchString(m.Workspace) {
 		return Bind{}, denied("mount %s names its workspace wrongly", m.Target)
 	}
-	source, ok := l.Source(unit, m)
-	if !ok || m.Source != source {
-		return Bind{}, denied("mount %s does not come from where its kind and dispatch prescribe", m.Target)
-	}
 	if !target(m) {
 		return Bind{}, denied("mount %s is not where kind %s belongs", m.Target, m.Kind)
 	}
 	if err := modes(m, token); err != nil {
 		return Bind{}, err
 	}
-	if err := plain(source, m.Kind == runtimev1.MountBin); err != nil {
-		return Bind{}, err
+	b := Bind{Target: m.Target, ReadOnly: m.ReadOnly, NoExec: m.Kind == runtimev1.MountHistory || m.Kind == runtimev1.MountRun}
+	if m.Kind == runtimev1.MountBin {
+		if m.Source != l.binary {
+			return Bind{}, denied("mount %s is not this kernel's own binary", m.Target)
+		}
+		b.Source = l.realBinary
+		return b, nil
 	}
-	return Bind{
-		Source: source, Target: m.Target, ReadOnly: m.ReadOnly,
-		NoExec: m.Kind == runtimev1.MountHistory || m.Kind == runtimev1.MountRun,
-	}, nil
+	rel, ok := place(m)
+	if !ok || m.Source != filepath.Join(l.root, unit, rel) {
+		return Bind{}, denied("mount %s does not come from where its kind and dispatch prescribe", m.Target)
+	}
+	b.Source = filepath.Join(l.realRoot, unit, rel)
+	return b, plain(b.Source)
 }
 
 // modes verifies that m is no more writable than its kind and the token allow.
@@ -161,30 +187,30 @@ func granted(token identityv1.DispatchToken, workspace string) unitv1.Mode {
 	return mode
 }
 
-// plain verifies that path exists, is what it should be, and that no component
-// of it is a symbolic link. No container can write to any directory above a
-// mount's source, so what holds now holds when the engine binds it.
-func plain(path string, file bool) error {
-	real, err := filepath.EvalSymlinks(path)
+// plain verifies that path is a directory and that no component of it is a
+// symbolic link. No container can write to any directory above a mount's
+// source, so what holds now holds when the engine binds it.
+func plain(path string) error {
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return denied("the source of a mount cannot be read: %v", cause(err))
+		return denied("the source of a mount cannot be read: %w", cause(err))
 	}
-	if real != path {
+	if resolved != path {
 		return denied("the source of a mount is reached through a symbolic link")
 	}
 	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return denied("the source of a mount cannot be read: %v", cause(err))
-	case file && !info.Mode().IsRegular(), !file && !info.IsDir():
-		return denied("the source of a mount is not a %s", map[bool]string{true: "regular file", false: "directory"}[file])
+	if err != nil {
+		return denied("the source of a mount cannot be read: %w", cause(err))
+	}
+	if !info.IsDir() {
+		return denied("the source of a mount is not a directory")
 	}
 	return nil
 }
 
 // cause strips the path off an error: host paths stay out of messages.
 func cause(err error) error {
-	if pe, ok := err.(*fs.PathError); ok { //nolint:errorlint // only the outermost is a path's
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

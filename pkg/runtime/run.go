@@ -59,41 +59,47 @@ func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.opt.Now()
-	var next time.Time
-	soonest := func(t time.Time) {
-		if next.IsZero() || t.Before(next) {
-			next = t
-		}
-	}
+	next := soonest{now: now}
 	for _, w := range k.workloads {
 		switch {
 		case !w.live():
-			if at := w.status.StoppedAt.Add(k.opt.Keep); at.After(now) {
-				soonest(at)
-			} else {
+			if !next.later(w.status.StoppedAt.Add(k.opt.Keep)) {
 				k.destroy(w)
 			}
 		case w.status.State == runtimev1.Running:
-			for _, d := range w.deadlines() {
-				if d.at.After(now) {
-					soonest(d.at)
-					continue
-				}
-				begin(func(context.Context) { k.stopLogged(w, d.reason, "") })
-				break
-			}
-			if w.facts.disk > 0 && !w.measuring {
-				if due := w.measured.Add(k.opt.DiskEvery); due.After(now) {
-					soonest(due)
-				} else {
-					w.measuring = true
-					begin(func(ctx context.Context) { k.checkDisk(ctx, w) })
-				}
-			}
+			k.sweepRunning(w, &next, begin)
 		}
 	}
 	k.prune()
-	return next
+	return next.at
+}
+
+// sweepRunning looks at a running workload. The caller holds mu.
+func (k *Kernel) sweepRunning(w *workload, next *soonest, begin func(func(context.Context))) {
+	for _, d := range w.deadlines() {
+		if !next.later(d.at) {
+			begin(func(ctx context.Context) { k.stopLogged(ctx, w, d.reason, "") })
+			return
+		}
+	}
+	if w.facts.disk > 0 && !w.measuring && !next.later(w.measured.Add(k.opt.DiskEvery)) {
+		w.measuring = true
+		begin(func(ctx context.Context) { k.checkDisk(ctx, w) })
+	}
+}
+
+// soonest finds the first of several future times.
+type soonest struct{ now, at time.Time }
+
+// later reports whether t is yet to come, and remembers it if so.
+func (s *soonest) later(t time.Time) bool {
+	if !t.After(s.now) {
+		return false
+	}
+	if s.at.IsZero() || t.Before(s.at) {
+		s.at = t
+	}
+	return true
 }
 
 // deadline is when a workload ends unless something happens first.
@@ -136,9 +142,9 @@ func (k *Kernel) prune() {
 	}
 }
 
-func (k *Kernel) stopLogged(w *workload, reason runtimev1.StopReason, detail string) {
+func (k *Kernel) stopLogged(ctx context.Context, w *workload, reason runtimev1.StopReason, detail string) {
 	if err := k.stop(w, reason, detail); err != nil && !fault.Is(err, fault.Unavailable) {
-		k.opt.Log.Error("stopping a workload failed", "unit", w.facts.unit, "error", err.Error())
+		k.opt.Log.ErrorContext(ctx, "stopping a workload failed", "unit", w.facts.unit, "error", err.Error())
 	}
 }
 
@@ -151,9 +157,9 @@ func (k *Kernel) checkDisk(ctx context.Context, w *workload) {
 	switch {
 	case ctx.Err() != nil || !k.running(w):
 	case err != nil: // what cannot be measured cannot be allowed to grow
-		k.stopLogged(w, runtimev1.ReasonQuota, "its disk use cannot be measured: "+cause(err).Error())
+		k.stopLogged(ctx, w, runtimev1.ReasonQuota, "its disk use cannot be measured: "+cause(err).Error())
 	case size-w.facts.base > w.facts.disk:
-		k.stopLogged(w, runtimev1.ReasonQuota, "its writable mounts grew beyond limits.diskMb")
+		k.stopLogged(ctx, w, runtimev1.ReasonQuota, "its writable mounts grew beyond limits.diskMb")
 	}
 	k.wake()
 }

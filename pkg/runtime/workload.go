@@ -21,6 +21,7 @@ type workload struct {
 	touched   time.Time            // what the idle clock counts from
 	reason    runtimev1.StopReason // why the kernel is ending it; empty: it is not
 	detail    string               // goes with reason
+	paused    bool                 // frozen by Pause
 	measuring bool                 // a disk measurement is under way
 	measured  time.Time            // when the last one ended
 }
@@ -77,7 +78,7 @@ func (k *Kernel) sorted() []*workload {
 
 // List returns the status of every workload that the kernel knows, by id.
 func (k *Kernel) List(ctx context.Context) ([]runtimev1.Status, error) {
-	if err := k.await(ctx); err != nil {
+	if err := k.open(ctx); err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
@@ -99,7 +100,7 @@ func (k *Kernel) Get(ctx context.Context, id string) (runtimev1.Status, error) {
 }
 
 func (k *Kernel) find(ctx context.Context, id string) (*workload, error) {
-	if err := k.await(ctx); err != nil {
+	if err := k.open(ctx); err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
@@ -117,8 +118,8 @@ func (k *Kernel) statusOf(w *workload) runtimev1.Status {
 	return w.status
 }
 
-// await blocks until Run has adopted what was there.
-func (k *Kernel) await(ctx context.Context) error {
+// open blocks until Run has adopted what was there.
+func (k *Kernel) open(ctx context.Context) error {
 	select {
 	case <-k.closed: // checked first: a stopped kernel is ready, too
 		return fault.New(fault.Unavailable, "the runtime kernel is stopping", "")

@@ -18,21 +18,21 @@ const Env = "VEXA_TEST_REQUIRE"
 
 // Tool skips or fails the test unless the program name is in PATH. It returns
 // the program's path.
-func Tool(t testing.TB, name string) string {
-	t.Helper()
+func Tool(tb testing.TB, name string) string {
+	tb.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		Missing(t, name, err.Error())
+		Missing(tb, name, err.Error())
 	}
 	return path
 }
 
 // Missing ends the test because name, a program or a faculty of the machine, is
 // not there: as failed where VEXA_TEST_REQUIRE names it, else as skipped.
-func Missing(t testing.TB, name, why string) {
-	t.Helper()
+func Missing(tb testing.TB, name, why string) {
+	tb.Helper()
 	if slices.Contains(strings.Split(os.Getenv(Env), ","), name) {
-		t.Fatalf("%s requires %s: %s", Env, name, why)
+		tb.Fatalf("%s requires %s: %s", Env, name, why)
 	}
-	t.Skipf("needs %s: %s", name, why)
+	tb.Skipf("needs %s: %s", name, why)
 }

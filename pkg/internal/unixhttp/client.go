@@ -3,6 +3,7 @@ package unixhttp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -32,6 +33,9 @@ func Client(path string) *http.Client {
 func ReadError(res *http.Response) error {
 	if res.StatusCode/100 == 2 {
 		return nil
+	}
+	if res.StatusCode == http.StatusNotImplemented {
+		return errors.ErrUnsupported
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxError))
 	var e api.Error

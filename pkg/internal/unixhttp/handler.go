@@ -27,7 +27,7 @@ func Guard(next http.Handler, maxBody int64, log *slog.Logger) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "stack", string(debug.Stack()))
+			log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "path", r.URL.Path, "stack", string(debug.Stack()))
 			WriteError(w, fault.New(fault.Internal, "a defect; the log has the details", ""))
 		}()
 		switch {
@@ -75,14 +75,18 @@ func StatusOf(kind fault.Kind) int {
 	}
 }
 
-// WriteError answers with err as api.Error.
+// WriteError answers with err as api.Error. What is errors.ErrUnsupported is
+// 501, and ReadError makes it that again.
 func WriteError(w http.ResponseWriter, err error) {
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = fault.Newf(fault.Invalid, "the request is larger than %d bytes", tooBig.Limit)
 	}
 	kind := fault.KindOf(err)
-	WriteJSON(w, StatusOf(kind), api.Error{Code: string(kind), Message: err.Error(), Hint: fault.HintOf(err)})
+	status := StatusOf(kind)
+	if errors.Is(err, errors.ErrUnsupported) {
+		status = http.StatusNotImplemented
+	}
+	WriteJSON(w, status, api.Error{Code: string(kind), Message: err.Error(), Hint: fault.HintOf(err)})
 }
 
 // WriteJSON answers with v.
@@ -95,5 +99,5 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	w.Write(append(data, '\n')) //nolint:errcheck,gosec // the client went away
+	w.Write(append(data, '\n')) //nolint:errcheck // the client went away
 }

@@ -14,7 +14,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +45,7 @@ func Listen(ctx context.Context, path string) (*Listener, error) {
 	if err := private(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	lock, err := hold(path + ".lock")
+	lock, err := Hold(path)
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +68,21 @@ func private(dir string) error {
 	return nil
 }
 
-// hold takes the lock file for as long as this process has it open.
-func hold(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // the path is ours
+// Hold takes the lock of the socket at path, path.lock, until the file is
+// closed or the process ends. Where another process has it, it is
+// fault.Conflict. Listen does this by itself; who has another program serve a
+// socket does it for that program.
+func Hold(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of a socket: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a descriptor fits
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return f, nil
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fault.New(fault.Conflict, "another process serves "+path[:len(path)-len(".lock")], "")
+		err = fault.New(fault.Conflict, "another process serves "+path, "")
 	}
 	return nil, errors.Join(err, f.Close())
 }
@@ -128,7 +130,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if uid, err := PeerUID(conn); err == nil && uid == os.Getuid() {
 			return conn, nil
 		}
-		conn.Close() //nolint:errcheck,gosec // it was never spoken to
+		conn.Close() //nolint:errcheck // it was never spoken to
 	}
 }
 
@@ -146,7 +148,7 @@ func PeerUID(conn *net.UnixConn) (int, error) {
 	var cred *unix.Ucred
 	var credErr error
 	err = raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) //nolint:gosec // a descriptor fits
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
 	if err := errors.Join(err, credErr); err != nil {
 		return 0, err

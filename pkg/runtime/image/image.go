@@ -87,8 +87,8 @@ type entry struct {
 // base is what every image has: mount points, users, names of this host.
 func base() []entry {
 	const (
-		passwd = "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
-		group  = "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n"
+		users  = "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+		groups = "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n"
 		hosts  = "127.0.0.1 localhost\n::1 localhost\n"
 		nss    = "passwd: files\ngroup: files\nhosts: files\n"
 	)
@@ -102,10 +102,10 @@ func base() []entry {
 		{name: "bin/", mode: 0o755},
 		{name: "dev/", mode: 0o755},
 		{name: "etc/", mode: 0o755},
-		{name: "etc/group", mode: 0o644, data: []byte(group)},
+		{name: "etc/group", mode: 0o644, data: []byte(groups)},
 		{name: "etc/hosts", mode: 0o644, data: []byte(hosts)},
 		{name: "etc/nsswitch.conf", mode: 0o644, data: []byte(nss)},
-		{name: "etc/passwd", mode: 0o644, data: []byte(passwd)},
+		{name: "etc/passwd", mode: 0o644, data: []byte(users)},
 		{name: "etc/resolv.conf", mode: 0o644},
 		{name: "home/", mode: 0o755},
 		{name: "home/agent/", mode: 0o755},
@@ -154,10 +154,10 @@ func build(entries []entry) ([]byte, error) {
 const maxBusybox = 32 << 20
 
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // a configured path
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxBusybox))
 }

@@ -67,7 +67,7 @@ func (c *Client) follow(ctx context.Context, last string, yield func(runtimev1.E
 	if err != nil {
 		return last, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was only read
+	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, maxLine)
 	id := last

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -89,6 +90,19 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return err
 }
 
+// Pause freezes a running workload; errors.ErrUnsupported where the kernel's
+// machine cannot.
+func (c *Client) Pause(ctx context.Context, id string) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: workload(id) + "/pause"})
+	return err
+}
+
+// Resume ends a pause.
+func (c *Client) Resume(ctx context.Context, id string) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: workload(id) + "/resume"})
+	return err
+}
+
 // Health says what the kernel is.
 func (c *Client) Health(ctx context.Context) (runtime.Health, error) {
 	data, err := c.do(ctx, call{method: http.MethodGet, path: "/healthz"})
@@ -123,7 +137,7 @@ func (c *Client) do(ctx context.Context, q call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was only read
+	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return nil, unavailable(ctx, err)
@@ -137,15 +151,13 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range q.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, q.header)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
 	if err := unixhttp.ReadError(res); err != nil {
-		res.Body.Close() //nolint:errcheck,gosec // it was only read
+		res.Body.Close()
 		return nil, err
 	}
 	return res, nil
@@ -156,8 +168,7 @@ func unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return &fault.Error{

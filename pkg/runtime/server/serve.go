@@ -31,7 +31,7 @@ func Serve(ctx context.Context, socket string, kernel *runtime.Kernel, log *slog
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	log.Info("runtime kernel serves", "pid", os.Getpid())
+	log.InfoContext(ctx, "runtime kernel serves", "pid", os.Getpid())
 	select {
 	case err = <-served:
 	case err = <-ran:

@@ -5,6 +5,8 @@
 //	GET    /workloads            every WorkloadStatus
 //	GET    /workloads/{id}       one
 //	POST   /workloads/{id}/stop  {"reason": …}, optional
+//	POST   /workloads/{id}/pause freezes it; 501 where the machine cannot
+//	POST   /workloads/{id}/resume
 //	DELETE /workloads/{id}       ends it if need be, and forgets it
 //	GET    /events               Server-Sent Events, each a RuntimeEvent; Last-Event-ID is honoured
 //	GET    /healthz              runtime.Health
@@ -46,6 +48,8 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 	mux.Handle("GET /workloads", unixhttp.Handle(s.list))
 	mux.Handle("GET /workloads/{id}", unixhttp.Handle(s.get))
 	mux.Handle("POST /workloads/{id}/stop", unixhttp.Handle(s.stop))
+	mux.Handle("POST /workloads/{id}/pause", unixhttp.Handle(s.pause))
+	mux.Handle("POST /workloads/{id}/resume", unixhttp.Handle(s.resume))
 	mux.Handle("DELETE /workloads/{id}", unixhttp.Handle(s.remove))
 	mux.Handle("GET /events", unixhttp.Handle(s.events))
 	mux.Handle("GET /healthz", unixhttp.Handle(s.health))
@@ -108,6 +112,22 @@ func (s *server) stop(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, st)
+	return nil
+}
+
+func (s *server) pause(w http.ResponseWriter, r *http.Request) error {
+	if err := s.kernel.Pause(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *server) resume(w http.ResponseWriter, r *http.Request) error {
+	if err := s.kernel.Resume(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
