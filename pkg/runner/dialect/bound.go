@@ -23,8 +23,14 @@ const (
 	maxError     = 4 << 10
 )
 
-// valid replaces what is not UTF-8, as JSON would.
-func valid(s string) string { return strings.ToValidUTF8(s, string(utf8.RuneError)) }
+// valid replaces each byte that is not UTF-8, as JSON would: byte by byte, so
+// that the outcome does not depend on where the input was cut.
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune { return r }, s)
+}
 
 // cut shortens s to at most limit bytes without splitting a character.
 func cut(s string, limit int) (string, bool) {

@@ -1,0 +1,143 @@
+package runner_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/runners"
+)
+
+func shipped(t testing.TB, name string) runnerv1.Manifest {
+	t.Helper()
+	c, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestCheckNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	type manifest = runnerv1.Manifest
+	cases := map[string]struct {
+		base   string
+		change func(*manifest)
+		want   string // in the message
+	}{
+		"unknown variable":           {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{modle}}") }, "argv.new[4]"},
+		"broken variable":            {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{model") }, "argv.new[4]"},
+		"variable program":           {"vexa", func(m *manifest) { m.Argv.New[0] = "{{home}}/x" }, "must not be a variable"},
+		"variable in probe":          {"vexa", func(m *manifest) { m.Argv.Probe = []string{"x", "{{model}}"} }, "argv.probe[1]"},
+		"token in argv":              {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "--key={{token}}") }, "environment"},
+		"prompt with stdin":          {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "--", "{{prompt}}") }, "not available"},
+		"prompt in env":              {"vexa", func(m *manifest) { m.Env = map[string]string{"P": "{{prompt}}"} }, "env.P"},
+		"model without inference":    {"text", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{model}}") }, "without inference"},
+		"session without one":        {"text", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{session}}") }, "{{session}}"},
+		"resume without a session":   {"text", func(m *manifest) { m.Argv.Resume = []string{"x"} }, "nothing to resume"},
+		"session without resume":     {"vexa", func(m *manifest) { m.Argv.Resume = nil }, "argv.resume"},
+		"session without capsule":    {"vexa", func(m *manifest) { m.Session.Capsule = nil }, "session.capsule"},
+		"capsule outside":            {"vexa", func(m *manifest) { m.Session.Capsule = []string{"../x"} }, "session.capsule[0]"},
+		"capsule absolute":           {"vexa", func(m *manifest) { m.Session.Capsule = []string{"/etc/{{session}}"} }, "session.capsule[0]"},
+		"capsule pattern":            {"vexa", func(m *manifest) { m.Session.Capsule = []string{"a/[x"} }, "session.capsule[0]"},
+		"capsule variable":           {"vexa", func(m *manifest) { m.Session.Capsule = []string{"{{home}}"} }, "only {{session}}"},
+		"state nowhere":              {"vexa", func(m *manifest) { m.Session.StateEnv = "" }, "{{state}}"},
+		"unknown dialect":            {"vexa", func(m *manifest) { m.Stream.Dialect = "morse" }, "vexa-ndjson"},
+		"wrong terminal":             {"vexa", func(m *manifest) { m.Stream.Terminal = "done" }, "stream.terminal"},
+		"terminal for text":          {"text", func(m *manifest) { m.Stream.Terminal = "done" }, "stream.terminal"},
+		"two images":                 {"vexa", func(m *manifest) { m.Image.Ref = "x" }, "image"},
+		"variable set twice":         {"vexa", func(m *manifest) { m.Env = map[string]string{"VEXA_AGENT_STATE": "x"} }, "sets it too"},
+		"no success":                 {"vexa", func(m *manifest) { m.Exit.OK = nil }, "exit.ok"},
+		"success and interruption":   {"vexa", func(m *manifest) { m.Exit.Interrupted = []int{0} }, "both"},
+		"unknown signal":             {"vexa", func(m *manifest) { m.Signals.Interrupt = "SIGKILL" }, "signals.interrupt"},
+		"new session has no own id":  {"vexa", func(m *manifest) { m.Session.ID = runner.SessionStream }, "argv.new[3]"},
+		"prompt as a flag":           {"text", argvPrompt("{{prompt}}"), "read as a flag"},
+		"prompt within a word":       {"text", argvPrompt("--", "say {{prompt}}"), "read as a flag"},
+		"prompt twice":               {"text", argvPrompt("--", "{{prompt}}", "{{prompt}}"), "exactly once"},
+		"no prompt":                  {"text", argvPrompt("--"), "exactly once"},
+		"separator after the prompt": {"text", argvPrompt("{{prompt}}", "--"), "read as a flag"},
+		"no prompt file":             {"text", func(m *manifest) { m.Prompt = runner.PromptFile }, "{{promptFile}}"},
+		"bad variable name":          {"vexa", func(m *manifest) { m.Env = map[string]string{"A-B": ""} }, "A-B"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := shipped(t, c.base)
+			c.change(&m)
+			err := runner.Check(m)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want invalid with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func argvPrompt(args ...string) func(*runnerv1.Manifest) {
+	return func(m *runnerv1.Manifest) {
+		m.Prompt = runner.PromptArgv
+		m.Argv.New = append([]string{"/bin/say"}, args...)
+	}
+}
+
+func TestCheckAccepts(t *testing.T) {
+	t.Parallel()
+	for _, argv := range [][]string{{"--", "{{prompt}}"}, {"-q", "--", "-", "{{prompt}}"}, {"--message={{prompt}}"}, {"-m={{prompt}}"}} {
+		m := shipped(t, "text")
+		argvPrompt(argv...)(&m)
+		if err := runner.Check(m); err != nil {
+			t.Errorf("%q: %v", argv, err)
+		}
+	}
+	m := shipped(t, "vexa")
+	m.Session.StateEnv = ""
+	m.Env = map[string]string{"CONFIG": `{"dir":"{{state}}","x":{"y":{}}}`}
+	if err := runner.Check(m); err != nil {
+		t.Error(err)
+	}
+}
+
+func manifestFile(t *testing.T, m runnerv1.Manifest) *fstest.MapFile {
+	t.Helper()
+	data, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fstest.MapFile{Data: data}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	text := shipped(t, "text")
+	mine := text
+	mine.Title = "mine"
+	c, err := runner.Load(fstest.MapFS{"text/runner.json": manifestFile(t, text), "notes.txt": {}, "empty/readme": {}},
+		fstest.MapFS{"text/runner.json": manifestFile(t, mine)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Get("text"); err != nil || got.Title != "mine" || len(c.List()) != 1 {
+		t.Errorf("the later manifest does not win: %v, %v", got.Title, err)
+	}
+	if _, err := c.Get("none"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an unknown runner gives %v", err)
+	}
+	broken := map[string]*fstest.MapFile{
+		"not JSON":        {Data: []byte("{")},
+		"unknown member":  {Data: []byte(`{"name":"text","titel":"x"}`)},
+		"schema":          {Data: []byte(`{"name":"text"}`)},
+		"other directory": manifestFile(t, shipped(t, "vexa")),
+	}
+	for name, file := range broken {
+		if _, err := runner.Load(fstest.MapFS{"text/runner.json": file}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "text/runner.json") {
+			t.Errorf("%s: got %v, want invalid that names the file", name, err)
+		}
+	}
+}
