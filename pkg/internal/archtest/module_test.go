@@ -49,8 +49,7 @@ var loadOnce = sync.OnceValues(func() (map[string]listed, error) {
 	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return nil, errors.New("go list: " + string(exit.Stderr))
 		}
 		return nil, err
