@@ -193,7 +193,7 @@ func changed(name string) error {
 	return fault.New(fault.Conflict, name+" is sealed and has changed", "undo the change, and add "+nextVersion(name)+" beside it")
 }
 
-// nextVersion returns "unit.v2" for "unit.v1".
+// nextVersion returns the name with its version counted on.
 func nextVersion(name string) string {
 	stem, version, _ := strings.Cut(name, ".v")
 	n, err := strconv.Atoi(version)
