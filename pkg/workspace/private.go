@@ -1,0 +1,206 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+)
+
+// Private refs hold what belongs to a workspace but to no working tree:
+// session capsules. They live under refs/vexa/, which no branch reaches, so that
+// no checkout and no pack of a history holds them.
+
+const privateSpace = "refs/vexa/"
+
+// privateForm is a private ref's name below refs/vexa/.
+var privateForm = regexp.MustCompile(`^[a-z]+(?:/[A-Za-z0-9_%-]+)+$`)
+
+// PrivateFile is one file of a private commit. Write is called once.
+type PrivateFile struct {
+	Name  string
+	Write func(io.Writer) error
+}
+
+// PrivateRef is one private ref.
+type PrivateRef struct {
+	Name string // below refs/vexa/
+	SHA  string
+	Time time.Time // of its commit
+}
+
+// PutPrivate commits files, and nothing else, to the private ref "name". Its
+// history is kept until it is longer than keep commits; then it starts anew.
+func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files []PrivateFile) error {
+	r, err := s.openPrivate(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	pack := object.NewPack(r.packDir(), nil)
+	defer pack.Abort()
+	entries := make([]object.TreeEntry, 0, len(files))
+	for _, f := range files {
+		blob, err := spool(r.packDir(), pack, f.Write)
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", f.Name, err)
+		}
+		entries = append(entries, object.TreeEntry{Name: f.Name, Mode: object.ModeFile, ID: blob})
+	}
+	root, err := pack.Add(object.KindTree, object.EncodeTree(entries))
+	if err != nil {
+		return err
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := r.ref(privateSpace + name)
+	if err != nil {
+		return err
+	}
+	parents, err := r.boundedParents(ctx, old, keep)
+	if err != nil {
+		return err
+	}
+	vexa := Author{Subject: CommitterName, Email: CommitterEmail}
+	commit, err := pack.Add(object.KindCommit, s.commit(vexa, root, parents, message{subject: "Keep"}))
+	if err != nil {
+		return err
+	}
+	if _, err := pack.Finish(); err != nil {
+		return err
+	}
+	s.step("private")
+	return r.setRef(privateSpace+name, commit, old)
+}
+
+// boundedParents is old, or nothing where its history has reached keep commits.
+func (r *repo) boundedParents(ctx context.Context, old object.ID, keep int) ([]object.ID, error) {
+	if old.IsZero() {
+		return nil, nil
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-list", "--count", "--max-count=" + strconv.Itoa(keep), old.String()}})
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
+	if err != nil {
+		return nil, fmt.Errorf("git rev-list counted %q", res.Stdout)
+	}
+	if n >= keep {
+		return nil, nil
+	}
+	return []object.ID{old}, nil
+}
+
+// spool writes a blob whose size is not known beforehand, by way of a file that
+// has no name.
+func spool(dir string, pack *object.Pack, write func(io.Writer) error) (object.ID, error) {
+	tmp, err := os.CreateTemp(dir, "tmp_blob_*")
+	if err != nil {
+		return object.ID{}, err
+	}
+	defer tmp.Close()
+	if err := errors.Join(os.Remove(tmp.Name()), write(tmp)); err != nil {
+		return object.ID{}, err
+	}
+	size, err := tmp.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return object.ID{}, err
+	}
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+		return object.ID{}, err
+	}
+	return pack.AddStream(object.KindBlob, size, tmp)
+}
+
+// ReadPrivate calls read with the content of one file of a private ref. It
+// returns fault.NotFound where there is no such ref or file.
+func (s *Store) ReadPrivate(ctx context.Context, id, name, file string, read func(io.Reader) error) error {
+	r, err := s.openPrivate(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	if err := git.CheckPath(file); err != nil {
+		return err
+	}
+	missing := fault.New(fault.NotFound, "nothing is kept as "+name, "")
+	commit, err := r.ref(privateSpace + name)
+	if err != nil {
+		return err
+	}
+	if commit.IsZero() {
+		return missing
+	}
+	files, err := r.list(ctx, commit, file)
+	if err != nil {
+		return err
+	}
+	if len(files) != 1 {
+		return missing
+	}
+	return r.Objects(ctx, []string{files[0].SHA}, func(o git.Object) error { return read(o.Content) })
+}
+
+// ListPrivate returns the private refs below a prefix that ends in a slash, the
+// newest first.
+func (s *Store) ListPrivate(ctx context.Context, id, prefix string) ([]PrivateRef, error) {
+	r, err := s.openPrivate(ctx, id, strings.TrimSuffix(prefix, "/"))
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{
+		"for-each-ref", "--sort=-committerdate", "--format=%(refname) %(objectname) %(committerdate:unix)", privateSpace + prefix,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var out []PrivateRef
+	for line := range strings.Lines(string(res.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			return nil, fmt.Errorf("git for-each-ref printed %q", line)
+		}
+		sec, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("git for-each-ref printed %q", line)
+		}
+		out = append(out, PrivateRef{Name: strings.TrimPrefix(f[0], privateSpace), SHA: f[1], Time: time.Unix(sec, 0).UTC()})
+	}
+	return out, nil
+}
+
+// DropPrivate removes a private ref, which need not exist.
+func (s *Store) DropPrivate(ctx context.Context, id, name string) error {
+	r, err := s.openPrivate(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := r.ref(privateSpace + name)
+	if err != nil || old.IsZero() {
+		return err
+	}
+	return r.deleteRef(ctx, privateSpace+name, old)
+}
+
+func (s *Store) openPrivate(ctx context.Context, id, name string) (*repo, error) {
+	if len(name) > 512 || !privateForm.MatchString(name) {
+		return nil, fault.Newf(fault.Invalid, "not the name of a private ref: %q", name)
+	}
+	return s.open(ctx, id)
+}

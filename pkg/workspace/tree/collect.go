@@ -1,0 +1,143 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+)
+
+// File is one regular file that Collect found. Its content is all there.
+type File struct {
+	Path    string // relative, slash-separated
+	Perm    uint32 // permission bits
+	ModTime time.Time
+	Content []byte
+}
+
+// Collect calls fn with the regular files below dir whose path match answers
+// yes for, in order. Everything else is passed over: links, FIFOs, sockets,
+// devices, other file systems, what may not be read. It opens as Walk does, and
+// a file that keeps changing, or a cap that is passed, is fault.Invalid.
+func Collect(ctx context.Context, dir string, limits Limits, match func(path string) bool, fn func(File) error) error {
+	root, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	defer unix.Close(root) //nolint:errcheck // it was only read
+	c := &collector{ctx: ctx, limits: limits.withDefaults(), match: match, fn: fn}
+	return c.dir(root, "", 0)
+}
+
+type collector struct {
+	ctx    context.Context //nolint:containedctx // a collector lives for one call of Collect
+	limits Limits
+	match  func(string) bool
+	fn     func(File) error
+	seen   int
+	bytes  int64
+}
+
+func (c *collector) dir(fd int, prefix string, depth int) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if depth > c.limits.Depth {
+		return fault.Newf(fault.Invalid, "%s is more than %d directories deep", Escape(prefix), c.limits.Depth)
+	}
+	var list []string
+	err := names(fd, func(batch []string) bool {
+		c.seen += len(batch)
+		list = append(list, batch...)
+		return c.seen <= c.limits.Files
+	})
+	if err != nil {
+		return err
+	}
+	if c.seen > c.limits.Files {
+		return fault.Newf(fault.Invalid, "there are more than %d names", c.limits.Files)
+	}
+	slices.Sort(list)
+	for _, name := range list {
+		if err := c.name(fd, prefix, name, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) name(fd int, prefix, name string, depth int) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil //nolint:nilerr // it is gone
+	}
+	path := prefix + name
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		sub, err := openDir(fd, name)
+		if err != nil {
+			return nil //nolint:nilerr // passed over
+		}
+		defer unix.Close(sub) //nolint:errcheck // it was only read
+		return c.dir(sub, path+"/", depth+1)
+	case unix.S_IFREG:
+		if len(path) > git.MaxPath || !c.match(path) {
+			return nil
+		}
+	default:
+		return nil
+	}
+	for range tries {
+		f, err := c.read(fd, name)
+		switch {
+		case errors.Is(err, object.ErrMoved):
+			continue
+		case err != nil:
+			return err
+		case f == nil:
+			return nil
+		}
+		f.Path = path
+		return c.fn(*f)
+	}
+	return fault.Newf(fault.Invalid, "%s changed while it was read", Escape(path))
+}
+
+// read opens a file once and takes everything from that descriptor; nil where
+// there is no readable regular file any more.
+func (c *collector) read(dir int, name string) (*File, error) {
+	fd, err := openFile(dir, name)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // passed over
+	}
+	defer unix.Close(fd) //nolint:errcheck // it was only read
+	var before, after unix.Stat_t
+	if err := unix.Fstat(fd, &before); err != nil || before.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, err
+	}
+	if before.Size > c.limits.FileBytes || c.bytes+before.Size > c.limits.TotalBytes {
+		return nil, fault.Newf(fault.Invalid, "there are more than %s bytes",
+			strconv.FormatInt(min(c.limits.FileBytes, c.limits.TotalBytes), 10))
+	}
+	content, err := io.ReadAll(io.LimitReader(file(fd), before.Size+1))
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Fstat(fd, &after); err != nil {
+		return nil, err
+	}
+	if StatOf(&before) != StatOf(&after) || int64(len(content)) != before.Size {
+		return nil, object.ErrMoved
+	}
+	c.bytes += before.Size
+	return &File{Perm: before.Mode & 0o777, ModTime: time.Unix(before.Mtim.Unix()), Content: content}, nil
+}
