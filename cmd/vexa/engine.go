@@ -76,7 +76,7 @@ func openEngine(ctx context.Context, h home.Home, secret string, catalog *runner
 		return nil, err
 	}
 	streams, err := streamjournal.Open(streamjournal.Options{
-		Dir: filepath.Join(h.State, "streams"), Checkpoints: filepath.Join(h.State, "checkpoints", "streams"), Key: p.dataKey,
+		Root: filepath.Join(h.State, "streams"), Key: p.dataKey, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -140,11 +140,12 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	if err != nil {
 		return err
 	}
+	trail := audit.Open(auditJournal, time.Now)
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier(issuer(p.home), key.Public().(ed25519.PublicKey), time.Now), //nolint:forcetypeassert // documented by crypto/ed25519
-		Providers: e.Models, Upstream: upstream, Audit: audit.Open(auditJournal, time.Now), Now: time.Now, Log: p.log,
+		Providers: e.Models, Upstream: upstream, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -157,6 +158,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		Home: p.home, Binary: self, Records: records, Streams: e.Streams,
 		Runtime: remote.New(p.home.RuntimeSocket()), Workspaces: e.Workspaces, Sessions: e.Sessions,
 		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: time.Now, NewID: newID}),
+		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
 		Now: time.Now, NewID: newID, Log: p.log,

@@ -34,3 +34,20 @@ func writeCassette(h home.Home) (string, error) {
 	_, err := rehearsal.Install(path)
 	return path, err
 }
+
+// testModel asks a provider with its own key.
+func testModel(table *inference.Table, up *inference.Upstream) func(context.Context, inference.Provider) api.ModelTest {
+	return func(ctx context.Context, p inference.Provider) api.ModelTest {
+		var key []byte
+		if p.HasKey {
+			var err error
+			if key, err = table.Key(p.Name); err != nil {
+				return api.ModelTest{Error: err.Error()}
+			}
+		}
+		t := up.Test(ctx, p, key)
+		return api.ModelTest{
+			OK: t.OK, Model: t.Model, Reply: t.Reply, Error: t.Error, Streaming: t.Streaming, ElapsedMS: t.ElapsedMS,
+		}
+	}
+}

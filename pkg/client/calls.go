@@ -34,6 +34,11 @@ func (c *Client) Lock(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, join("lock"), struct{}{}, nil)
 }
 
+// StartRuntime starts the runtime kernel where it does not run.
+func (c *Client) StartRuntime(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, join("runtime", "start"), struct{}{}, nil)
+}
+
 // Start says something to an agent. A request with a Key is repeated once
 // where the connection broke: the key makes that harmless.
 func (c *Client) Start(ctx context.Context, r api.StartRequest) (api.Started, error) {

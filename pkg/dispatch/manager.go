@@ -25,6 +25,7 @@ type Options struct {
 	Workspaces Workspaces
 	Sessions   Sessions
 	Tokens     Tokens
+	Audit      Auditor
 	OpenSocket OpenSocket
 	Runners    Runners
 	Models     ResolveModel
@@ -45,6 +46,7 @@ type Manager struct {
 	workspaces Workspaces
 	sessions   Sessions
 	tokens     Tokens
+	audit      Auditor
 	openSocket OpenSocket
 	runners    Runners
 	models     ResolveModel
@@ -74,7 +76,7 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &Manager{
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
-		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, openSocket: o.OpenSocket, runners: o.Runners,
+		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
 		models: o.Models, images: o.Images, now: o.Now, newID: o.NewID, log: o.Log,
 		life: life, cancel: cancel,
 		units: units, order: order, runs: map[string]*run{},
@@ -97,7 +99,7 @@ func (m *Manager) Start(ctx context.Context, caller Caller, req api.StartRequest
 		return api.Started{}, err
 	}
 	if live != nil {
-		return live.offer(ctx, p.text)
+		return live.offer(ctx, p.text, req.Key)
 	}
 	if err := m.available(ctx); err != nil {
 		return api.Started{}, err
@@ -113,8 +115,8 @@ func (m *Manager) repeated(caller Caller, key string) (api.Started, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, e := range m.units {
-		if e.Unit.IdempotencyKey == key && e.Unit.Identity.Subject == caller.Subject {
-			return api.Started{Unit: id, Session: e.Session}, true
+		if turn, ok := e.keys[key]; ok && e.Unit.Identity.Subject == caller.Subject {
+			return api.Started{Unit: id, Turn: turn, Session: e.Session}, true
 		}
 	}
 	return api.Started{}, false
@@ -183,10 +185,12 @@ func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
 		return api.Started{}, err
 	}
 	first := turn{id: m.newID(), text: p.text}
-	if err := m.write(ctx, record{Type: recordTurn, Unit: id, Turn: first.id, Text: first.text}); err != nil {
+	taken := record{Type: recordTurn, Unit: id, Turn: first.id, Text: first.text, Key: p.Unit.IdempotencyKey}
+	if err := m.write(ctx, taken); err != nil {
 		return api.Started{}, err
 	}
-	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), turns: 1, open: &first}
+	e := &entry{accepted: p.accepted, startedAt: m.now().UTC()}
+	e.apply(taken)
 	r := newRun(m, p, e, out)
 	r.queue = append(r.queue, first)
 

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
@@ -43,6 +44,11 @@ type Sessions interface {
 // Tokens mints dispatch tokens.
 type Tokens interface {
 	Mint(unit unitv1.Unit, models []string, ttl time.Duration) (string, error)
+}
+
+// Auditor records what a boundary let pass or refused; *audit.Log is one.
+type Auditor interface {
+	Record(ctx context.Context, e audit.Event) error
 }
 
 // OpenSocket opens the socket of one dispatch.

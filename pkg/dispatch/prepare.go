@@ -3,10 +3,12 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
@@ -90,7 +92,22 @@ func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
 	if err := r.describe(dir); err != nil {
 		return runtimev1.Status{}, err
 	}
-	return r.m.runtime.Create(ctx, r.spec, r.token)
+	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
+	return status, joined(err, r.noteStart(ctx, err))
+}
+
+// noteStart records what the kernel made of the workload and its token. A
+// container that cannot be accounted for is not used.
+func (r *run) noteStart(ctx context.Context, refused error) error {
+	u := r.plan.Unit
+	e := audit.Event{
+		Unit: u.ID, Subject: u.Identity.Subject, Launcher: u.Identity.Launcher,
+		Boundary: audit.Runtime, Action: "create", Effect: audit.Allow,
+	}
+	if refused != nil {
+		e.Effect, e.Reason = audit.Deny, string(fault.KindOf(refused))+": "+refused.Error()
+	}
+	return r.m.audit.Record(ctx, e)
 }
 
 func (r *run) openSocket(ctx context.Context) error {
@@ -211,5 +228,17 @@ func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
 	if err := r.out.host(ctx, turn, body); err != nil {
 		r.m.log.Error("publish frame", "unit", r.id(), "type", body.FrameType(), "error", err)
 		r.unsaved = err
+	}
+}
+
+// joined is errors.Join that keeps a lone error as it is, with its kind.
+func joined(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	default:
+		return errors.Join(a, b)
 	}
 }

@@ -44,6 +44,7 @@ type record struct {
 
 	Turn     string         `json:"turn,omitempty"` // turn, turn-end, turn-done
 	Text     string         `json:"text,omitempty"` // turn
+	Key      string         `json:"key,omitempty"`  // turn: the idempotency key it was asked with
 	End      *wsv1.TurnEnd  `json:"end,omitempty"`  // turn-end
 	Done     *wsv1.TurnDone `json:"done,omitempty"` // turn-done
 	AgentSeq uint64         `json:"agentSeq,omitempty"`
@@ -73,9 +74,10 @@ type entry struct {
 	detail     string
 	stopReason runtimev1.StopReason
 	turns      int
-	open       []turn        // taken and not done, oldest first
-	end        *wsv1.TurnEnd // how the worker said the first of them ended
-	agentSeq   uint64        // newest of the worker's numbers in a turn-end record
+	keys       map[string]string // idempotency key to turn
+	open       []turn            // taken and not done, oldest first
+	end        *wsv1.TurnEnd     // how the worker said the first of them ended
+	agentSeq   uint64            // newest of the worker's numbers in a turn-end record
 	commits    []wsv1.Commit
 	requests   int
 	tokens     int64
@@ -134,6 +136,12 @@ func (e *entry) apply(r record) {
 	case recordTurn:
 		e.turns++
 		e.open = append(e.open, turn{id: r.Turn, text: r.Text})
+		if r.Key != "" {
+			if e.keys == nil {
+				e.keys = map[string]string{}
+			}
+			e.keys[r.Key] = r.Turn
+		}
 	case recordTurnEnd:
 		e.end = r.End
 		e.agentSeq = max(e.agentSeq, r.AgentSeq)

@@ -186,7 +186,7 @@ func (r *run) retire() {
 }
 
 // offer takes one more turn.
-func (r *run) offer(ctx context.Context, text string) (api.Started, error) {
+func (r *run) offer(ctx context.Context, text, key string) (api.Started, error) {
 	t := turn{id: r.m.newID(), text: text}
 	started := api.Started{Unit: r.id(), Turn: t.id, Session: r.plan.Session}
 	err := r.call(ctx, func(ctx context.Context) error {
@@ -194,11 +194,12 @@ func (r *run) offer(ctx context.Context, text string) (api.Started, error) {
 			return errOver(r.id())
 		}
 		started.From = string(r.out.cursor)
-		if err := r.m.write(ctx, record{Type: recordTurn, Unit: r.id(), Turn: t.id, Text: t.text}); err != nil {
+		taken := record{Type: recordTurn, Unit: r.id(), Turn: t.id, Text: t.text, Key: key}
+		if err := r.m.write(ctx, taken); err != nil {
 			return err
 		}
 		r.queue = append(r.queue, t)
-		r.show(func() { r.busy = true; r.entry.turns++ })
+		r.show(func() { r.busy = true; r.entry.apply(taken) })
 		r.after = append(r.after, r.deliver)
 		return nil
 	})

@@ -1,0 +1,8 @@
+package dispatch
+
+// Abandon ends the manager's goroutines as kill -9 of the daemon would:
+// nothing is sealed, stopped or recorded.
+func (m *Manager) Abandon() {
+	m.cancel()
+	m.wait.Wait()
+}

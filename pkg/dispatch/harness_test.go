@@ -1,0 +1,372 @@
+package dispatch_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/link"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/runtime"
+	"github.com/vexa-ai/vexa/pkg/runtime/remote"
+	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
+	"github.com/vexa-ai/vexa/pkg/runtime/server"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/stream"
+	"github.com/vexa-ai/vexa/pkg/stream/streamtest"
+	"github.com/vexa-ai/vexa/pkg/worker"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// stack is everything but Podman: the real kernel over its socket with the
+// in-memory driver, whose containers run the real worker; the real broker,
+// journals and repositories.
+type stack struct {
+	t          *testing.T
+	home       home.Home
+	driver     *runtimetest.Memory
+	stopKernel context.CancelFunc
+	kernelDone chan struct{}
+	records    *journal.Journal
+	streams    stream.Log
+	workspaces *workspace.Store
+	key        ed25519.PrivateKey
+	id         *seal.Identity
+	table      *inference.Table
+	log        *slog.Logger
+	m          *dispatch.Manager
+}
+
+var jane = dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage} //nolint:gochecknoglobals // a constant
+
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Fatal("the agents of these tests are shell commands: ", err)
+	}
+	// Unix socket paths are short, which test names are not.
+	root, err := os.MkdirTemp("", "vx")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	env := map[string]string{
+		"VEXA_HOME": filepath.Join(root, "h"), "XDG_RUNTIME_DIR": filepath.Join(root, "r"), "VEXA_PLAINTEXT_DIR": filepath.Join(root, "p"),
+	}
+	h, err := home.Open(func(k string) string { return env[k] }, os.Getuid())
+	must(t, err)
+	s := &stack{t: t, home: h, driver: runtimetest.NewMemory(), log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if testing.Verbose() {
+		s.log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	s.id, err = seal.NewIdentity()
+	must(t, err)
+	_, s.key, err = ed25519.GenerateKey(nil)
+	must(t, err)
+	s.records, err = journal.Open(journal.Options{
+		Dir: filepath.Join(h.State, "dispatches"), Checkpoint: filepath.Join(h.State, "check"), Key: make([]byte, 32), Name: "dispatches",
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = s.records.Close() })
+	s.streams = streamtest.NewMemory()
+	g, err := git.New(t.Context(), git.Options{})
+	must(t, err)
+	must(t, os.MkdirAll(h.Workspaces(), 0o700))
+	s.workspaces, err = workspace.Open(workspace.Options{Root: h.Workspaces(), Git: g, Now: time.Now, NewID: newID})
+	must(t, err)
+	_, err = s.workspaces.Create(t.Context(), "personal", "", workspace.Author{Subject: jane.Subject})
+	must(t, err)
+	s.table, err = inference.Open(inference.Options{Dir: h.Config, Sealer: s.id, Now: time.Now})
+	must(t, err)
+	s.driver.Program("/.vexa/bin/vexa", s.container)
+	s.startKernel()
+	s.m = s.manager()
+	must(t, s.m.Recover(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := s.m.Close(ctx, true); err != nil {
+			t.Error(err)
+		}
+		s.stopKernel()
+		<-s.kernelDone
+	})
+	return s
+}
+
+func newID() string { return ulid.Make().String() }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func (s *stack) startKernel() {
+	s.t.Helper()
+	must(s.t, os.MkdirAll(s.home.Units(), 0o700))
+	self, err := os.Executable()
+	must(s.t, err)
+	kernel, err := runtime.New(runtime.Options{
+		Install: s.home.InstallID, Root: s.home.Units(), Binary: self, Driver: s.driver, Log: s.log,
+		Verifier: identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
+		Images: func(name string) (runtime.Image, error) {
+			return runtime.Image{Ref: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}, nil
+		},
+	})
+	must(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopKernel, s.kernelDone = cancel, make(chan struct{})
+	go func() {
+		defer close(s.kernelDone)
+		if err := server.Serve(ctx, s.home.RuntimeSocket(), kernel, s.log); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	client := remote.New(s.home.RuntimeSocket())
+	s.eventually("the kernel to answer", func() bool {
+		_, err := client.Health(s.t.Context())
+		return err == nil
+	})
+}
+
+// manager returns a manager over the stack's parts: a daemon that was started.
+func (s *stack) manager() *dispatch.Manager {
+	s.t.Helper()
+	catalog, err := runner.Load(os.DirFS("testdata/runners"))
+	must(s.t, err)
+	trail := audit.Open(s.auditJournal(), time.Now)
+	b, err := broker.New(broker.Options{
+		Verifier:  identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
+		Providers: s.table, Upstream: inference.NewUpstream(inference.UpstreamOptions{}), Audit: trail,
+		Now: time.Now, Log: s.log,
+	})
+	must(s.t, err)
+	self, err := os.Executable()
+	must(s.t, err)
+	m, err := dispatch.New(context.Background(), dispatch.Options{
+		Home: s.home, Binary: self, Records: s.records, Streams: s.streams, Runtime: remote.New(s.home.RuntimeSocket()),
+		Workspaces: s.workspaces, Sessions: session.New(session.Options{Store: s.workspaces, Sealer: s.id, Now: time.Now}),
+		Tokens:     identity.NewAuthority(identity.Options{Issuer: "test", Key: s.key, Now: time.Now, NewID: newID}),
+		Audit:      trail,
+		OpenSocket: func(ctx context.Context, q broker.Session) (dispatch.Socket, error) { return b.Open(ctx, q) },
+		Runners:    catalog,
+		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
+		Images:     func(i runnerv1.Image) (string, error) { return "builtin:" + i.Builtin, nil },
+		Now:        time.Now, NewID: newID, Log: s.log,
+	})
+	must(s.t, err)
+	return m
+}
+
+func (s *stack) auditJournal() *journal.Journal {
+	dir := filepath.Join(s.home.State, "audit-"+newID())
+	j, err := journal.Open(journal.Options{Dir: dir, Checkpoint: dir + ".check", Key: make([]byte, 32), Name: "audit"})
+	must(s.t, err)
+	s.t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+// container is what runs in place of a container: the worker, with the host's
+// paths for the container's.
+func (s *stack) container(p *runtimetest.Process) {
+	at := map[string]string{}
+	for _, m := range p.Container.Mounts {
+		at[m.Target] = m.Source
+	}
+	run := at["/.vexa/run"]
+	code, err := func() (int, error) {
+		scratch, err := os.MkdirTemp("", "vx")
+		if err != nil {
+			return 1, err
+		}
+		defer os.RemoveAll(scratch) //nolint:errcheck // temporary
+		data, err := os.ReadFile(filepath.Join(run, "dispatch.json"))
+		if err != nil {
+			return 1, err
+		}
+		var launch runnerv1.Launch
+		if err := json.Unmarshal(data, &launch); err != nil {
+			return 1, err
+		}
+		launch.TokenFile = filepath.Join(run, "token")
+		if launch.Listen, err = freePort(); err != nil {
+			return 1, err
+		}
+		if data, err = json.Marshal(launch); err != nil {
+			return 1, err
+		}
+		file := filepath.Join(scratch, "dispatch.json")
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			return 1, err
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		go func() {
+			select {
+			case <-p.Term:
+			case <-p.Killed:
+			case <-ctx.Done():
+			}
+			cancel()
+		}()
+		done := make(chan struct{})
+		var code int
+		go func() {
+			defer close(done)
+			code, err = worker.Run(ctx, worker.Options{
+				LaunchFile: file, Dial: link.UnixDialer(filepath.Join(run, "broker.sock")), Workdir: at["/workspace"],
+				Home: scratch, Scratch: scratch, State: at["/.vexa/session"], Log: s.log,
+			})
+		}()
+		select {
+		case <-done:
+			return code, err
+		case <-p.Killed:
+			return 137, errors.New("killed")
+		}
+	}()
+	if err != nil {
+		s.log.Info("worker ended", "code", code, "error", err)
+	}
+	p.Exit(code, false)
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (s *stack) start(req api.StartRequest) api.Started {
+	s.t.Helper()
+	started, err := s.m.Start(s.t.Context(), jane, req)
+	must(s.t, err)
+	return started
+}
+
+// turn follows the frames of one turn to its end.
+func (s *stack) turn(st api.Started) []wsv1.Frame {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	var frames []wsv1.Frame
+	for e, err := range s.streams.Tail(ctx, dispatch.OutTopic(st.Unit), stream.Cursor(st.From)) {
+		if err != nil {
+			s.t.Fatalf("after %d frames: %v", len(frames), err)
+		}
+		var f wsv1.Frame
+		must(s.t, json.Unmarshal(e.Payload, &f))
+		frames = append(frames, f)
+		if _, ok := f.Body.(wsv1.TurnDone); ok && f.Turn == st.Turn {
+			break
+		}
+	}
+	return frames
+}
+
+func body[B wsv1.Body](frames []wsv1.Frame) []B {
+	var out []B
+	for _, f := range frames {
+		if b, ok := f.Body.(B); ok {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func done(t *testing.T, frames []wsv1.Frame) wsv1.TurnDone {
+	t.Helper()
+	all := body[wsv1.TurnDone](frames)
+	if len(all) != 1 {
+		t.Fatalf("%d turn-done frames in %+v", len(all), frames)
+	}
+	return all[0]
+}
+
+func (s *stack) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			s.t.Fatal("waited too long for ", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// waitForWord waits until the agent of a unit has said the word.
+func (s *stack) waitForWord(unit, word string) {
+	s.t.Helper()
+	s.eventually("the agent to say "+word, func() bool {
+		entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1000)
+		must(s.t, err)
+		for _, e := range entries {
+			var f wsv1.Frame
+			must(s.t, json.Unmarshal(e.Payload, &f))
+			if d, ok := f.Body.(wsv1.MessageDelta); ok && strings.Contains(d.Text, word) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (s *stack) ended(unit string) api.Dispatch {
+	s.t.Helper()
+	var d api.Dispatch
+	s.eventually("unit "+unit+" to end", func() bool {
+		var err error
+		d, err = s.m.Get(unit)
+		must(s.t, err)
+		return d.EndedAt != nil
+	})
+	return d
+}
+
+func (s *stack) file(path string) string {
+	s.t.Helper()
+	info, err := s.workspaces.Lookup(s.t.Context(), "personal")
+	must(s.t, err)
+	data, err := s.workspaces.ReadFile(s.t.Context(), info.ID, "main", path)
+	if fault.Is(err, fault.NotFound) {
+		return ""
+	}
+	must(s.t, err)
+	return string(data)
+}
+
+func limits(idle int) *unitv1.Limits { return &unitv1.Limits{IdleSec: &idle} }
