@@ -5,10 +5,9 @@ import (
 	"io/fs"
 )
 
-// Command is a program to be run, resolved through PATH.
+// Command is a program to be run, resolved through PATH, in the root directory.
 type Command struct {
 	Argv  []string
-	Env   []string // added to the environment of this process
 	Stdin []byte
 }
 
@@ -31,8 +30,8 @@ type System interface {
 
 // File is what Stat saw.
 type File struct {
-	Mode     fs.FileMode
-	UID, GID int
+	Mode fs.FileMode
+	UID  int
 }
 
 // Disk is what Disk saw.

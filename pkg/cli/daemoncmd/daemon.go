@@ -46,7 +46,7 @@ func newStart(f *factory.Factory, runF func(context.Context, *StartOptions) erro
 	return &cobra.Command{
 		Use:     "start",
 		Short:   "Start the daemon",
-		Long:    "Starts the daemon where none runs, and waits until it answers. Other commands do so by\nthemselves.",
+		Long:    "Starts the daemon where none runs, and the runtime kernel where it was stopped, and waits\nuntil they answer. Other commands start the daemon by themselves.",
 		Example: "$ vexa daemon start",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,6 +67,11 @@ func runStart(ctx context.Context, o *StartOptions) error {
 	st, err := c.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if st.RuntimePID == 0 && !st.Locked {
+		if err := c.StartRuntime(ctx); err != nil {
+			return err
+		}
 	}
 	o.Factory.Notice("the daemon runs (pid %d, version %s)", st.PID, st.Version)
 	return nil

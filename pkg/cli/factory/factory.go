@@ -68,6 +68,9 @@ type Factory struct {
 	// where the person can change it.
 	Rehearsal func(h home.Home) (string, error)
 
+	// UID is the user this process runs as; nil: the real one.
+	UID func() int
+
 	// System is this machine as doctor sees it; nil: the real one.
 	System doctor.System
 
