@@ -1,0 +1,580 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/link"
+	"github.com/vexa-ai/vexa/pkg/worker"
+)
+
+func contains(s, part string) bool { return strings.Contains(s, part) }
+
+// shell is a runner whose messages are shell scripts and whose output is text.
+func shell() runnerv1.Manifest {
+	return runnerv1.Manifest{
+		Name: "test", Title: "test", Image: runnerv1.Image{Builtin: "shell"},
+		Argv: runnerv1.Argv{New: []string{"/bin/sh", "-s"}}, Prompt: "stdin",
+		Stream:  runnerv1.Stream{Dialect: "text", Deltas: true},
+		Session: runnerv1.Session{ID: "none"},
+		Signals: &runnerv1.Signals{Interrupt: "SIGINT", GraceSec: 1},
+		Exit:    runnerv1.Exit{OK: []int{0}, Interrupted: []int{130}},
+	}
+}
+
+// events is one whose scripts print vexa-ndjson.
+func events() runnerv1.Manifest {
+	m := shell()
+	m.Stream = runnerv1.Stream{Dialect: "vexa-ndjson", Deltas: true, Terminal: "result"}
+	return m
+}
+
+func launchOf(m runnerv1.Manifest) runnerv1.Launch {
+	return runnerv1.Launch{
+		Unit: unitv1.Unit{
+			ID: "01K5Q8Z3V4M7T2C9XW6B0NRHJA", Identity: unitv1.Identity{Subject: "u_jane", Launcher: "user:u_jane"}, Runner: m.Name,
+			Workspaces: []unitv1.Workspace{{ID: "w1", Mode: unitv1.ReadWrite}}, Trigger: unitv1.TriggerMessage,
+			Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: "x"}},
+		},
+		Manifest: m, Session: runnerv1.LaunchSession{ID: "6f2a1c9e-0b7d-4e35-9a41-3c8f5d2e7b60"},
+		Socket: "/.vexa/run/broker.sock", TokenFile: "/.vexa/run/token", Listen: "127.0.0.1:8787", IdleSec: 60,
+	}
+}
+
+// options writes the dispatch file and returns surroundings below h.dir.
+func options(t *testing.T, h *host, launch runnerv1.Launch) worker.Options {
+	t.Helper()
+	launch.TokenFile = filepath.Join(h.dir, "token")
+	for _, dir := range []string{"work", "state", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := json.Marshal(launch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"dispatch.json": data, "token": []byte(token + "\n")} {
+		if err := os.WriteFile(filepath.Join(h.dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return worker.Options{
+		LaunchFile: filepath.Join(h.dir, "dispatch.json"), Dial: link.UnixDialer(h.socket),
+		Listen:  func(context.Context, string) (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
+		Workdir: filepath.Join(h.dir, "work"), Home: h.dir, State: filepath.Join(h.dir, "state"), Scratch: filepath.Join(h.dir, "tmp"),
+		GiveUp: 10 * time.Second, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
+	}
+}
+
+// running is a worker at work.
+type running struct {
+	t    *testing.T
+	end  context.CancelFunc // SIGTERM
+	done chan struct{}
+	code int
+	err  error
+}
+
+func start(t *testing.T, o worker.Options) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{t: t, end: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.code, r.err = worker.Run(ctx, o)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-r.done
+	})
+	return r
+}
+
+func (r *running) exit(want int) {
+	r.t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(20 * time.Second):
+		r.t.Fatal("the worker does not end")
+	}
+	if r.code != want || (want == worker.ExitOK) != (r.err == nil) {
+		r.t.Fatalf("exit code %d (%v), want %d", r.code, r.err, want)
+	}
+}
+
+func TestATurn(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	launch := launchOf(shell())
+	launch.IdleSec = 0
+	w := start(t, options(t, h, launch))
+	h.turn("t1", "echo one; echo two > file; pwd; cat file")
+	want := "one\n" + filepath.Join(h.dir, "work") + "\ntwo\n"
+	if diff := cmp.Diff(wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: want}, h.end("t1")); diff != "" {
+		t.Errorf("turn-end (-want +got):\n%s", diff)
+	}
+	w.exit(worker.ExitOK)
+	if got := h.deltas("t1"); got != want {
+		t.Errorf("deltas %q, want %q", got, want)
+	}
+	if last := h.bodies("t1"); last[len(last)-1] != (wsv1.Message{Text: want}) {
+		t.Errorf("the last frame is %v", last[len(last)-1])
+	}
+}
+
+// Every report arrives once and in order, wherever the connection breaks.
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	script := `echo '{"type":"text-delta","text":"a"}
+{"type":"text-delta","text":"b"}
+{"type":"message","text":"ab"}
+{"type":"result","ok":true,"reply":"ab"}'`
+	run := func(t *testing.T, breaks map[uint64]breakPoint) []wsv1.Report {
+		t.Helper()
+		h := newHost(t)
+		for at, point := range breaks {
+			h.breakAt[at] = point
+		}
+		launch := launchOf(events())
+		launch.IdleSec = 0
+		w := start(t, options(t, h, launch))
+		h.turn("t1", script)
+		h.end("t1")
+		w.exit(worker.ExitOK)
+		return h.stored
+	}
+	want := run(t, nil)
+	if len(want) != 4 {
+		t.Fatalf("%d reports, want 4", len(want))
+	}
+	for point, name := range map[breakPoint]string{beforeStore: "before it is stored", beforeAck: "before the ack", afterAck: "after the ack"} {
+		all := map[uint64]breakPoint{}
+		for at := range uint64(len(want)) {
+			all[at+1] = point
+			t.Run(fmt.Sprintf("report %d %s", at+1, name), func(t *testing.T) {
+				t.Parallel()
+				if diff := cmp.Diff(want, run(t, map[uint64]breakPoint{at + 1: point})); diff != "" {
+					t.Errorf("reports (-want +got):\n%s", diff)
+				}
+			})
+		}
+		t.Run("every report "+name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, run(t, all)); diff != "" {
+				t.Errorf("reports (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The broker goes away in the middle of a turn and comes back: the turn goes on
+// and hello names it. The host sends the turn again, which starts no second.
+func TestBrokerRestart(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	w := start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "echo before; until [ -e go ]; do sleep 0.01; done; echo after")
+	h.said("t1", "before")
+	h.stop()
+	h.mu.Lock()
+	h.conn = nil
+	h.mu.Unlock()
+	os.Remove(h.socket)
+	h.start()
+	h.turn("t1", "echo again")
+	if err := os.WriteFile(filepath.Join(h.dir, "work", "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if end := h.end("t1"); end.Reply != "before\nafter\n" {
+		t.Errorf("reply %q", end.Reply)
+	}
+	h.send(wsv1.Input{Type: wsv1.InputStop})
+	w.exit(worker.ExitOK)
+	if n := len(h.hellos); n != 2 || h.hellos[0].Turn != "" || h.hellos[1].Turn != "t1" {
+		t.Errorf("hellos %+v", h.hellos)
+	}
+	if contains(h.deltas("t1"), "again") {
+		t.Error("the turn ran twice")
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	w := start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "trap 'echo bye; exit 7' INT; echo ready; sleep 60 & wait")
+	h.said("t1", "ready")
+	h.send(wsv1.Input{Type: wsv1.InputInterrupt, Turn: "t1"})
+	end := h.end("t1")
+	if end.Outcome != wsv1.OutcomeInterrupted || end.ExitCode != 7 || end.Reply != "ready\nbye\n" {
+		t.Errorf("turn-end %+v", end)
+	}
+	h.turn("t2", "echo still here")
+	if end := h.end("t2"); end.Outcome != wsv1.OutcomeCompleted {
+		t.Errorf("the turn after it: %+v", end)
+	}
+	w.end()
+	w.exit(worker.ExitOK)
+}
+
+func TestAgentThatIgnoresTheInterruptIsKilled(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "trap '' INT TERM HUP; echo ready; while :; do sleep 1; done")
+	h.said("t1", "ready")
+	h.send(wsv1.Input{Type: wsv1.InputInterrupt})
+	if end := h.end("t1"); end.Outcome != wsv1.OutcomeInterrupted || end.ExitCode != 137 {
+		t.Errorf("turn-end %+v", end)
+	}
+}
+
+func TestTurnsQueueAndStopEndsThemAll(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	w := start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "echo one; until [ -e go ]; do sleep 0.01; done")
+	h.turn("t2", "echo two; exec sleep 60")
+	h.turn("t3", "echo never")
+	h.turn("t4", "echo never")
+	h.said("t1", "one")
+	h.send(wsv1.Input{Type: wsv1.InputInterrupt, Turn: "t3"})
+	if end := h.end("t3"); end.Outcome != wsv1.OutcomeInterrupted {
+		t.Errorf("the interrupted turn of the queue: %+v", end)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "work", "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.said("t2", "two")
+	h.send(wsv1.Input{Type: wsv1.InputStop})
+	w.exit(worker.ExitOK)
+	for turn, want := range map[string]wsv1.Outcome{"t1": wsv1.OutcomeCompleted, "t2": wsv1.OutcomeInterrupted, "t4": wsv1.OutcomeInterrupted} {
+		if end := h.end(turn); end.Outcome != want {
+			t.Errorf("%s: %+v, want %s", turn, end, want)
+		}
+	}
+	if h.deltas("t3")+h.deltas("t4") != "" {
+		t.Error("a turn that was taken back ran")
+	}
+}
+
+func TestSIGTERMEndsTheTurnAndReportsIt(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	w := start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "echo ready; exec sleep 60")
+	h.said("t1", "ready")
+	w.end()
+	w.exit(worker.ExitOK)
+	if end := h.end("t1"); end.Outcome != wsv1.OutcomeInterrupted || end.Reply != "ready\n" {
+		t.Errorf("turn-end %+v", end)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	start(t, options(t, h, launchOf(events())))
+	result := `echo '{"type":"result","ok":true,"reply":"r"}'`
+	cases := []struct {
+		script string
+		want   wsv1.TurnEnd
+	}{
+		{result, wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "r"}},
+		{"true", wsv1.TurnEnd{Outcome: wsv1.OutcomeTruncated, Error: "the agent ended without saying that it was done"}},
+		{result + "; echo went wrong >&2; exit 3", wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, ExitCode: 3, Reply: "r", Error: "went wrong"}},
+		{"kill -9 $$", wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, ExitCode: 137, Error: "the agent ended with code 137"}},
+		{"exit 130", wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: 130, Error: "the agent ended with code 130"}},
+		{`echo '{"type":"result","error":"no credit"}'`, wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, Error: "no credit"}},
+		{"echo panic: boom; echo '{\"type\":\"x\"}'", wsv1.TurnEnd{Outcome: wsv1.OutcomeTruncated, Error: "panic: boom", Unknown: 2}},
+		{`echo '{"type":"init","session":"own"}';` + result, wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "r", SessionRef: "own"}},
+	}
+	for i, c := range cases {
+		turn := fmt.Sprintf("t%d", i)
+		h.turn(turn, c.script)
+		if diff := cmp.Diff(c.want, h.end(turn)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.script, diff)
+		}
+	}
+}
+
+func TestProgramThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	m := shell()
+	m.Argv.New = []string{"no-such-program"}
+	start(t, options(t, h, launchOf(m)))
+	h.turn("t1", "x")
+	if end := h.end("t1"); end.Outcome != wsv1.OutcomeFailed || !contains(end.Error, `no program "no-such-program"`) {
+		t.Errorf("turn-end %+v", end)
+	}
+}
+
+func TestHugeLineAndHugeOutput(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	m := events()
+	m.Stream.MaxLine = 1 << 20
+	start(t, options(t, h, launchOf(m)))
+	h.turn("t1", `printf '{"type":"text-delta","text":"'; head -c 900000 /dev/zero | tr '\0' x; echo '"}'
+head -c 3000000 /dev/zero | tr '\0' y; echo
+echo '{"type":"result","ok":true,"reply":"r"}'`)
+	end := h.end("t1")
+	if end.Outcome != wsv1.OutcomeCompleted || end.Unknown != 1 || len(h.deltas("t1")) != 900000 {
+		t.Errorf("turn-end %+v with %d bytes of deltas", end, len(h.deltas("t1")))
+	}
+	if !slices.ContainsFunc(h.bodies("t1"), func(b wsv1.Body) bool {
+		e, ok := b.(wsv1.Error)
+		return ok && contains(e.Message, "3000000 bytes")
+	}) {
+		t.Error("nobody was told of the dropped line")
+	}
+}
+
+func TestBackgroundProcessesEndWithTheTurn(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	start(t, options(t, h, launchOf(shell())))
+	h.turn("t1", "sleep 300 & echo $!")
+	var pid int
+	if _, err := fmt.Sscan(h.end("t1").Reply, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if state := processState(pid); state != "" && state != "Z" {
+		t.Errorf("the background process is there after turn-end: %s", state)
+	}
+}
+
+func processState(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(data), ") ")
+	return rest[:1]
+}
+
+func TestIdleExit(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	launch := launchOf(shell())
+	launch.IdleSec = 1
+	w := start(t, options(t, h, launch))
+	h.turn("t1", "true")
+	h.end("t1")
+	h.turn("t2", "true")
+	h.end("t2")
+	ended := time.Now()
+	w.exit(worker.ExitOK)
+	if waited := time.Since(ended); waited < 900*time.Millisecond {
+		t.Errorf("it waited %s only", waited)
+	}
+	h.await("idle report", func() bool { return h.idle == 1 })
+}
+
+func TestWallClockLimit(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	launch := launchOf(shell())
+	launch.MaxSec = 1
+	w := start(t, options(t, h, launch))
+	h.turn("t1", "echo ready; exec sleep 60")
+	if end := h.end("t1"); end.Outcome != wsv1.OutcomeLimit || !contains(end.Error, "time") {
+		t.Errorf("turn-end %+v", end)
+	}
+	w.exit(worker.ExitOK)
+}
+
+func TestNoBroker(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	o := options(t, h, launchOf(shell()))
+	h.stop()
+	o.GiveUp = 50 * time.Millisecond
+	w := start(t, o)
+	w.exit(worker.ExitNoBroker)
+	if !fault.Is(w.err, fault.Unreachable) {
+		t.Errorf("error %v", w.err)
+	}
+}
+
+// A turn that runs when the broker goes away is not ended for that.
+func TestBrokerGoneDuringATurn(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	o := options(t, h, launchOf(shell()))
+	o.GiveUp = 50 * time.Millisecond
+	w := start(t, o)
+	h.turn("t1", "echo ready; until [ -e go ]; do sleep 0.01; done; touch done")
+	h.said("t1", "ready")
+	h.stop()
+	select {
+	case <-w.done:
+		t.Fatal("it ended while the turn was running")
+	case <-time.After(300 * time.Millisecond): // several times GiveUp
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "work", "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.exit(worker.ExitNoBroker)
+	if _, err := os.Stat(filepath.Join(h.dir, "work", "done")); err != nil {
+		t.Error("the turn did not run to its end")
+	}
+}
+
+func TestRefusedToken(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	o := options(t, h, launchOf(shell()))
+	if err := os.WriteFile(filepath.Join(h.dir, "token"), []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, o).exit(worker.ExitDenied)
+}
+
+func TestBrokenLaunch(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	cases := map[string]func(o worker.Options){
+		"missing":    func(o worker.Options) { os.Remove(o.LaunchFile) },
+		"not JSON":   func(o worker.Options) { os.WriteFile(o.LaunchFile, []byte("{"), 0o600) },
+		"contract":   func(o worker.Options) { os.WriteFile(o.LaunchFile, []byte("{}"), 0o600) },
+		"no token":   func(worker.Options) { os.Remove(filepath.Join(h.dir, "token")) },
+		"bare token": func(worker.Options) { os.WriteFile(filepath.Join(h.dir, "token"), []byte("\n"), 0o600) },
+	}
+	for name, change := range cases {
+		o := options(t, h, launchOf(shell()))
+		change(o)
+		if code, err := worker.Run(t.Context(), o); code != worker.ExitLaunch || !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: code %d, %v", name, code, err)
+		}
+	}
+	bad := launchOf(shell())
+	bad.Manifest.Stream.Dialect = "morse"
+	if code, err := worker.Run(t.Context(), options(t, h, bad)); code != worker.ExitLaunch || err == nil {
+		t.Errorf("unknown dialect: code %d, %v", code, err)
+	}
+}
+
+// Nothing of the worker's own environment reaches the agent.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("VEXA_TEST_SECRET", "s3cret")
+	h := newHost(t)
+	m := shell()
+	m.Env = map[string]string{"QUIET": "1"}
+	m.Inference = &runnerv1.Inference{Protocols: []string{"openai-chat"}, Env: map[string]string{"URL": "{{baseUrl}}", "KEY": "{{token}}", "MODEL": "{{model}}"}}
+	launch := launchOf(m)
+	launch.Model, launch.Protocol = "m-1", "openai-chat"
+	start(t, options(t, h, launch))
+	h.turn("t1", "unset PWD OLDPWD SHLVL _; export -p")
+	reply := h.end("t1").Reply
+	for _, want := range []string{"URL='http://127.0.0.1:8787/v1'", "KEY='" + token + "'", "MODEL='m-1'", "QUIET='1'", "TERM='dumb'", "LANG='C.UTF-8'", "HOME='" + h.dir} {
+		if !contains(reply, want) {
+			t.Errorf("%s is missing in\n%s", want, reply)
+		}
+	}
+	if contains(reply, "s3cret") {
+		t.Errorf("the worker's environment leaks:\n%s", reply)
+	}
+}
+
+func TestResumeFollowsTheFiles(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	m := shell()
+	m.Argv.New = []string{"/bin/sh", "-c", "echo new; [ ! -e save ] || echo x > $STATE/{{session}}.log"}
+	m.Argv.Resume = []string{"/bin/sh", "-c", "echo resumed {{session}}"}
+	m.Session = runnerv1.Session{ID: "assigned", StateEnv: "STATE", Capsule: []string{"{{session}}.log"}}
+	launch := launchOf(m)
+	launch.Session.Resume = true
+	start(t, options(t, h, launch))
+	h.turn("t1", "x")
+	if end := h.end("t1"); end.Reply != "new\n" {
+		t.Errorf("without its files the conversation was %q", end.Reply)
+	}
+	if e, ok := h.bodies("t1")[0].(wsv1.Error); !ok || !contains(e.Message, "does not remember") {
+		t.Errorf("nobody was told: %v", h.bodies("t1")[0])
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "work", "save"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.turn("t2", "x")
+	h.end("t2")
+	h.turn("t3", "x")
+	if end := h.end("t3"); end.Reply != "resumed "+launch.Session.ID+"\n" {
+		t.Errorf("with its files the conversation was %q", end.Reply)
+	}
+}
+
+func TestPromptFile(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	m := shell()
+	m.Prompt, m.Argv.New = "file", []string{"cat", "{{promptFile}}"}
+	start(t, options(t, h, launchOf(m)))
+	h.turn("t1", "-n what\nis said")
+	if end := h.end("t1"); end.Reply != "-n what\nis said" {
+		t.Errorf("reply %q", end.Reply)
+	}
+}
+
+// The forwarder passes bytes both ways, and the end of one way by itself.
+func TestForwarder(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	o := options(t, h, launchOf(shell()))
+	address := make(chan string, 1)
+	o.Listen = func(context.Context, string) (net.Listener, error) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err == nil {
+			address <- ln.Addr().String()
+		}
+		return ln, err
+	}
+	w := start(t, o)
+	conn, err := net.Dial("tcp", <-address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST /echo HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !contains(string(answer), "echo hello") {
+		t.Errorf("answer %q, %v", answer, err)
+	}
+	idle, err := net.Dial("tcp", conn.RemoteAddr().String()) // stays open: it must not keep the worker
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	w.end()
+	w.exit(worker.ExitOK)
+}
+
+func TestListenFails(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	o := options(t, h, launchOf(shell()))
+	o.Listen = func(context.Context, string) (net.Listener, error) { return nil, errors.New("taken") }
+	start(t, o).exit(worker.ExitInternal)
+}
