@@ -79,7 +79,7 @@ type Rates struct {
 	ReportBytes    int   // bytes of one report; default 8 MiB
 	TurnBytes      int64 // bytes of the reports of one turn; default 256 MiB
 	RequestBytes   int64 // bytes of the body of one inference request; default 64 MiB
-	DenialsPerHour int   // denials that are recorded one by one; default 600
+	DenialsPerHour int   // denials that are recorded and told one by one; default 600
 }
 
 // Session is what the broker needs to know of a dispatch to serve it.

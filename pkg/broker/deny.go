@@ -56,14 +56,14 @@ type refusal struct {
 }
 
 // deny records a refusal and tells the owner. A container that causes very many
-// has the rest counted instead of recorded one by one.
+// has the rest counted instead, so that it cannot fill the logs.
 func (s *Socket) deny(ctx context.Context, reason Denial, d refusal) {
-	if s.live() {
-		s.session.Events.Denied(reason, d.detail)
-	}
 	ok, missed := s.denials.take()
 	if !ok {
 		return
+	}
+	if s.live() {
+		s.session.Events.Denied(reason, d.detail)
 	}
 	detail := map[string]string{"detail": d.detail}
 	if missed > 0 {

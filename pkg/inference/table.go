@@ -76,7 +76,11 @@ func Open(opts Options) (*Table, error) {
 	var f file
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
+	err = dec.Decode(&f)
+	if err == nil && dec.More() {
+		err = errors.New("more data after the table")
+	}
+	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "the provider table "+t.path(), err)
 	}
 	if f.Version != fileVersion {
@@ -106,13 +110,16 @@ func (t *Table) keyPath(name string) string {
 }
 
 // Add puts a provider into the table, with its key sealed; an empty key means
-// none. HasKey is ignored. It becomes the default where it asks to be, where
-// there is no other, and where the default is a rehearsal and it is none: a
-// real model is what a person who adds one wants to use. The error is
-// fault.Conflict where the name is taken.
+// none. HasKey is ignored. A rehearsal without models serves one by its own
+// name. The provider becomes the default where it asks to be, where there is
+// no other, and where the default is a rehearsal: what a person adds is what
+// they want to use. The error is fault.Conflict where the name is taken.
 func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if p.Protocol == Rehearsal && len(p.Models) == 0 {
+		p.Models = []string{p.Name}
 	}
 	if err := p.Check(); err != nil {
 		return err
@@ -135,7 +142,7 @@ func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
 	p.HasKey = len(key) > 0
 	next := slices.Clone(t.providers)
 	current := slices.IndexFunc(next, func(r row) bool { return r.Default })
-	p.Default = p.Default || current < 0 || (next[current].Protocol == Rehearsal && p.Protocol != Rehearsal)
+	p.Default = p.Default || current < 0 || next[current].Protocol == Rehearsal
 	if p.Default && current >= 0 {
 		next[current].Default = false
 	}

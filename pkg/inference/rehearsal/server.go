@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,14 +13,16 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
 const maxBody = 64 << 20
 
-// Server answers from the cassette at one path. It looks at the file at each
-// request and reads it again when it has changed; while the file is broken,
-// every request is answered with what is wrong with it.
+// Server answers from the cassette at one path. It reads the file at each
+// request, so that a change counts at once, and parses it when it has changed;
+// while the file is broken, every request is answered with what is wrong.
 //
 // It serves POST /v1/messages, /v1/messages/count_tokens and
 // /v1/chat/completions, and GET /v1/models. It is safe for concurrent use.
@@ -27,9 +30,9 @@ type Server struct {
 	path string
 
 	mu       sync.Mutex
+	data     []byte // that was parsed; nil at first
 	cassette *Cassette
 	err      error
-	seen     stamp
 }
 
 // New returns the server of a cassette, which need not exist yet.
@@ -37,16 +40,25 @@ func New(path string) *Server { return &Server{path: path} }
 
 // Load reads a cassette's file, as a check before it is used.
 func Load(path string) (*Cassette, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, defaultName(path), data)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe in its place must not hold us
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "the cassette "+path+" cannot be read", "see vexa model list")
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCassette+1))
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "read the cassette "+path, err)
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Invalid, "the cassette "+path+" is not a file", "see vexa model list")
 	}
-	return Parse(path, defaultName(path), data)
+	data, err := io.ReadAll(io.LimitReader(f, maxCassette+1))
+	return data, fault.Wrap(fault.Internal, "read the cassette "+path, err)
 }
 
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
@@ -61,16 +73,15 @@ func defaultName(path string) string {
 }
 
 func (s *Server) load() (*Cassette, error) {
-	now, err := stampOf(s.path)
+	data, err := readFile(s.path)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
-		s.seen = stamp{}
-		return nil, fault.New(fault.NotFound, "the cassette "+s.path+" cannot be read", "")
-	}
-	if s.seen != now {
-		s.cassette, s.err = Load(s.path)
-		s.seen = now
+	if s.data == nil || !bytes.Equal(s.data, data) {
+		s.data = data
+		s.cassette, s.err = Parse(s.path, defaultName(s.path), data)
 	}
 	return s.cassette, s.err
 }

@@ -1,0 +1,274 @@
+package inference_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
+)
+
+// listens answers in the place of the addresses given, and of no other.
+func listens(t *testing.T, servers map[string]http.HandlerFunc) inference.DialFunc {
+	t.Helper()
+	to := map[string]string{}
+	for addr, h := range servers {
+		s := httptest.NewServer(h)
+		t.Cleanup(s.Close)
+		to[addr] = s.Listener.Addr().String()
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil || host != "127.0.0.1" {
+			t.Errorf("dialled %s", addr)
+		}
+		real, ok := to[addr]
+		if !ok {
+			return nil, errors.New("connection refused")
+		}
+		return new(net.Dialer).DialContext(ctx, network, real)
+	}
+}
+
+func models(owner string, ids ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		data := []any{}
+		for _, id := range ids {
+			data = append(data, map[string]string{"id": id, "object": "model", "owned_by": owner})
+		}
+		if r.Method != http.MethodGet || r.URL.Path != "/v1/models" {
+			http.NotFound(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data})
+	}
+}
+
+func env(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
+
+func TestDetectLocal(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		servers map[string]http.HandlerFunc
+		want    string
+	}{
+		"nothing": {nil, ""},
+		"ollama":  {map[string]http.HandlerFunc{"127.0.0.1:11434": models("library", "llama3:8b", "nomic-embed-text")}, "ollama [llama3:8b]"},
+		"all": {map[string]http.HandlerFunc{
+			"127.0.0.1:11434": models("library", "a"), "127.0.0.1:8080": models("llamacpp", "b"),
+			"127.0.0.1:8000": models("vllm", "c", "c"), "127.0.0.1:1234": models("organization_owner", "d"),
+		}, "ollama [a], lm-studio [d], llama.cpp [b], vllm [c]"},
+		"ollama without a model":    {map[string]http.HandlerFunc{"127.0.0.1:11434": models("library")}, "ollama []"},
+		"vllm on another's port":    {map[string]http.HandlerFunc{"127.0.0.1:8080": models("vllm", "c")}, "vllm [c]"},
+		"one kind on two ports":     {map[string]http.HandlerFunc{"127.0.0.1:8080": models("vllm", "c"), "127.0.0.1:8000": models("vllm", "d")}, "vllm [c]"},
+		"an owner nobody knows":     {map[string]http.HandlerFunc{"127.0.0.1:8000": models("me", "c")}, "vllm [c]"},
+		"a name that is no model's": {map[string]http.HandlerFunc{"127.0.0.1:8000": models("vllm", "a b", "-x", "ok")}, "vllm [ok]"},
+		"any web server":            {map[string]http.HandlerFunc{"127.0.0.1:8080": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }}, ""},
+		"any JSON":                  {map[string]http.HandlerFunc{"127.0.0.1:8080": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }}, ""},
+		"one that wants a key":      {map[string]http.HandlerFunc{"127.0.0.1:8080": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }}, ""},
+		"one that sends us away": {map[string]http.HandlerFunc{"127.0.0.1:8080": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		}}, ""},
+		"one that names its program": {map[string]http.HandlerFunc{"127.0.0.1:8000": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Server", "llama.cpp")
+			models("", "m")(w, r)
+		}}, "llama.cpp [m]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range inference.Detect(t.Context(), env(nil), listens(t, c.servers)) {
+				got = append(got, fmt.Sprintf("%s %v", f.Kind, f.Provider.Models))
+				if len(f.Provider.Models) > 0 {
+					if err := f.Provider.Check(); err != nil {
+						t.Errorf("cannot be added: %v", err)
+					}
+				}
+				if f.Key != nil || !strings.HasPrefix(f.From, "127.0.0.1:") || !f.Provider.Local() {
+					t.Errorf("found %+v", f)
+				}
+			}
+			if s := strings.Join(got, ", "); s != c.want {
+				t.Errorf("found %q; want %q", s, c.want)
+			}
+		})
+	}
+}
+
+// Servers that accept and say nothing cost the budget once, not each.
+func TestDetectIsQuick(t *testing.T) {
+	t.Parallel()
+	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	dial := listens(t, map[string]http.HandlerFunc{
+		"127.0.0.1:11434": silent, "127.0.0.1:8080": silent, "127.0.0.1:8000": silent, "127.0.0.1:1234": models("organization_owner", "m"),
+	})
+	begin := time.Now()
+	found := inference.Detect(t.Context(), env(nil), dial)
+	if d := time.Since(begin); d > 2*time.Second || len(found) != 1 {
+		t.Fatalf("found %v after %s", found, d)
+	}
+}
+
+func TestDetectKeys(t *testing.T) {
+	t.Parallel()
+	dial := listens(t, nil)
+	found := inference.Detect(t.Context(), env(map[string]string{
+		"ANTHROPIC_API_KEY": canary, "ANTHROPIC_MODEL": "claude-x", "OPENAI_API_KEY": canary + "2", "OPENAI_BASE_URL": "https://inference.example/v1/",
+	}), dial)
+	if len(found) != 2 {
+		t.Fatalf("found %v", found)
+	}
+	a, o := found[0], found[1]
+	if a.Kind != inference.Anthropic || string(a.Key) != canary || a.From != "ANTHROPIC_API_KEY" || !slices.Equal(a.Provider.Models, []string{"claude-x"}) ||
+		a.Provider.URL != "https://api.anthropic.com" || a.Provider.Protocol != inference.AnthropicMessages {
+		t.Errorf("found %+v", a)
+	}
+	if o.Kind != inference.OpenAI || o.Provider.URL != "https://inference.example/v1" || o.Provider.Protocol != inference.OpenAIChat || o.Provider.Check() != nil {
+		t.Errorf("found %+v", o)
+	}
+	// However it is printed, the key is not.
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("found", "one", a, "key", a.Key)
+	data, err := json.Marshal(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprint(found), fmt.Sprintf("%+v", found), fmt.Sprintf("%#v", found), fmt.Sprintf("%s %q %v", a.Key, a.Key, a.Key), log.String(), string(data)} {
+		if strings.Contains(s, canary) {
+			t.Errorf("printed the key: %s", s)
+		}
+	}
+	// What would send a key where nobody meant it is no find.
+	for _, url := range []string{"http://inference.example/v1", "https://u:p@h/", "ftp://h", "x"} {
+		if found := inference.Detect(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary, "OPENAI_BASE_URL": url}), dial); len(found) != 0 {
+			t.Errorf("%s: found %+v", url, found)
+		}
+	}
+}
+
+// sse writes events of a stream.
+func sse(events ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, e := range events {
+			_, _ = io.WriteString(w, "data: "+e+"\n\n")
+		}
+	}
+}
+
+func TestTest(t *testing.T) {
+	t.Parallel()
+	const piece = `{"choices":[{"delta":{"content":"hel"}}]}`
+	for name, c := range map[string]struct {
+		h     http.HandlerFunc
+		ok    bool
+		reply string
+		err   string
+	}{
+		"good":             {sse(piece, `{"choices":[{"delta":{"content":"lo"}}]}`, `[DONE]`), true, "hello", ""},
+		"one that thinks":  {sse(`{"choices":[{"delta":{"reasoning_content":"hm"}}]}`), true, "hm", ""},
+		"one that is mute": {sse(`[DONE]`), false, "", "said nothing"},
+		"one that breaks":  {sse(piece, `{"error":{"message":"out of memory"}}`), false, "", "out of memory"},
+		"no stream":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, false, "", "not a stream"},
+		"a bad key": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(401)
+			_, _ = io.WriteString(w, `{"error":{"message":"bad `+r.Header.Get("Authorization")+`"}}`)
+		}, false, "", "HTTP 401 Unauthorized: bad Bearer [key]"},
+		"sends us away": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
+		}, false, "", "HTTP 307"},
+		"an error in words": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }, false, "", "HTTP 502"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(c.h)
+			t.Cleanup(s.Close)
+			p := local("x", "m")
+			p.URL = s.URL
+			got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, []byte(canary))
+			if got.OK != c.ok || got.Reply != c.reply || !strings.Contains(got.Error, c.err) || got.Model != "m" || strings.Contains(got.Error, canary) {
+				t.Errorf("%+v", got)
+			}
+			if c.reply == "hello" && !got.Streaming {
+				t.Error("it streamed and that was not seen")
+			}
+		})
+	}
+	p := local("x", "m") // nothing listens there
+	if got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, nil); got.OK || got.Error == "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The key goes to the provider in its protocol's way, and no other header of a
+// client's does.
+func TestAuthorize(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		p    inference.Provider
+		key  string
+		want http.Header
+	}{
+		{anthropic(), canary, http.Header{"X-Api-Key": {canary}}},
+		{local("x", "m"), canary, http.Header{"Authorization": {"Bearer " + canary}}},
+		{local("x", "m"), "", http.Header{}},
+	} {
+		h := http.Header{"Authorization": {"Bearer dispatch"}, "X-Api-Key": {"dispatch"}, "Cookie": {"a=b"}}
+		c.p.Authorize(h, []byte(c.key))
+		if fmt.Sprint(h) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v", c.p.Protocol, h)
+		}
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"http://127.0.0.1:11434/v1":     "http://127.0.0.1:11434/v1/messages",
+		"http://127.0.0.1:11434":        "http://127.0.0.1:11434/v1/messages",
+		"http://127.0.0.1:11434/v1/":    "http://127.0.0.1:11434/v1/messages",
+		"https://h.example/base/v1":     "https://h.example/base/v1/messages",
+		"https://h.example/openai/beta": "https://h.example/openai/beta/v1/messages",
+	} {
+		if got := (inference.Provider{URL: base}).Endpoint("messages"); got != want {
+			t.Errorf("%s: %s", base, got)
+		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("Authorization") != "Bearer "+canary {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		models("x", "a", "text-embedding-3", "b")(w, r)
+	}))
+	t.Cleanup(s.Close)
+	p := local("x", "m")
+	p.URL = s.URL
+	u := inference.NewUpstream(inference.UpstreamOptions{})
+	got, err := u.Models(t.Context(), p, []byte(canary))
+	if err != nil || !slices.Equal(got, []string{"a", "b"}) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if _, err := u.Models(t.Context(), p, nil); err == nil || asked.Load() != 2 {
+		t.Fatalf("without the key: %v", err)
+	}
+}
