@@ -186,12 +186,13 @@ func (c *checker) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, shape := range c.shapes {
+	roots, err := c.set.rootShapes(c.name)
+	for _, shape := range roots {
 		if !c.covered[shape] {
 			c.addf("shape %s has no golden", shape)
 		}
 	}
-	return nil
+	return err
 }
 
 // each calls fn with the shape and the bytes of every example in dir.
@@ -202,9 +203,6 @@ func (c *checker) each(dir string, fn func(file, shape string, data []byte)) (in
 	}
 	n := 0
 	for _, file := range files {
-		if dir == invalidDir && file == expectFile {
-			continue
-		}
 		data, err := fs.ReadFile(c.set.fsys, path.Join(c.name, dir, file))
 		if err != nil {
 			return 0, err
@@ -231,7 +229,7 @@ func (c *checker) checkGoldens() (err error) {
 	c.goldens, err = c.each(goldenDir, func(file, shape string, data []byte) {
 		c.covered[shape] = true
 		id := c.name + "#" + shape
-		if err := c.set.Validate(id, data); err != nil {
+		if err := errors.Join(c.set.Validate(id, data), c.set.Validate(c.name, data)); err != nil {
 			c.addf("%s does not validate: %v", file, err)
 			return
 		}
@@ -293,7 +291,7 @@ func (c *checker) checkPredecessor() error {
 }
 
 // expectFile says of each invalid example which rule it breaks, and where.
-const expectFile = "expect.json"
+const expectFile = "invalid.json"
 
 // expectation is one entry of it.
 type expectation struct {
@@ -303,12 +301,12 @@ type expectation struct {
 
 func (c *checker) checkInvalid() error {
 	expect := map[string]expectation{}
-	data, err := fs.ReadFile(c.set.fsys, path.Join(c.name, invalidDir, expectFile))
+	data, err := fs.ReadFile(c.set.fsys, path.Join(c.name, expectFile))
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(data, &expect); err != nil {
-		return fmt.Errorf("%s/%s: %w", invalidDir, expectFile, err)
+		return fmt.Errorf("%s: %w", expectFile, err)
 	}
 	c.invalid, err = c.each(invalidDir, func(file, shape string, data []byte) {
 		want, ok := expect[path.Base(file)]
@@ -334,7 +332,7 @@ func (c *checker) checkBroken(file, id string, data []byte, want expectation) {
 	err := c.set.Validate(id, data)
 	var e *Error
 	switch {
-	case err == nil:
+	case err == nil, c.set.Validate(c.name, data) == nil:
 		c.addf("%s validates", file)
 	case !errors.As(err, &e):
 		c.addf("%s: %v", file, err)

@@ -12,6 +12,8 @@ type Problem struct {
 	Pointer string // JSON Pointer (RFC 6901) of the offending value; empty: the whole
 	Rule    string // the schema's keyword, for example "enum", or "json" where the text is not I-JSON
 	Msg     string // the rule in words, for example `must be one of "ro", "rw"`
+
+	chooses bool // the value says which form its object has
 }
 
 func (p Problem) String() string {
@@ -38,7 +40,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Contract)
 	b.WriteString(": ")
-	b.WriteString(Problem{e.Pointer, e.Rule, e.Msg}.String())
+	b.WriteString(Problem{Pointer: e.Pointer, Rule: e.Rule, Msg: e.Msg}.String())
 	if n := len(e.Problems) - 1; n > 0 {
 		fmt.Fprintf(&b, " (and %d more)", n)
 	}

@@ -48,10 +48,10 @@ func (x explainer) flatten(err *jsonschema.ValidationError) []Problem {
 	case *kind.OneOf:
 		if names := x.alternatives(err.SchemaURL); names != "" {
 			msg := "must have exactly one of " + names
-			return []Problem{{pointer(err), "oneOf", msg}}
+			return []Problem{{Pointer: pointer(err), Rule: "oneOf", Msg: msg}}
 		}
 		if len(k.Subschemas) > 0 {
-			return []Problem{{pointer(err), "oneOf", "matches more than one of the forms allowed here"}}
+			return []Problem{{Pointer: pointer(err), Rule: "oneOf", Msg: "matches more than one of the forms allowed here"}}
 		}
 		_, problems := x.closest(err.Causes)
 		return problems
@@ -78,7 +78,7 @@ func (x explainer) closest(branches []*jsonschema.ValidationError) (*jsonschema.
 		ps := order(x.flatten(b))
 		weight := len(ps)
 		for _, p := range ps {
-			if p.Rule == "const" || p.Rule == "type" && p.Pointer == pointer(b) {
+			if p.chooses || p.Rule == "type" && p.Pointer == pointer(b) {
 				weight += 1000
 			}
 		}
@@ -144,30 +144,30 @@ func (x explainer) leaf(err *jsonschema.ValidationError) []Problem {
 	case *kind.AdditionalProperties:
 		var problems []Problem
 		for _, name := range k.Properties {
-			problems = append(problems, Problem{at + "/" + ijson.Escape(name), ruleAdditional, "is not a member of the contract"})
+			problems = append(problems, Problem{Pointer: at + "/" + ijson.Escape(name), Rule: ruleAdditional, Msg: "is not a member of the contract"})
 		}
 		return problems
 	case *kind.Required:
 		var problems []Problem
 		for _, name := range k.Missing {
-			problems = append(problems, Problem{at, "required", "must have " + strconv.Quote(name)})
+			problems = append(problems, Problem{Pointer: at, Rule: "required", Msg: "must have " + strconv.Quote(name)})
 		}
 		return problems
 	case *notChosen:
-		return []Problem{{at + "/" + ijson.Escape(k.member), "enum", "must be one of " + displayAll(k.values)}}
+		return []Problem{{Pointer: at + "/" + ijson.Escape(k.member), Rule: "enum", Msg: "must be one of " + displayAll(k.values), chooses: true}}
 	case *kind.FalseSchema:
 		if strings.HasSuffix(err.SchemaURL, "/"+ruleUnevaluated) {
-			return []Problem{{at, ruleUnevaluated, "is not a member of the contract"}}
+			return []Problem{{Pointer: at, Rule: ruleUnevaluated, Msg: "is not a member of the contract"}}
 		}
-		return []Problem{{at, ruleForbidden, "must not be here"}}
+		return []Problem{{Pointer: at, Rule: ruleForbidden, Msg: "must not be here"}}
 	case *kind.Pattern:
 		if t := x.title(err.SchemaURL); t != "" {
-			return []Problem{{at, "pattern", "must be " + t}}
+			return []Problem{{Pointer: at, Rule: "pattern", Msg: "must be " + t}}
 		}
-		return []Problem{{at, "pattern", "must match " + k.Want}}
+		return []Problem{{Pointer: at, Rule: "pattern", Msg: "must match " + k.Want}}
 	default:
 		rule, msg := words(err.ErrorKind)
-		return []Problem{{at, rule, msg}}
+		return []Problem{{Pointer: at, Rule: rule, Msg: msg, chooses: rule == "const"}}
 	}
 }
 

@@ -65,7 +65,7 @@ func tree(t *testing.T) fstest.MapFS {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files := []string{"README.md", filepath.Base(schemaPath(name))}
+		files := []string{"README.md", expectFile, filepath.Base(schemaPath(name))}
 		for _, dir := range []string{goldenDir, predecessorDir, invalidDir} {
 			names, err := set.examples(name, dir)
 			if err != nil {
@@ -143,7 +143,7 @@ func TestCheckFinds(t *testing.T) {
 		}, "workspace.v1: schema: golden/Workspace.directory.json does not pass through its Go type"},
 		{"a rule that is not the one", func(t *testing.T, f fstest.MapFS) {
 			t.Helper()
-			replace(t, f, "unit.v1/invalid/expect.json", `"minItems"`, `"maxItems"`)
+			replace(t, f, "unit.v1/invalid.json", `"minItems"`, `"maxItems"`)
 		}, "Unit.workspaces-empty.json breaks minItems"},
 		{"two rules broken", func(t *testing.T, f fstest.MapFS) {
 			t.Helper()
@@ -151,10 +151,10 @@ func TestCheckFinds(t *testing.T) {
 		}, "invalid/Unit.mode-unknown.json breaks"},
 		{"an invalid example without a rule", func(_ *testing.T, f fstest.MapFS) {
 			f["unit.v1/invalid/Unit.new.json"] = &fstest.MapFile{Data: []byte(`{}`)}
-		}, "expect.json names no rule for invalid/Unit.new.json"},
+		}, "invalid.json names no rule for invalid/Unit.new.json"},
 		{"a rule without an example", func(_ *testing.T, f fstest.MapFS) {
 			delete(f, "unit.v1/invalid/Unit.mode-unknown.json")
-		}, "expect.json names Unit.mode-unknown.json, which does not exist"},
+		}, "invalid.json names Unit.mode-unknown.json, which does not exist"},
 		{"a shape without golden", func(_ *testing.T, f fstest.MapFS) {
 			delete(f, "tool.v1/golden/Call.gated.json")
 			delete(f, "tool.v1/golden/Call.auto.json")

@@ -31,6 +31,7 @@ type Set struct {
 	fsys  fs.FS
 	names []string
 	each  map[string]*entry
+	plain bool // leave choices as they are written; for the test of choice.go
 }
 
 // entry is one contract, compiled when it is first used.
@@ -78,6 +79,31 @@ func (s *Set) Shapes(name string) ([]string, error) {
 		return nil, err
 	}
 	return slices.Sorted(maps.Keys(e.shapes)), nil
+}
+
+// rootShapes returns the shapes that a text may have where only the contract is
+// named: the one the root refers to, or any of several. The other shapes are
+// parts of these.
+func (s *Set) rootShapes(name string) ([]string, error) {
+	doc, err := s.document(name)
+	if err != nil {
+		return nil, err
+	}
+	branches, _ := doc["anyOf"].([]any)
+	if branches == nil {
+		branches = []any{doc}
+	}
+	var shapes []string
+	for _, b := range branches {
+		m, _ := b.(map[string]any)
+		ref, _ := m["$ref"].(string)
+		shape, ok := strings.CutPrefix(ref, "#/$defs/")
+		if !ok {
+			return nil, fmt.Errorf("the root of %s is neither a shape nor any of several", name)
+		}
+		shapes = append(shapes, shape)
+	}
+	return shapes, nil
 }
 
 func (s *Set) unknown(name string) error {
@@ -165,7 +191,9 @@ func (l loader) Load(url string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tagChoices(doc, doc)
+	if !l.set.plain {
+		tagChoices(doc, doc)
+	}
 	return doc, nil
 }
 
