@@ -132,7 +132,7 @@ func (m *Manager) available(ctx context.Context) error {
 		return nil
 	}
 	return &fault.Error{
-		Kind: fault.Unavailable, Msg: "the runtime kernel does not answer", Err: err,
+		Kind: fault.Unavailable, Err: err,
 		Hint: "look at vexa daemon status and vexa doctor; vexa daemon start starts it again",
 	}
 }

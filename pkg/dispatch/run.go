@@ -176,10 +176,10 @@ func (r *run) fits(p plan) fit {
 	}
 }
 
-// retire tells an idle container to leave.
+// retire tells an idle container to leave, unless it is leaving already.
 func (r *run) retire() {
 	r.post(func(ctx context.Context) {
-		if r.active == nil && len(r.queue) == 0 && r.asked == "" {
+		if !r.retired && r.active == nil && len(r.queue) == 0 && r.asked == "" {
 			r.askStop(ctx, runtimev1.ReasonIdle)
 		}
 	})

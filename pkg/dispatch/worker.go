@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -82,8 +83,10 @@ func (r *run) report(ctx context.Context, rep wsv1.Report) error {
 	case wsv1.ReportIdle:
 		if r.active == nil && len(r.queue) == 0 {
 			r.show(func() { r.retired = true })
-			r.lose(stopGrace, "idle_timeout")
-			return r.send(ctx, wsv1.Input{Type: wsv1.InputStop})
+			r.lose(stopGrace, runtimev1.ReasonIdle)
+			if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop}); err != nil {
+				r.m.log.Debug("the worker left before it was told to", "unit", r.id(), "error", err)
+			}
 		}
 		return nil
 	default:
