@@ -42,6 +42,7 @@ import (
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
 
 // Sizes, in bytes.
@@ -74,7 +75,7 @@ type Journal struct {
 	dir     string
 	limit   int64 // of a segment
 	keys    *keyring
-	lock    *os.File
+	lock    *filelock.Lock
 	check   *checkpoint
 	flush   func(*os.File) error
 	buffers sync.Pool // of *[]byte, for readers
@@ -277,5 +278,5 @@ func (j *Journal) release() {
 	if j.check != nil {
 		j.check.close()
 	}
-	j.lock.Close()
+	j.lock.Release()
 }

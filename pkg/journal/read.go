@@ -50,6 +50,7 @@ type view struct {
 	start mark     // at or before the first record wanted
 	last  uint64   // newest record to be read here
 	end   int64    // of the records
+	file  *os.File // nil: to be opened
 }
 
 // look returns the view that holds record from; its seg is nil where there is
@@ -72,7 +73,7 @@ func (j *Journal) look(from uint64) (view, error) {
 		v.next = j.segments[i]
 		v.last = v.next.first - 1
 	}
-	v.end = v.seg.size
+	v.end, v.file = v.seg.size, v.seg.file
 	v.start = mark{v.seg.first, headerSize}
 	if k := sort.Search(len(v.seg.marks), func(k int) bool { return v.seg.marks[k].seq > from }); k > 0 {
 		v.start = v.seg.marks[k-1]
@@ -120,14 +121,12 @@ func (j *Journal) gone(s *segment, err error) bool {
 	return false
 }
 
-// open returns the file of a segment for reading, and how to be done with it.
-func (s *segment) open() (io.ReaderAt, func(), error) {
-	if s.file != nil {
-		if _, err := s.file.ReadAt(nil, 0); !errors.Is(err, os.ErrClosed) {
-			return s.file, func() {}, nil
-		}
+// open returns the file of the view's segment, and how to be done with it.
+func (v view) open() (io.ReaderAt, func(), error) {
+	if v.file != nil {
+		return v.file, func() {}, nil
 	}
-	f, err := os.Open(s.path)
+	f, err := os.Open(v.seg.path)
 	if err != nil {
 		return nil, nil, fault.Wrap(fault.Internal, "read a segment", err)
 	}
@@ -136,7 +135,7 @@ func (s *segment) open() (io.ReaderAt, func(), error) {
 
 // scan reads records through a view.
 func (j *Journal) scan(v view, from uint64, limit, budget int) ([]Record, error) {
-	f, done, err := v.seg.open()
+	f, done, err := v.open()
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +202,7 @@ func (j *Journal) load(v view) error {
 
 // whole verifies a whole segment and that it ends where the next begins.
 func (j *Journal) whole(v view) ([]mark, error) {
-	f, done, err := v.seg.open()
+	f, done, err := v.open()
 	if err != nil {
 		return nil, err
 	}

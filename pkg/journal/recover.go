@@ -8,40 +8,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
 
 // lockName is the file in the journal's directory that its writer holds.
 const lockName = "lock"
 
 // acquire makes the directory and takes its lock.
-func acquire(dir string) (*os.File, error) {
+func acquire(dir string) (*filelock.Lock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Internal, "make a journal", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "lock a journal", err)
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		holder, _ := io.ReadAll(io.LimitReader(f, 32)) //nolint:errcheck // only to say who
-		f.Close()
-		return nil, fault.New(fault.Conflict, "the journal "+dir+" has a writer already (process "+strings.TrimSpace(string(holder))+")",
-			"stop that process first")
-	}
-	if err != nil {
-		return nil, errors.Join(fault.Wrap(fault.Internal, "lock a journal", err), f.Close())
-	}
-	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	if err = errors.Join(f.Truncate(0), err); err != nil {
-		return nil, errors.Join(fault.Wrap(fault.Internal, "lock a journal", err), f.Close())
-	}
-	return f, nil
+	return filelock.Acquire(filepath.Join(dir, lockName), "the journal "+dir)
 }
 
 // recover brings the journal to where its last writer left it.
@@ -146,7 +126,7 @@ func (j *Journal) resume(pos position) error {
 		return fault.Wrap(fault.Internal, "open a segment", err)
 	}
 	defer f.Close()
-	sc, err := j.verify(s, f, pos)
+	sc, fresh, err := j.verify(s, f, pos)
 	if err != nil {
 		var bad *frameError
 		if !errors.As(err, &bad) {
@@ -169,37 +149,63 @@ func (j *Journal) resume(pos position) error {
 	case j.last == pos.seq:
 		return nil
 	}
-	if err := j.flush(f); err != nil {
+	if err := j.rewrite(f, fresh, s.size); err != nil {
 		return fault.Wrap(fault.Internal, "flush "+s.path, err)
 	}
 	return fault.Wrap(fault.Internal, "move the checkpoint", j.check.flushed(j.last, j.tag))
 }
 
-// verify walks the last segment and compares the record at the checkpoint.
-// Where it returns a *frameError the scanner stands before the bad record.
-func (j *Journal) verify(s *segment, f io.ReaderAt, pos position) (*scanner, error) {
+// rewrite flushes the bytes from off to end. It writes them once more before:
+// where a flush failed under the last writer the kernel holds pages that never
+// reached the disk and count as clean.
+func (j *Journal) rewrite(f *os.File, off, end int64) error {
+	b := make([]byte, readChunk)
+	for off < end {
+		b = b[:min(readChunk, end-off)]
+		if _, err := f.ReadAt(b, off); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(b, off); err != nil {
+			return err
+		}
+		off += int64(len(b))
+	}
+	return j.flush(f)
+}
+
+// verify walks the last segment, compares the record at the checkpoint, and
+// returns where the records after that start. Where it returns a *frameError
+// the scanner stands before the bad record.
+func (j *Journal) verify(s *segment, f io.ReaderAt, pos position) (*scanner, int64, error) {
 	moved := corrupt(&CorruptError{File: s.path, Seq: pos.seq, Reason: "the record is not the one of the checkpoint"})
 	if pos.seq+1 < s.first {
 		// No crash leaves a checkpoint behind the last segment, but a backup
 		// may. Everything after it is held by the chain.
 		t, err := j.tagOf(pos.seq)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if t != pos.tag {
-			return nil, moved
+			return nil, 0, moved
 		}
 	}
 	sc := &scanner{keys: j.keys, seg: s, file: f, end: s.size}
 	if err := sc.from(mark{s.first, headerSize}); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	marks, err := sc.walk(func() bool { return sc.seq != pos.seq+1 || sc.prev == pos.tag })
+	fresh := headerSize
+	marks, err := sc.walk(func() bool {
+		if sc.seq != pos.seq+1 {
+			return true
+		}
+		fresh = sc.off
+		return sc.prev == pos.tag
+	})
 	s.marks = marks
 	if errors.Is(err, errVeto) {
-		return nil, moved
+		return nil, 0, moved
 	}
-	return sc, err
+	return sc, fresh, err
 }
 
 // tagOf returns the tag of a record in a segment that is not the last one.

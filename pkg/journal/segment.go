@@ -51,10 +51,10 @@ type segment struct {
 	prev  tag    // of the record before that
 	aead  cipher.AEAD
 
-	file    *os.File // of the active segment, closed when it no longer is; else nil
-	retired bool     // a write failed, so no nonce of it is used again; the writer's
+	retired bool // a write failed, so no nonce of it is used again; the writer's
 
-	// Guarded by Journal.mu.
+	// Guarded by Journal.mu; the writer changes them.
+	file  *os.File // of the active segment, else nil
 	size  int64
 	marks []mark // of some records, in order; complete where loaded
 
@@ -100,12 +100,14 @@ func (j *Journal) rotate() error {
 	if err != nil {
 		return err
 	}
-	if j.active != nil {
-		j.active.file.Close()
-	}
+	old := j.active
 	j.active = s
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if old != nil {
+		old.file.Close() // a read that is under way ends in os.ErrClosed, and looks again
+		old.file = nil
+	}
 	if n := len(j.segments); n > 0 && j.segments[n-1].first == s.first {
 		j.segments[n-1] = s // it had no record, and its file was replaced
 	} else {

@@ -23,3 +23,16 @@ func (c Cursor) Seq() (uint64, error) {
 	}
 	return seq, nil
 }
+
+// CheckRange says whether the entries after number seq can be read from a
+// topic that holds the numbers first to last: ErrTrimmed where some of them are
+// gone, ErrCursor where seq is yet to come. An empty topic has last = first-1.
+func CheckRange(topic string, seq, first, last uint64) error {
+	switch {
+	case seq > last:
+		return &fault.Error{Kind: fault.Invalid, Msg: "topic " + topic + " has not come to " + string(At(seq)), Err: ErrCursor}
+	case seq+1 < first:
+		return &fault.Error{Kind: fault.NotFound, Err: &TrimmedError{Topic: topic, First: At(first - 1)}}
+	}
+	return nil
+}

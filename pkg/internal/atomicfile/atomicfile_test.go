@@ -1,52 +1,95 @@
 package atomicfile_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 )
 
-func TestWriteFile(t *testing.T) {
+func TestWriteFileReplaces(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f")
-	for _, content := range []string{"first", "second, and longer", ""} {
-		if err := atomicfile.WriteFile(path, []byte(content), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, want := range []string{"the first, longer text", "second"} {
+		if err := atomicfile.WriteFile(path, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(path)
-		if err != nil || string(got) != content {
-			t.Fatalf("read %q, %v; want %q", got, err, content)
-		}
+		expect(t, path, want, 0o600)
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("mode %v, %v", info.Mode(), err)
+	if err := atomicfile.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("the directory holds %v, %v; want the file alone", entries, err)
-	}
+	expect(t, path, "", 0o640)
+	only(t, path)
 }
 
-// A reader never sees a mixture, and a failure leaves the old bytes alone.
-func TestWriteFileFails(t *testing.T) {
+func TestWriteFileFailureLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "d")
-	if err := os.MkdirAll(filepath.Join(path, "child"), 0o700); err != nil {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.MkdirAll(filepath.Join(path, "occupied"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := atomicfile.WriteFile(path, []byte("x"), 0o600); err == nil {
 		t.Fatal("a directory was replaced by a file")
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("a temporary file was left behind: %v, %v", entries, err)
-	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, "missing", "f"), []byte("x"), 0o600); err == nil {
+	if err := atomicfile.WriteFile(filepath.Join(filepath.Dir(path), "missing", "f"), nil, 0o600); err == nil {
 		t.Fatal("a file was written into no directory")
+	}
+	only(t, path)
+}
+
+func TestCreateLetsOneWin(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f")
+	var wins atomic.Int32
+	var winner atomic.Value
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			text := fmt.Sprintf("process %d", i)
+			switch err := atomicfile.Create(path, []byte(text), 0o600); {
+			case err == nil:
+				wins.Add(1)
+				winner.Store(text)
+			case !errors.Is(err, fs.ErrExist):
+				t.Errorf("loser %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if wins.Load() != 1 {
+		t.Fatalf("%d of 16 created the file", wins.Load())
+	}
+	expect(t, path, winner.Load().(string), 0o600)
+	only(t, path)
+}
+
+func expect(t *testing.T, path, want string, perm fs.FileMode) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Fatalf("%s holds %q (%v), want %q", path, got, err, want)
+	}
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != perm {
+		t.Fatalf("%s has mode %v (%v), want %v", path, st.Mode(), err, perm)
+	}
+}
+
+// only fails unless path is alone in its directory: no temporary file is left.
+func only(t *testing.T, path string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != filepath.Base(path) {
+		t.Fatalf("left behind: %v", entries)
 	}
 }

@@ -1,0 +1,60 @@
+// Package filelock lets one process at a time hold a directory. The lock goes
+// with its holder, however that ends.
+package filelock
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Lock is held until Release. It is bound to the open file, so that a second
+// Acquire within one process is refused like one from another.
+type Lock struct{ file *os.File }
+
+// Acquire takes the lock kept in the file path, which it makes (0600) where it
+// is missing. It does not wait: where the lock is held the error is
+// fault.Conflict and names what and by which process.
+func Acquire(path, what string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "lock "+what, err)
+	}
+	err = flock(f)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		holder, _ := io.ReadAll(io.LimitReader(f, 32)) //nolint:errcheck // only to say who
+		f.Close()
+		return nil, fault.New(fault.Conflict, what+" is held by process "+strings.TrimSpace(string(holder)), "stop that process first")
+	}
+	if err == nil {
+		err = errors.Join(f.Truncate(0), note(f))
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "lock "+what, errors.Join(err, f.Close()))
+	}
+	return &Lock{file: f}, nil
+}
+
+// Release gives the lock up. The file stays: removing it would let two
+// processes hold locks on two files of one name.
+func (l *Lock) Release() { l.file.Close() }
+
+func flock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func note(f *os.File) error {
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
