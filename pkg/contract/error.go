@@ -16,6 +16,7 @@ type Problem struct {
 	chooses bool // the value says which form its object has
 }
 
+// String returns the place and the rule.
 func (p Problem) String() string {
 	if p.Pointer == "" {
 		return p.Msg

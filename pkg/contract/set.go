@@ -277,8 +277,7 @@ func (s *Set) validate(name string, data []byte) (any, error) {
 	v, err := ijson.Parse(data)
 	if err != nil {
 		p := Problem{Rule: "json", Msg: err.Error()}
-		var syntax *ijson.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*ijson.SyntaxError](err); ok {
 			p.Pointer = syntax.Pointer
 		}
 		return nil, newError(contract, shape, []Problem{p})
@@ -323,8 +322,7 @@ func unmarshal(data []byte, v any) error {
 
 func decodeProblem(err error) Problem {
 	p := Problem{Rule: "type", Msg: "cannot be read: " + err.Error()}
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		p.Pointer = "/" + strings.ReplaceAll(typ.Field, ".", "/")
 		p.Msg = "a JSON " + typ.Value + " does not fit here"
 	}

@@ -100,7 +100,7 @@ func gitDir(root string) (string, error) {
 	case !st.Mode().IsRegular():
 		return "", fmt.Errorf("%s is neither a directory nor a file", path)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the .git file of the tree the person named
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
