@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
@@ -71,7 +72,7 @@ func (b *Box) Tools() []model.Tool {
 func (b *Box) Run(ctx context.Context, c model.Call) model.Result {
 	output, err := b.run(ctx, c)
 	if err != nil {
-		if output != "" {
+		if output != "" && !strings.HasSuffix(output, "\n") {
 			output += "\n"
 		}
 		output += "error: " + err.Error()

@@ -122,13 +122,17 @@ func nextLine(in *bufio.Reader) (text string, more bool, err error) {
 	}
 }
 
-// isText tells text by its beginning: valid UTF-8, but for a character cut at
-// the end, and no NUL.
+// isText tells text by its beginning, which is the whole of a file that is
+// shorter than sniff: valid UTF-8, but for a character cut at the end, and no
+// NUL.
 func isText(head []byte) bool {
 	if bytes.IndexByte(head, 0) >= 0 {
 		return false
 	}
-	for n := 0; n < utf8.UTFMax && n <= len(head); n++ {
+	if len(head) < sniff {
+		return utf8.Valid(head)
+	}
+	for n := range utf8.UTFMax {
 		if utf8.Valid(head[:len(head)-n]) {
 			return true
 		}
