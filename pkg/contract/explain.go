@@ -183,19 +183,19 @@ func words(k jsonschema.ErrorKind) (rule, msg string) {
 	case *kind.Format:
 		return "format", "must be " + formatName(k.Want)
 	case *kind.MinLength:
-		return "minLength", fmt.Sprintf("must have at least %d characters", k.Want)
+		return "minLength", "must have at least " + count(k.Want, "character")
 	case *kind.MaxLength:
-		return "maxLength", fmt.Sprintf("must have at most %d characters", k.Want)
+		return "maxLength", "must have at most " + count(k.Want, "character")
 	case *kind.MinItems:
-		return "minItems", fmt.Sprintf("must have at least %d items", k.Want)
+		return "minItems", "must have at least " + count(k.Want, "item")
 	case *kind.MaxItems:
-		return "maxItems", fmt.Sprintf("must have at most %d items", k.Want)
+		return "maxItems", "must have at most " + count(k.Want, "item")
 	case *kind.UniqueItems:
 		return "uniqueItems", fmt.Sprintf("items %d and %d must differ", k.Duplicates[0], k.Duplicates[1])
 	case *kind.MinProperties:
-		return "minProperties", fmt.Sprintf("must have at least %d members", k.Want)
+		return "minProperties", "must have at least " + count(k.Want, "member")
 	case *kind.MaxProperties:
-		return "maxProperties", fmt.Sprintf("must have at most %d members", k.Want)
+		return "maxProperties", "must have at most " + count(k.Want, "member")
 	case *kind.Minimum:
 		return "minimum", "must be at least " + k.Want.RatString()
 	case *kind.Maximum:
@@ -207,6 +207,13 @@ func words(k jsonschema.ErrorKind) (rule, msg string) {
 	default:
 		return strings.Join(k.KeywordPath(), "/"), "does not match the schema"
 	}
+}
+
+func count(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return strconv.Itoa(n) + " " + of
 }
 
 func formatName(format string) string {

@@ -31,7 +31,7 @@ func TestErrors(t *testing.T) {
 		{"unit.v1", `"runner":"vexa",`, ``, `unit.v1: must have "runner"`},
 		{"unit.v1", `"01JZZZZZZZZZZZZZZZZZZZZZZZ"`, `"1"`, `unit.v1: /id: must be a ULID in upper case`},
 		{"unit.v1", `"user:u_jane"`, `"eve"`, `unit.v1: /identity/launcher: must be a launcher: user:, schedule: or integration: and an id`},
-		{"unit.v1", `[{"id":"w1","mode":"rw"}]`, `[]`, `unit.v1: /workspaces: must have at least 1 items`},
+		{"unit.v1", `[{"id":"w1","mode":"rw"}]`, `[]`, `unit.v1: /workspaces: must have at least 1 item`},
 		{"unit.v1", `[{"id":"w1","mode":"rw"}]`, `{}`, `unit.v1: /workspaces: must be an array, not an object`},
 		{"unit.v1", `{"inline":"hi"}`, `{}`, `unit.v1: /start/entrypoint: must have exactly one of "inline", "path"`},
 		{"unit.v1", `{"inline":"hi"}`, `{"path":"a/../b"}`, `unit.v1: /start/entrypoint/path: must be a relative path without . or .. in it`},
