@@ -18,7 +18,8 @@ type claim struct {
 	*testing.T
 
 	suite *suite
-	vars  []string // the script's environment at its start
+	vars  []string  // the script's environment at its start
+	begun time.Time // when it began to run, which is later than when it was made
 
 	mu  sync.Mutex
 	log strings.Builder
@@ -40,13 +41,13 @@ func (c *claim) Log(args ...any) {
 func (c *claim) Run(name string, f func(testscript.T)) {
 	c.T.Run(name, func(t *testing.T) {
 		sub := &claim{T: t, suite: c.suite}
-		begun := time.Now()
-		t.Cleanup(func() { sub.done(name, time.Since(begun)) })
+		t.Cleanup(func() { sub.done(name) })
 		f(sub)
 	})
 }
 
-func (c *claim) done(name string, took time.Duration) {
+func (c *claim) done(name string) {
+	took := time.Since(c.begun)
 	c.mu.Lock()
 	evidence := c.log.String()
 	c.mu.Unlock()

@@ -183,6 +183,12 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 // run runs a program in the script's directory and environment, or one of the
 // queries that are commands of the scripts, without logging it.
 func run(ts *testscript.TestScript, argv []string) (stdout, stderr string, err error) {
+	if argv[0] == "alive" && len(argv) == 2 {
+		if pid, err := strconv.Atoi(argv[1]); err != nil || !alive(pid) {
+			return "", "", fmt.Errorf("process %s does not run", argv[1])
+		}
+		return argv[1], "", nil
+	}
 	if argv[0] == "containers" && len(argv) == 2 {
 		lines := containers(installID(ts.Getenv("VEXA_HOME")))
 		if strconv.Itoa(len(lines)) != argv[1] {

@@ -47,16 +47,14 @@ func Run(t *testing.T, stage, dir string) {
 			t.Errorf("the report: %v", err)
 		}
 	})
-	t.Run("claims", func(t *testing.T) {
-		testscript.RunT(&claim{T: t, suite: s}, testscript.Params{
-			Files:               scripts,
-			Setup:               s.setup,
-			Cmds:                s.commands(),
-			Condition:           s.condition,
-			RequireExplicitExec: true,
-			RequireUniqueNames:  true,
-			Deadline:            deadline(t),
-		})
+	testscript.RunT(&claim{T: t, suite: s}, testscript.Params{
+		Files:               scripts,
+		Setup:               s.setup,
+		Cmds:                s.commands(),
+		Condition:           s.condition,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Deadline:            deadline(t),
 	})
 }
 

@@ -41,7 +41,7 @@ func (s *suite) setup(env *testscript.Env) error {
 		}
 	}
 	env.Values[claimKey{}] = c
-	c.vars = env.Vars
+	c.vars, c.begun = env.Vars, time.Now()
 	env.Defer(func() {
 		// A script may use several homes: $WORK/.home, $WORK/.home2 and so on.
 		homes, _ := filepath.Glob(filepath.Join(env.WorkDir, ".home*"))
