@@ -13,17 +13,19 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// restartAfter is how long a runtime kernel that crashed stays down. One that
+// RestartAfter is how long a runtime kernel that crashed stays down. One that
 // ended by itself, as on SIGTERM, stays down until somebody starts it.
-const restartAfter = 10 * time.Second
+const RestartAfter = 10 * time.Second
 
-// KernelOptions configure a Kernel. All are required.
+// KernelOptions configure a Kernel. Command, PID and Log are required.
 type KernelOptions struct {
 	// Command returns the command that serves the runtime, ready to start.
 	Command func() (*exec.Cmd, error)
 	// PID asks the kernel for its process id over its socket.
 	PID func(ctx context.Context) (int, error)
 	Log *slog.Logger
+	// RestartAfter replaces the constant of that name where it is not zero.
+	RestartAfter time.Duration
 }
 
 // Kernel keeps the runtime kernel's process. The kernel outlives a daemon that
@@ -39,7 +41,12 @@ type Kernel struct {
 }
 
 // NewKernel returns a keeper; ctx is its life. Nothing is started yet.
-func NewKernel(ctx context.Context, o KernelOptions) *Kernel { return &Kernel{o: o, life: ctx} }
+func NewKernel(ctx context.Context, o KernelOptions) *Kernel {
+	if o.RestartAfter == 0 {
+		o.RestartAfter = RestartAfter
+	}
+	return &Kernel{o: o, life: ctx}
+}
 
 // PID returns the kernel's process id, 0 where it does not answer.
 func (k *Kernel) PID(ctx context.Context) int {
@@ -128,9 +135,9 @@ func (k *Kernel) ended(crashed bool) {
 		k.o.Log.Info("runtime kernel ended")
 		return
 	}
-	k.o.Log.Error("runtime kernel crashed; it is started again", "after", restartAfter)
+	k.o.Log.Error("runtime kernel crashed; it is started again", "after", k.o.RestartAfter)
 	select {
-	case <-time.After(restartAfter):
+	case <-time.After(k.o.RestartAfter):
 		if err := k.Start(k.life); err != nil {
 			k.o.Log.Error("restart the runtime kernel", "error", err)
 		}
