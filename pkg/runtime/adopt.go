@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -30,15 +31,15 @@ func (k *Kernel) labels(asked map[string]string, f facts) map[string]string {
 func recoverFacts(labels map[string]string) (facts, bool) {
 	f := facts{unit: labels[LabelUnit], profile: labels[LabelProfile]}
 	whole := idPattern.MatchString(f.unit) && f.profile != ""
-	number := func(name string) int64 {
+	number := func(name string, most int64) int64 {
 		n, err := strconv.ParseInt(labels[name], 10, 64)
-		whole = whole && err == nil && n >= 0
+		whole = whole && err == nil && n >= 0 && n <= most
 		return n
 	}
-	f.idle = time.Duration(number(LabelIdle)) * time.Second
-	f.max = time.Duration(number(LabelMax)) * time.Second
-	f.disk = number(LabelDisk) << 20
-	f.base = number(LabelDiskBase)
+	f.idle = time.Duration(number(LabelIdle, maxLimit)) * time.Second
+	f.max = time.Duration(number(LabelMax, maxLimit)) * time.Second
+	f.disk = number(LabelDisk, maxLimit) << 20
+	f.base = number(LabelDiskBase, math.MaxInt64-maxLimit<<20)
 	if list := labels[LabelWritable]; list != "" {
 		f.writable = strings.Split(list, ",")
 	}

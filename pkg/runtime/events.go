@@ -76,7 +76,7 @@ func (k *Kernel) position(id string) (uint64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(rest, 10, 64)
-	return n, err == nil
+	return n, err == nil && k.eventID(n) == id
 }
 
 // Events yields what happens from now on until ctx ends or the kernel stops.

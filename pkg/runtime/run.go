@@ -21,6 +21,9 @@ func (k *Kernel) Run(ctx context.Context) error {
 	defer close(k.closed)
 	begin := func(f func(context.Context)) { lives.Go(func() { f(ctx) }) }
 	if err := k.adopt(ctx, begin); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop
+		}
 		return err
 	}
 	close(k.ready)

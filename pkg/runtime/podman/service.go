@@ -92,6 +92,9 @@ func (s *service) supervise(first chan<- error) {
 		select {
 		case <-s.quit:
 			return
+		default:
+		}
+		select {
 		case first <- err: // read by serve while it waits, else kept and never looked at
 		default:
 		}
