@@ -149,11 +149,13 @@ func (j *Journal) Last() uint64 {
 func (j *Journal) Changed() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.err != nil {
+		ended := make(chan struct{})
+		close(ended)
+		return ended
+	}
 	if j.changed == nil {
 		j.changed = make(chan struct{})
-		if j.err != nil {
-			close(j.changed)
-		}
 	}
 	return j.changed
 }

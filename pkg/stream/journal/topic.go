@@ -221,11 +221,13 @@ func search(j *journal.Journal, from, last uint64, fit func(stamped) bool) (uint
 func (t *topic) changes() <-chan struct{} {
 	t.waiting.Lock()
 	defer t.waiting.Unlock()
+	if t.dead {
+		ended := make(chan struct{})
+		close(ended)
+		return ended
+	}
 	if t.changed == nil {
 		t.changed = make(chan struct{})
-		if t.dead {
-			close(t.changed)
-		}
 	}
 	return t.changed
 }
