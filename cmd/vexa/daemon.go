@@ -69,7 +69,7 @@ func serveDaemon(ctx context.Context) error {
 			return openEngine(ctx, h, identity, catalog, log)
 		},
 	})
-	log.Info("daemon starts", "pid", os.Getpid(), "install", h.InstallID)
+	log.InfoContext(ctx, "daemon starts", "pid", os.Getpid(), "install", h.InstallID)
 	return s.Serve(ctx)
 }
 

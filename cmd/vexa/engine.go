@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -37,15 +37,15 @@ const keySize = 32
 func newID() string { return ulid.Make().String() }
 
 // opened collects what must be closed again.
-type opened []func() error
+type opened struct{ closers []func() error }
 
-func (o *opened) add(c func() error) { *o = append(*o, c) }
+func (o *opened) add(c func() error) { o.closers = append(o.closers, c) }
 
 // close closes everything, the last opened first.
-func (o opened) close() error {
+func (o *opened) close() error {
 	var errs []error
-	for i := len(o) - 1; i >= 0; i-- {
-		errs = append(errs, o[i]())
+	for _, c := range slices.Backward(o.closers) {
+		errs = append(errs, c())
 	}
 	return errors.Join(errs...)
 }
@@ -144,7 +144,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
-		Verifier:  identity.NewVerifier(issuer(p.home), key.Public().(ed25519.PublicKey), time.Now), //nolint:forcetypeassert // documented by crypto/ed25519
+		Verifier:  identity.NewPublished(issuer(p.home), publicKeyPath(p.home), time.Now),
 		Providers: e.Models, Upstream: upstream, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {

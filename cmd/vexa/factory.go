@@ -100,7 +100,7 @@ func detached(h home.Home, args ...string) (cmd *exec.Cmd, closeLog func(), err 
 	cmd.Env = daemonEnv(os.Environ())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return cmd, func() { _ = log.Close() }, nil //nolint:errcheck // nothing was written through this descriptor
+	return cmd, func() { _ = log.Close() }, nil
 }
 
 // logLimit is the size in bytes at which the log is set aside at a start.
@@ -115,7 +115,7 @@ func openLog(path string) (*os.File, error) {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own path
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // daemonEnv keeps what the daemon needs of an environment.

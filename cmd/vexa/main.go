@@ -40,7 +40,7 @@ func runWorker(ctx context.Context) int {
 	log := newLog()
 	code, err := worker.Run(ctx, worker.Options{Log: log})
 	if err != nil {
-		log.Error("worker", "code", code, "error", err)
+		log.ErrorContext(ctx, "worker", "code", code, "error", err)
 	}
 	return code
 }

@@ -49,7 +49,7 @@ func (s *Server) Unlock(ctx context.Context, identity string) error {
 		return err
 	}
 	if err := s.o.Kernel.Start(ctx); err != nil {
-		s.o.Log.Error("start the runtime kernel", "error", err) // dispatches are refused until it runs
+		s.o.Log.ErrorContext(ctx, "start the runtime kernel", "error", err) // dispatches are refused until it runs
 	}
 	if err := e.Dispatch.Recover(ctx); err != nil {
 		return errors.Join(err, e.Close())
@@ -64,9 +64,11 @@ func (s *Server) Unlock(ctx context.Context, identity string) error {
 func (s *Server) Lock(ctx context.Context, force bool) error {
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	e, err := s.engine()
-	if err != nil {
-		return nil //nolint:nilerr // it is locked already
+	s.mu.Lock()
+	e := s.open
+	s.mu.Unlock()
+	if e == nil {
+		return nil
 	}
 	if err := e.Dispatch.Close(ctx, force); err != nil {
 		return err

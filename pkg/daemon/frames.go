@@ -50,7 +50,7 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 		err = f.rest(r.Context())
 	}
 	if err != nil && r.Context().Err() == nil {
-		s.o.Log.Debug("frame stream ended", "unit", d.ID, "error", err)
+		s.o.Log.DebugContext(r.Context(), "frame stream ended", "unit", d.ID, "error", err)
 	}
 	return nil
 }
@@ -92,46 +92,57 @@ func (f *frameWriter) rest(ctx context.Context) error {
 func (f *frameWriter) follow(ctx context.Context, ended <-chan struct{}) error {
 	tailing, stop := context.WithCancel(ctx)
 	defer stop()
-	entries := make(chan stream.Entry)
-	failed := make(chan error, 1)
-	go func() {
-		defer close(entries)
-		for e, err := range f.log.Tail(tailing, f.topic, f.cursor) {
-			if err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case entries <- e:
-			case <-tailing.Done():
-				return
-			}
-		}
-	}()
+	entries, failed := f.tail(tailing)
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
 	for {
+		var err error
 		select {
 		case e, ok := <-entries:
 			if !ok {
 				return tailError(failed)
 			}
-			if err := f.all([]stream.Entry{e}); err != nil {
-				return err
-			}
+			err = f.all([]stream.Entry{e})
 		case <-tick.C:
-			if _, err := fmt.Fprint(f.w, ": keep-alive\n\n"); err != nil {
-				return err
-			}
-			if err := f.control.Flush(); err != nil {
-				return err
-			}
+			err = f.comment("keep-alive")
 		case <-ended:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if err != nil {
+			return err
+		}
 	}
+}
+
+// tail reads on from the cursor until ctx ends. The entries are closed at the
+// end; why it ended, where that was not ctx, is then in failed.
+func (f *frameWriter) tail(ctx context.Context) (entries <-chan stream.Entry, failed <-chan error) {
+	out, why := make(chan stream.Entry), make(chan error, 1)
+	go func() {
+		defer close(out)
+		for e, err := range f.log.Tail(ctx, f.topic, f.cursor) {
+			if err != nil {
+				why <- err
+				return
+			}
+			select {
+			case out <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, why
+}
+
+// comment writes a line that readers skip.
+func (f *frameWriter) comment(text string) error {
+	if _, err := fmt.Fprintf(f.w, ": %s\n\n", text); err != nil {
+		return err
+	}
+	return f.control.Flush()
 }
 
 func tailError(failed <-chan error) error {

@@ -132,14 +132,14 @@ func (k *Kernel) ended(crashed bool) {
 	restart := crashed && !k.stopped && k.life.Err() == nil
 	k.mu.Unlock()
 	if !restart {
-		k.o.Log.Info("runtime kernel ended")
+		k.o.Log.InfoContext(k.life, "runtime kernel ended")
 		return
 	}
-	k.o.Log.Error("runtime kernel crashed; it is started again", "after", k.o.RestartAfter)
+	k.o.Log.ErrorContext(k.life, "runtime kernel crashed; it is started again", "after", k.o.RestartAfter)
 	select {
 	case <-time.After(k.o.RestartAfter):
 		if err := k.Start(k.life); err != nil {
-			k.o.Log.Error("restart the runtime kernel", "error", err)
+			k.o.Log.ErrorContext(k.life, "restart the runtime kernel", "error", err)
 		}
 	case <-k.life.Done():
 	}

@@ -59,13 +59,13 @@ func newFixture(t *testing.T, locked bool) *fixture {
 				return nil, fault.New(fault.Locked, "the identity has a passphrase", "vexa unlock")
 			}
 			f.opened++
-			return f.engine(t, ctx, h, log)
+			return f.engine(ctx, t, h, log)
 		},
 	})
 	return f
 }
 
-func (f *fixture) engine(t *testing.T, ctx context.Context, h home.Home, log *slog.Logger) (*daemon.Engine, error) {
+func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *slog.Logger) (*daemon.Engine, error) {
 	t.Helper()
 	records, err := journal.Open(journal.Options{
 		Dir: filepath.Join(h.State, "d"), Checkpoint: filepath.Join(h.State, "c"), Key: make([]byte, 32), Name: "d",

@@ -124,7 +124,7 @@ func TestInterruptSealsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "echo half > half.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
-	s.waitForWord(st.Unit, "started")
+	s.waitForWord(st.Unit)
 	_, err := s.m.Stop(t.Context(), st.Unit, true)
 	must(t, err)
 	frames := s.turn(st)
@@ -145,7 +145,7 @@ func TestContainerKilledUnderATurn(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "echo half > half.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
-	s.waitForWord(st.Unit, "started")
+	s.waitForWord(st.Unit)
 	for _, c := range s.driver.All() {
 		must(t, s.driver.Remove(t.Context(), c.ID))
 	}
@@ -310,7 +310,7 @@ func TestNewDaemonAdoptsARunningTurn(t *testing.T) {
 		Text:   "echo half > a.md; echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done; echo whole >> a.md; echo finished",
 		Runner: "text", Limits: limits(60),
 	})
-	s.waitForWord(st.Unit, "started")
+	s.waitForWord(st.Unit)
 	s.m.Abandon() // the daemon is gone without a word
 	must(t, os.WriteFile(gate, nil, 0o600))
 	s.m = s.manager()
@@ -341,7 +341,7 @@ func TestNewDaemonSealsWhatADeadContainerWrote(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "echo half > a.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
-	s.waitForWord(st.Unit, "started")
+	s.waitForWord(st.Unit)
 	s.m.Abandon()
 	for _, c := range s.driver.All() {
 		must(t, s.driver.Remove(t.Context(), c.ID))
@@ -361,7 +361,7 @@ func TestCloseSealsRunningTurns(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "echo half > a.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
-	s.waitForWord(st.Unit, "started")
+	s.waitForWord(st.Unit)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	must(t, s.m.Close(ctx, false))

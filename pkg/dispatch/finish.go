@@ -34,7 +34,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	}
 	if err != nil {
 		r.unsaved = err
-		r.m.log.Error("unit ended unsaved; the next start tries again", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "unit ended unsaved; the next start tries again", "unit", r.id(), "error", err)
 		return
 	}
 	at := r.m.now().UTC()
@@ -57,7 +57,7 @@ func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status 
 		r.finishTurn(ctx, end)
 	} else if r.unsaved != nil && len(r.checkouts) > 0 {
 		if _, err := r.sealAll(ctx, &activeTurn{turn: turn{text: "unsaved work"}}); err != nil {
-			r.m.log.Error("seal again", "unit", r.id(), "error", err)
+			r.m.log.ErrorContext(ctx, "seal again", "unit", r.id(), "error", err)
 		}
 	}
 	for len(r.queue) > 0 {
@@ -102,7 +102,7 @@ func lostText(reason runtimev1.StopReason, detail string) string {
 // directory. Branches that could not be merged are kept.
 func (r *run) release(ctx context.Context) error {
 	if err := r.m.runtime.Delete(ctx, r.id()); err != nil && !fault.Is(err, fault.NotFound) {
-		r.m.log.Warn("delete workload", "unit", r.id(), "error", err)
+		r.m.log.WarnContext(ctx, "delete workload", "unit", r.id(), "error", err)
 	}
 	for _, c := range r.checkouts {
 		if err := r.m.workspaces.Release(ctx, c, false); err != nil {

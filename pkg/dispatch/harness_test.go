@@ -62,7 +62,7 @@ type stack struct {
 	m          *dispatch.Manager
 }
 
-var jane = dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage} //nolint:gochecknoglobals // a constant
+var jane = dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage}
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
@@ -328,9 +328,10 @@ func (s *stack) eventually(what string, ok func() bool) {
 	}
 }
 
-// waitForWord waits until the agent of a unit has said the word.
-func (s *stack) waitForWord(unit, word string) {
+// waitForWord waits until the agent of a unit has said "started".
+func (s *stack) waitForWord(unit string) {
 	s.t.Helper()
+	const word = "started"
 	s.eventually("the agent to say "+word, func() bool {
 		entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1000)
 		must(s.t, err)

@@ -35,7 +35,7 @@ const (
 func (r *run) begin(ctx context.Context) {
 	status, err := r.prepare(ctx)
 	if err != nil {
-		r.m.log.Error("start unit", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "start unit", "unit", r.id(), "error", err)
 		r.failStart(ctx, err)
 		return
 	}
@@ -218,7 +218,7 @@ func (r *run) failStart(ctx context.Context, err error) {
 // stopAfterFailure makes sure that no container outlives a failed start.
 func (r *run) stopAfterFailure(ctx context.Context) {
 	if _, err := r.m.runtime.Stop(ctx, r.id(), runtimev1.ReasonStartFailed); err != nil && !fault.Is(err, fault.NotFound) {
-		r.m.log.Warn("stop workload after a failed start", "unit", r.id(), "error", err)
+		r.m.log.WarnContext(ctx, "stop workload after a failed start", "unit", r.id(), "error", err)
 	}
 }
 
@@ -226,7 +226,7 @@ func (r *run) stopAfterFailure(ctx context.Context) {
 // dispatch at its next durable step, so the failure is logged and kept.
 func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
 	if err := r.out.host(ctx, turn, body); err != nil {
-		r.m.log.Error("publish frame", "unit", r.id(), "type", body.FrameType(), "error", err)
+		r.m.log.ErrorContext(ctx, "publish frame", "unit", r.id(), "type", body.FrameType(), "error", err)
 		r.unsaved = err
 	}
 }

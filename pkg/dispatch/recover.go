@@ -29,11 +29,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 			return err
 		}
 	}
-	m.wait.Add(1)
-	go func() {
-		defer m.wait.Done()
-		m.watch(m.life)
-	}()
+	m.wait.Go(func() { m.watch(m.life) })
 	return nil
 }
 
@@ -66,7 +62,7 @@ func (r *run) takeUp(ctx context.Context) {
 	}
 	if err := r.reopen(ctx); err != nil {
 		r.unsaved = err
-		r.m.log.Error("open the checkouts of an earlier daemon", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "open the checkouts of an earlier daemon", "unit", r.id(), "error", err)
 	}
 	status, err := r.m.runtime.Get(ctx, r.id())
 	switch {
@@ -124,7 +120,7 @@ func (m *Manager) watch(ctx context.Context) {
 		m.reconcile(ctx)
 		for ev, err := range m.runtime.Events(ctx) {
 			if err != nil {
-				m.log.Debug("kernel events", "error", err)
+				m.log.DebugContext(ctx, "kernel events", "error", err)
 				break
 			}
 			if ev.State == runtimev1.Stopped || ev.State == runtimev1.Destroyed {

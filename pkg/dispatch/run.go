@@ -80,7 +80,7 @@ func (r *run) id() string { return r.plan.Unit.ID }
 // live runs the dispatch to its end. begin is its first act.
 func (r *run) live(ctx context.Context, begin func(context.Context)) {
 	defer r.m.wait.Done()
-	defer r.leave()
+	defer r.leave(ctx)
 	touch := time.NewTicker(touchEvery)
 	defer touch.Stop()
 	begin(ctx)
@@ -108,7 +108,7 @@ func (r *run) live(ctx context.Context, begin func(context.Context)) {
 }
 
 // leave takes the run out of the table.
-func (r *run) leave() {
+func (r *run) leave(ctx context.Context) {
 	r.m.mu.Lock()
 	delete(r.m.runs, r.id())
 	r.m.mu.Unlock()
@@ -118,7 +118,7 @@ func (r *run) leave() {
 	}
 	if r.socket != nil {
 		if err := r.socket.Close(); err != nil {
-			r.m.log.Warn("close broker socket", "unit", r.id(), "error", err)
+			r.m.log.WarnContext(ctx, "close broker socket", "unit", r.id(), "error", err)
 		}
 	}
 }
@@ -219,7 +219,7 @@ func (r *run) touch(ctx context.Context) {
 		return
 	}
 	if _, err := r.m.runtime.Create(ctx, r.spec, r.token); err != nil {
-		r.m.log.Warn("touch workload", "unit", r.id(), "error", err)
+		r.m.log.WarnContext(ctx, "touch workload", "unit", r.id(), "error", err)
 	}
 }
 
@@ -283,7 +283,7 @@ func (r *run) stopContainer(ctx context.Context, reason runtimev1.StopReason) {
 	case fault.Is(err, fault.NotFound):
 		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: reason})
 	case err != nil:
-		r.m.log.Error("stop workload", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "stop workload", "unit", r.id(), "error", err)
 		r.lose(stopGrace, reason) // try again
 	case status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed:
 		r.containerEnded(ctx, status)

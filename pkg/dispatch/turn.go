@@ -31,7 +31,7 @@ func (r *run) deliver(ctx context.Context) {
 	input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
 	r.noteInput(ctx, input)
 	if err := r.send(ctx, input); err != nil {
-		r.m.log.Warn("send turn; it is sent again when the worker connects", "unit", r.id(), "error", err)
+		r.m.log.WarnContext(ctx, "send turn; it is sent again when the worker connects", "unit", r.id(), "error", err)
 	}
 }
 
@@ -42,7 +42,7 @@ func (r *run) noteInput(ctx context.Context, in wsv1.Input) {
 		_, err = r.m.streams.Append(ctx, InTopic(r.id()), data)
 	}
 	if err != nil {
-		r.m.log.Error("note input", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "note input", "unit", r.id(), "error", err)
 	}
 }
 
@@ -82,7 +82,7 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 // closeTurn makes the end of the running turn durable and tells who waits.
 func (r *run) closeTurn(ctx context.Context, rec record) {
 	if err := errors.Join(r.out.sync(ctx), r.m.write(ctx, rec)); err != nil {
-		r.m.log.Error("record the end of a turn", "unit", r.id(), "error", err)
+		r.m.log.ErrorContext(ctx, "record the end of a turn", "unit", r.id(), "error", err)
 		r.unsaved = errors.Join(r.unsaved, err)
 	}
 	close(r.active.ended)

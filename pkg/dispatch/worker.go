@@ -20,7 +20,7 @@ type worker struct{ run *run }
 // Connected takes the worker's first line of a connection.
 func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 	r := w.run
-	return r.call(ctx, func(ctx context.Context) error {
+	return r.call(ctx, func(context.Context) error {
 		r.connected = true
 		if r.active == nil {
 			r.deadline = nil
@@ -33,7 +33,7 @@ func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 			input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
 			r.after = append(r.after, func(ctx context.Context) {
 				if err := r.send(ctx, input); err != nil {
-					r.m.log.Warn("send turn again", "unit", r.id(), "error", err)
+					r.m.log.WarnContext(ctx, "send turn again", "unit", r.id(), "error", err)
 				}
 			})
 		}
@@ -44,10 +44,10 @@ func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 // Disconnected notes that a connection ended; the worker dials again, and the
 // end of the container is learnt from the kernel.
 func (w *worker) Disconnected(err error) {
-	w.run.post(func(context.Context) {
+	w.run.post(func(ctx context.Context) {
 		w.run.connected = false
 		if err != nil {
-			w.run.m.log.Debug("worker disconnected", "unit", w.run.id(), "error", err)
+			w.run.m.log.DebugContext(ctx, "worker disconnected", "unit", w.run.id(), "error", err)
 		}
 	})
 }
@@ -85,7 +85,7 @@ func (r *run) report(ctx context.Context, rep wsv1.Report) error {
 			r.show(func() { r.retired = true })
 			r.lose(stopGrace, runtimev1.ReasonIdle)
 			if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop}); err != nil {
-				r.m.log.Debug("the worker left before it was told to", "unit", r.id(), "error", err)
+				r.m.log.DebugContext(ctx, "the worker left before it was told to", "unit", r.id(), "error", err)
 			}
 		}
 		return nil
@@ -101,7 +101,7 @@ func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
 		return nil
 	}
 	if r.active == nil || r.active.end != nil || rep.Turn != r.active.id {
-		r.m.log.Warn("frame outside its turn dropped", "unit", r.id(), "turn", rep.Turn)
+		r.m.log.WarnContext(ctx, "frame outside its turn dropped", "unit", r.id(), "turn", rep.Turn)
 		return nil
 	}
 	body, err := agentBody(rep.Frame)
