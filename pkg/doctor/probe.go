@@ -44,7 +44,7 @@ type podmanInfo struct {
 		} `json:"imageStore"`
 	} `json:"store"`
 	Version struct {
-		Version string `json:"Version"`
+		Version string `json:"version"`
 	} `json:"version"`
 }
 

@@ -92,7 +92,7 @@ func run(ctx context.Context, o *Options) error {
 	if o.JSON.On() {
 		err = output.List(o.Factory.Out, &o.JSON, fields(), findings)
 	} else {
-		err = show(o.Factory, findings)
+		err = show(o.Factory, findings, factory.IsTTY(o.Factory.OutTTY))
 	}
 	if err != nil || doctor.Worst(findings) != doctor.Fail {
 		return err
@@ -117,7 +117,7 @@ func fix(ctx context.Context, o *Options, d *doctor.Doctor) error {
 	if err != nil {
 		return err
 	}
-	if err := show(f, findings); err != nil {
+	if err := show(f, findings, true); err != nil {
 		return err
 	}
 	if doctor.Blocked(findings) {
@@ -197,10 +197,10 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// show prints the findings: on a terminal with the reasons and what to do, else
+// show prints the findings: with the reasons and what to do for a person, else
 // one line each of name, status and detail.
-func show(f *factory.Factory, findings []doctor.Finding) error {
-	if !factory.IsTTY(f.OutTTY) {
+func show(f *factory.Factory, findings []doctor.Finding, person bool) error {
+	if !person {
 		t := output.NewTable(f.Out, false)
 		for _, x := range findings {
 			t.Row(x.Name, string(x.Status), x.Detail)

@@ -1,0 +1,247 @@
+package clienttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+)
+
+func (d *Daemon) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		answer(w, http.StatusOK, d.status, nil)
+	})
+	mux.HandleFunc("POST /v1/shutdown", d.serveShutdown)
+	mux.HandleFunc("POST /v1/unlock", d.serveUnlock)
+	mux.HandleFunc("POST /v1/lock", func(w http.ResponseWriter, _ *http.Request) {
+		d.setLocked(true)
+		answer(w, http.StatusOK, struct{}{}, nil)
+	})
+	mux.HandleFunc("POST /v1/dispatches", func(w http.ResponseWriter, r *http.Request) {
+		req, err := body[api.StartRequest](r)
+		var s api.Started
+		if err == nil {
+			s, err = d.start(req)
+		}
+		answer(w, http.StatusCreated, s, err)
+	})
+	mux.HandleFunc("GET /v1/dispatches", d.serveDispatches)
+	mux.HandleFunc("GET /v1/dispatches/{id}", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		u, err := d.find(r.PathValue("id"))
+		if err != nil {
+			answer(w, 0, nil, err)
+			return
+		}
+		answer(w, http.StatusOK, u.d, nil)
+	})
+	mux.HandleFunc("POST /v1/dispatches/{id}/stop", func(w http.ResponseWriter, r *http.Request) {
+		req, err := body[api.StopRequest](r)
+		var x api.Dispatch
+		if err == nil {
+			x, err = d.stop(r.PathValue("id"), req.Interrupt)
+		}
+		answer(w, http.StatusOK, x, err)
+	})
+	mux.HandleFunc("GET /v1/dispatches/{id}/frames", d.serveFrames)
+	mux.HandleFunc("GET /v1/sessions", d.serveSessions)
+	mux.HandleFunc("GET /v1/runners", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, []api.Runner{{
+			Name: "vexa", Title: "The built-in agent", Image: "empty", Dialect: "vexa-ndjson", Protocols: []string{"anthropic-messages"}, Resumes: true,
+		}}, nil)
+	})
+	mux.HandleFunc("GET /v1/runners/{name}", d.serveRunner)
+	d.routeModels(mux)
+	d.routeWorkspaces(mux)
+	return unixhttp.Guard(mux, 1<<20, nil)
+}
+
+func (d *Daemon) routeModels(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		answer(w, http.StatusOK, append([]api.Provider{}, d.models...), nil)
+	})
+	mux.HandleFunc("POST /v1/models", func(w http.ResponseWriter, r *http.Request) {
+		req, err := body[api.AddProvider](r)
+		p := api.Provider{
+			Name: req.Name, Protocol: req.Protocol, URL: req.URL, Models: req.Models, Cassette: req.Cassette,
+			HasKey: req.Key != "", Default: req.Default,
+		}
+		d.mu.Lock()
+		d.models = append(d.models, p)
+		d.mu.Unlock()
+		answer(w, http.StatusCreated, p, err)
+	})
+	mux.HandleFunc("DELETE /v1/models/{name}", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		n := len(d.models)
+		d.models = slices.DeleteFunc(d.models, func(p api.Provider) bool { return p.Name == r.PathValue("name") })
+		if len(d.models) == n {
+			answer(w, 0, nil, fault.New(fault.NotFound, "there is no provider "+r.PathValue("name"), "list them with: vexa model list"))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /v1/models/{name}/test", func(w http.ResponseWriter, r *http.Request) {
+		t := api.ModelTest{OK: true, Model: "rehearsal", Reply: "ready", Streaming: true, ElapsedMS: 7}
+		if r.PathValue("name") == "broken" {
+			t = api.ModelTest{Model: "m", Error: "connection refused"}
+		}
+		answer(w, http.StatusOK, t, nil)
+	})
+}
+
+func body[T any](r *http.Request) (T, error) {
+	var v T
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, fault.Newf(fault.Invalid, "read the request: %w", err)
+	}
+	return v, nil
+}
+
+func (d *Daemon) serveShutdown(w http.ResponseWriter, r *http.Request) {
+	req, err := body[api.ShutdownRequest](r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil && d.refuseStop && !req.Force {
+		err = fault.New(fault.Conflict, "workspace personal cannot be saved", "free some space, or use --force")
+	}
+	if err == nil && d.OnShutdown != nil {
+		go d.OnShutdown()
+	}
+	d.shutdown = err == nil
+	answer(w, http.StatusOK, struct{}{}, err)
+}
+
+func (d *Daemon) serveUnlock(w http.ResponseWriter, r *http.Request) {
+	req, err := body[api.UnlockRequest](r)
+	if err == nil && !strings.HasPrefix(req.Identity, "AGE-SECRET-KEY-") {
+		err = fault.New(fault.Denied, "that is not the key of this installation", "")
+	}
+	if err == nil {
+		d.setLocked(false)
+	}
+	answer(w, http.StatusOK, struct{}{}, err)
+}
+
+func (d *Daemon) setLocked(locked bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status.Locked = locked
+}
+
+func (d *Daemon) serveDispatches(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []api.Dispatch{}
+	for _, u := range slices.Backward(d.units) {
+		if u.d.EndedAt == nil || r.URL.Query().Get("all") != "" {
+			row := u.d
+			row.Unit, row.Commits = nil, nil
+			list = append(list, row)
+		}
+	}
+	answer(w, http.StatusOK, list, nil)
+}
+
+func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []api.Session{}
+	for _, u := range d.units {
+		list = append(list, api.Session{ID: u.d.Session, Runner: u.d.Runner, Unit: u.d.ID, UpdatedAt: Epoch()})
+	}
+	answer(w, http.StatusOK, list, nil)
+}
+
+func (d *Daemon) serveRunner(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("name") != "vexa" {
+		answer(w, 0, nil, fault.New(fault.NotFound, "there is no runner "+r.PathValue("name"), "list them with: vexa runner list"))
+		return
+	}
+	answer(w, http.StatusOK, json.RawMessage(`{"name":"vexa","title":"The built-in agent","image":{"builtin":"empty"},
+		"argv":{"new":["vexa","agent"],"resume":["vexa","agent","--resume"]},"prompt":"stdin",
+		"stream":{"dialect":"vexa-ndjson","deltas":true},"session":{"id":"assigned","capsule":["*.jsonl"]},"exit":{"ok":[0]}}`), nil)
+}
+
+// cursor is the opaque position after n frames.
+func cursor(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "c" + strconv.Itoa(n)
+}
+
+func position(c string) (int, error) {
+	if c == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(c, "c"))
+	if err != nil || c[0] != 'c' || n < 0 {
+		return 0, fault.New(fault.Invalid, "not a cursor: "+c, "")
+	}
+	return n, nil
+}
+
+func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
+	from := r.URL.Query().Get("from")
+	if last := r.Header.Get("Last-Event-Id"); last != "" {
+		from = last
+	}
+	at, err := position(from)
+	d.mu.Lock()
+	var u *unit
+	if err == nil {
+		u, err = d.find(r.PathValue("id"))
+	}
+	d.mu.Unlock()
+	if err != nil {
+		answer(w, 0, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	follow := r.URL.Query().Get("follow") == "1"
+	for sent := 0; ; {
+		d.mu.Lock()
+		frames, ended, changed := u.frames, u.d.EndedAt != nil, d.changed
+		drop := d.DropAfter > 0 && !d.dropped[u.d.ID]
+		d.mu.Unlock()
+		for ; at < len(frames); at++ {
+			if drop && sent == d.DropAfter {
+				d.mu.Lock()
+				d.dropped[u.d.ID] = true
+				d.mu.Unlock()
+				panic(http.ErrAbortHandler)
+			}
+			data, err := json.Marshal(frames[at])
+			if err != nil {
+				panic(err)
+			}
+			fmt.Fprintf(w, ": alive\nid: %s\ndata: %s\n\n", cursor(at+1), data)
+			w.(http.Flusher).Flush() //nolint:forcetypeassert // net/http's writers flush
+			sent++
+		}
+		if !follow || ended {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
