@@ -5,59 +5,82 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // parsed is an inference request taken apart as far as the broker needs to.
 type parsed struct {
-	members map[string]json.RawMessage
+	members []member
 	model   string
 	stream  bool
 	usage   bool // the client of an openai-chat stream asks for its usage
-	size    int  // bytes
 }
 
-// parseRequest reads the top level of a request. The members that matter are
-// read once and written back once: a second member of the same name, by which
-// the provider could be shown another model than we were, does not survive.
+// parseRequest reads the top level of a request.
 func parseRequest(body []byte) (*parsed, error) {
-	p := &parsed{size: len(body)}
-	if err := json.Unmarshal(body, &p.members); err != nil || p.members == nil {
-		return nil, errors.New("the request is not a JSON object")
+	all, err := members(body)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(p.members["model"], &p.model); err != nil || p.model == "" {
+	p := &parsed{members: all}
+	if json.Unmarshal(p.get("model"), &p.model) != nil || p.model == "" {
 		return nil, errors.New("the request names no model")
 	}
-	if raw, ok := p.members["stream"]; ok {
-		if err := json.Unmarshal(raw, &p.stream); err != nil {
-			return nil, errors.New("the request's stream is neither true nor false")
-		}
+	if raw := p.get("stream"); raw != nil && json.Unmarshal(raw, &p.stream) != nil {
+		return nil, errors.New("the request's stream is neither true nor false")
 	}
 	return p, nil
+}
+
+// get returns a member's value, nil where there is none.
+func (p *parsed) get(name string) []byte {
+	for _, m := range p.members {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+func (p *parsed) set(name string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	for i := range p.members {
+		if p.members[i].name == name {
+			p.members[i].value = raw
+			return nil
+		}
+	}
+	p.members = append(p.members, member{name: name, raw: []byte(strconv.Quote(name)), value: raw})
+	return nil
 }
 
 // rewrite returns the body to send: the model by its provider's name for it,
 // and for an openai-chat stream the wish to be told the usage.
 func (p *parsed) rewrite(model string, askUsage bool) ([]byte, error) {
-	name, err := json.Marshal(model)
-	if err != nil {
+	if err := p.set("model", model); err != nil {
 		return nil, err
 	}
-	p.members["model"] = name
 	if askUsage && p.stream {
 		options := map[string]json.RawMessage{}
-		if raw, ok := p.members["stream_options"]; ok && !bytes.Equal(raw, []byte("null")) {
+		if raw := p.get("stream_options"); raw != nil {
 			if err := json.Unmarshal(raw, &options); err != nil {
 				return nil, errors.New("the request's stream_options are not an object")
 			}
 		}
-		p.usage = bytes.Equal(options["include_usage"], []byte("true"))
+		if options == nil { // null
+			options = map[string]json.RawMessage{}
+		}
+		p.usage = string(options["include_usage"]) == "true"
 		options["include_usage"] = json.RawMessage("true")
-		if p.members["stream_options"], err = json.Marshal(options); err != nil {
+		if err := p.set("stream_options", options); err != nil {
 			return nil, err
 		}
 	}
-	return json.Marshal(p.members)
+	return object(p.members), nil
 }
 
 // reachingMembers are top-level members that make a provider fetch from the
@@ -71,17 +94,15 @@ func reachingMembers() []string {
 // fetches a URL for it would be one.
 func (p *parsed) egress() error {
 	for _, name := range reachingMembers() {
-		if raw, ok := p.members[name]; ok && !emptyJSON(raw) {
+		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
 			return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
 		}
 	}
 	var tools []struct {
 		Type string `json:"type"`
 	}
-	if raw, ok := p.members["tools"]; ok {
-		if err := json.Unmarshal(raw, &tools); err != nil {
-			return errors.New("the request's tools are not a list")
-		}
+	if raw := p.get("tools"); raw != nil && json.Unmarshal(raw, &tools) != nil {
+		return errors.New("the request's tools are not a list")
 	}
 	for _, t := range tools {
 		for _, prefix := range []string{"web_", "mcp", "code_execution"} {
@@ -90,7 +111,7 @@ func (p *parsed) egress() error {
 			}
 		}
 	}
-	raw := p.members["messages"]
+	raw := p.get("messages")
 	if !mayHoldURL(raw) {
 		return nil
 	}
@@ -108,7 +129,7 @@ func (p *parsed) egress() error {
 	return nil
 }
 
-func emptyJSON(raw json.RawMessage) bool {
+func emptyJSON(raw []byte) bool {
 	switch string(raw) {
 	case "null", "[]", "{}", `""`, "false":
 		return true

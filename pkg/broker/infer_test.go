@@ -1,0 +1,775 @@
+package broker_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
+	"github.com/vexa-ai/vexa/pkg/link"
+)
+
+// never is an upstream that must not be reached.
+func never(t *testing.T) http.HandlerFunc {
+	t.Helper()
+	return func(http.ResponseWriter, *http.Request) { t.Error("the provider was asked") }
+}
+
+// narrow is a verifier whose tokens are for another boundary.
+type narrow struct{ *identity.Verifier }
+
+func (n narrow) Verify(token, _, unit string) (identityv1.DispatchToken, error) {
+	return n.Verifier.Verify(token, "vexa:other", unit)
+}
+
+// Every path checks the token; a refusal is recorded and reaches no provider.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		token  string
+		status int
+		reason identity.Reason
+	}{
+		"none":           {"", http.StatusUnauthorized, identity.Malformed},
+		"rubbish":        {"x.y.z", http.StatusUnauthorized, identity.Malformed},
+		"forged":         {mint(t, key(2), unitID, time.Now()), http.StatusUnauthorized, identity.BadSignature},
+		"expired":        {mint(t, key(1), unitID, time.Now().Add(-2*time.Hour)), http.StatusUnauthorized, identity.Expired},
+		"not yet":        {mint(t, key(1), unitID, time.Now().Add(time.Hour)), http.StatusUnauthorized, identity.NotYet},
+		"another unit's": {mint(t, key(1), other, time.Now()), http.StatusForbidden, identity.WrongUnit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, config{upstream: never(t)})
+			for _, path := range []string{messages, messages + "/count_tokens", chat, "/v1/models", link.Path} {
+				method, boundary := http.MethodPost, audit.Inference
+				if path == "/v1/models" || path == link.Path {
+					method = http.MethodGet
+				}
+				if path == link.Path {
+					boundary = audit.Stream
+				}
+				for _, header := range []string{"Authorization", "X-Api-Key"} {
+					req := s.request(t.Context(), path, say("claude/m1", "hello", false))
+					req.Method = method
+					req.Header.Del("Authorization")
+					value := c.token
+					if header == "Authorization" {
+						value = "Bearer " + c.token
+					}
+					req.Header.Set(header, value)
+					before := len(s.trail.all())
+					a := s.do(req)
+					if a.status != c.status || !strings.Contains(a.message(), string(c.reason)) {
+						t.Errorf("%s by %s: %d %s", path, header, a.status, a.body)
+					}
+					events := s.trail.all()
+					if len(events) != before+1 {
+						t.Fatalf("%d audit records", len(events)-before)
+					}
+					e := events[before]
+					if e.Effect != audit.Deny || e.Boundary != boundary || e.Reason != "token" || e.Detail["detail"] != string(c.reason) || e.Unit != unitID || e.Subject != "u_jane" {
+						t.Errorf("recorded %+v", e)
+					}
+					if c.token != "" && strings.Contains(fmt.Sprint(e, s.log.String(), a), c.token) {
+						t.Error("the token was repeated")
+					}
+				}
+			}
+			if d := s.owner.denials(); len(d) != 10 || d[0] != "token: "+string(c.reason) {
+				t.Errorf("the owner heard %q", d)
+			}
+		})
+	}
+}
+
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{upstream: never(t), options: func(o *broker.Options) {
+		o.Verifier = narrow{identity.NewVerifier(issuer, key(1).Public().(ed25519.PublicKey), time.Now)}
+	}})
+	if a := s.post(messages, say("claude/m1", "x", false)); a.status != http.StatusForbidden || !strings.Contains(a.body, "wrong-audience") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// provider answers in both protocols and keeps what it was asked.
+type provider struct {
+	mu       sync.Mutex
+	requests []*http.Request
+	bodies   []map[string]json.RawMessage
+	answer   func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage)
+}
+
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body map[string]json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, "bad body", http.StatusTeapot)
+		return
+	}
+	p.mu.Lock()
+	p.requests, p.bodies = append(p.requests, r), append(p.bodies, body)
+	p.mu.Unlock()
+	if p.answer != nil {
+		p.answer(w, r, body)
+		return
+	}
+	good(w, r, body)
+}
+
+func (p *provider) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.requests)
+}
+
+const (
+	anthropicStream = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":4,\"cache_creation_input_tokens\":6,\"output_tokens\":1}}}\n\n" +
+		"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n" +
+		"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":30}}\n\n" +
+		"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+	anthropicWhole = `{"id":"msg_1","type":"message","content":[{"type":"text","text":"hi"}],"usage":{"input_tokens":20,"output_tokens":30}}`
+	openaiText     = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n"
+	openaiUsage    = "data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":30,\"prompt_tokens_details\":{\"cached_tokens\":5}}}\n\n"
+	openaiDone     = "data: [DONE]\n\n"
+	openaiWhole    = `{"id":"c1","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":20,"completion_tokens":30}}`
+)
+
+func good(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+	stream := string(body["stream"]) == "true"
+	text := map[string]string{"/v1/messages true": anthropicStream, "/v1/messages false": anthropicWhole, "/v1/chat/completions true": openaiText + openaiUsage + openaiDone, "/v1/chat/completions false": openaiWhole, "/v1/messages/count_tokens false": `{"input_tokens":77}`}[fmt.Sprint(r.URL.Path, " ", stream)]
+	w.Header().Set("Content-Type", map[bool]string{true: "text/event-stream", false: "application/json"}[stream])
+	w.Header().Set("Set-Cookie", "session=1")
+	w.Header().Set("Openai-Organization", "org-canary")
+	w.Header().Set("Request-Id", "req_1")
+	_, _ = io.WriteString(w, text)
+}
+
+// The way of a request: authorised, its model renamed, the credential put in,
+// the answer as it came, what it used counted, one record.
+func TestRelay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path, model, want string
+		stream            bool
+	}{
+		{messages, "claude/m1", anthropicStream, true},
+		{messages, "claude/m1", anthropicWhole, false},
+		{chat, "local/m2", openaiText + openaiDone, true},
+		{chat, "local/m2", openaiWhole, false},
+	} {
+		t.Run(fmt.Sprint(c.path, c.stream), func(t *testing.T) {
+			t.Parallel()
+			up := &provider{}
+			s := open(t, config{upstream: up})
+			req := s.request(t.Context(), c.path+"?beta=true&key=leak", say(c.model, "private words", c.stream))
+			for name, value := range map[string]string{
+				"X-Api-Key": s.token, "Cookie": "a=b", "Proxy-Authorization": "Basic x", "Connection": "X-Custom", "X-Custom": "1", "Te": "trailers",
+				"Vexa-Secret": "1", "Openai-Organization": "org-evil", "Anthropic-Beta": "tools-2024", "X-Forwarded-For": "10.0.0.1", "Host": "evil", "Accept-Encoding": "gzip",
+			} {
+				req.Header.Set(name, value)
+			}
+			a := s.do(req)
+			if a.status != http.StatusOK || a.body != c.want {
+				t.Fatalf("%d %q; want %q", a.status, a.body, c.want)
+			}
+			for name := range a.header {
+				if !slices.Contains([]string{"Content-Type", "Cache-Control", "Request-Id", "Date", "Content-Length"}, name) {
+					t.Errorf("the client was sent the header %s", name)
+				}
+			}
+			r, body := up.requests[0], up.bodies[0]
+			if got := string(body["model"]); got != `"`+c.model[len(c.model)-2:]+`"` {
+				t.Errorf("the provider was asked for %s", got)
+			}
+			want := http.Header{"X-Api-Key": {canary}, "Anthropic-Version": {"2023-06-01"}}
+			if c.path == chat {
+				want = http.Header{"Authorization": {"Bearer " + canary}}
+			}
+			for _, name := range []string{"X-Api-Key", "Authorization", "Anthropic-Version", "Cookie", "Proxy-Authorization", "X-Custom", "Te", "Vexa-Secret", "Openai-Organization", "X-Forwarded-For", "Accept-Encoding"} {
+				if got := r.Header.Get(name); got != want.Get(name) {
+					t.Errorf("the provider was sent %s %q; want %q", name, got, want.Get(name))
+				}
+			}
+			if r.Header.Get("Anthropic-Beta") != "tools-2024" || strings.Contains(r.URL.RawQuery, "key") {
+				t.Errorf("the provider was sent %v %s", r.Header, r.URL)
+			}
+			await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+			e := s.trail.all()[0]
+			if e.Effect != audit.Allow || e.Detail["model"] != c.model || e.Detail["status"] != "200" || e.Detail["inputTokens"] != "20" || e.Detail["outputTokens"] != "30" ||
+				e.Detail["outcome"] != "answered" || e.Detail["ms"] == "" || e.Unit != unitID || e.Detail["estimated"] != "" {
+				t.Errorf("recorded %+v", e)
+			}
+			turn, all := s.owner.used()
+			if turn.InputTokens != 20 || turn.OutputTokens != 30 || turn.Requests != 1 || all.Requests != 1 || turn.Model != c.model {
+				t.Errorf("used %+v", turn)
+			}
+			if c.path == messages && (turn.CostUSD == nil || *turn.CostUSD < 79e-6 || *turn.CostUSD > 81e-6) {
+				t.Errorf("cost %v", turn.CostUSD)
+			}
+			for _, where := range []string{a.body, fmt.Sprint(a.header), fmt.Sprint(s.trail.all()), s.log.String()} {
+				if strings.Contains(where, "canary") || strings.Contains(where, "private words") {
+					t.Errorf("a key or content is in %s", where)
+				}
+			}
+		})
+	}
+}
+
+// A second model in the same body is not how another one is reached.
+func TestModelIsTheOneThatWasChecked(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{upstream: never(t)})
+	for _, body := range []string{
+		`{"model":"secret/forbidden","model":"local/m2","messages":[]}`,
+		`{"model":"local/m2","model":"secret/forbidden","messages":[]}`,
+		`{"model":"local/m2","mod\u0065l":"secret/forbidden","messages":[]}`,
+	} {
+		if a := s.post(chat, body); a.status != http.StatusBadRequest || !strings.Contains(a.body, "twice") {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	with := func(member string) string {
+		return strings.Replace(say("local/m2", "x", false), "{", "{"+member+",", 1)
+	}
+	content := func(blocks string) string {
+		return `{"model":"local/m2","messages":[{"role":"user","content":` + blocks + `}]}`
+	}
+	for name, c := range map[string]struct {
+		path, body string
+		denial     broker.Denial
+		want       string
+	}{
+		"no JSON":                  {chat, "{", broker.DeniedRequest, "not a JSON object"},
+		"null":                     {chat, "null", broker.DeniedRequest, "not a JSON object"},
+		"no model":                 {chat, `{"messages":[]}`, broker.DeniedRequest, "names no model"},
+		"a model that is none":     {chat, `{"model":["local/m2"]}`, broker.DeniedRequest, "names no model"},
+		"a stream that is none":    {chat, `{"model":"local/m2","stream":"yes"}`, broker.DeniedRequest, "neither true nor false"},
+		"not granted":              {chat, say("secret/forbidden", "x", false), broker.DeniedModel, `"secret/forbidden" is not granted to this dispatch; it has claude/m1, local/m2`},
+		"by its short name":        {chat, say("m2", "x", false), broker.DeniedModel, "not granted"},
+		"granted but unknown":      {chat, say("gone/m3", "x", false), broker.DeniedModel, `no provider serves a model "gone/m3"`},
+		"messages to openai":       {messages, say("local/m2", "x", false), broker.DeniedProtocol, "the request speaks anthropic-messages, but provider local speaks openai-chat"},
+		"count at openai":          {messages + "/count_tokens", say("local/m2", "x", false), broker.DeniedProtocol, "speaks openai-chat"},
+		"chat to anthropic":        {chat, say("claude/m1", "x", false), broker.DeniedProtocol, "speaks anthropic-messages"},
+		"an MCP server":            {chat, with(`"mcp_servers":[{"url":"https://evil"}]`), broker.DeniedEgress, "mcp_servers"},
+		"a web search":             {chat, with(`"web_search_options":{"a":1}`), broker.DeniedEgress, "web_search_options"},
+		"a plugin":                 {chat, with(`"plugins":[{"id":"web"}]`), broker.DeniedEgress, "plugins"},
+		"other models to fall to":  {chat, with(`"models":["forbidden"]`), broker.DeniedEgress, "models"},
+		"a tool of the provider's": {chat, with(`"tools":[{"type":"function"},{"type":"web_fetch_20250910"}]`), broker.DeniedEgress, "web_fetch_20250910"},
+		"tools that are none":      {chat, with(`"tools":{}`), broker.DeniedEgress, "not a list"},
+		"a picture by URL":         {chat, content(`[{"type":"image_url","image_url":{"url":"https://evil/?data"}}]`), broker.DeniedEgress, "fetched by the provider"},
+		"a picture by plain URL":   {chat, content(`[{"type":"image_url","image_url":"https://evil/"}]`), broker.DeniedEgress, "fetched by the provider"},
+		"a document by URL":        {chat, content(`[{"type":"document","source":{"type":"url","url":"https://evil/"}}]`), broker.DeniedEgress, "fetched by the provider"},
+		"with an escape":           {chat, content(`[{"type":"document","source":{"type":"\u0075rl","\u0075rl":"https://evil/"}}]`), broker.DeniedEgress, "fetched by the provider"},
+		"within a tool result":     {chat, content(`[{"type":"tool_result","content":[{"type":"image","source":{"type":"url","url":"https://evil/"}}]}]`), broker.DeniedEgress, "fetched by the provider"},
+		"stream options":           {chat, `{"model":"local/m2","stream":true,"stream_options":[]}`, broker.DeniedRequest, "not an object"},
+		"far too large":            {chat, say("local/m2", strings.Repeat("x", 3<<20), false), broker.DeniedRate, "larger than 2097152 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, config{upstream: never(t), options: func(o *broker.Options) { o.Rates.RequestBytes = 2 << 20 }})
+			a := s.post(c.path, c.body)
+			if a.status != http.StatusBadRequest || !strings.Contains(a.message(), c.want) {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			var shape struct {
+				Type  string
+				Error struct{ Type, Message string }
+			}
+			if err := json.Unmarshal([]byte(a.body), &shape); err != nil || shape.Type != "error" || shape.Error.Type != "invalid_request_error" {
+				t.Errorf("the error has another form: %s", a.body)
+			}
+			events := s.trail.all()
+			if len(events) != 1 || events[0].Effect != audit.Deny || events[0].Reason != string(c.denial) || events[0].Boundary != audit.Inference {
+				t.Errorf("recorded %+v; want %s", events, c.denial)
+			}
+			if d := s.owner.denials(); len(d) != 1 || !strings.HasPrefix(d[0], string(c.denial)) {
+				t.Errorf("the owner heard %q", d)
+			}
+			if turn, _ := s.socket.Usage(); turn.Requests != 0 {
+				t.Errorf("it was metered: %+v", turn)
+			}
+		})
+	}
+}
+
+// What is not egress is let through: data within a message, words about URLs.
+func TestNoEgress(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{upstream: &provider{}})
+	for _, body := range []string{
+		`{"model":"local/m2","mcp_servers":[],"plugins":null,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]}]}`,
+		`{"model":"local/m2","messages":[{"role":"user","content":"see https://example.com/?url=1"},{"role":"user","content":[{"type":"text","text":"a url \u0041"}]}]}`,
+		`{"model":"local/m2","tools":[{"type":"function","function":{"name":"web_fetch"}},{"name":"web_search"}],"messages":[{"role":"tool","content":null}]}`,
+	} {
+		if a := s.post(chat, body); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
+func TestModelsAndCount(t *testing.T) {
+	t.Parallel()
+	up := &provider{}
+	s := open(t, config{upstream: up})
+	req := s.request(t.Context(), "/v1/models", "")
+	req.Method = http.MethodGet
+	a := s.do(req)
+	for _, m := range granted() {
+		if !strings.Contains(a.body, `"id":"`+m+`"`) {
+			t.Errorf("models %s lack %s", a.body, m)
+		}
+	}
+	if strings.Contains(a.body, "forbidden") || up.count() != 0 {
+		t.Errorf("models %s", a.body)
+	}
+	if a := s.post(messages+"/count_tokens", say("claude/m1", "x", false)); a.body != `{"input_tokens":77}` {
+		t.Errorf("count %d %s", a.status, a.body)
+	}
+	if turn, _ := s.socket.Usage(); turn.Requests != 0 {
+		t.Errorf("a count was metered: %+v", turn)
+	}
+	for path, status := range map[string]int{"/": 404, "/v1/files": 404, "/v1/../v1/files": 404, "/debug/pprof/": 404} {
+		req := s.request(t.Context(), path, "")
+		req.Method = http.MethodGet
+		if a := s.do(req); a.status != status {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// The openai-chat usage event is ours; a client sees it if it asked for it.
+func TestUsageEvent(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]string{
+		"":                       openaiText + openaiDone,
+		`"stream_options":null,`: openaiText + openaiDone,
+		`"stream_options":{"include_usage":false},`:                            openaiText + openaiDone,
+		`"stream_options":{"include_usage":true,"include_obfuscation":false},`: openaiText + openaiUsage + openaiDone,
+	} {
+		up := &provider{}
+		s := open(t, config{upstream: up})
+		a := s.post(chat, strings.Replace(say("local/m2", "x", true), "{", "{"+options, 1))
+		if a.body != want {
+			t.Errorf("with %q the client got %q; want %q", options, a.body, want)
+		}
+		if !strings.Contains(string(up.bodies[0]["stream_options"]), `"include_usage":true`) {
+			t.Errorf("with %q the provider got %s", options, up.bodies[0]["stream_options"])
+		}
+		if turn, _ := s.socket.Usage(); turn.InputTokens != 20 || turn.CacheReadTokens != 5 || turn.OutputTokens != 30 {
+			t.Errorf("with %q used %+v", options, turn)
+		}
+	}
+}
+
+// The rehearsal goes the same way as any model, in both protocols.
+func TestRehearsal(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{messages, chat} {
+		for _, stream := range []bool{true, false} {
+			s := open(t, config{})
+			a := s.post(path, say("play/rehearsal", "hello", stream))
+			if a.status != http.StatusOK || a.header.Get(rehearsal.Header) != "default" || !strings.Contains(a.body, "rehearsal") {
+				t.Fatalf("%s: %d %v %s", path, a.status, a.header, a.body)
+			}
+			if strings.Contains(a.header.Get("Content-Type"), "event-stream") != stream {
+				t.Errorf("%s: %v", path, a.header)
+			}
+			turn, all := s.socket.Usage()
+			if turn.Requests != 1 || turn.InputTokens == 0 || turn.OutputTokens < 10 || all.CostUSD == nil || *all.CostUSD != 0 {
+				t.Errorf("used %+v", all)
+			}
+			if e := s.trail.all(); len(e) != 1 || e[0].Detail["model"] != "play/rehearsal" || e[0].Detail["estimated"] != "" {
+				t.Errorf("recorded %+v", e)
+			}
+		}
+	}
+	s := open(t, config{cassette: "version: 1\nturns:\n  - match: {user: only this}\n    reply: [{text: a}]\n"})
+	if a := s.post(messages, say("play/rehearsal", "hello", true)); a.status != http.StatusBadRequest || !strings.Contains(a.message(), "/only this/") {
+		t.Errorf("unmatched: %d %s", a.status, a.body)
+	}
+}
+
+func limits(tokens int64, cost float64) func(*broker.Session) {
+	return func(s *broker.Session) {
+		if tokens > 0 {
+			s.Limits.Tokens = &tokens
+		}
+		if cost > 0 {
+			s.Limits.CostUSD = &cost
+		}
+	}
+}
+
+// Once a limit is used up nothing more is sent, and the answer says why.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		session func(*broker.Session)
+		path    string
+		model   string
+		passed  int
+		denial  broker.Denial
+		want    string
+	}{
+		"tokens":                    {limits(120, 0), messages, "claude/m1", 3, broker.DeniedTokens, "used 150 of its 120 tokens"},
+		"cost":                      {limits(0, 0.0001), messages, "claude/m1", 2, broker.DeniedCost, "has cost 0.0002 of its 0.0001 USD"},
+		"cost of what has no price": {limits(0, 1), chat, "local/m2", 0, broker.DeniedCost, "price is not known"},
+		"what was used before a restart": {func(s *broker.Session) {
+			limits(120, 0)(s)
+			s.Used = wsv1.Usage{Requests: 5, InputTokens: 70, OutputTokens: 30}
+		}, messages, "claude/m1", 1, broker.DeniedTokens, "used 150 of its 120"},
+		"a cost that is not known any more": {func(s *broker.Session) {
+			limits(0, 1)(s)
+			s.Used = wsv1.Usage{Requests: 5}
+		}, messages, "claude/m1", 0, broker.DeniedCost, "has no price"},
+		"both": {limits(1000, 0.0001), messages, "claude/m1", 2, broker.DeniedCost, "USD"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			up := &provider{}
+			s := open(t, config{upstream: up, session: c.session})
+			for i := range c.passed {
+				if a := s.post(c.path, say(c.model, "x", i%2 == 0)); a.status != http.StatusOK {
+					t.Fatalf("request %d: %d %s", i, a.status, a.body)
+				}
+			}
+			for range 2 {
+				a := s.post(c.path, say(c.model, "x", true))
+				if a.status != http.StatusBadRequest || !strings.Contains(a.message(), c.want) {
+					t.Fatalf("%d %s", a.status, a.body)
+				}
+			}
+			if up.count() != c.passed {
+				t.Errorf("the provider was asked %d times; want %d", up.count(), c.passed)
+			}
+			if d := s.owner.denials(); len(d) != 2 || !strings.HasPrefix(d[0], string(c.denial)+":") {
+				t.Errorf("the owner heard %q", d)
+			}
+		})
+	}
+}
+
+// Requests at the same time cannot pass a limit together.
+func TestLimitHoldsAcrossRequests(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	up := &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		<-hold
+		good(w, r, body)
+	}}
+	s := open(t, config{upstream: up, session: limits(200, 0)})
+	first := make(chan answer, 1)
+	go func() { first <- s.post(messages, say("claude/m1", strings.Repeat("x", 900), false)) }()
+	await(t, "the first request", func() bool { return up.count() == 1 })
+	if a := s.post(messages, say("claude/m1", "x", false)); a.status != http.StatusBadRequest {
+		t.Errorf("beside it: %d %s", a.status, a.body)
+	}
+	close(hold)
+	if a := <-first; a.status != http.StatusOK {
+		t.Errorf("the first: %d %s", a.status, a.body)
+	}
+	if a := s.post(messages, say("claude/m1", "x", false)); a.status != http.StatusOK {
+		t.Errorf("after it, when less was used than reserved: %d %s", a.status, a.body)
+	}
+}
+
+// The count of a turn begins anew with its input; the unit's goes on.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{upstream: &provider{}})
+	s.worker("")
+	await(t, "the worker", s.socket.Attached)
+	for i := 1; i <= 2; i++ {
+		if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: "t", Text: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		s.post(messages, say("claude/m1", "x", true))
+		turn, all := s.socket.Usage()
+		if turn.Requests != 1 || turn.OutputTokens != 30 || all.Requests != i || all.OutputTokens != int64(30*i) {
+			t.Errorf("turn %d: used %+v, %+v", i, turn, all)
+		}
+	}
+}
+
+// An event is with the client before the provider says the next.
+func TestStreamsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ path, model string }{{messages, "claude/m1"}, {chat, "local/m2"}} {
+		heard := make(chan struct{})
+		up := &provider{answer: func(w http.ResponseWriter, _ *http.Request, _ map[string]json.RawMessage) {
+			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+			for range 3 {
+				_, _ = io.WriteString(w, openaiText)
+				_ = http.NewResponseController(w).Flush()
+				<-heard
+			}
+		}}
+		s := open(t, config{upstream: up})
+		resp, err := s.client.Do(s.request(t.Context(), c.path, say(c.model, "x", true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, len(openaiText))
+		for range 3 {
+			if _, err := io.ReadFull(resp.Body, buf); err != nil || string(buf) != openaiText {
+				t.Fatalf("%q, %v", buf, err)
+			}
+			heard <- struct{}{}
+		}
+		_ = resp.Body.Close()
+	}
+}
+
+// A client that hangs up ends the provider's work, and pays for what it had.
+func TestClientGoes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ path, model, first string }{
+		{messages, "claude/m1", anthropicStream[:strings.Index(anthropicStream, "event: message_delta")]},
+		{chat, "local/m2", strings.Repeat(openaiText, 100)},
+	} {
+		gone := make(chan struct{})
+		up := &provider{answer: func(w http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, c.first)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			close(gone)
+		}}
+		s := open(t, config{upstream: up})
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := s.client.Do(s.request(ctx, c.path, say(c.model, strings.Repeat("x", 400), true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(resp.Body, make([]byte, len(c.first))); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		_ = resp.Body.Close()
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the provider went on")
+		}
+		await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+		d := s.trail.all()[0].Detail
+		turn, _ := s.socket.Usage()
+		if d["outcome"] != "client-gone" || d["estimated"] != "true" || turn.InputTokens < 20 || turn.OutputTokens == 0 {
+			t.Errorf("%s: recorded %v, used %+v", c.path, d, turn)
+		}
+	}
+}
+
+// What a provider does wrong ends as 400, the one status at which agents stop,
+// after as many attempts as can help.
+func TestProviderFails(t *testing.T) {
+	t.Parallel()
+	status := func(code int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i+1 < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"error":{"message":"said with %s and %s***, also sk-abcd***wxyz"}}`, canary, canary[:8])
+		}
+	}
+	for name, c := range map[string]struct {
+		h        http.HandlerFunc
+		attempts int32
+		want     string
+	}{
+		"400":                 {status(400), 1, "refuses the request (HTTP 400): said with [key] and [key], also [key]"},
+		"401":                 {status(401), 1, "refuses its key (HTTP 401)"},
+		"403":                 {status(403), 1, "refuses its key (HTTP 403)"},
+		"404":                 {status(404), 1, "does not know the model m1"},
+		"413":                 {status(413), 1, "HTTP 413"},
+		"422":                 {status(422), 1, "HTTP 422"},
+		"429":                 {status(429), 4, "too many requests (HTTP 429)"},
+		"500":                 {status(500), 4, "failed (HTTP 500)"},
+		"501":                 {status(501), 1, "failed (HTTP 501)"},
+		"503 for long":        {status(503, "Retry-After", "3600"), 1, "failed (HTTP 503)"},
+		"503 until a date":    {status(503, "Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT"), 4, "failed (HTTP 503)"},
+		"529":                 {status(529), 4, "failed (HTTP 529)"},
+		"a redirect":          {status(302, "Location", "http://127.0.0.1:1/"), 1, "redirect (HTTP 302)"},
+		"a hung connection":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 1, "did not answer in time"},
+		"an answer that ends": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 4, "cannot be reached"},
+		"an encoding":         {status(200, "Content-Encoding", "br"), 1, `encoding "br"`},
+		"half an answer": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		}, 1, "broke off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				_, _ = io.Copy(io.Discard, r.Body)
+				c.h(w, r)
+			})
+			s := open(t, config{upstream: up, options: func(o *broker.Options) { o.Timeouts.Idle = time.Second }})
+			a := s.post(messages, say("claude/m1", "private words", false))
+			if a.status != http.StatusBadRequest || !strings.Contains(a.message(), c.want) {
+				t.Errorf("%d %s; want %q", a.status, a.body, c.want)
+			}
+			if asked.Load() != c.attempts {
+				t.Errorf("asked %d times; want %d", asked.Load(), c.attempts)
+			}
+			if a.header.Get("X-Should-Retry") != "false" {
+				t.Errorf("header %v", a.header)
+			}
+			await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+			d := s.trail.all()[0].Detail
+			if d["outcome"] != "failed" || d["attempts"] != fmt.Sprint(c.attempts) {
+				t.Errorf("recorded %v", d)
+			}
+			if all := fmt.Sprint(a, s.trail.all(), s.log.String()); strings.Contains(all, canary[:8]) || strings.Contains(all, "sk-abcd") || strings.Contains(all, "private words") {
+				t.Errorf("a key or content is in %s", all)
+			}
+		})
+	}
+}
+
+// A provider that comes back within the attempts is not an error at all.
+func TestProviderRecovers(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	up := &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		if asked.Add(1) < 3 {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		good(w, r, body)
+	}}
+	s := open(t, config{upstream: up})
+	if a := s.post(messages, say("claude/m1", "x", true)); a.status != http.StatusOK || a.body != anthropicStream {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if turn, _ := s.socket.Usage(); turn.Requests != 1 {
+		t.Errorf("used %+v", turn)
+	}
+}
+
+func TestProviderUnreachable(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{}) // nothing listens there
+	if a := s.post(chat, say("local/m2", "x", true)); a.status != http.StatusBadRequest || a.message() != "vexa: provider local cannot be reached" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+}
+
+// A stream that breaks says so within the stream, in the protocol's form.
+func TestStreamBreaks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ path, model, event string }{
+		{messages, "claude/m1", "event: error\ndata: {\"type\":\"error\""}, {chat, "local/m2", "data: {\"type\":\"error\",\"error\":"},
+	} {
+		for name, h := range map[string]func(r *http.Request){
+			"cut off": func(*http.Request) { panic(http.ErrAbortHandler) },
+			"silent":  func(r *http.Request) { <-r.Context().Done() },
+		} {
+			up := &provider{answer: func(w http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = io.WriteString(w, openaiText+"data: {\"half")
+				_ = http.NewResponseController(w).Flush()
+				h(r)
+			}}
+			s := open(t, config{upstream: up, options: func(o *broker.Options) { o.Timeouts.Idle = 200 * time.Millisecond }})
+			a := s.post(c.path, say(c.model, "x", true))
+			if !strings.HasPrefix(a.body, openaiText) || !strings.Contains(a.body, c.event) || !strings.Contains(a.body, "broke off") {
+				t.Errorf("%s %s: %q", c.path, name, a.body)
+			}
+			await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+			if d := s.trail.all()[0].Detail; d["outcome"] != "failed" {
+				t.Errorf("recorded %v", d)
+			}
+		}
+	}
+}
+
+func TestTotalTime(t *testing.T) {
+	t.Parallel()
+	up := &provider{answer: func(w http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, ": still here\n\n")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(time.Millisecond):
+			case <-r.Context().Done():
+			}
+		}
+	}}
+	s := open(t, config{upstream: up, options: func(o *broker.Options) { o.Timeouts.Total = 200 * time.Millisecond }})
+	if a := s.post(messages, say("claude/m1", "x", true)); !strings.Contains(a.body, "event: error") {
+		t.Errorf("%d %.200s", a.status, a.body)
+	}
+}
+
+// Beyond the number of requests at once a further one waits its turn.
+func TestRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	up := &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		<-hold
+		good(w, r, body)
+	}}
+	s := open(t, config{upstream: up, options: func(o *broker.Options) { o.Rates.Requests = 2 }})
+	answers := make(chan answer, 3)
+	for range 3 {
+		go func() { answers <- s.post(messages, say("claude/m1", "x", false)) }()
+	}
+	await(t, "two requests", func() bool { return up.count() == 2 })
+	close(hold)
+	for range 3 {
+		if a := <-answers; a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+}
+
+// The records of a flood of refusals are bounded, and say how many are missing.
+func TestDenialsAreBounded(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Now()
+	s := open(t, config{upstream: never(t), options: func(o *broker.Options) {
+		o.Rates.DenialsPerHour = 3
+		o.Now = func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return now
+		}
+	}})
+	for range 10 {
+		s.post(chat, "{")
+	}
+	if n, d := len(s.trail.all()), len(s.owner.denials()); n != 3 || d != 3 {
+		t.Fatalf("%d records, %d told", n, d)
+	}
+	mu.Lock()
+	now = now.Add(time.Hour)
+	mu.Unlock()
+	s.post(chat, "{")
+	if e := s.trail.all(); len(e) != 4 || e[3].Detail["unrecorded"] != "7" {
+		t.Fatalf("recorded %+v", e)
+	}
+}

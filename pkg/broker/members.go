@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// member is one member of a JSON object, as it stands in the text.
+type member struct {
+	name  string
+	raw   []byte // the name in quotes
+	value []byte
+}
+
+// members cuts a JSON object into its members without reading their values:
+// most of a request is a conversation that is only passed on. A member that
+// stands twice is refused, for two readers of it may take different ones.
+func members(text []byte) ([]member, error) {
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
+		return nil, errors.New("the request is not a JSON object")
+	}
+	var out []member
+	seen := map[string]bool{}
+	rest := bytes.TrimSpace(text[1:])
+	for rest[0] != '}' {
+		n := stringEnd(rest)
+		m := member{raw: rest[:n]}
+		if err := json.Unmarshal(m.raw, &m.name); err != nil {
+			return nil, errors.New("the request is not a JSON object")
+		}
+		if seen[m.name] {
+			return nil, fmt.Errorf("the request has %.64q twice", m.name)
+		}
+		seen[m.name] = true
+		rest = bytes.TrimSpace(bytes.TrimSpace(rest[n:])[1:]) // past the colon
+		n = valueEnd(rest)
+		m.value = bytes.TrimSpace(rest[:n])
+		out = append(out, m)
+		rest = rest[n:]
+		if rest[0] == ',' {
+			rest = bytes.TrimSpace(rest[1:])
+		}
+	}
+	return out, nil
+}
+
+// stringEnd returns the length of the string that valid JSON begins with.
+func stringEnd(text []byte) int {
+	for i := 1; ; {
+		i += bytes.IndexByte(text[i:], '"')
+		escapes := 0
+		for text[i-1-escapes] == '\\' {
+			escapes++
+		}
+		i++
+		if escapes%2 == 0 {
+			return i
+		}
+	}
+}
+
+// valueEnd returns the length of the value that the rest of a valid JSON object
+// begins with: it ends at the comma or brace of that object.
+func valueEnd(text []byte) int {
+	depth := 0
+	for i := 0; ; {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i:])
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+}
+
+// object writes members as a JSON object.
+func object(all []member) []byte {
+	size := 2
+	for _, m := range all {
+		size += len(m.raw) + len(m.value) + 2
+	}
+	out := append(make([]byte, 0, size), '{')
+	for i, m := range all {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, m.raw...), ':'), m.value...)
+	}
+	return append(out, '}')
+}
