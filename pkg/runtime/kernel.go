@@ -43,6 +43,7 @@ const (
 	defaultKeepCount = 1024                   // statuses of the ended kept at most
 	defaultRing      = 4096                   // events kept for a client that comes back
 	defaultDiskEvery = 2 * time.Second        // a writer at 1 GB/s is seen before it fills a machine's memory
+	diskShare        = 20                     // measuring a large tree takes at most a twentieth of the time
 	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping
 	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
 	maxRetry         = 5 * time.Second

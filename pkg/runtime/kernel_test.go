@@ -380,3 +380,26 @@ func TestPauseEndsWithTheWorkload(t *testing.T) {
 		wantKind(t, k.Pause(t.Context(), unitA), fault.Conflict)
 	})
 }
+
+func TestACreateThatFailedAndTookEffectLeavesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.opt.Driver = lossyDriver{w.driver}
+		k, stop := w.run()
+		defer stop()
+		_, err := k.Create(t.Context(), w.spec(unitA, "sleep"), w.token(unitA))
+		wantKind(t, err, fault.Unavailable)
+		if left := w.driver.All(); len(left) != 0 {
+			t.Errorf("containers left: %+v", left)
+		}
+	})
+}
+
+// lossyDriver loses the answer of every create.
+type lossyDriver struct{ *runtimetest.Memory }
+
+func (d lossyDriver) Create(ctx context.Context, c runtime.Container) (string, error) {
+	_, err := d.Memory.Create(ctx, c)
+	return "", errors.Join(err, errors.New("the answer was lost"))
+}

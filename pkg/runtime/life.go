@@ -59,7 +59,7 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 	id, err := k.start(ctx, p)
 	if err != nil {
 		if ctx.Err() == nil {
-			k.discard(ctx, w, id)
+			k.discardUnit(ctx, w)
 			k.fail(w, err)
 		}
 		return
@@ -152,11 +152,22 @@ func (k *Kernel) await(ctx context.Context, w *workload, id string) (Exit, bool)
 
 // discard removes a container. Failure is logged: adoption tries again.
 func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
-	if id == "" {
-		return
-	}
 	if err := k.opt.Driver.Remove(ctx, id); err != nil && ctx.Err() == nil {
 		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
+	}
+}
+
+// discardUnit removes whatever there is of a workload that could not be started:
+// a request that failed may have taken effect.
+func (k *Kernel) discardUnit(ctx context.Context, w *workload) {
+	list, err := k.opt.Driver.List(ctx, k.opt.Install)
+	if err != nil && ctx.Err() == nil {
+		k.opt.Log.ErrorContext(ctx, "listing containers failed", "unit", w.facts.unit, "error", err.Error())
+	}
+	for _, c := range list {
+		if c.Labels[LabelInstall] == k.opt.Install && c.Labels[LabelUnit] == w.facts.unit {
+			k.discard(ctx, w, c.ID)
+		}
 	}
 }
 

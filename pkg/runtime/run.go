@@ -85,7 +85,7 @@ func (k *Kernel) sweepRunning(w *workload, next *soonest, begin func(func(contex
 			return
 		}
 	}
-	if w.facts.disk > 0 && !w.measuring && !next.later(w.measured.Add(k.opt.DiskEvery)) {
+	if w.facts.disk > 0 && !w.measuring && !next.later(w.measure) {
 		w.measuring = true
 		begin(func(ctx context.Context) { k.checkDisk(ctx, w) })
 	}
@@ -153,9 +153,11 @@ func (k *Kernel) stopLogged(ctx context.Context, w *workload, reason runtimev1.S
 
 // checkDisk measures w's writable mounts and stops it when they grew too much.
 func (k *Kernel) checkDisk(ctx context.Context, w *workload) {
+	began := k.opt.Now()
 	size, err := k.measure(w.facts, w.facts.base+w.facts.disk)
+	now := k.opt.Now()
 	k.mu.Lock()
-	w.measuring, w.measured = false, k.opt.Now()
+	w.measuring, w.measure = false, now.Add(max(k.opt.DiskEvery, diskShare*now.Sub(began)))
 	k.mu.Unlock()
 	switch {
 	case ctx.Err() != nil || !k.running(w):

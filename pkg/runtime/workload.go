@@ -23,7 +23,7 @@ type workload struct {
 	detail    string               // goes with reason
 	paused    bool                 // frozen by Pause
 	measuring bool                 // a disk measurement is under way
-	measured  time.Time            // when the last one ended
+	measure   time.Time            // when the next one is due
 }
 
 // facts is what the kernel must know of a workload after a restart: it is
