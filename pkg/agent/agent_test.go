@@ -2,186 +2,19 @@ package agent_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/vexa-ai/vexa/pkg/agent"
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/model/modeltest"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
-	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
-
-const asAgent = "VEXA_TEST_AGENT"
-
-// TestMain lets the test binary be the agent: every turn of these tests is a
-// process of its own, as in production.
-func TestMain(m *testing.M) {
-	if os.Getenv(asAgent) == "" {
-		os.Exit(m.Run())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(agent.Main(ctx, os.Args[1:], os.Getenv, agent.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
-}
-
-const session = "6f2a1c9e-0b7d-4e35-9a41-3c8f5d2e7b60"
-
-// answer is one step of a scripted provider.
-type answer func(w http.ResponseWriter, r *http.Request, body string)
-
-// provider serves both protocols by script.
-type provider struct {
-	*httptest.Server
-	mu      sync.Mutex
-	answers []answer
-	bodies  []string
-	asked   chan struct{} // one for each request
-}
-
-func newProvider(t *testing.T, answers ...answer) *provider {
-	t.Helper()
-	p := &provider{answers: answers, asked: make(chan struct{}, 100)}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		p.bodies = append(p.bodies, string(body))
-		var next answer
-		if len(p.answers) > 0 {
-			next, p.answers = p.answers[0], p.answers[1:]
-		}
-		p.mu.Unlock()
-		p.asked <- struct{}{}
-		if next == nil {
-			http.Error(w, "the script is over", http.StatusBadRequest)
-			return
-		}
-		next(w, r, string(body))
-	}))
-	t.Cleanup(p.Close)
-	return p
-}
-
-// say answers with a script in the protocol of the request.
-func say(s modeltest.Script) answer {
-	return func(w http.ResponseWriter, r *http.Request, _ string) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		if strings.HasSuffix(r.URL.Path, "/chat/completions") {
-			io.WriteString(w, modeltest.OpenAIChat(s))
-		} else {
-			io.WriteString(w, modeltest.AnthropicMessages(s))
-		}
-	}
-}
-
-func text(words string) answer {
-	return say(modeltest.Script{Text: []string{words}, Stop: model.StopEnd})
-}
-
-func call(id, name, arguments string) answer {
-	return say(modeltest.Script{Calls: []modeltest.Call{{ID: id, Name: name, Pieces: []string{arguments}}}, Stop: model.StopTools})
-}
-
-func refuse(status int, message string) answer {
-	return func(w http.ResponseWriter, _ *http.Request, _ string) {
-		http.Error(w, fmt.Sprintf(`{"error":{"type":"limit","message":%q}}`, message), status)
-	}
-}
-
-// place is where an agent runs.
-type place struct {
-	t        *testing.T
-	dir      string
-	protocol string
-	url      string
-}
-
-func newPlace(t *testing.T, p *provider) *place {
-	t.Helper()
-	pl := &place{t: t, dir: t.TempDir(), protocol: "anthropic-messages", url: p.URL}
-	for _, d := range []string{"workspace", "workspaces", "state"} {
-		if err := os.Mkdir(filepath.Join(pl.dir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return pl
-}
-
-// outcome is what a turn left behind.
-type outcome struct {
-	code   int
-	bodies []wsv1.Body
-	result dialect.Result
-	out    string
-	stderr string
-}
-
-func (p *place) command(prompt string, flags ...string) *exec.Cmd {
-	p.t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	args := append([]string{"--session", session, "--workdir", filepath.Join(p.dir, "workspace"), "--workspaces", filepath.Join(p.dir, "workspaces")}, flags...)
-	cmd := exec.CommandContext(p.t.Context(), exe, args...)
-	cmd.Env = []string{
-		asAgent + "=1", "PATH=/usr/bin:/bin", "VEXA_AGENT_BASE_URL=" + p.url, "VEXA_AGENT_TOKEN=tok-123", "VEXA_AGENT_MODEL=m-1",
-		"VEXA_AGENT_PROTOCOL=" + p.protocol, "VEXA_AGENT_STATE=" + filepath.Join(p.dir, "state"),
-	}
-	cmd.Stdin = strings.NewReader(prompt)
-	return cmd
-}
-
-func (p *place) turn(prompt string, flags ...string) outcome {
-	p.t.Helper()
-	cmd := p.command(prompt, flags...)
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	_ = cmd.Run() // the code says it
-	return p.outcome(cmd, out.Bytes(), stderr.String())
-}
-
-func (p *place) outcome(cmd *exec.Cmd, out []byte, stderr string) outcome {
-	p.t.Helper()
-	parser, err := dialect.New(runnerv1.Stream{Dialect: dialect.VexaNDJSON})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	bodies := parser.Feed(out)
-	rest, result := parser.End()
-	if result.Unknown != 0 {
-		p.t.Errorf("the dialect does not know all of\n%s", out)
-	}
-	return outcome{cmd.ProcessState.ExitCode(), append(bodies, rest...), result, string(out), stderr}
-}
-
-func (p *place) file(name string) string {
-	p.t.Helper()
-	data, err := os.ReadFile(filepath.Join(p.dir, name))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return string(data)
-}
-
-func (p *place) session() string { return p.file("state/sessions/" + session + ".jsonl") }
 
 func TestATurnInBothProtocols(t *testing.T) {
 	t.Parallel()
@@ -220,132 +53,12 @@ func TestATurnInBothProtocols(t *testing.T) {
 	}
 }
 
-// The next process knows the past by the session file alone.
-func TestResumeInAFreshProcess(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t, text("Noted."), text("You asked me to remember the blue door."))
-	pl := newPlace(t, p)
-	if o := pl.turn("Remember the blue door"); o.code != 0 {
-		t.Fatal(o.stderr)
-	}
-	// Another container: only the capsule comes along.
-	next := newPlace(t, p)
-	if err := os.Rename(filepath.Join(pl.dir, "state"), filepath.Join(next.dir, "state2")); err != nil {
-		t.Fatal(err)
-	}
-	os.Remove(filepath.Join(next.dir, "state"))
-	os.Rename(filepath.Join(next.dir, "state2"), filepath.Join(next.dir, "state"))
-	if o := next.turn("What did I ask before?", "--resume"); o.code != 0 {
-		t.Fatal(o.stderr)
-	}
-	for _, want := range []string{"Remember the blue door", "Noted.", "What did I ask before?"} {
-		if !strings.Contains(p.bodies[1], want) {
-			t.Errorf("the second request lacks %q:\n%s", want, p.bodies[1])
-		}
-	}
-}
-
-// A process that is killed in the middle of a tool call leaves a conversation
-// that goes on.
-func TestResumeAfterAKill(t *testing.T) {
-	t.Parallel()
-	if _, err := os.Stat("/bin/sh"); err != nil {
-		t.Skip(err)
-	}
-	p := newProvider(t, call("c1", "shell", `{"command":"touch started; sleep 60"}`), text("went on"))
-	pl := newPlace(t, p)
-	cmd := pl.command("go")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	await(t, func() bool {
-		_, err := os.Stat(filepath.Join(pl.dir, "workspace", "started"))
-		return err == nil
-	})
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	o := pl.turn("go on", "--resume")
-	if o.code != 0 || o.result.Reply != "went on" {
-		t.Fatalf("%+v %s", o.result, o.stderr)
-	}
-	var request struct {
-		Messages []struct {
-			Role    string
-			Content []struct {
-				Type, Text, Content string
-				ToolUseID           string `json:"tool_use_id"`
-			}
-		}
-	}
-	if err := json.Unmarshal([]byte(p.bodies[1]), &request); err != nil {
-		t.Fatal(err)
-	}
-	last := request.Messages[len(request.Messages)-1]
-	if len(request.Messages) != 3 || last.Content[0].ToolUseID != "c1" || !strings.Contains(last.Content[0].Content, "interrupted") || last.Content[1].Text != "go on" {
-		t.Errorf("the conversation is %+v", request.Messages)
-	}
-}
-
-func await(t *testing.T, ready func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ready(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not happen")
-		}
-	}
-}
-
-func TestSessionFile(t *testing.T) {
-	t.Parallel()
-	good := `{"role":"user","text":"before"}` + "\n" + `{"role":"assistant","text":"yes"}` + "\n"
-	for name, c := range map[string]struct {
-		file string
-		ok   bool
-	}{
-		"whole":            {good, true},
-		"torn":             {good + `{"role":"user","te`, true},
-		"torn with an end": {good + `{"role":"us` + "\n", true},
-		"zeroes at end":    {good + "\x00\x00\x00\x00", true},
-		"bad in between":   {`{"role":` + "\n" + good, false},
-		"unknown role":     {`{"role":"king"}` + "\n" + good, false},
-		"empty":            {"", true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newProvider(t, text("again"))
-			pl := newPlace(t, p)
-			path := filepath.Join(pl.dir, "state", "sessions", session+".jsonl")
-			os.MkdirAll(filepath.Dir(path), 0o700)
-			os.WriteFile(path, []byte(c.file), 0o600)
-			o := pl.turn("now", "--resume")
-			if !c.ok {
-				if o.code != agent.ExitFailed || !o.result.Failed || pl.session() != c.file {
-					t.Errorf("code %d, %+v; the file must stay as it is", o.code, o.result)
-				}
-				return
-			}
-			if o.code != 0 {
-				t.Fatal(o.stderr)
-			}
-			want := `{"role":"user","text":"now"}` + "\n" + `{"role":"assistant","text":"again"}` + "\n"
-			if c.file != "" {
-				want = good + want
-			}
-			if got := pl.session(); got != want {
-				t.Errorf("the file is\n%s\nwant\n%s", got, want)
-			}
-		})
-	}
-}
-
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, func(w http.ResponseWriter, r *http.Request, _ string) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		io.WriteString(w, modeltest.AnthropicMessages(modeltest.Script{Text: []string{"half a thought"}, Broken: true}))
-		http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, modeltest.AnthropicMessages(modeltest.Script{Text: []string{"half a thought"}, Broken: true}))
+		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
 	pl := newPlace(t, p)
@@ -365,10 +78,10 @@ func TestInterrupt(t *testing.T) {
 			break
 		}
 		if bytes.Contains(all, []byte("half a thought")) {
-			cmd.Process.Signal(syscall.SIGINT)
+			_ = cmd.Process.Signal(syscall.SIGINT)
 		}
 	}
-	cmd.Wait()
+	_ = cmd.Wait()
 	o := pl.outcome(cmd, all, "")
 	if o.code != agent.ExitInterrupted || !o.result.Terminal || !o.result.Failed || o.result.Reply != "half a thought" || !strings.Contains(o.out, `"code":"interrupted"`) {
 		t.Errorf("code %d, %+v\n%s", o.code, o.result, o.out)
@@ -533,32 +246,19 @@ func TestSystemPrompt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	work, others := filepath.Join(dir, "w"), filepath.Join(dir, "others")
-	os.MkdirAll(filepath.Join(others, "w2"), 0o700)
-	os.MkdirAll(work, 0o700)
-	os.WriteFile(filepath.Join(work, "AGENTS.md"), []byte("Write in Latin.\n"), 0o600)
+	must(t, os.MkdirAll(filepath.Join(others, "w2"), 0o700))
+	must(t, os.MkdirAll(work, 0o700))
+	must(t, os.WriteFile(filepath.Join(work, "AGENTS.md"), []byte("Write in Latin.\n"), 0o600))
 	got := agent.SystemPrompt(work, others, false)
 	for _, want := range []string{work + " (you may change it)", filepath.Join(others, "w2"), "Write in Latin.", "There is no shell."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	os.Remove(filepath.Join(work, "AGENTS.md"))
-	os.WriteFile(filepath.Join(dir, "secret"), []byte("s3cret"), 0o600)
-	os.Symlink(filepath.Join(dir, "secret"), filepath.Join(work, "AGENTS.md"))
+	must(t, os.Remove(filepath.Join(work, "AGENTS.md")))
+	must(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("s3cret"), 0o600))
+	must(t, os.Symlink(filepath.Join(dir, "secret"), filepath.Join(work, "AGENTS.md")))
 	if strings.Contains(agent.SystemPrompt(work, others, true), "s3cret") {
 		t.Error("a link was followed out of the workspace")
 	}
-}
-
-func FuzzSession(f *testing.F) {
-	f.Add([]byte(`{"role":"user","text":"a"}` + "\n" + `{"role":"assistant","calls":[{"id":"1","name":"x","arguments":{}}]}` + "\n{"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		os.Mkdir(filepath.Join(dir, "sessions"), 0o700)
-		path := filepath.Join(dir, "sessions", "s.jsonl")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		agent.OpenForTest(t, dir, "s")
-	})
 }

@@ -39,7 +39,7 @@ func openSession(state, id string, resume bool) (*session, error) {
 	if !resume {
 		return newSession(dir, path)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0o600) //nolint:gosec // the id was checked, the directory is ours
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "session %s does not exist here", id)
 	}
@@ -62,7 +62,7 @@ func newSession(dir, path string) (*session, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Internal, "make the session directory", err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // as above
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fault.New(fault.Conflict, "the session exists already", "resume it instead")
 	}
@@ -77,7 +77,7 @@ func newSession(dir, path string) (*session, error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the state directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func handshake(ctx context.Context, conn net.Conn, token string) (*Conn, error) 
 	if resp.StatusCode == http.StatusSwitchingProtocols && strings.EqualFold(resp.Header.Get("Upgrade"), Protocol) {
 		return newConn(conn, r), nil // a 101 has no body
 	}
-	defer resp.Body.Close() //nolint:errcheck // the connection is closed by the caller
+	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
 	kind := fault.Unreachable
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {

@@ -25,8 +25,8 @@ type note struct {
 }
 
 // serve starts a broker that checks the token and hands each link to accept.
-func serve(t *testing.T, accept func(*link.Conn)) link.Dialer {
-	t.Helper()
+func serve(tb testing.TB, accept func(*link.Conn)) link.Dialer {
+	tb.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc(link.Path, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer good" {
@@ -39,14 +39,14 @@ func serve(t *testing.T, accept func(*link.Conn)) link.Dialer {
 		}
 		accept(c)
 	})
-	path := filepath.Join(t.TempDir(), "s")
+	path := filepath.Join(tb.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: mux, ReadTimeout: 100 * time.Millisecond}}
 	srv.Start()
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	return link.UnixDialer(path)
 }
 
@@ -126,7 +126,7 @@ func TestSendersDoNotMixLines(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
-	dial := serve(t, func(c *link.Conn) { c.Close() })
+	dial := serve(t, func(c *link.Conn) { _ = c.Close() })
 	if _, err := link.Dial(t.Context(), dial, "bad"); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "no such token") {
 		t.Errorf("a refused token gives %v, want denied with the broker's words", err)
 	}
@@ -160,7 +160,7 @@ func raw(t *testing.T, write func(net.Conn)) *link.Conn {
 			if _, err := http.ReadRequest(bufio.NewReader(b)); err != nil {
 				return
 			}
-			io.WriteString(b, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: vexa-link\r\n\r\n")
+			_, _ = io.WriteString(b, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: vexa-link\r\n\r\n")
 			write(b)
 		}()
 		return a, nil
@@ -169,13 +169,13 @@ func raw(t *testing.T, write func(net.Conn)) *link.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
 func TestReceiveErrors(t *testing.T) {
 	t.Parallel()
-	c := raw(t, func(b net.Conn) { io.WriteString(b, "not json\n{\"n\":7}\n{\"n\":") })
+	c := raw(t, func(b net.Conn) { _, _ = io.WriteString(b, "not json\n{\"n\":7}\n{\"n\":") })
 	var n note
 	if err := c.Receive(&n); err == nil {
 		t.Error("a line that is not JSON was accepted")
@@ -196,8 +196,8 @@ func TestLineLimit(t *testing.T) {
 	t.Parallel()
 	exact := bytes.Repeat([]byte{'1'}, link.MaxLine)
 	c := raw(t, func(b net.Conn) {
-		b.Write(exact)
-		b.Write([]byte("\n"))
+		_, _ = b.Write(exact)
+		_, _ = b.Write([]byte("\n"))
 		for {
 			if _, err := b.Write(exact[:1<<20]); err != nil {
 				return
@@ -218,10 +218,10 @@ func TestLineLimit(t *testing.T) {
 
 func TestCloseEndsReceive(t *testing.T) {
 	t.Parallel()
-	c := raw(t, func(b net.Conn) { io.Copy(io.Discard, b) })
+	c := raw(t, func(b net.Conn) { _, _ = io.Copy(io.Discard, b) })
 	done := make(chan error, 1)
 	go func() { _, err := c.ReceiveLine(); done <- err }()
-	c.Close()
+	_ = c.Close()
 	if err := <-done; err == nil {
 		t.Error("Receive returned a line from a closed connection")
 	}
@@ -231,7 +231,7 @@ func FuzzReceiveLine(f *testing.F) {
 	f.Add([]byte("{}\n{\"a\":1}\n"))
 	f.Add([]byte("\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c := raw(t, func(b net.Conn) { b.Write(data) })
+		c := raw(t, func(b net.Conn) { _, _ = b.Write(data) })
 		var got []byte
 		for {
 			line, err := c.ReceiveLine()

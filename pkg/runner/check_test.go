@@ -12,15 +12,15 @@ import (
 	"github.com/vexa-ai/vexa/runners"
 )
 
-func shipped(t testing.TB, name string) runnerv1.Manifest {
-	t.Helper()
+func shipped(tb testing.TB, name string) runnerv1.Manifest {
+	tb.Helper()
 	c, err := runner.Load(runners.FS)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	m, err := c.Get(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
@@ -33,7 +33,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		change func(*manifest)
 		want   string // in the message
 	}{
-		"unknown variable":           {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{modle}}") }, "argv.new[4]"},
+		"unknown variable":           {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{modell}}") }, "argv.new[4]"},
 		"broken variable":            {"vexa", func(m *manifest) { m.Argv.New = append(m.Argv.New, "{{model") }, "argv.new[4]"},
 		"variable program":           {"vexa", func(m *manifest) { m.Argv.New[0] = "{{home}}/x" }, "must not be a variable"},
 		"variable in probe":          {"vexa", func(m *manifest) { m.Argv.Probe = []string{"x", "{{model}}"} }, "argv.probe[1]"},

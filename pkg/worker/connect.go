@@ -22,7 +22,7 @@ type connector struct {
 	token   string
 	box     *outbox
 	inputs  chan wsv1.Input // turns, interrupts and stops, in order
-	status  chan error      // latest only: nil when connected, else why not
+	status  chan status     // the latest only
 
 	mu   sync.Mutex
 	turn string     // the turn in progress, for hello
@@ -33,9 +33,12 @@ func newConnector(o Options, token string, box *outbox) *connector {
 	return &connector{
 		options: o, token: token, box: box,
 		inputs: make(chan wsv1.Input),
-		status: make(chan error, 1),
+		status: make(chan status, 1),
 	}
 }
+
+// status is whether there is a link, and if not why.
+type status struct{ err error }
 
 // run connects until the context ends.
 func (c *connector) run(ctx context.Context) {
@@ -162,7 +165,7 @@ func (c *connector) tell(r wsv1.Report) {
 func (c *connector) publish(err error) {
 	for {
 		select {
-		case c.status <- err:
+		case c.status <- status{err}:
 			return
 		default:
 		}

@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -56,7 +55,7 @@ func newHost(t *testing.T) *host {
 	h.start()
 	t.Cleanup(func() {
 		h.stop()
-		os.RemoveAll(dir)
+		must(h.t, os.RemoveAll(dir))
 	})
 	return h
 }
@@ -78,15 +77,15 @@ func (h *host) start() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.server = &http.Server{Handler: mux}
-	go h.server.Serve(ln)
+	go func() { _ = h.server.Serve(ln) }()
 }
 
 func (h *host) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.server.Close()
+	_ = h.server.Close()
 	if h.conn != nil {
-		h.conn.Close()
+		_ = h.conn.Close()
 	}
 }
 
@@ -155,7 +154,7 @@ func (h *host) take(c *link.Conn, r wsv1.Report) bool {
 		return false
 	}
 	if !h.mute {
-		c.Send(wsv1.Input{Type: wsv1.InputAck, AgentSeq: h.last})
+		_ = c.Send(wsv1.Input{Type: wsv1.InputAck, AgentSeq: h.last})
 	}
 	return !breaks
 }
@@ -231,7 +230,7 @@ func (h *host) bodies(turn string) []wsv1.Body {
 	var out []wsv1.Body
 	for _, r := range h.stored {
 		if r.Type == wsv1.ReportFrame && r.Turn == turn {
-			b, err := wsv1.UnmarshalBody(json.RawMessage(r.Frame))
+			b, err := wsv1.UnmarshalBody(r.Frame)
 			if err != nil {
 				h.t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 // loadLaunch reads the dispatch file and checks all of it before anything
 // starts.
 func loadLaunch(path string) (runnerv1.Launch, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the path is the container's, not a request's
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "read the dispatch file", err)
 	}
@@ -28,7 +28,7 @@ func loadLaunch(path string) (runnerv1.Launch, error) {
 }
 
 func loadToken(path string) (string, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the path is the dispatch file's
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, "read the dispatch token", err)
 	}

@@ -55,9 +55,9 @@ func (l *loop) run(asked, live context.Context) (int, error) {
 			l.input(live, in)
 		case <-l.done:
 			l.turnEnded(live)
-		case err := <-l.conn.status:
-			if code := l.linked(err); code != ExitOK {
-				return code, err
+		case s := <-l.conn.status:
+			if code := l.linked(s.err); code != ExitOK {
+				return code, s.err
 			}
 		case <-over:
 			l.stop(errLimit)
@@ -207,9 +207,9 @@ func (l *loop) finish(live context.Context) (code int, again bool, err error) {
 		}
 		select {
 		case <-changed:
-		case err := <-l.conn.status:
-			if code := l.linked(err); code != ExitOK {
-				return code, false, err
+		case s := <-l.conn.status:
+			if code := l.linked(s.err); code != ExitOK {
+				return code, false, s.err
 			}
 			deadline = time.After(drainTimeout)
 		case in := <-l.conn.inputs:

@@ -1,12 +1,7 @@
 package worker_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,108 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
-	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
-
-func contains(s, part string) bool { return strings.Contains(s, part) }
-
-// shell is a runner whose messages are shell scripts and whose output is text.
-func shell() runnerv1.Manifest {
-	return runnerv1.Manifest{
-		Name: "test", Title: "test", Image: runnerv1.Image{Builtin: "shell"},
-		Argv: runnerv1.Argv{New: []string{"/bin/sh", "-s"}}, Prompt: "stdin",
-		Stream:  runnerv1.Stream{Dialect: "text", Deltas: true},
-		Session: runnerv1.Session{ID: "none"},
-		Signals: &runnerv1.Signals{Interrupt: "SIGINT", GraceSec: 1},
-		Exit:    runnerv1.Exit{OK: []int{0}, Interrupted: []int{130}},
-	}
-}
-
-// events is one whose scripts print vexa-ndjson.
-func events() runnerv1.Manifest {
-	m := shell()
-	m.Stream = runnerv1.Stream{Dialect: "vexa-ndjson", Deltas: true, Terminal: "result"}
-	return m
-}
-
-func launchOf(m runnerv1.Manifest) runnerv1.Launch {
-	return runnerv1.Launch{
-		Unit: unitv1.Unit{
-			ID: "01K5Q8Z3V4M7T2C9XW6B0NRHJA", Identity: unitv1.Identity{Subject: "u_jane", Launcher: "user:u_jane"}, Runner: m.Name,
-			Workspaces: []unitv1.Workspace{{ID: "w1", Mode: unitv1.ReadWrite}}, Trigger: unitv1.TriggerMessage,
-			Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: "x"}},
-		},
-		Manifest: m, Session: runnerv1.LaunchSession{ID: "6f2a1c9e-0b7d-4e35-9a41-3c8f5d2e7b60"},
-		Socket: "/.vexa/run/broker.sock", TokenFile: "/.vexa/run/token", Listen: "127.0.0.1:8787", IdleSec: 60,
-	}
-}
-
-// options writes the dispatch file and returns surroundings below h.dir.
-func options(t *testing.T, h *host, launch runnerv1.Launch) worker.Options {
-	t.Helper()
-	launch.TokenFile = filepath.Join(h.dir, "token")
-	for _, dir := range []string{"work", "state", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(h.dir, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := json.Marshal(launch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"dispatch.json": data, "token": []byte(token + "\n")} {
-		if err := os.WriteFile(filepath.Join(h.dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return worker.Options{
-		LaunchFile: filepath.Join(h.dir, "dispatch.json"), Dial: link.UnixDialer(h.socket),
-		Listen:  func(context.Context, string) (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
-		Workdir: filepath.Join(h.dir, "work"), Home: h.dir, State: filepath.Join(h.dir, "state"), Scratch: filepath.Join(h.dir, "tmp"),
-		GiveUp: 10 * time.Second, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
-	}
-}
-
-// running is a worker at work.
-type running struct {
-	t    *testing.T
-	end  context.CancelFunc // SIGTERM
-	done chan struct{}
-	code int
-	err  error
-}
-
-func start(t *testing.T, o worker.Options) *running {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{t: t, end: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		r.code, r.err = worker.Run(ctx, o)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-r.done
-	})
-	return r
-}
-
-func (r *running) exit(want int) {
-	r.t.Helper()
-	select {
-	case <-r.done:
-	case <-time.After(20 * time.Second):
-		r.t.Fatal("the worker does not end")
-	}
-	if r.code != want || (want == worker.ExitOK) != (r.err == nil) {
-		r.t.Fatalf("exit code %d (%v), want %d", r.code, r.err, want)
-	}
-}
 
 func TestATurn(t *testing.T) {
 	t.Parallel()
@@ -196,7 +93,6 @@ func TestBrokerRestart(t *testing.T) {
 	h.mu.Lock()
 	h.conn = nil
 	h.mu.Unlock()
-	os.Remove(h.socket)
 	h.start()
 	h.turn("t1", "echo again")
 	if err := os.WriteFile(filepath.Join(h.dir, "work", "go"), nil, 0o600); err != nil {
@@ -453,11 +349,11 @@ func TestBrokenLaunch(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	cases := map[string]func(o worker.Options){
-		"missing":    func(o worker.Options) { os.Remove(o.LaunchFile) },
-		"not JSON":   func(o worker.Options) { os.WriteFile(o.LaunchFile, []byte("{"), 0o600) },
-		"contract":   func(o worker.Options) { os.WriteFile(o.LaunchFile, []byte("{}"), 0o600) },
-		"no token":   func(worker.Options) { os.Remove(filepath.Join(h.dir, "token")) },
-		"bare token": func(worker.Options) { os.WriteFile(filepath.Join(h.dir, "token"), []byte("\n"), 0o600) },
+		"missing":    func(o worker.Options) { _ = os.Remove(o.LaunchFile) },
+		"not JSON":   func(o worker.Options) { _ = os.WriteFile(o.LaunchFile, []byte("{"), 0o600) },
+		"contract":   func(o worker.Options) { _ = os.WriteFile(o.LaunchFile, []byte("{}"), 0o600) },
+		"no token":   func(worker.Options) { _ = os.Remove(filepath.Join(h.dir, "token")) },
+		"bare token": func(worker.Options) { _ = os.WriteFile(filepath.Join(h.dir, "token"), []byte("\n"), 0o600) },
 	}
 	for name, change := range cases {
 		o := options(t, h, launchOf(shell()))
@@ -471,110 +367,4 @@ func TestBrokenLaunch(t *testing.T) {
 	if code, err := worker.Run(t.Context(), options(t, h, bad)); code != worker.ExitLaunch || err == nil {
 		t.Errorf("unknown dialect: code %d, %v", code, err)
 	}
-}
-
-// Nothing of the worker's own environment reaches the agent.
-func TestEnvironment(t *testing.T) {
-	t.Setenv("VEXA_TEST_SECRET", "s3cret")
-	h := newHost(t)
-	m := shell()
-	m.Env = map[string]string{"QUIET": "1"}
-	m.Inference = &runnerv1.Inference{Protocols: []string{"openai-chat"}, Env: map[string]string{"URL": "{{baseUrl}}", "KEY": "{{token}}", "MODEL": "{{model}}"}}
-	launch := launchOf(m)
-	launch.Model, launch.Protocol = "m-1", "openai-chat"
-	start(t, options(t, h, launch))
-	h.turn("t1", "unset PWD OLDPWD SHLVL _; export -p")
-	reply := h.end("t1").Reply
-	for _, want := range []string{"URL='http://127.0.0.1:8787/v1'", "KEY='" + token + "'", "MODEL='m-1'", "QUIET='1'", "TERM='dumb'", "LANG='C.UTF-8'", "HOME='" + h.dir} {
-		if !contains(reply, want) {
-			t.Errorf("%s is missing in\n%s", want, reply)
-		}
-	}
-	if contains(reply, "s3cret") {
-		t.Errorf("the worker's environment leaks:\n%s", reply)
-	}
-}
-
-func TestResumeFollowsTheFiles(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	m := shell()
-	m.Argv.New = []string{"/bin/sh", "-c", "echo new; [ ! -e save ] || echo x > $STATE/{{session}}.log"}
-	m.Argv.Resume = []string{"/bin/sh", "-c", "echo resumed {{session}}"}
-	m.Session = runnerv1.Session{ID: "assigned", StateEnv: "STATE", Capsule: []string{"{{session}}.log"}}
-	launch := launchOf(m)
-	launch.Session.Resume = true
-	start(t, options(t, h, launch))
-	h.turn("t1", "x")
-	if end := h.end("t1"); end.Reply != "new\n" {
-		t.Errorf("without its files the conversation was %q", end.Reply)
-	}
-	if e, ok := h.bodies("t1")[0].(wsv1.Error); !ok || !contains(e.Message, "does not remember") {
-		t.Errorf("nobody was told: %v", h.bodies("t1")[0])
-	}
-	if err := os.WriteFile(filepath.Join(h.dir, "work", "save"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.turn("t2", "x")
-	h.end("t2")
-	h.turn("t3", "x")
-	if end := h.end("t3"); end.Reply != "resumed "+launch.Session.ID+"\n" {
-		t.Errorf("with its files the conversation was %q", end.Reply)
-	}
-}
-
-func TestPromptFile(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	m := shell()
-	m.Prompt, m.Argv.New = "file", []string{"cat", "{{promptFile}}"}
-	start(t, options(t, h, launchOf(m)))
-	h.turn("t1", "-n what\nis said")
-	if end := h.end("t1"); end.Reply != "-n what\nis said" {
-		t.Errorf("reply %q", end.Reply)
-	}
-}
-
-// The forwarder passes bytes both ways, and the end of one way by itself.
-func TestForwarder(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	o := options(t, h, launchOf(shell()))
-	address := make(chan string, 1)
-	o.Listen = func(context.Context, string) (net.Listener, error) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err == nil {
-			address <- ln.Addr().String()
-		}
-		return ln, err
-	}
-	w := start(t, o)
-	conn, err := net.Dial("tcp", <-address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	io.WriteString(conn, "POST /echo HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := io.ReadAll(conn)
-	if err != nil || !contains(string(answer), "echo hello") {
-		t.Errorf("answer %q, %v", answer, err)
-	}
-	idle, err := net.Dial("tcp", conn.RemoteAddr().String()) // stays open: it must not keep the worker
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idle.Close()
-	w.end()
-	w.exit(worker.ExitOK)
-}
-
-func TestListenFails(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	o := options(t, h, launchOf(shell()))
-	o.Listen = func(context.Context, string) (net.Listener, error) { return nil, errors.New("taken") }
-	start(t, o).exit(worker.ExitInternal)
 }

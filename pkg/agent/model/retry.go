@@ -24,19 +24,21 @@ func DefaultBackoff() Backoff {
 // transient error, as long as nothing of the answer was passed on: a reader
 // must not see the same words twice. Everything else fails at once; a 400
 // above all, with which the broker says that a limit is reached.
-func Retry(m Model, b Backoff) Model {
+func Retry(m Model, b Backoff) *Retrying {
 	if b.Wait == nil {
 		b.Wait = wait
 	}
-	return &retrying{model: m, backoff: b}
+	return &Retrying{model: m, backoff: b}
 }
 
-type retrying struct {
+// Retrying is a Model that repeats requests; see Retry.
+type Retrying struct {
 	model   Model
 	backoff Backoff
 }
 
-func (r *retrying) Stream(ctx context.Context, req Request, yield func(Delta)) (Response, error) {
+// Stream implements Model.
+func (r *Retrying) Stream(ctx context.Context, req Request, yield func(Delta)) (Response, error) {
 	pause := r.backoff.First
 	for attempt := 1; ; attempt++ {
 		said := false

@@ -214,7 +214,7 @@ func (s *searcher) tree(ctx context.Context, glob string) error {
 func (s *searcher) file(name, shown string) error {
 	f, err := s.place.root.Open(name)
 	if err != nil {
-		return nil //nolint:nilerr // a search goes on past what cannot be read
+		return nil
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(io.LimitReader(f, maxSearchFile), sniff)
@@ -224,7 +224,7 @@ func (s *searcher) file(name, shown string) error {
 	for number := 1; ; number++ {
 		line, more, err := nextLine(in)
 		if err != nil || (line == "" && !more) {
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 		line = strings.TrimRight(line, "\r\n")
 		if !s.match.MatchString(line) {

@@ -31,7 +31,7 @@ type Parser interface {
 	End() ([]wsv1.Body, Result)
 }
 
-// LineParser is a dialect of lines; Lines makes a Parser of it.
+// LineParser is a dialect of lines; NewLines makes a Parser of it.
 type LineParser interface {
 	// Line takes one line without its newline and returns its bodies. It does
 	// not keep line.
@@ -88,7 +88,7 @@ func New(s runnerv1.Stream) (Parser, error) {
 	}
 	switch s.Dialect {
 	case VexaNDJSON:
-		return Lines(limit, &vexaParser{}), nil
+		return NewLines(limit, &vexaParser{}), nil
 	case Text:
 		return &textParser{}, nil
 	default:

@@ -22,11 +22,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden frames")
 
 // parse feeds data in chunks of at most size bytes.
-func parse(t testing.TB, s runnerv1.Stream, data []byte, size int) ([]wsv1.Body, dialect.Result) {
-	t.Helper()
+func parse(tb testing.TB, s runnerv1.Stream, data []byte, size int) ([]wsv1.Body, dialect.Result) {
+	tb.Helper()
 	p, err := dialect.New(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out []wsv1.Body
 	for len(data) > 0 {
@@ -41,23 +41,23 @@ func parse(t testing.TB, s runnerv1.Stream, data []byte, size int) ([]wsv1.Body,
 }
 
 // render is the golden form: a frame a line, then the result.
-func render(t testing.TB, bodies []wsv1.Body, r dialect.Result) string {
-	t.Helper()
+func render(tb testing.TB, bodies []wsv1.Body, r dialect.Result) string {
+	tb.Helper()
 	var out strings.Builder
 	for _, b := range bodies {
 		frame, err := wsv1.MarshalBody(b)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := contract.Validate("ws.v1#AgentFrame", frame); err != nil {
-			t.Fatalf("%s: %v", frame, err)
+			tb.Fatalf("%s: %v", frame, err)
 		}
 		out.Write(frame)
 		out.WriteByte('\n')
 	}
 	result, err := json.Marshal(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out.WriteString("result ")
 	out.Write(result)
@@ -65,7 +65,7 @@ func render(t testing.TB, bodies []wsv1.Body, r dialect.Result) string {
 	return out.String()
 }
 
-// joined is what reader sees whatever the chunks were: neighbouring deltas are
+// joined is what a reader sees whatever the chunks were: neighbouring deltas are
 // one.
 func joined(bodies []wsv1.Body) []wsv1.Body {
 	var out []wsv1.Body

@@ -8,15 +8,11 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// Lines returns a Parser that cuts its input into lines for p. A line of more
-// than limit bytes is not kept: it is counted as unknown and an error body
-// says how long it was. The last line needs no newline; a carriage return
-// before a newline belongs to it, and empty lines are left out.
-func Lines(limit int, p LineParser) Parser {
-	return &lines{limit: limit, parser: p}
-}
-
-type lines struct {
+// Lines is a Parser that cuts its input into lines for another. A line of more
+// than its limit is not kept: it is counted as unknown and an error body says
+// how long it was. The last line needs no newline; a carriage return before a
+// newline belongs to it, and empty lines are left out.
+type Lines struct {
 	parser  LineParser
 	limit   int
 	pending []byte // the line so far, while it is within the limit
@@ -24,7 +20,13 @@ type lines struct {
 	tooLong int    // lines that were dropped
 }
 
-func (l *lines) Feed(chunk []byte) []wsv1.Body {
+// NewLines returns a Parser for p whose lines have at most limit bytes.
+func NewLines(limit int, p LineParser) *Lines {
+	return &Lines{limit: limit, parser: p}
+}
+
+// Feed implements Parser.
+func (l *Lines) Feed(chunk []byte) []wsv1.Body {
 	var out []wsv1.Body
 	for len(chunk) > 0 {
 		end := bytes.IndexByte(chunk, '\n')
@@ -43,7 +45,8 @@ func (l *lines) Feed(chunk []byte) []wsv1.Body {
 	return out
 }
 
-func (l *lines) End() ([]wsv1.Body, Result) {
+// End implements Parser.
+func (l *Lines) End() ([]wsv1.Body, Result) {
 	out := l.flush()
 	result := l.parser.End()
 	result.Unknown += l.tooLong
@@ -51,7 +54,7 @@ func (l *lines) End() ([]wsv1.Body, Result) {
 }
 
 // hold keeps a part of a line, or of a line that is too long only its length.
-func (l *lines) hold(part []byte) {
+func (l *Lines) hold(part []byte) {
 	l.length += len(part)
 	if l.length > l.limit {
 		l.pending = nil
@@ -61,7 +64,7 @@ func (l *lines) hold(part []byte) {
 }
 
 // flush ends the line that was held.
-func (l *lines) flush() []wsv1.Body {
+func (l *Lines) flush() []wsv1.Body {
 	length, line := l.length, l.pending
 	l.length, l.pending = 0, l.pending[:0]
 	if length > l.limit {
@@ -74,7 +77,7 @@ func (l *lines) flush() []wsv1.Body {
 	return l.line(line)
 }
 
-func (l *lines) line(line []byte) []wsv1.Body {
+func (l *Lines) line(line []byte) []wsv1.Body {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil

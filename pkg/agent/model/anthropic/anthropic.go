@@ -33,7 +33,7 @@ func New(c *http.Client, base, token, name string) *Client {
 // The wire form of a request.
 type request struct {
 	Model     string    `json:"model"`
-	MaxTokens int       `json:"max_tokens"` //nolint:tagliatelle // the provider's name
+	MaxTokens int       `json:"max_tokens"`
 	System    string    `json:"system,omitempty"`
 	Messages  []message `json:"messages"`
 	Tools     []tool    `json:"tools,omitempty"`
@@ -51,15 +51,15 @@ type block struct {
 	ID        string          `json:"id,omitempty"`
 	Name      string          `json:"name,omitempty"`
 	Input     json.RawMessage `json:"input,omitempty"`
-	ToolUseID string          `json:"tool_use_id,omitempty"` //nolint:tagliatelle // the provider's name
+	ToolUseID string          `json:"tool_use_id,omitempty"`
 	Content   string          `json:"content,omitempty"`
-	IsError   bool            `json:"is_error,omitempty"` //nolint:tagliatelle // the provider's name
+	IsError   bool            `json:"is_error,omitempty"`
 }
 
 type tool struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
-	InputSchema json.RawMessage `json:"input_schema"` //nolint:tagliatelle // the provider's name
+	InputSchema json.RawMessage `json:"input_schema"`
 }
 
 // Stream implements model.Model.
@@ -130,20 +130,20 @@ type event struct {
 	Message struct {
 		Usage usage `json:"usage"`
 	} `json:"message"`
-	ContentBlock block `json:"content_block"` //nolint:tagliatelle // the provider's name
+	ContentBlock block `json:"content_block"`
 	Delta        struct {
 		Type        string `json:"type"`
 		Text        string `json:"text"`
 		Thinking    string `json:"thinking"`
-		PartialJSON string `json:"partial_json"` //nolint:tagliatelle // the provider's name
-		StopReason  string `json:"stop_reason"`  //nolint:tagliatelle // the provider's name
+		PartialJSON string `json:"partial_json"`
+		StopReason  string `json:"stop_reason"`
 	} `json:"delta"`
 	Usage usage `json:"usage"`
 }
 
 type usage struct {
-	InputTokens  int64 `json:"input_tokens"`  //nolint:tagliatelle // the provider's name
-	OutputTokens int64 `json:"output_tokens"` //nolint:tagliatelle // the provider's name
+	InputTokens  int64 `json:"input_tokens"`
+	OutputTokens int64 `json:"output_tokens"`
 }
 
 // answer collects a message from its events.

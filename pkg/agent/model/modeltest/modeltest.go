@@ -10,12 +10,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 )
@@ -207,8 +206,8 @@ func (p Protocol) answers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("response (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(c.want, got) {
+				t.Errorf("response %+v, want %+v", got, c.want)
 			}
 			var text, reasoning string
 			for _, d := range deltas {
@@ -242,8 +241,8 @@ func (p Protocol) request(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Request), &want); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("request (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("request %+v, want %+v", got, want)
 	}
 }
 
@@ -288,8 +287,8 @@ func (p Protocol) retries(t *testing.T) {
 	if err != nil || resp.Message.Text != "at last" || len(deltas) != 1 {
 		t.Errorf("%+v, %v", resp, err)
 	}
-	if diff := cmp.Diff([]time.Duration{7 * time.Second, 2 * time.Second, 4 * time.Second}, waits); diff != "" {
-		t.Errorf("waits (-want +got):\n%s", diff)
+	if want := []time.Duration{7 * time.Second, 2 * time.Second, 4 * time.Second}; !reflect.DeepEqual(want, waits) {
+		t.Errorf("waits %+v, want %+v", waits, want)
 	}
 	waits = nil
 	s = serve(t, p.refuse(http.StatusInternalServerError, "api_error", "always", "Retry-After", "86400"))

@@ -35,18 +35,18 @@ type request struct {
 	Messages      []message `json:"messages"`
 	Tools         []tool    `json:"tools,omitempty"`
 	Stream        bool      `json:"stream"`
-	StreamOptions options   `json:"stream_options"` //nolint:tagliatelle // the provider's name
+	StreamOptions options   `json:"stream_options"`
 }
 
 type options struct {
-	IncludeUsage bool `json:"include_usage"` //nolint:tagliatelle // the provider's name
+	IncludeUsage bool `json:"include_usage"`
 }
 
 type message struct {
 	Role       string     `json:"role"`
-	Content    *string    `json:"content"`                // null beside tool calls
-	ToolCalls  []toolCall `json:"tool_calls,omitempty"`   //nolint:tagliatelle // the provider's name
-	ToolCallID string     `json:"tool_call_id,omitempty"` //nolint:tagliatelle // the provider's name
+	Content    *string    `json:"content"` // null beside tool calls
+	ToolCalls  []toolCall `json:"tool_calls,omitempty"`
+	ToolCallID string     `json:"tool_call_id,omitempty"`
 }
 
 type toolCall struct {
@@ -126,15 +126,15 @@ type chunk struct {
 	Choices []struct {
 		Delta struct {
 			Content          string     `json:"content"`
-			ReasoningContent string     `json:"reasoning_content"` //nolint:tagliatelle // the provider's name
+			ReasoningContent string     `json:"reasoning_content"`
 			Reasoning        string     `json:"reasoning"`
-			ToolCalls        []toolCall `json:"tool_calls"` //nolint:tagliatelle // the provider's name
+			ToolCalls        []toolCall `json:"tool_calls"`
 		} `json:"delta"`
-		FinishReason string `json:"finish_reason"` //nolint:tagliatelle // the provider's name
+		FinishReason string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage *struct {
-		PromptTokens     int64 `json:"prompt_tokens"`     //nolint:tagliatelle // the provider's name
-		CompletionTokens int64 `json:"completion_tokens"` //nolint:tagliatelle // the provider's name
+		PromptTokens     int64 `json:"prompt_tokens"`
+		CompletionTokens int64 `json:"completion_tokens"`
 	} `json:"usage"`
 	Error json.RawMessage `json:"error"`
 }

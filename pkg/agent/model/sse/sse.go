@@ -116,7 +116,7 @@ func Post(ctx context.Context, c *http.Client, req Call, yield func(Event) (bool
 	if err != nil {
 		return broken(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read as far as it matters
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return refused(resp)
 	}

@@ -11,14 +11,14 @@ import (
 
 type event struct{ Type, Data string }
 
-func read(t testing.TB, in string) []event {
-	t.Helper()
+func read(tb testing.TB, in string) []event {
+	tb.Helper()
 	var out []event
 	if err := sse.Read(strings.NewReader(in), func(e sse.Event) (bool, error) {
 		out = append(out, event{e.Type, string(e.Data)})
 		return true, nil
 	}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out
 }
@@ -81,6 +81,6 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("type %q", e.Type)
 			}
 		}
-		sse.Parse([]byte(in))
+		_ = sse.Parse([]byte(in))
 	})
 }
