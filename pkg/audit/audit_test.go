@@ -51,7 +51,7 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, j = open(t, dir)
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	entries, err := log.Read(2, 10)
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%+v, %v", entries, err)
@@ -68,7 +68,7 @@ func TestRecord(t *testing.T) {
 func TestRecordRefuses(t *testing.T) {
 	t.Parallel()
 	log, j := open(t, t.TempDir())
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	many := map[string]string{}
 	for i := range audit.MaxDetails + 1 {
 		many[strings.Repeat("k", i+1)] = "v"
@@ -99,7 +99,7 @@ func TestRecordRefuses(t *testing.T) {
 func TestRecordCleans(t *testing.T) {
 	t.Parallel()
 	log, j := open(t, t.TempDir())
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	e := event()
 	e.Reason = "a\nb\x1b[31m\xff"
 	e.Detail = map[string]string{"model": strings.Repeat("é", 1000)}

@@ -47,7 +47,7 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 		s.log.DebugContext(r.Context(), "no link", "error", err)
 		return
 	}
-	defer conn.Close() //nolint:errcheck // it is over either way
+	defer func() { _ = conn.Close() }() // it is over either way
 	hello, err := s.hello(conn)
 	if err != nil {
 		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})

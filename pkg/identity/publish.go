@@ -17,7 +17,7 @@ import (
 func Publish(path string, key ed25519.PrivateKey) error {
 	pub := key.Public().(ed25519.PublicKey) //nolint:forcetypeassert // documented by crypto/ed25519
 	line := base64.StdEncoding.EncodeToString(pub) + "\n"
-	if have, err := os.ReadFile(path); err == nil && string(have) == line { //nolint:gosec // the path is ours
+	if have, err := os.ReadFile(path); err == nil && string(have) == line {
 		return nil
 	}
 	return atomicfile.WriteFile(path, []byte(line), 0o600)

@@ -171,7 +171,7 @@ func readListing(resp *http.Response) (listing, error) {
 	const most = 4 << 20
 	var l listing
 	if resp.StatusCode != http.StatusOK {
-		return l, errStatus(resp.StatusCode)
+		return l, statusError(resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {

@@ -33,11 +33,11 @@ func listens(t *testing.T, servers map[string]http.HandlerFunc) inference.DialFu
 		if err != nil || host != "127.0.0.1" {
 			t.Errorf("dialled %s", addr)
 		}
-		real, ok := to[addr]
+		server, ok := to[addr]
 		if !ok {
 			return nil, errors.New("connection refused")
 		}
-		return new(net.Dialer).DialContext(ctx, network, real)
+		return new(net.Dialer).DialContext(ctx, network, server)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestTest(t *testing.T) {
 		"one that breaks":  {sse(piece, `{"error":{"message":"out of memory"}}`), false, "", "out of memory"},
 		"no stream":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, false, "", "not a stream"},
 		"a bad key": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.WriteString(w, `{"error":{"message":"bad `+r.Header.Get("Authorization")+`"}}`)
 		}, false, "", "HTTP 401 Unauthorized: bad Bearer [key]"},
 		"sends us away": {func(w http.ResponseWriter, r *http.Request) {

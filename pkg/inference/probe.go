@@ -15,11 +15,11 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// errStatus is an HTTP status that is not a success.
-type errStatus int
+// statusError is an HTTP status that is not a success.
+type statusError int
 
 // Error names the status.
-func (e errStatus) Error() string {
+func (e statusError) Error() string {
 	return fmt.Sprintf("HTTP %d %s", int(e), http.StatusText(int(e)))
 }
 
@@ -158,9 +158,9 @@ func refusal(resp *http.Response) error {
 	var e delta
 	data, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err == nil && json.Unmarshal(data, &e) == nil && e.Error != nil && e.Error.Message != "" {
-		return fmt.Errorf("%w: %s", errStatus(resp.StatusCode), e.Error.Message)
+		return fmt.Errorf("%w: %s", statusError(resp.StatusCode), e.Error.Message)
 	}
-	return errStatus(resp.StatusCode)
+	return statusError(resp.StatusCode)
 }
 
 // Models asks the provider which models it serves, in its own order.

@@ -328,8 +328,13 @@ func TestKeys(t *testing.T) {
 // locked is a sealer whose installation is locked.
 type locked struct{}
 
-func (locked) SealBytes([]byte) ([]byte, error) { return nil, fault.New(fault.Locked, "locked", "") }
-func (locked) OpenBytes([]byte) ([]byte, error) { return nil, fault.New(fault.Locked, "locked", "") }
+func (locked) SealBytes([]byte) ([]byte, error) {
+	return nil, fault.New(fault.Locked, "locked", "")
+}
+
+func (locked) OpenBytes([]byte) ([]byte, error) {
+	return nil, fault.New(fault.Locked, "locked", "")
+}
 
 // While locked the table can be read, and its keys cannot.
 func TestLocked(t *testing.T) {
