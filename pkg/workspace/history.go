@@ -171,6 +171,9 @@ func (r *repo) addLink(ctx context.Context, dir string, ch *chain, main object.I
 	res, err := r.Run(ctx, git.Cmd{
 		Args:  []string{"pack-objects", "--revs", "--quiet", "--delta-base-offset", filepath.Join(dir, "pack", "pack")},
 		Stdin: strings.NewReader(revs),
+		// Git renames its temporary file from here; the repository may lie on
+		// another file system.
+		Objects: dir,
 	})
 	if err != nil {
 		return err

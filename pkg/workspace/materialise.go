@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (m *materialiser) files(ctx context.Context, r *repo) error {
 			var err error
 			for p := range work {
 				if err == nil {
-					if err = m.write(p.target, strings.NewReader(string(p.data)), int64(len(p.data))); err != nil {
+					if err = m.write(p.target, bytes.NewReader(p.data), int64(len(p.data))); err != nil {
 						cancel(err)
 					}
 				}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Glob matches slash-separated paths as git's patterns do: "*" and "?" stay
 // within a name, "**" between slashes spans directories, "[a-z]" is a class, a
-// backslash takes the meaning from what follows. It takes time linear in the
-// path, whatever the pattern.
+// backslash takes the meaning from what follows. As in git a character is a
+// byte. It takes time linear in the path, whatever the pattern.
 type Glob struct{ re *regexp.Regexp }
 
 // maxGlob is the longest pattern that is looked at, in bytes.
@@ -32,7 +33,23 @@ func ParseGlob(pattern string) (Glob, error) {
 }
 
 // Match reports whether the whole path matches.
-func (g Glob) Match(path string) bool { return g.re != nil && g.re.MatchString(path) }
+func (g Glob) Match(path string) bool { return g.re != nil && g.re.MatchString(bytewise(path)) }
+
+// bytewise makes each byte a character of its own.
+func bytewise(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			r := make([]rune, len(s))
+			for j := range len(s) {
+				r[j] = rune(s[j])
+			}
+			return string(r)
+		}
+	}
+	return s
+}
+
+func quoteByte(c byte) string { return regexp.QuoteMeta(string(rune(c))) }
 
 // globExpr translates a pattern to a regular expression.
 func globExpr(p string) (string, error) {
@@ -67,13 +84,10 @@ func globExpr(p string) (string, error) {
 			if len(p) == 1 {
 				return "", fmt.Errorf("a pattern ends in a backslash")
 			}
-			r := []rune(p[1:])[0]
-			n = 1 + len(string(r))
-			b.WriteString(regexp.QuoteMeta(string(r)))
+			n = 2
+			b.WriteString(quoteByte(p[1]))
 		default:
-			r := []rune(p)[0]
-			n = len(string(r))
-			b.WriteString(regexp.QuoteMeta(string(r)))
+			b.WriteString(quoteByte(c))
 		}
 		start = p[0] == '/'
 		p = p[min(n, len(p)):]
@@ -123,15 +137,11 @@ func globClass(p string) (string, int, error) {
 }
 
 // globChar reads one character of a class, unescaped, and its length.
-func globChar(p string) (rune, int) {
-	n := 0
+func globChar(p string) (byte, int) {
 	if p[0] == '\\' && len(p) > 1 {
-		n, p = 1, p[1:]
+		return p[1], 2
 	}
-	for _, r := range p {
-		return r, n + len(string(r))
-	}
-	return 0, n + 1
+	return p[0], 1
 }
 
-func quoteInClass(r rune) string { return fmt.Sprintf(`\x{%x}`, r) }
+func quoteInClass(c byte) string { return fmt.Sprintf(`\x{%x}`, c) }

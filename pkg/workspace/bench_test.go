@@ -1,0 +1,136 @@
+package workspace_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+)
+
+// benchFiles is the size of the workspace that the goals are stated for.
+const benchFiles = 10_000
+
+// manyFiles makes a directory of small notes.
+func manyFiles(t testing.TB, dir string, n int) {
+	t.Helper()
+	for i := range n {
+		path := filepath.Join(dir, fmt.Sprintf("area-%02d/topic-%02d/note-%05d.md", i%40, i/40%10, i))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("# Note %d\n\nWhat was said about it, at some length, so that it is a file like others.\n", i)
+		for len(text) < 900+i%400 {
+			text += fmt.Sprintf("- item %d of note %d\n", len(text), i)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// touchTen changes ten files.
+func touchTen(t testing.TB, dir string, round int) {
+	t.Helper()
+	for i := range 10 {
+		n := i * 997
+		path := filepath.Join(dir, fmt.Sprintf("area-%02d/topic-%02d/note-%05d.md", n%40, n/40%10, n))
+		if err := os.WriteFile(path, fmt.Appendf(nil, "round %d file %d at %d\n", round, i, time.Now().UnixNano()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func median(list []time.Duration) time.Duration {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// benchDir is where checkouts lie in production: memory, where there is some.
+func benchDir(b *testing.B) string {
+	b.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "vexa-bench-*")
+	if err != nil {
+		return b.TempDir()
+	}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// BenchmarkSeal seals ten changes in a workspace of 10,000 files. The floor is
+// "git add -A && git commit" on the same files, the same storage, the same run.
+func BenchmarkSeal(b *testing.B) {
+	dir := benchDir(b)
+	from := filepath.Join(dir, "from")
+	manyFiles(b, from, benchFiles)
+	w := &world{tmp: dir, root: filepath.Join(dir, "workspaces")}
+	w.now.Store(1_700_000_000)
+	w.open(b)
+	if _, err := w.Create(context.Background(), "notes", from, jane); err != nil {
+		b.Fatal(err)
+	}
+	c := w.checkout(b, "notes", "01BENCH")
+	clone := filepath.Join(dir, "clone")
+	plainGit(b, dir, "clone", "-q", w.repo(c.Workspace()), clone)
+	plainGit(b, clone, "status", "--short")
+	var ours, floor []time.Duration
+	round := 0
+	for b.Loop() {
+		round++
+		touchTen(b, c.Dir(), round)
+		touchTen(b, clone, round)
+		start := time.Now()
+		if out := w.seal(b, c, "bench"); out.Files != 10 {
+			b.Fatalf("sealed %+v", out)
+		}
+		ours = append(ours, time.Since(start))
+		start = time.Now()
+		plainGit(b, clone, "add", "-A")
+		plainGit(b, clone, "commit", "-q", "-m", "bench")
+		floor = append(floor, time.Since(start))
+	}
+	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/seal")
+	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
+	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
+}
+
+// BenchmarkCheckout makes a checkout of 10,000 files. The floor is "git clone"
+// of the same repository.
+func BenchmarkCheckout(b *testing.B) {
+	dir := benchDir(b)
+	from := filepath.Join(dir, "from")
+	manyFiles(b, from, benchFiles)
+	w := &world{tmp: dir, root: filepath.Join(dir, "workspaces")}
+	w.now.Store(1_700_000_000)
+	w.open(b)
+	info, err := w.Create(context.Background(), "notes", from, jane)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ours, floor []time.Duration
+	for n := 0; b.Loop(); n++ {
+		unit := fmt.Sprintf("01BENCH%d", n)
+		start := time.Now()
+		c := w.checkoutMode(b, "notes", unit, unitv1.ReadWrite)
+		ours = append(ours, time.Since(start))
+		clone := filepath.Join(dir, unit)
+		start = time.Now()
+		plainGit(b, dir, "clone", "-q", "--no-hardlinks", w.repo(info.ID), clone)
+		floor = append(floor, time.Since(start))
+		b.StopTimer()
+		if err := os.RemoveAll(clone); err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Release(context.Background(), c, false); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/checkout")
+	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
+	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
+}
