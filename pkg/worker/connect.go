@@ -44,13 +44,14 @@ type status struct{ err error }
 func (c *connector) run(ctx context.Context) {
 	wait := c.options.MinBackoff
 	for ctx.Err() == nil {
-		connected, err := c.once(ctx)
+		before := c.box.acked()
+		err := c.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		c.publish(err)
 		c.options.Log.WarnContext(ctx, "no link to the broker", slog.Any("error", err))
-		if connected {
+		if c.box.acked() != before { // a broker that takes what it is sent
 			wait = c.options.MinBackoff
 		}
 		select {
@@ -62,23 +63,23 @@ func (c *connector) run(ctx context.Context) {
 	}
 }
 
-// once holds one connection until it breaks, and reports whether there was one.
-func (c *connector) once(ctx context.Context) (connected bool, err error) {
+// once holds one connection until it breaks.
+func (c *connector) once(ctx context.Context) error {
 	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
 	conn, err := link.Dial(dialCtx, c.options.Dial, c.token)
 	cancel()
 	if err != nil {
-		return false, err
+		return err
 	}
 	ctx, cancel = context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	defer conn.Close()
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello, Turn: c.setConn(conn)}); err != nil {
-		return false, err
-	}
 	defer c.setConn(nil)
+	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello, Turn: c.setConn(conn)}); err != nil {
+		return err
+	}
 	c.publish(nil)
 	sent := make(chan error, 1)
 	go func() {
@@ -90,7 +91,7 @@ func (c *connector) once(ctx context.Context) (connected bool, err error) {
 	if sendErr := <-sent; err == nil {
 		err = sendErr
 	}
-	return true, err
+	return err
 }
 
 // send writes the unacknowledged reports and then each new one.

@@ -217,7 +217,8 @@ func (l *loop) finish(live context.Context) (code int, again bool, err error) {
 				return 0, true, nil
 			}
 		case <-deadline:
-			l.lost = true
+			l.box.close()
+			return ExitNoBroker, false, fault.New(fault.Timeout, "the broker did not acknowledge the last reports", "")
 		case <-l.gone:
 			l.lost = true
 		}

@@ -131,6 +131,13 @@ func (b *outbox) state() (empty, full bool, changed <-chan struct{}) {
 	return len(b.lines) == 0, b.bytes >= outboxBytes, b.changed
 }
 
+// acked returns the number of the last report that was acknowledged.
+func (b *outbox) acked() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.first - 1
+}
+
 // close makes every add fail: nobody will take reports any more.
 func (b *outbox) close() {
 	b.mu.Lock()

@@ -34,7 +34,7 @@ func New(c *http.Client, base, token, name string) *Client {
 type request struct {
 	Model     string    `json:"model"`
 	MaxTokens int       `json:"max_tokens"`
-	System    string    `json:"system,omitempty"`
+	System    []block   `json:"system,omitempty"`
 	Messages  []message `json:"messages"`
 	Tools     []tool    `json:"tools,omitempty"`
 	Stream    bool      `json:"stream"`
@@ -53,8 +53,18 @@ type block struct {
 	Input     json.RawMessage `json:"input,omitempty"`
 	ToolUseID string          `json:"tool_use_id,omitempty"`
 	Content   string          `json:"content,omitempty"`
+	Cache     *cache          `json:"cache_control,omitempty"`
 	IsError   bool            `json:"is_error,omitempty"`
 }
+
+// cache marks the end of what the provider may keep for the next request. An
+// agent sends the same beginning again and again; without the mark each step
+// costs as much as all steps before it.
+type cache struct {
+	Type string `json:"type"`
+}
+
+func (b *block) mark() { b.Cache = &cache{Type: "ephemeral"} }
 
 type tool struct {
 	Name        string          `json:"name"`
@@ -64,9 +74,16 @@ type tool struct {
 
 // Stream implements model.Model.
 func (c *Client) Stream(ctx context.Context, r model.Request, yield func(model.Delta)) (model.Response, error) {
-	body := request{Model: c.model, MaxTokens: r.MaxTokens, System: r.System, Messages: messages(r.Messages), Stream: true}
+	body := request{Model: c.model, MaxTokens: r.MaxTokens, System: textBlocks(r.System), Messages: messages(r.Messages), Stream: true}
 	for _, t := range r.Tools {
 		body.Tools = append(body.Tools, tool{Name: t.Name, Description: t.Description, InputSchema: t.Schema})
+	}
+	if n := len(body.System); n > 0 {
+		body.System[n-1].mark()
+	}
+	if n := len(body.Messages); n > 0 {
+		content := body.Messages[n-1].Content
+		content[len(content)-1].mark()
 	}
 	a := &answer{yield: yield}
 	err := sse.Post(ctx, c.http, sse.Call{

@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 			return fmt.Sprintf(`{"type":"error","error":{"type":%s,"message":%s},"request_id":"r"}`, quote(code), quote(message))
 		},
 		Request: `{
-  "model": "the-model", "max_tokens": 100, "system": "be brief", "stream": true,
+  "model": "the-model", "max_tokens": 100, "system": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}], "stream": true,
   "messages": [
     {"role": "user", "content": [{"type": "text", "text": "first"}, {"type": "text", "text": "second"}]},
     {"role": "assistant", "content": [
@@ -40,7 +40,7 @@ func TestConformance(t *testing.T) {
       {"type": "tool_result", "tool_use_id": "c2", "content": "error: no", "is_error": true}
     ]},
     {"role": "assistant", "content": [{"type": "text", "text": "a says so"}]},
-    {"role": "user", "content": [{"type": "text", "text": "thanks"}]}
+    {"role": "user", "content": [{"type": "text", "text": "thanks", "cache_control": {"type": "ephemeral"}}]}
   ],
   "tools": [{"name": "read", "description": "Read.", "input_schema": {"type": "object"}}]
 }`,
