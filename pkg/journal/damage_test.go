@@ -219,7 +219,7 @@ func TestRecordsMovedSwappedDropped(t *testing.T) {
 	forged := join(record(0), record(2), record(1), data[at[3]:])
 	for i := range 8 {
 		off := at[i]
-		binary.BigEndian.PutUint32(forged[off+4:], frameSum(forged[off:off+4], uint64(i+1)))
+		copy(forged[off:], appendFrameHeader(nil, uint64(i+1), int(binary.BigEndian.Uint32(forged[off:]))))
 	}
 	files{path: forged, o.Checkpoint: whole[o.Checkpoint]}.restore(t, o)
 	if damage := refused(t, o, "swapped, with checksums"); damage.Seq != 2 {

@@ -1,10 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // Layout of a record: length of the payload, checksum of length and number,
@@ -21,17 +24,14 @@ const (
 	maxKeptFrame = 1 << 20
 )
 
+// castagnoli returns the polynomial's table, of which the library keeps one.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
 func appendFrameHeader(b []byte, seq uint64, size int) []byte {
 	start := len(b)
 	b = binary.BigEndian.AppendUint32(b, uint32(size))
-	return binary.BigEndian.AppendUint32(b, frameSum(b[start:], seq))
-}
-
-func frameSum(length []byte, seq uint64) uint32 {
-	var data [12]byte
-	copy(data[:4], length)
-	binary.BigEndian.PutUint64(data[4:], seq)
-	return crc32.Checksum(data[:], crc32.MakeTable(crc32.Castagnoli))
+	summed := binary.BigEndian.AppendUint64(b, seq)[start:]
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(summed, castagnoli()))
 }
 
 // frameError is a record that does not verify.
@@ -62,6 +62,9 @@ type scanner struct {
 	buf []byte // bytes of the file from at
 	at  int64
 	aad []byte
+
+	nonce [chacha20poly1305.NonceSize]byte
+	head  [frameHeader + 8]byte
 }
 
 // from places the scanner at a mark.
@@ -90,9 +93,9 @@ func (s *scanner) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonce := s.seg.nonce(s.seq)
+	s.nonce = s.seg.nonce(s.seq)
 	s.aad = s.keys.appendAAD(s.aad[:0], s.seq, s.prev)
-	payload, err := s.seg.aead.Open(make([]byte, 0, size), nonce[:], sealed, s.aad)
+	payload, err := s.seg.aead.Open(make([]byte, 0, size), s.nonce[:], sealed, s.aad)
 	if err != nil {
 		return nil, s.bad("the record does not verify", frameOverhead+int64(size))
 	}
@@ -156,7 +159,7 @@ func (s *scanner) header() (int, error) {
 	}
 	size := int64(binary.BigEndian.Uint32(head))
 	switch {
-	case binary.BigEndian.Uint32(head[4:]) != frameSum(head[:4], s.seq) || size > MaxPayload:
+	case size > MaxPayload || !bytes.Equal(head, appendFrameHeader(s.head[:0], s.seq, int(size))):
 		return 0, s.bad("the length of the record does not verify", frameHeader)
 	case left < frameOverhead+size:
 		return 0, &frameError{off: s.off, seq: s.seq, torn: true, reason: "the record is incomplete"}

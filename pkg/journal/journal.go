@@ -41,6 +41,8 @@ import (
 	"strconv"
 	"sync"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
@@ -85,6 +87,7 @@ type Journal struct {
 	active  *segment // the one this writer appends to, nil before the first Write
 	frame   []byte
 	aad     []byte
+	nonce   [chacha20poly1305.NonceSize]byte
 
 	// mu guards what readers see. It is never held during input or output.
 	mu       sync.Mutex
@@ -195,8 +198,8 @@ func (j *Journal) seal(s *segment, seq uint64, payload []byte) []byte {
 	}
 	j.frame = appendFrameHeader(j.frame[:0], seq, len(payload))
 	j.aad = j.keys.appendAAD(j.aad[:0], seq, j.tag)
-	nonce := s.nonce(seq)
-	j.frame = s.aead.Seal(j.frame, nonce[:], payload, j.aad)
+	j.nonce = s.nonce(seq)
+	j.frame = s.aead.Seal(j.frame, j.nonce[:], payload, j.aad)
 	return j.frame
 }
 

@@ -141,21 +141,30 @@ func (j *Journal) create(first uint64, prev tag) (*segment, error) {
 	return s, nil
 }
 
+// header makes the header of a new segment.
+func (k *keyring) header(first uint64, prev tag, salt []byte) ([]byte, *segment, error) {
+	aead, macKey, err := k.segment(salt)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := append([]byte(nil), segmentMagic...)
+	b = binary.BigEndian.AppendUint64(b, first)
+	b = append(b, prev[:]...)
+	b = append(b, salt...)
+	b = append(b, k.mac(macKey, b)...)
+	return b, &segment{first: first, prev: prev, aead: aead, size: headerSize}, nil
+}
+
 // start writes the header of a new segment to path.
 func (j *Journal) start(path string, first uint64, prev tag) (*segment, error) {
-	header := append([]byte(nil), segmentMagic...)
-	header = binary.BigEndian.AppendUint64(header, first)
-	header = append(header, prev[:]...)
 	salt := make([]byte, saltSize)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, err
 	}
-	header = append(header, salt...)
-	aead, macKey, err := j.keys.segment(salt)
+	header, s, err := j.keys.header(first, prev, salt)
 	if err != nil {
 		return nil, err
 	}
-	header = append(header, j.keys.mac(macKey, header)...)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -163,7 +172,7 @@ func (j *Journal) start(path string, first uint64, prev tag) (*segment, error) {
 	if _, err := f.Write(header); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	s := &segment{first: first, prev: prev, aead: aead, file: f, size: headerSize}
+	s.file = f
 	s.loaded.Store(true)
 	return s, nil
 }
