@@ -62,7 +62,7 @@ func serveDaemon(ctx context.Context) error {
 		},
 		PID: kernelPID(h), Log: log,
 	})
-	s := daemon.New(daemon.Options{
+	s := daemon.New(kernelLife, daemon.Options{
 		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
 		Caller: caller, Kernel: kernel, Runners: catalog,
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"log/slog"
 	"os"
@@ -144,7 +145,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
-		Verifier:  identity.NewPublished(issuer(p.home), publicKeyPath(p.home), time.Now),
+		Verifier:  identity.NewVerifier(issuer(p.home), ed25519.PublicKey(key[ed25519.SeedSize:]), time.Now),
 		Providers: e.Models, Upstream: upstream, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {

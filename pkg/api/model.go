@@ -55,5 +55,6 @@ type Session struct {
 // UnlockRequest is the body of POST /v1/unlock. The identity is held in the
 // daemon's memory only.
 type UnlockRequest struct {
-	Identity string `json:"identity"` // AGE-SECRET-KEY-…
+	Identity   string `json:"identity"`             // AGE-SECRET-KEY-…
+	TimeoutSec int    `json:"timeoutSec,omitempty"` // lock again after so many seconds; 0: never
 }

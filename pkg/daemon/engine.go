@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -60,6 +61,32 @@ func (s *Server) Unlock(ctx context.Context, identity string) error {
 	return nil
 }
 
+// lockAfter locks the installation once d has passed; 0 means never. A later
+// call replaces an earlier one. What cannot be saved then keeps it open, and
+// is tried again after the same time.
+func (s *Server) lockAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if d == 0 {
+		return
+	}
+	s.timer = time.AfterFunc(d, func() {
+		ctx, cancel := context.WithTimeout(s.life, lockPatience)
+		defer cancel()
+		if err := s.Lock(ctx, false); err != nil {
+			s.o.Log.ErrorContext(ctx, "lock after the time that was asked for", "error", err)
+			s.lockAfter(d)
+		}
+	})
+}
+
+// lockPatience is how long the dispatches may take to end and be saved.
+const lockPatience = time.Minute
+
 // Lock ends every dispatch, saves what they wrote and forgets the keys.
 func (s *Server) Lock(ctx context.Context, force bool) error {
 	s.turning.Lock()
@@ -76,5 +103,6 @@ func (s *Server) Lock(ctx context.Context, force bool) error {
 	s.mu.Lock()
 	s.open = nil
 	s.mu.Unlock()
+	s.lockAfter(0)
 	return e.Close()
 }

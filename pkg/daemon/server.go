@@ -39,17 +39,19 @@ type Options struct {
 // Server is the daemon's HTTP server.
 type Server struct {
 	o       Options
+	life    context.Context //nolint:containedctx // of what no request waits for: the lock after a time
 	started time.Time
 	stop    chan bool // receives whether to force
 
 	turning sync.Mutex // held while the engine is opened or closed
-	mu      sync.Mutex // guards open
+	mu      sync.Mutex // guards what follows
 	open    *Engine
+	timer   *time.Timer // locks again; nil where nobody asked for it
 }
 
-// New returns a server that is locked.
-func New(o Options) *Server {
-	return &Server{o: o, started: o.Now().UTC(), stop: make(chan bool, 1)}
+// New returns a server that is locked; ctx is its life.
+func New(ctx context.Context, o Options) *Server {
+	return &Server{o: o, life: ctx, started: o.Now().UTC(), stop: make(chan bool, 1)}
 }
 
 // Serve takes the installation's socket, opens the engine where the identity
@@ -81,8 +83,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-s.stop:
 	}
-	const patience = time.Minute
-	closing, done := context.WithTimeout(life, patience)
+	closing, done := context.WithTimeout(life, lockPatience)
 	defer done()
 	err = s.Lock(closing, true)
 	cancel() // ends the streams
@@ -181,9 +182,13 @@ func (s *Server) unlock(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
+	if req.TimeoutSec < 0 {
+		return fault.New(fault.Invalid, "timeoutSec must not be negative", "")
+	}
 	if err := s.Unlock(r.Context(), req.Identity); err != nil {
 		return err
 	}
+	s.lockAfter(time.Duration(req.TimeoutSec) * time.Second)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

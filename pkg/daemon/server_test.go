@@ -51,7 +51,7 @@ func newFixture(t *testing.T, locked bool) *fixture {
 		Command: nil, Log: log,
 		PID: func(context.Context) (int, error) { return os.Getpid(), nil },
 	})
-	f.server = daemon.New(daemon.Options{
+	f.server = daemon.New(t.Context(), daemon.Options{
 		Home: h, Version: "1.2.3", PID: 4711, Now: time.Now, Log: log, Kernel: kernel, Runners: catalog,
 		Caller: dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage},
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
@@ -138,6 +138,22 @@ func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	}
 	if w := f.ask(t, http.MethodGet, "/v1/dispatches", ""); w.Code != http.StatusLocked {
 		t.Errorf("locked again: %d", w.Code)
+	}
+}
+
+func TestUnlockedForATime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, true)
+	if w := f.ask(t, http.MethodPost, "/v1/unlock", `{"identity":"secret","timeoutSec":1}`); w.Code != http.StatusNoContent {
+		t.Fatalf("unlock: %d %s", w.Code, w.Body)
+	}
+	if w := f.ask(t, http.MethodGet, "/v1/dispatches", ""); w.Code != http.StatusOK {
+		t.Fatalf("unlocked: %d", w.Code)
+	}
+	for deadline := time.Now().Add(10 * time.Second); f.ask(t, http.MethodGet, "/v1/dispatches", "").Code != http.StatusLocked; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was not locked again")
+		}
 	}
 }
 
