@@ -3,6 +3,7 @@ package chatcmd
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -127,8 +128,10 @@ func outcome(unit string, done wsv1.TurnDone) error {
 	case wsv1.OutcomeCompleted, wsv1.OutcomeFailed:
 	}
 	e := fault.New(kind, msg, "see: vexa logs "+unit)
-	if done.Error != "" {
+	if done.Error != "" && !strings.HasPrefix(done.Error, msg) {
 		e.Err = errors.New(done.Error)
+	} else if done.Error != "" {
+		e.Msg = done.Error
 	}
 	return e
 }

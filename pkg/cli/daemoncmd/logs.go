@@ -112,8 +112,8 @@ func lastLines(data []byte, n int) []byte {
 	return data[at+1:]
 }
 
-// follow copies what is appended to file until ctx ends. The log is appended
-// to by one daemon after the other and never replaced.
+// follow copies what is appended to file until ctx ends, and goes on with the
+// new one where a daemon that starts has set it aside.
 func follow(ctx context.Context, w io.Writer, file *os.File) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -121,10 +121,31 @@ func follow(ctx context.Context, w io.Writer, file *os.File) error {
 		if _, err := io.Copy(w, file); err != nil {
 			return fault.Newf(fault.Internal, "read the daemon's log: %w", err)
 		}
+		if next := successor(file); next != nil {
+			defer next.Close()
+			file = next
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
 	}
+}
+
+// successor opens the file that has taken the place of file; nil where it is
+// still the same.
+func successor(file *os.File) *os.File {
+	next, err := os.Open(file.Name())
+	if err != nil {
+		return nil
+	}
+	old, err1 := file.Stat()
+	now, err2 := next.Stat()
+	if err1 != nil || err2 != nil || os.SameFile(old, now) {
+		next.Close()
+		return nil
+	}
+	return next
 }

@@ -2,6 +2,7 @@ package workspacecmd
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +68,8 @@ func runLog(ctx context.Context, o *LogOptions) error {
 	tty := factory.IsTTY(f.OutTTY)
 	t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "LAUNCHER", "UNIT", "MESSAGE")
 	for _, x := range list {
-		subject, message := x.Subject, x.Message
+		subject := x.Subject
+		message, _, _ := strings.Cut(x.Message, "\n")
 		if subject == "" {
 			subject = x.Author
 		}

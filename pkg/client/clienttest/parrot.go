@@ -47,7 +47,7 @@ func (d *Daemon) parrot(u *unit, turn, text string) {
 	}
 	d.say(u, turn, wsv1.Agent, wsv1.Message{Text: "Let me write that down."},
 		wsv1.ToolCall{CallID: "1", Tool: "write", Arguments: json.RawMessage(`{"path":"note.md"}`)},
-		wsv1.ToolResult{CallID: "1", OK: !has("tool"), Output: "no space"})
+		wsv1.ToolResult{CallID: "1", OK: !has("tool"), Output: "7 bytes"})
 	for _, piece := range pieces(reply) {
 		d.say(u, turn, wsv1.Agent, wsv1.MessageDelta{Text: piece})
 	}

@@ -1,0 +1,269 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/term"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/client/clienttest"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens, in scripts and in docs")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"vexa":       func() { os.Exit(cli.Execute(context.Background(), processFactory(), os.Args[1:])) },
+		"fakedaemon": func() { os.Exit(fakeDaemon()) },
+	})
+}
+
+// processFactory is what cmd/vexa gives the commands, with an in-memory daemon
+// for the real one.
+func processFactory() *cli.Factory {
+	tty := func(f *os.File) func() bool { return func() bool { return term.IsTerminal(int(f.Fd())) } }
+	f := &cli.Factory{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTTY: tty(os.Stdin), OutTTY: tty(os.Stdout), ErrTTY: tty(os.Stderr),
+		Env: os.Getenv, Now: clienttest.Epoch,
+		Terminal: factory.OpenTerminal,
+		Version:  factory.Version{Version: "test", Go: "go"},
+		Home:     func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },
+		Spawn:    spawnFake,
+		Keys:     fakeKeys{}, Contracts: fakeContracts{},
+		FindModels: findFake,
+		Rehearsal:  func(h home.Home) (string, error) { return filepath.Join(h.Config, "rehearsal.yaml"), nil },
+		UID:        func() int { return 1000 },
+		System:     fakeSystem{},
+	}
+	f.Interrupts = func() (<-chan struct{}, func()) {
+		sig, out := make(chan os.Signal, 2), make(chan struct{}, 2)
+		signal.Notify(sig, os.Interrupt)
+		go func() {
+			for range sig {
+				out <- struct{}{}
+			}
+		}()
+		return out, func() { signal.Stop(sig) }
+	}
+	return f
+}
+
+// spawnFake starts the in-memory daemon as a process of its own.
+func spawnFake(_ context.Context, h home.Home) error {
+	if os.Getenv("FAKE_SPAWN") == "broken" {
+		return errors.New("exec format error")
+	}
+	cmd := exec.Command("fakedaemon", h.DaemonSocket(), h.DaemonLog())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
+}
+
+// fakeDaemon serves an in-memory daemon: fakedaemon SOCKET LOG. FAKE_STATE names
+// its state and FAKE_DROP after how many frames it breaks a stream.
+func fakeDaemon() int {
+	socket, log := os.Args[1], os.Args[2]
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return 1
+	}
+	d := clienttest.New(socket, os.Getenv("VEXA_HOME"))
+	if v := os.Getenv("FAKE_VERSION"); v != "" {
+		d.Version = v
+	}
+	for state := range strings.FieldsSeq(os.Getenv("FAKE_STATE")) {
+		if err := d.Reset(state); err != nil {
+			return 1
+		}
+	}
+	d.DropAfter, _ = strconv.Atoi(os.Getenv("FAKE_DROP"))
+	srv := &http.Server{Handler: d}
+	done := make(chan struct{})
+	d.OnShutdown = func() {
+		defer close(done)
+		_ = srv.Shutdown(context.Background())
+	}
+	if err := os.WriteFile(log, []byte("one\ntwo\nthree\x1b[2J\n"), 0o600); err != nil {
+		return 1
+	}
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return 1
+	}
+	<-done
+	return 0
+}
+
+type fakeKeys struct{}
+
+func keyPath(h home.Home) string { return filepath.Join(h.Keys(), "key") }
+
+func (fakeKeys) State(h home.Home) (factory.KeyState, error) {
+	data, err := os.ReadFile(keyPath(h))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return factory.KeyMissing, nil
+	case len(data) == 0:
+		return factory.KeyPlain, err
+	default:
+		return factory.KeySealed, err
+	}
+}
+
+func (fakeKeys) Create(h home.Home, passphrase []byte) (string, error) {
+	if err := os.MkdirAll(h.Keys(), 0o700); err != nil {
+		return "", err
+	}
+	return "age1fake", os.WriteFile(keyPath(h), passphrase, 0o600)
+}
+
+func (fakeKeys) Open(h home.Home, passphrase []byte) (string, error) {
+	data, err := os.ReadFile(keyPath(h))
+	if err == nil && string(data) != string(passphrase) {
+		return "", fault.New(fault.Denied, "wrong passphrase", "")
+	}
+	return "AGE-SECRET-KEY-1FAKE", err
+}
+
+type fakeContracts struct{}
+
+func (fakeContracts) Names() []string { return []string{"unit.v1", "ws.v1"} }
+
+func (fakeContracts) Source(name string) ([]byte, error) {
+	if name != "unit.v1" {
+		return nil, fault.New(fault.NotFound, "there is no contract "+name, "list them with: vexa contract list")
+	}
+	return []byte("{\"$id\":\"unit.v1\"}\n"), nil
+}
+
+func (fakeContracts) Validate(_ string, data []byte) error {
+	if strings.TrimSpace(string(data)) == "{}" {
+		return nil
+	}
+	return fault.New(fault.Invalid, "unit.v1 /id: is missing", "")
+}
+
+func (fakeContracts) Check(_ context.Context, dir string) ([]string, error) {
+	if dir == "broken" {
+		return []string{"unit.v1: changed since it was sealed"}, nil
+	}
+	return nil, nil
+}
+
+func (fakeContracts) Seal(context.Context, string) ([]string, error) { return []string{"unit.v1"}, nil }
+
+func findFake(context.Context) ([]factory.FoundModel, error) {
+	if os.Getenv("FAKE_MODELS") == "" {
+		return nil, nil
+	}
+	return []factory.FoundModel{{
+		Provider: api.AddProvider{Name: "ollama", Protocol: "openai-chat", URL: "http://127.0.0.1:11434/v1", Models: []string{"qwen3", "gemma"}},
+		From:     "a server on 127.0.0.1:11434",
+	}}, nil
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor},
+	})
+}
+
+// setup gives a script an installation of its own. Sockets need short paths.
+func setup(env *testscript.Env) error {
+	run, err := os.MkdirTemp("/tmp", "vx")
+	if err != nil {
+		return err
+	}
+	h := func(name string) string {
+		return map[string]string{"VEXA_HOME": filepath.Join(env.WorkDir, "home"), "XDG_RUNTIME_DIR": run}[name]
+	}
+	hm, err := home.Open(h, os.Getuid())
+	if err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, "VEXA_HOME="+h("VEXA_HOME"), "XDG_RUNTIME_DIR="+run, "SOCKET="+hm.DaemonSocket(), "LC_ALL=C.UTF-8")
+	env.Defer(func() {
+		stopFake(hm.DaemonSocket())
+		_ = os.RemoveAll(run)
+		_ = os.RemoveAll(hm.Plain)
+	})
+	return nil
+}
+
+// stopFake ends the daemon that a script left behind.
+func stopFake(socket string) {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/shutdown HTTP/1.1\r\nHost: vexa\r\nContent-Length: 14\r\n\r\n{\"force\":true}")
+	_, _ = conn.Read(make([]byte, 1))
+}
+
+// exits runs a program and compares its exit code: exits CODE PROGRAM ARG...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), code, want)
+	}
+}
+
+// waitFor runs a program until its stdout holds a text: waitfor TEXT PROGRAM ARG...
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitfor TEXT PROGRAM ARG...")
+	}
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("%s never said %q", strings.Join(args[1:], " "), args[0])
+		case <-tick.C:
+		}
+	}
+}
