@@ -168,6 +168,15 @@ func TestAVerifierThatMixesUpUnitsIsCaught(t *testing.T) {
 	defer stop()
 	_, err := k.Create(t.Context(), w.spec(unitA, "sleep"), "any")
 	w.wantRefused(err)
+	w.create(k, w.spec(unitB, "sleep"))
+	stop()
+	w.opt.Verifier = verifierFunc(func(string, string, string) (identityv1.DispatchToken, error) {
+		return identityv1.DispatchToken{Unit: unitA}, nil
+	})
+	again, stop := w.run()
+	defer stop()
+	_, err = again.Create(t.Context(), w.spec(unitB, "sleep"), "any") // a touch
+	wantKind(t, err, fault.Denied)
 }
 
 // TestATouchNeedsTheTokenToo: knowing an id is no authority over it.

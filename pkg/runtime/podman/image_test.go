@@ -36,7 +36,7 @@ func TestAnImageIsMadeOnFirstUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(program, "rmi", "-f", ref).CombinedOutput(); err != nil { //nolint:noctx // the test's context has ended
+		if out, err := exec.Command(program, "rmi", "-f", ref).CombinedOutput(); err != nil {
 			t.Errorf("rmi: %v: %s", err, out)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -242,6 +243,41 @@ func TestConnectionsThatAreRefused(t *testing.T) {
 	}
 	if _, err := podman.New(t.Context(), podman.Options{RunDir: runDir(t), Program: "/nonexistent/podman"}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("no podman: got %v, want %s", err, fault.Unavailable)
+	}
+}
+
+// TestCreatesGoOneAtATime, which TestManyAtOnce shows only sometimes.
+func TestCreatesGoOneAtATime(t *testing.T) {
+	t.Parallel()
+	var at, most atomic.Int32
+	uri := fakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/info") {
+			fmt.Fprint(w, `{"host":{"cgroupVersion":"v2","security":{"rootless":true,"seccompEnabled":true}}}`)
+			return
+		}
+		if at.Add(1) > 1 {
+			most.Store(2)
+		}
+		time.Sleep(time.Millisecond) // as long as a request takes
+		at.Add(-1)
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"Id":"x"}`)
+	})
+	d, err := podman.New(t.Context(), podman.Options{RunDir: runDir(t), URI: uri})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if id, err := d.Create(t.Context(), runtime.Container{}); err != nil || id != "x" {
+				t.Errorf("got %q, %v", id, err)
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() > 1 {
+		t.Error("two at a time")
 	}
 }
 

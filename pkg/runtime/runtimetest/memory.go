@@ -282,7 +282,7 @@ func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
 // signal ends a running container's process, softly or not; nil where there is
-// none that runs.
+// none that runs. A paused one does not hear a soft signal.
 func (m *Memory) signal(ctx context.Context, id string, kill bool) (*memContainer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -293,9 +293,11 @@ func (m *Memory) signal(ctx context.Context, id string, kill bool) (*memContaine
 	if !ok || c.phase != runtime.PhaseRunning {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
-	closeOnce(c.term)
-	if kill {
+	switch {
+	case kill:
 		closeOnce(c.kill)
+	case !c.paused:
+		closeOnce(c.term)
 	}
 	return c, nil
 }
