@@ -15,11 +15,12 @@ import (
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 )
 
-// Work factors of scrypt, as powers of two: what is written (about a second),
-// and the most that is read, so that a planted file cannot stall the reader.
+// Work factors of scrypt, as powers of two: what is written (about a second and
+// 256 MiB), and the most that is read, so that a planted file cannot take all
+// the memory.
 const (
 	workFactor    = 18
-	maxWorkFactor = 22
+	maxWorkFactor = 20
 )
 
 // maxKeyFile bounds how much of a key file is read.
@@ -68,13 +69,18 @@ func ReadKeyFile(path string, passphrase []byte) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openKeyFile(path, data, passphrase, maxWorkFactor)
+}
+
+// openKeyFile loads the identity from the contents of the key file at path.
+func openKeyFile(path string, data, passphrase []byte, maxLogN int) (*Identity, error) {
 	if !locked(data) {
 		return parseKeyFile(path, data)
 	}
 	if len(passphrase) == 0 {
 		return nil, fault.New(fault.Locked, "the key "+path+" is locked", "run 'vexa unlock'")
 	}
-	plain, err := unlock(data, passphrase)
+	plain, err := unlock(data, passphrase, maxLogN)
 	switch {
 	case fault.Is(err, fault.Denied) && !intact(path, data):
 		return nil, fault.New(fault.Invalid, "the key file "+path+" is damaged", "restore it from a backup")
@@ -157,12 +163,12 @@ func lock(plain, passphrase []byte, logN int) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func unlock(data, passphrase []byte) ([]byte, error) {
+func unlock(data, passphrase []byte, maxLogN int) ([]byte, error) {
 	key, err := age.NewScryptIdentity(string(passphrase))
 	if err != nil {
 		return nil, err
 	}
-	key.SetMaxWorkFactor(maxWorkFactor)
+	key.SetMaxWorkFactor(maxLogN)
 	var src io.Reader = bytes.NewReader(data)
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte(armor.Header)) {
 		src = armor.NewReader(src)
