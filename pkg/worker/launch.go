@@ -27,6 +27,12 @@ func loadLaunch(path string) (runnerv1.Launch, error) {
 	return launch, nil
 }
 
+// warmUp compiles the contract of inputs, which takes as long as connecting
+// does: the first turn of a container waits for the longer of both only.
+func warmUp() {
+	_ = contract.Validate("ws.v1#Input", []byte(`{"type":"stop"}`)) // where it fails, the first input says so
+}
+
 func loadToken(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

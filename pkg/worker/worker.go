@@ -99,6 +99,12 @@ func (o Options) withDefaults() Options {
 // code other than ExitOK was returned.
 func Run(ctx context.Context, o Options) (int, error) {
 	o = o.withDefaults()
+	warm := make(chan struct{})
+	go func() {
+		defer close(warm)
+		warmUp()
+	}()
+	defer func() { <-warm }()
 	launch, err := loadLaunch(o.LaunchFile)
 	if err != nil {
 		return ExitLaunch, err

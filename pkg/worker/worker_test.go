@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,9 +47,7 @@ func TestReconnect(t *testing.T) {
 	run := func(t *testing.T, breaks map[uint64]breakPoint) []wsv1.Report {
 		t.Helper()
 		h := newHost(t)
-		for at, point := range breaks {
-			h.breakAt[at] = point
-		}
+		maps.Copy(h.breakAt, breaks)
 		launch := launchOf(events())
 		launch.IdleSec = 0
 		w := start(t, options(t, h, launch))
