@@ -74,11 +74,16 @@ func (s *Socket) deny(ctx context.Context, reason Denial, d refusal) {
 	})
 }
 
-// record appends to the audit log in the name of this dispatch, also where the
-// client has gone meanwhile.
+// record appends to the audit log in the name of this dispatch and its turn,
+// also where the client has gone meanwhile. It takes e.Detail over.
 func (s *Socket) record(ctx context.Context, e audit.Event) {
 	u := s.session.Unit
 	e.Unit, e.Subject, e.Launcher = u.ID, u.Identity.Subject, u.Identity.Launcher
+	s.mu.Lock()
+	if s.turn != "" {
+		e.Detail["turn"] = s.turn
+	}
+	s.mu.Unlock()
 	if err := s.broker.opts.Audit.Record(context.WithoutCancel(ctx), e); err != nil {
 		s.log.ErrorContext(ctx, "an audit record was lost", "action", e.Action, "error", err)
 	}

@@ -107,6 +107,10 @@ func TestTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.post(messages, say("claude/m1", "x", true))
+		await(t, "the audit record", func() bool { return len(s.trail.all()) == i })
+		if e := s.trail.all()[i-1]; e.Detail["turn"] != "t" {
+			t.Errorf("recorded %+v", e)
+		}
 		turn, all := s.socket.Usage()
 		if turn.Requests != 1 || turn.OutputTokens != 30 || all.Requests != i || all.OutputTokens != int64(30*i) {
 			t.Errorf("turn %d: used %+v, %+v", i, turn, all)

@@ -53,10 +53,10 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})
 		return
 	}
-	s.endWorker()
+	order := s.supersede()
 	s.linking.Lock() // the one that was ended says Disconnected first
 	defer s.linking.Unlock()
-	if err := s.attend(r.Context(), conn, hello); err != nil {
+	if err := s.attend(r.Context(), conn, hello, order); err != nil {
 		s.log.InfoContext(r.Context(), "the link ended", "error", err)
 	}
 }
@@ -79,18 +79,22 @@ func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
 	return hello, conn.SetReadDeadline(time.Time{})
 }
 
-func (s *Socket) endWorker() {
+// supersede ends the connection that is attached, and returns the place of the
+// new one in the order of arrival.
+func (s *Socket) supersede() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.worker != nil {
 		_ = s.worker.conn.Close() // it is given up either way
 	}
+	s.arrived++
+	return s.arrived
 }
 
 // attend reads the worker's reports until the connection ends.
-func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report) error {
+func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report, order uint64) error {
 	w := &worker{conn: conn, acks: make(chan struct{}, 1), done: make(chan struct{})}
-	if err := s.attach(ctx, w, hello); err != nil {
+	if err := s.attach(ctx, w, hello, order); err != nil {
 		return err
 	}
 	go s.sendAcks(w)
@@ -110,11 +114,11 @@ func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report)
 }
 
 // attach tells the owner, and the worker what is stored already.
-func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report) error {
+func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report, order uint64) error {
 	s.mu.Lock()
-	if s.closed {
+	if s.closed || order != s.arrived {
 		s.mu.Unlock()
-		return errors.New("the socket is closed")
+		return errors.New("the socket is closed, or a newer connection is there")
 	}
 	s.worker = w
 	s.mu.Unlock()

@@ -32,6 +32,8 @@ type Socket struct {
 
 	mu      sync.Mutex
 	worker  *worker // attached, or nil
+	arrived uint64  // counts the connections that said hello
+	turn    string  // in progress, or the last one
 	lastSeq uint64
 	closed  bool
 }
@@ -55,7 +57,7 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 		meter:   newMeter(s),
 		denials: newAllowance(b.opts.Rates.DenialsPerHour, time.Hour, b.opts.Now),
 		slots:   make(chan struct{}, b.opts.Rates.Requests),
-		lastSeq: s.LastAgentSeq,
+		lastSeq: s.LastAgentSeq, turn: s.Turn,
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	socket.server = &http.Server{
@@ -104,6 +106,9 @@ func (s *Socket) Send(ctx context.Context, in wsv1.Input) error {
 	if in.Type == wsv1.InputTurn {
 		s.meter.newTurn()
 		w.newTurn()
+		s.mu.Lock()
+		s.turn = in.Turn
+		s.mu.Unlock()
 	}
 	return fault.Wrap(fault.Unavailable, "send to the worker of unit "+s.session.Unit.ID, w.conn.Send(in))
 }

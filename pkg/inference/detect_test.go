@@ -2,6 +2,7 @@ package inference_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -270,5 +271,38 @@ func TestModels(t *testing.T) {
 	}
 	if _, err := u.Models(t.Context(), p, nil); err == nil || asked.Load() != 2 {
 		t.Fatalf("without the key: %v", err)
+	}
+}
+
+// A provider is reached directly, whatever proxy the environment names, and
+// over HTTPS only where its certificate holds.
+func TestUpstream(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://proxy.example:3128")
+	t.Setenv("HTTPS_PROXY", "http://proxy.example:3128")
+	t.Setenv("ALL_PROXY", "http://proxy.example:3128")
+	server := httptest.NewTLSServer(models("x", "a"))
+	t.Cleanup(server.Close)
+	var dialled atomic.Value
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dialled.Store(addr)
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	p := local("x", "m")
+	p.URL = "https://example.com/v1"
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	trusting := inference.NewUpstream(inference.UpstreamOptions{Roots: roots, Dial: dial})
+	if got, err := trusting.Models(t.Context(), p, nil); err != nil || len(got) != 1 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if dialled.Load() != "example.com:443" {
+		t.Errorf("dialled %v", dialled.Load())
+	}
+	_, err := inference.NewUpstream(inference.UpstreamOptions{Dial: dial}).Models(t.Context(), p, nil)
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
+		t.Errorf("a certificate that nobody signed: %v", err)
+	}
+	if strings.Contains(err.Error(), "example.com") {
+		t.Errorf("the error repeats the URL: %v", err)
 	}
 }
