@@ -56,7 +56,7 @@ type Log struct {
 	lock *filelock.Lock
 
 	mu     sync.Mutex
-	topics map[string]*topic // by directory: open, in use, or followed
+	topics map[string]*topic // by name: open, in use, or followed
 	open   int               // journals
 	calls  uint64
 	closed bool

@@ -66,11 +66,10 @@ func (l *Log) use(name string) (*topic, error) {
 
 // get is called with mu held.
 func (l *Log) get(name string) *topic {
-	dir := l.names.dir(name)
-	t := l.topics[dir]
+	t := l.topics[name]
 	if t == nil {
-		t = &topic{log: l, name: name, dir: dir}
-		l.topics[dir] = t
+		t = &topic{log: l, name: name, dir: l.names.dir(name)}
+		l.topics[name] = t
 	}
 	return t
 }
@@ -102,8 +101,8 @@ func (l *Log) unuse(t *topic) {
 
 // drop forgets a topic that is of no use to anybody; mu is held.
 func (l *Log) drop(t *topic) {
-	if t.users == 0 && t.followers == 0 && !t.isOpen && t.failed == nil && l.topics[t.dir] == t {
-		delete(l.topics, t.dir)
+	if t.users == 0 && t.followers == 0 && !t.isOpen && t.failed == nil && l.topics[t.name] == t {
+		delete(l.topics, t.name)
 	}
 }
 
@@ -249,7 +248,7 @@ func (l *Log) Remove(ctx context.Context, name string) error {
 		t.isOpen = false
 		l.open--
 	}
-	delete(l.topics, t.dir)
+	delete(l.topics, t.name)
 	return fault.Wrap(fault.Internal, "remove a topic", err)
 }
 
