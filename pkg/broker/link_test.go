@@ -368,4 +368,3 @@ func TestSend(t *testing.T) {
 		t.Fatalf("after Close: %v", err)
 	}
 }
-
