@@ -16,31 +16,31 @@ import (
 const benchFiles = 10_000
 
 // manyFiles makes a directory of small notes.
-func manyFiles(t testing.TB, dir string, n int) {
-	t.Helper()
+func manyFiles(tb testing.TB, dir string, n int) {
+	tb.Helper()
 	for i := range n {
 		path := filepath.Join(dir, fmt.Sprintf("area-%02d/topic-%02d/note-%05d.md", i%40, i/40%10, i))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		text := fmt.Sprintf("# Note %d\n\nWhat was said about it, at some length, so that it is a file like others.\n", i)
 		for len(text) < 900+i%400 {
 			text += fmt.Sprintf("- item %d of note %d\n", len(text), i)
 		}
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
 // touchTen changes ten files.
-func touchTen(t testing.TB, dir string, round int) {
-	t.Helper()
+func touchTen(tb testing.TB, dir string, round int) {
+	tb.Helper()
 	for i := range 10 {
 		n := i * 997
 		path := filepath.Join(dir, fmt.Sprintf("area-%02d/topic-%02d/note-%05d.md", n%40, n/40%10, n))
 		if err := os.WriteFile(path, fmt.Appendf(nil, "round %d file %d at %d\n", round, i, time.Now().UnixNano()), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
@@ -73,7 +73,7 @@ func BenchmarkSeal(b *testing.B) {
 	if _, err := w.Create(context.Background(), "notes", from, jane); err != nil {
 		b.Fatal(err)
 	}
-	c := w.checkout(b, "notes", "01BENCH")
+	c := w.checkout(b, "01BENCH")
 	clone := filepath.Join(dir, "clone")
 	plainGit(b, dir, "clone", "-q", w.repo(c.Workspace()), clone)
 	plainGit(b, clone, "status", "--short")
@@ -115,7 +115,7 @@ func BenchmarkCheckout(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		unit := fmt.Sprintf("01BENCH%d", n)
 		start := time.Now()
-		c := w.checkoutMode(b, "notes", unit, unitv1.ReadWrite)
+		c := w.checkoutMode(b, unit, unitv1.ReadWrite)
 		ours = append(ours, time.Since(start))
 		clone := filepath.Join(dir, unit)
 		start = time.Now()

@@ -90,10 +90,10 @@ func TestKilledAtEachStep(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				info := w.create(t, "notes", map[string]string{"a.md": "a\n"})
-				c := w.checkout(t, "notes", "01KILLED")
+				c := w.checkout(t, "01KILLED")
 				write(t, c.Dir(), map[string]string{"b.md": "b\n"})
 				if diverged {
-					other := w.checkout(t, "notes", "01OTHER")
+					other := w.checkout(t, "01OTHER")
 					write(t, other.Dir(), map[string]string{"c.md": "c\n"})
 					w.seal(t, other, "other")
 				}
@@ -148,7 +148,7 @@ func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	info := w.create(t, "notes", map[string]string{"a.md": "a\n"})
-	c := w.checkout(t, "notes", "01KILLED")
+	c := w.checkout(t, "01KILLED")
 	meta := filepath.Join(w.tmp, "units", "01KILLED", "meta")
 	for i := range 8 {
 		write(t, c.Dir(), map[string]string{fmt.Sprintf("f%d", i): strings.Repeat("x", i*1000)})

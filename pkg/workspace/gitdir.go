@@ -72,19 +72,19 @@ func gitIndex(x *tree.Index, when time.Time) []byte {
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.path, b.path) })
 	buf := make([]byte, 12, 64+len(items)*112)
 	copy(buf, "DIRC\x00\x00\x00\x02")
-	binary.BigEndian.PutUint32(buf[8:], uint32(len(items))) //nolint:gosec // below the walk's cap
-	sec := uint32(when.Unix())                              //nolint:gosec // the format has 32 bits
+	binary.BigEndian.PutUint32(buf[8:], uint32(len(items)))
+	sec := uint32(when.Unix())
 	for _, it := range items {
 		start := len(buf)
-		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Ctime/1e9)) //nolint:gosec // likewise
-		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Ctime%1e9)) //nolint:gosec // below 2^32
+		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Ctime/1e9))
+		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Ctime%1e9))
 		buf = binary.BigEndian.AppendUint32(buf, sec)
 		buf = append(buf, make([]byte, 12)...) // nanoseconds, device, inode: not compared
 		buf = binary.BigEndian.AppendUint32(buf, it.e.Mode)
-		buf = append(buf, make([]byte, 8)...)                                      // owner, group: not compared
-		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Size))           //nolint:gosec // the format keeps 32 bits
-		buf = append(buf, it.e.ID[:object.Size]...)                                //
-		buf = binary.BigEndian.AppendUint16(buf, uint16(min(len(it.path), 0xfff))) //nolint:gosec // capped
+		buf = append(buf, make([]byte, 8)...) // owner, group: not compared
+		buf = binary.BigEndian.AppendUint32(buf, uint32(it.e.Stat.Size))
+		buf = append(buf, it.e.ID[:object.Size]...) //
+		buf = binary.BigEndian.AppendUint16(buf, uint16(min(len(it.path), 0xfff)))
 		buf = append(buf, it.path...)
 		buf = append(buf, make([]byte, 8-(len(buf)-start)%8)...) // 1 to 8 NULs
 	}

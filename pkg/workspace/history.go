@@ -87,7 +87,7 @@ func linkOrCopy(from, to string) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	in, err := os.Open(from) //nolint:gosec // a path of the store's own
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (r *repo) extendChain(ctx context.Context, dir string, main object.ID) ([]c
 // readChain reads the chain; one that is damaged or lacks a pack is empty.
 func readChain(dir string) chain {
 	var ch chain
-	data, err := os.ReadFile(filepath.Join(dir, "chain.json")) //nolint:gosec // a path of the store's own
+	data, err := os.ReadFile(filepath.Join(dir, "chain.json"))
 	if err != nil || json.Unmarshal(data, &ch) != nil {
 		return chain{}
 	}

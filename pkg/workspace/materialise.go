@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,49 +106,51 @@ func (m *materialiser) files(ctx context.Context, r *repo) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan piece, 16*writers)
-	done := make(chan error, writers)
+	var wg sync.WaitGroup
 	for range writers {
-		go func() {
-			var err error
+		wg.Go(func() {
 			for p := range work {
-				if err == nil {
-					if err = m.write(p.target, bytes.NewReader(p.data), int64(len(p.data))); err != nil {
-						cancel(err)
-					}
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := m.write(p.target, bytes.NewReader(p.data), int64(len(p.data))); err != nil {
+					cancel(err)
 				}
 			}
-			done <- err
-		}()
+		})
 	}
 	next := 0
 	err := r.Objects(ctx, ids, func(o git.Object) error {
 		t := m.todo[next]
 		next++
-		if o.Type != "blob" {
-			return fmt.Errorf("%s is a %s, not a file", tree.Escape(t.path), o.Type)
-		}
-		if t.entry.Mode == object.ModeLink {
-			return m.noteLink(t, o)
-		}
-		if o.Size > small {
-			return m.write(t, o.Content, o.Size)
-		}
-		data := make([]byte, o.Size)
-		if _, err := io.ReadFull(o.Content, data); err != nil {
-			return err
-		}
-		select {
-		case work <- piece{t, data}:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return m.take(ctx, t, o, work)
 	})
 	close(work)
-	for range writers {
-		err = errors.Join(err, <-done)
+	wg.Wait()
+	return cmp.Or(context.Cause(ctx), err)
+}
+
+// take writes one blob, or hands it to a writer.
+func (m *materialiser) take(ctx context.Context, t target, o git.Object, work chan<- piece) error {
+	if o.Type != "blob" {
+		return fmt.Errorf("%s is a %s, not a file", tree.Escape(t.path), o.Type)
 	}
-	return err
+	if t.entry.Mode == object.ModeLink {
+		return m.noteLink(t, o)
+	}
+	if o.Size > small {
+		return m.write(t, o.Content, o.Size)
+	}
+	data := make([]byte, o.Size)
+	if _, err := io.ReadFull(o.Content, data); err != nil {
+		return err
+	}
+	select {
+	case work <- piece{t, data}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (m *materialiser) noteLink(t target, o git.Object) error {

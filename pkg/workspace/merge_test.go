@@ -17,9 +17,9 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
 
-func (w *world) read(t *testing.T, ws, path string) string {
+func (w *world) read(t *testing.T, path string) string {
 	t.Helper()
-	data, err := w.ReadFile(context.Background(), ws, "", path)
+	data, err := w.ReadFile(context.Background(), "notes", "", path)
 	if fault.Is(err, fault.NotFound) {
 		return "(none)"
 	}
@@ -45,7 +45,7 @@ func TestParallelSeals(t *testing.T) {
 		if u%2 == 1 {
 			store = second
 		}
-		c := store.checkout(t, "notes", fmt.Sprintf("01U%d", u))
+		c := store.checkout(t, fmt.Sprintf("01U%d", u))
 		wg.Go(func() {
 			for turn := range turns {
 				write(t, c.Dir(), map[string]string{fmt.Sprintf("u%d/t%d.md", u, turn): "x"})
@@ -71,7 +71,7 @@ func TestConflictStaysOnItsBranch(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"a.md": "one\ntwo\nthree\n", "b.md": "b\n"})
-	first, second := w.checkout(t, "notes", "01FIRST"), w.checkout(t, "notes", "01SECOND")
+	first, second := w.checkout(t, "01FIRST"), w.checkout(t, "01SECOND")
 	write(t, first.Dir(), map[string]string{"a.md": "one\nFIRST\nthree\n"})
 	write(t, second.Dir(), map[string]string{"a.md": "one\nSECOND\nthree\n", "c.md": "c\n"})
 	if out := w.seal(t, first, "first"); !out.Merged {
@@ -81,7 +81,7 @@ func TestConflictStaysOnItsBranch(t *testing.T) {
 	if out.Merged || out.SHA == "" || !slices.Equal(out.Conflicts, []string{"a.md"}) || out.Branch != "vexa/01SECOND" {
 		t.Fatalf("%+v", out)
 	}
-	if got := w.read(t, "notes", "a.md") + w.read(t, "notes", "c.md"); got != "one\nFIRST\nthree\n(none)" {
+	if got := w.read(t, "a.md") + w.read(t, "c.md"); got != "one\nFIRST\nthree\n(none)" {
 		t.Errorf("main has %q", got)
 	}
 	data, err := w.ReadFile(ctx, "notes", "vexa/01SECOND", "a.md")
@@ -116,7 +116,7 @@ func TestConflictThatGoesAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(t, "notes", map[string]string{"a.md": "one\n"})
-	first, second := w.checkout(t, "notes", "01FIRST"), w.checkout(t, "notes", "01SECOND")
+	first, second := w.checkout(t, "01FIRST"), w.checkout(t, "01SECOND")
 	write(t, first.Dir(), map[string]string{"a.md": "first\n"})
 	write(t, second.Dir(), map[string]string{"a.md": "second\n"})
 	w.seal(t, first, "first")
@@ -125,7 +125,7 @@ func TestConflictThatGoesAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := w.seal(t, second, "nothing new")
-	if !out.Merged || out.SHA != kept.SHA || w.read(t, "notes", "a.md") != "second\n" {
+	if !out.Merged || out.SHA != kept.SHA || w.read(t, "a.md") != "second\n" {
 		t.Errorf("%+v", out)
 	}
 }
@@ -136,7 +136,7 @@ func TestMergedTwinsConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(t, "notes", map[string]string{"a.md": "one\n"})
-	first, second := w.checkout(t, "notes", "01FIRST"), w.checkout(t, "notes", "01SECOND")
+	first, second := w.checkout(t, "01FIRST"), w.checkout(t, "01SECOND")
 	write(t, first.Dir(), map[string]string{"Docs/README": "1"})
 	write(t, second.Dir(), map[string]string{"docs/README": "2", "other": "3"})
 	w.seal(t, first, "first")
@@ -151,7 +151,7 @@ func TestLaterTurnsAfterForeignChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(t, "notes", map[string]string{"a.md": "a\n", "b.md": "b\n"})
-	first, second := w.checkout(t, "notes", "01FIRST"), w.checkout(t, "notes", "01SECOND")
+	first, second := w.checkout(t, "01FIRST"), w.checkout(t, "01SECOND")
 	write(t, first.Dir(), map[string]string{"a.md": "a1\n"})
 	w.seal(t, first, "first")
 	for i := range 3 {
@@ -163,7 +163,7 @@ func TestLaterTurnsAfterForeignChange(t *testing.T) {
 			t.Fatalf("the host wrote into a live checkout: %q", data)
 		}
 	}
-	if got := w.read(t, "notes", "a.md") + w.read(t, "notes", "b.md"); got != "a1\nb2\n" {
+	if got := w.read(t, "a.md") + w.read(t, "b.md"); got != "a1\nb2\n" {
 		t.Errorf("main has %q", got)
 	}
 }
@@ -189,17 +189,17 @@ func TestUndo(t *testing.T) {
 	t.Run("last", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		c := w.checkout(t, "notes", "01ONE")
+		c := w.checkout(t, "01ONE")
 		turn(t, w, c, map[string]string{"b.md": "b1\n"})
 		last := turn(t, w, c, map[string]string{"new.md": "x\n", "b.md": "b2\n"})
 		out, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane, Launcher: "user:u_jane"})
 		if err != nil || !slices.Equal(out.Reverted, []string{last.SHA}) || out.SHA == "" {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		if got := w.read(t, "notes", "b.md") + w.read(t, "notes", "new.md"); got != "b1\n(none)" {
+		if got := w.read(t, "b.md") + w.read(t, "new.md"); got != "b1\n(none)" {
 			t.Errorf("main has %q", got)
 		}
-		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); err != nil || w.read(t, "notes", "new.md") != "x\n" {
+		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); err != nil || w.read(t, "new.md") != "x\n" {
 			t.Errorf("undoing the undo: %v", err)
 		}
 		log, err := w.Log(ctx, "notes", workspace.LogQuery{Limit: 2})
@@ -210,20 +210,20 @@ func TestUndo(t *testing.T) {
 	t.Run("last is a merge", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		one, two := w.checkout(t, "notes", "01ONE"), w.checkout(t, "notes", "01TWO")
+		one, two := w.checkout(t, "01ONE"), w.checkout(t, "01TWO")
 		turn(t, w, one, map[string]string{"b.md": "b1\n"})
 		turn(t, w, two, map[string]string{"new.md": "x\n"})
 		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.read(t, "notes", "b.md") + w.read(t, "notes", "new.md"); got != "b1\n(none)" {
+		if got := w.read(t, "b.md") + w.read(t, "new.md"); got != "b1\n(none)" {
 			t.Errorf("main has %q", got)
 		}
 	})
 	t.Run("dispatch keeps what came later", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		one, two := w.checkout(t, "notes", "01ONE"), w.checkout(t, "notes", "01TWO")
+		one, two := w.checkout(t, "01ONE"), w.checkout(t, "01TWO")
 		turn(t, w, one, map[string]string{"a.md": "ONE\n2\n3\n4\n5\n6\n7\n8\n9\n"})
 		turn(t, w, two, map[string]string{"a.md": "1\n2\n3\n4\n5\n6\n7\n8\nTWO\n"})
 		turn(t, w, one, map[string]string{"new.md": "x\n"})
@@ -231,7 +231,7 @@ func TestUndo(t *testing.T) {
 		if err != nil || len(out.Reverted) != 2 {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		if got := w.read(t, "notes", "a.md") + w.read(t, "notes", "new.md"); got != "1\n2\n3\n4\n5\n6\n7\n8\nTWO\n(none)" {
+		if got := w.read(t, "a.md") + w.read(t, "new.md"); got != "1\n2\n3\n4\n5\n6\n7\n8\nTWO\n(none)" {
 			t.Errorf("main has %q", got)
 		}
 		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Dispatch: "01ONE", Author: jane}); !fault.Is(err, fault.Conflict) {
@@ -244,12 +244,12 @@ func TestUndo(t *testing.T) {
 	t.Run("dispatch that conflicts", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		one, two := w.checkout(t, "notes", "01ONE"), w.checkout(t, "notes", "01TWO")
+		one, two := w.checkout(t, "01ONE"), w.checkout(t, "01TWO")
 		turn(t, w, one, map[string]string{"b.md": "one\n"})
 		if err := w.Release(ctx, two, false); err != nil {
 			t.Fatal(err)
 		}
-		two = w.checkout(t, "notes", "01TWO")
+		two = w.checkout(t, "01TWO")
 		turn(t, w, two, map[string]string{"b.md": "two\n"})
 		before, err := w.Lookup(ctx, "notes")
 		if err != nil {
@@ -266,7 +266,7 @@ func TestUndo(t *testing.T) {
 	t.Run("to", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		c := w.checkout(t, "notes", "01ONE")
+		c := w.checkout(t, "01ONE")
 		first := turn(t, w, c, map[string]string{"b.md": "b1\n"})
 		turn(t, w, c, map[string]string{"b.md": "b2\n"})
 		turn(t, w, c, map[string]string{"new.md": "x\n"})
@@ -274,7 +274,7 @@ func TestUndo(t *testing.T) {
 		if err != nil || len(out.Reverted) != 2 {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		if got := w.read(t, "notes", "b.md") + w.read(t, "notes", "new.md"); got != "b1\n(none)" {
+		if got := w.read(t, "b.md") + w.read(t, "new.md"); got != "b1\n(none)" {
 			t.Errorf("main has %q", got)
 		}
 		log, err := w.Log(ctx, "notes", workspace.LogQuery{})
@@ -303,7 +303,7 @@ func TestLockHonoursContext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(t, "notes", nil)
-	c := w.checkout(t, "notes", "01ONE")
+	c := w.checkout(t, "01ONE")
 	write(t, c.Dir(), map[string]string{"x": "y"})
 	held, release := make(chan struct{}), make(chan struct{})
 	workspace.SetStep(w.Store, func(name string) {
@@ -331,7 +331,7 @@ func TestReadOnlyCheckout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(t, "notes", map[string]string{"a": "1"})
-	c := w.checkoutMode(t, "notes", "01RO", unitv1.ReadOnly)
+	c := w.checkoutMode(t, "01RO", unitv1.ReadOnly)
 	if c.Branch() != "" {
 		t.Error("it has a branch")
 	}

@@ -19,7 +19,7 @@ import (
 
 // ref returns the commit a ref points at; zero where there is no such ref.
 func (r *repo) ref(name string) (object.ID, error) {
-	data, err := os.ReadFile(filepath.Join(r.Dir(), name)) //nolint:gosec // a ref's name is ours
+	data, err := os.ReadFile(filepath.Join(r.Dir(), name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.packedRef(name)
 	}
@@ -66,7 +66,7 @@ func (r *repo) setRef(name string, id, old object.ID) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // a ref's name is ours
+	f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func checkRepo(dir, name string) error {
 	}
 	for file, want := range map[string]string{"config": config, "info/attributes": attributes} {
 		path := filepath.Join(dir, file)
-		got, err := os.ReadFile(path) //nolint:gosec // a path of the store's own
+		got, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fault.Wrap(fault.Internal, "open the repository of "+name, err)
 		}

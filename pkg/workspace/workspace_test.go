@@ -27,20 +27,20 @@ type world struct {
 	now  atomic.Int64
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{tmp: t.TempDir()}
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	w := &world{tmp: tb.TempDir()}
 	w.root = filepath.Join(w.tmp, "workspaces")
 	w.now.Store(1_700_000_000)
-	w.open(t)
+	w.open(tb)
 	return w
 }
 
-func (w *world) open(t testing.TB) {
-	t.Helper()
+func (w *world) open(tb testing.TB) {
+	tb.Helper()
 	g, err := git.New(context.Background(), git.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.Store, err = workspace.Open(workspace.Options{
 		Root: w.root, Git: g,
@@ -48,65 +48,65 @@ func (w *world) open(t testing.TB) {
 		NewID: func() string { return fmt.Sprintf("01TEST%020d", w.ids.Add(1)) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func (w *world) create(t testing.TB, name string, files map[string]string) workspace.Info {
-	t.Helper()
+func (w *world) create(tb testing.TB, name string, files map[string]string) workspace.Info {
+	tb.Helper()
 	from := ""
 	if files != nil {
-		from = t.TempDir()
-		write(t, from, files)
+		from = tb.TempDir()
+		write(tb, from, files)
 	}
 	info, err := w.Create(context.Background(), name, from, jane)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return info
 }
 
-func (w *world) checkout(t testing.TB, ws, unit string) *workspace.Checkout {
-	t.Helper()
-	return w.checkoutMode(t, ws, unit, unitv1.ReadWrite)
+func (w *world) checkout(tb testing.TB, unit string) *workspace.Checkout {
+	tb.Helper()
+	return w.checkoutMode(tb, unit, unitv1.ReadWrite)
 }
 
-func (w *world) checkoutMode(t testing.TB, ws, unit string, mode unitv1.Mode) *workspace.Checkout {
-	t.Helper()
+func (w *world) checkoutMode(tb testing.TB, unit string, mode unitv1.Mode) *workspace.Checkout {
+	tb.Helper()
 	base := filepath.Join(w.tmp, "units", unit)
 	c, err := w.Checkout(context.Background(), workspace.CheckoutRequest{
-		Workspace: ws, Unit: unit, Mode: mode,
+		Workspace: "notes", Unit: unit, Mode: mode,
 		Dir: filepath.Join(base, "ws"), History: filepath.Join(base, "history"), Meta: filepath.Join(base, "meta"),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func (w *world) seal(t testing.TB, c *workspace.Checkout, msg string) workspace.Sealed {
-	t.Helper()
+func (w *world) seal(tb testing.TB, c *workspace.Checkout, msg string) workspace.Sealed {
+	tb.Helper()
 	out, err := w.Seal(context.Background(), workspace.SealRequest{
 		Checkout: c, Author: jane, Message: msg, Unit: c.Unit(), Launcher: "user:u_jane", Runner: "vexa", Session: "s-1", Turn: "t-1",
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out
 }
 
 // write makes files; a name that ends in "!" is executable, a value that begins
 // with "->" a symbolic link.
-func write(t testing.TB, dir string, files map[string]string) {
-	t.Helper()
+func write(tb testing.TB, dir string, files map[string]string) {
+	tb.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, strings.TrimSuffix(name, "!"))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if target, ok := strings.CutPrefix(text, "->"); ok {
 			if err := os.Symlink(target, path); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			continue
 		}
@@ -115,32 +115,32 @@ func write(t testing.TB, dir string, files map[string]string) {
 			perm = 0o755
 		}
 		if err := os.WriteFile(path, []byte(text), perm); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
 // plainGit runs an ordinary git, as a test's oracle.
-func plainGit(t testing.TB, dir string, args ...string) string {
-	t.Helper()
+func plainGit(tb testing.TB, dir string, args ...string) string {
+	tb.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
+		tb.Fatalf("git %v: %v\n%s", args, err, out)
 	}
 	return string(out)
 }
 
 func (w *world) repo(id string) string { return filepath.Join(w.root, id, "repo.git") }
 
-func (w *world) fsck(t testing.TB, id string) {
-	t.Helper()
-	out := plainGit(t, "/", "--git-dir="+w.repo(id), "fsck", "--full", "--strict", "--no-dangling")
+func (w *world) fsck(tb testing.TB, id string) {
+	tb.Helper()
+	out := plainGit(tb, "/", "--git-dir="+w.repo(id), "fsck", "--full", "--strict", "--no-dangling")
 	if s := strings.TrimSpace(out); s != "" {
-		t.Fatalf("fsck: %s", s)
+		tb.Fatalf("fsck: %s", s)
 	}
 }
 
@@ -152,12 +152,14 @@ func TestTurns(t *testing.T) {
 	if info.Head == "" {
 		t.Fatal("no head")
 	}
-	c := w.checkout(t, "notes", "01UNITA")
+	c := w.checkout(t, "01UNITA")
 	if out := w.seal(t, c, "nothing"); out.SHA != "" || out.Files != 0 {
 		t.Fatalf("a turn without a change made %+v", out)
 	}
 	write(t, c.Dir(), map[string]string{"c.md": "c\n", "dir/b.md": "bb\n"})
-	os.Remove(filepath.Join(c.Dir(), "a.md"))
+	if err := os.Remove(filepath.Join(c.Dir(), "a.md")); err != nil {
+		t.Fatal(err)
+	}
 	out := w.seal(t, c, "Write c\nand more")
 	if out.SHA == "" || !out.Merged || out.Files != 3 || out.Main != out.SHA {
 		t.Fatalf("sealed %+v", out)

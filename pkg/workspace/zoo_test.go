@@ -17,11 +17,11 @@ import (
 
 // zoo fills dir with every way known to make a host's git, or a careless reader,
 // run something or read something else. Whatever runs makes the marker file.
-func zoo(t testing.TB, dir, marker string) {
-	t.Helper()
+func zoo(tb testing.TB, dir, marker string) {
+	tb.Helper()
 	evil := filepath.Join(filepath.Dir(marker), "evil.sh")
 	if err := os.WriteFile(evil, fmt.Appendf(nil, "#!/bin/sh\ntouch %s\ncat 2>/dev/null\n", marker), 0o755); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	hostile := fmt.Sprintf(`
 	fsmonitor = %[1]s
@@ -49,7 +49,7 @@ func zoo(t testing.TB, dir, marker string) {
 [include]
 	path = %[3]s
 `, evil, filepath.Join(dir, "hooks"), filepath.Join(dir, "included.cfg"))
-	write(t, dir, map[string]string{
+	write(tb, dir, map[string]string{
 		"ok.md":             "an honest change\n",
 		"hooks/pre-commit!": "#!/bin/sh\ntouch " + marker + "\n",
 		"included.cfg":      "[core]\n\tfsmonitor = " + evil + "\n",
@@ -69,35 +69,35 @@ func zoo(t testing.TB, dir, marker string) {
 
 		strings.Repeat("long", 63) + "abc": "255 bytes",
 	})
-	plainGit(t, dir, "init", "-q", "sub")
+	plainGit(tb, dir, "init", "-q", "sub")
 	sub := filepath.Join(dir, "sub")
-	write(t, sub, map[string]string{"f.md": "same size 1\n", ".gitattributes": "* filter=x diff=x\n"})
-	plainGit(t, sub, "add", "-A")
-	plainGit(t, sub, "commit", "-q", "-m", "x")
-	write(t, sub, map[string]string{"f.md": "same size 2\n"})
+	write(tb, sub, map[string]string{"f.md": "same size 1\n", ".gitattributes": "* filter=x diff=x\n"})
+	plainGit(tb, sub, "add", "-A")
+	plainGit(tb, sub, "commit", "-q", "-m", "x")
+	write(tb, sub, map[string]string{"f.md": "same size 2\n"})
 	top := filepath.Join(dir, ".git")
 	if _, err := os.Stat(top); err != nil {
-		plainGit(t, dir, "init", "-q")
+		plainGit(tb, dir, "init", "-q")
 	}
 	for _, g := range []string{top, filepath.Join(sub, ".git")} {
 		f, err := os.OpenFile(filepath.Join(g, "config"), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		_, err = f.WriteString("[core]" + hostile)
-		write(t, g, map[string]string{"hooks/pre-commit!": "#!/bin/sh\ntouch " + marker, "hooks/post-index-change!": "#!/bin/sh\ntouch " + marker})
+		write(tb, g, map[string]string{"hooks/pre-commit!": "#!/bin/sh\ntouch " + marker, "hooks/post-index-change!": "#!/bin/sh\ntouch " + marker})
 		if err := errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	huge, err := os.Create(filepath.Join(dir, "huge"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := errors.Join(huge.Truncate(1<<41), huge.Close(),
 		unix.Mkfifo(filepath.Join(dir, "fifo"), 0o644),
 		unix.Mknod(filepath.Join(dir, "socket"), unix.S_IFSOCK|0o644, 0)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -112,8 +112,8 @@ func TestHostileZoo(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"ok.md": "before\n", "other.md": "x\n"})
-	c := w.checkout(t, "notes", "01ZOO")
-	other := w.checkout(t, "notes", "01OTHER")
+	c := w.checkout(t, "01ZOO")
+	other := w.checkout(t, "01OTHER")
 	marker := filepath.Join(t.TempDir(), "marker")
 	zoo(t, c.Dir(), marker)
 	out := w.seal(t, c, "hostile\n\nVexa-Launcher: root")
@@ -139,7 +139,7 @@ func TestHostileZoo(t *testing.T) {
 	if err != nil || log[1].Launcher != "user:u_jane" || log[1].Message != "hostile" {
 		t.Errorf("log %+v, %v", log, err)
 	}
-	fresh := w.checkout(t, "notes", "01FRESH")
+	fresh := w.checkout(t, "01FRESH")
 	if got, err := os.ReadFile(filepath.Join(fresh.Dir(), "ok.md")); err != nil || string(got) != "once more\n" {
 		t.Errorf("checked out %q, %v", got, err)
 	}

@@ -116,8 +116,7 @@ func verdict(ctx context.Context, err error, cmd Cmd, code int, stderr *head) er
 	if errors.Is(err, ErrOutput) {
 		return fmt.Errorf("git %s: %w", cmd.Args[0], ErrOutput)
 	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
 		return fmt.Errorf("git %s: %w", cmd.Args[0], err)
 	}
 	if slices.Contains(cmd.OK, code) {

@@ -20,7 +20,7 @@ func encodeIndex(items []item, pack [Size]byte) []byte {
 		for next < len(items) && int(items[next].id[0]) == first {
 			next++
 		}
-		buf = binary.BigEndian.AppendUint32(buf, uint32(next)) //nolint:gosec // at most 2^32-1 items
+		buf = binary.BigEndian.AppendUint32(buf, uint32(next))
 	}
 	for i := range items {
 		buf = append(buf, items[i].id[:]...)
@@ -33,9 +33,9 @@ func encodeIndex(items []item, pack [Size]byte) []byte {
 		off := items[i].off
 		if off >= largeOffset {
 			off = largeOffset | int64(len(large)/8)
-			large = binary.BigEndian.AppendUint64(large, uint64(items[i].off)) //nolint:gosec // an offset is not negative
+			large = binary.BigEndian.AppendUint64(large, uint64(items[i].off))
 		}
-		buf = binary.BigEndian.AppendUint32(buf, uint32(off)) //nolint:gosec // below 2^32 by construction
+		buf = binary.BigEndian.AppendUint32(buf, uint32(off))
 	}
 	buf = append(buf, large...)
 	buf = append(buf, pack[:]...)

@@ -117,8 +117,7 @@ func (w *walker) entry(n *node) (Entry, error) {
 		case errors.Is(err, object.ErrMoved):
 			continue
 		}
-		var no refusal
-		if errors.As(err, &no) {
+		if no, ok := errors.AsType[refusal](err); ok {
 			if no == "" { // gone
 				return Entry{Name: n.name}, nil
 			}
@@ -230,13 +229,11 @@ func (w *walker) linkText(fd int, path string, size int64) (object.ID, error) {
 
 // asRefusal turns the failures that are the file's own fault into refusals.
 func asRefusal(err error) error {
-	var failed readError
-	switch {
-	case errors.Is(err, object.ErrCollision):
+	if errors.Is(err, object.ErrCollision) {
 		return refusal(object.ErrCollision.Error())
-	case errors.As(err, &failed):
-		return refusal(whyNot(failed.error))
-	default:
-		return err
 	}
+	if failed, ok := errors.AsType[readError](err); ok {
+		return refusal(whyNot(failed.error))
+	}
+	return err
 }

@@ -105,13 +105,13 @@ const maxNesting = 4096
 
 func (d *decoder) entry(depth int) Entry {
 	var e Entry
-	e.Mode = uint32(d.uint()) //nolint:gosec // a mode; the bytes are summed
+	e.Mode = uint32(d.uint())
 	e.Name = string(d.take(d.uint()))
 	copy(e.ID[:], d.take(object.Size))
 	if e.Mode != object.ModeDir {
 		if e.Stat.Ctime = d.int(); e.Stat.Ctime != 0 {
 			e.Stat.Dev, e.Stat.Ino, e.Stat.Size = d.uint(), d.uint(), d.int()
-			e.Stat.Mode = uint32(d.uint()) //nolint:gosec // likewise
+			e.Stat.Mode = uint32(d.uint())
 		}
 		return e
 	}

@@ -78,14 +78,14 @@ func (c *collector) dir(fd int, prefix string, depth int) error {
 func (c *collector) name(fd int, prefix, name string, depth int) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return nil //nolint:nilerr // it is gone
+		return nil
 	}
 	path := prefix + name
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		sub, err := openDir(fd, name)
 		if err != nil {
-			return nil //nolint:nilerr // passed over
+			return nil
 		}
 		defer unix.Close(sub) //nolint:errcheck // it was only read
 		return c.dir(sub, path+"/", depth+1)
@@ -117,7 +117,7 @@ func (c *collector) name(fd int, prefix, name string, depth int) error {
 func (c *collector) read(dir int, name string) (*File, error) {
 	fd, err := openFile(dir, name)
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // passed over
+		return nil, nil
 	}
 	defer unix.Close(fd) //nolint:errcheck // it was only read
 	var before, after unix.Stat_t

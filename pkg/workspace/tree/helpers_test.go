@@ -27,16 +27,16 @@ func (m memory) Add(kind object.Kind, data []byte) (object.ID, error) {
 	return id, err
 }
 
-func write(t testing.TB, dir string, files map[string]string) {
-	t.Helper()
+func write(tb testing.TB, dir string, files map[string]string) {
+	tb.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, strings.TrimSuffix(name, "!"))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if target, ok := strings.CutPrefix(text, "->"); ok {
 			if err := os.Symlink(target, path); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			continue
 		}
@@ -45,39 +45,39 @@ func write(t testing.TB, dir string, files map[string]string) {
 			perm = 0o755
 		}
 		if err := os.WriteFile(path, []byte(text), perm); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
-func run(t testing.TB, dir string, env []string, args ...string) string {
-	t.Helper()
+func run(tb testing.TB, dir string, env []string, args ...string) string {
+	tb.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v: %v\n%s", args, err, out)
+		tb.Fatalf("%v: %v\n%s", args, err, out)
 	}
 	return strings.TrimSpace(string(out))
 }
 
 // gitTree is the tree that an ordinary "git add -A" makes of dir.
-func gitTree(t testing.TB, dir string) string {
-	t.Helper()
-	env := []string{"GIT_DIR=" + filepath.Join(t.TempDir(), "repo"), "GIT_WORK_TREE=" + dir}
-	run(t, dir, env, "git", "init", "-q")
-	run(t, dir, env, "git", "add", "-A")
-	return run(t, dir, env, "git", "write-tree")
+func gitTree(tb testing.TB, dir string) string {
+	tb.Helper()
+	env := []string{"GIT_DIR=" + filepath.Join(tb.TempDir(), "repo"), "GIT_WORK_TREE=" + dir}
+	run(tb, dir, env, "git", "init", "-q")
+	run(tb, dir, env, "git", "add", "-A")
+	return run(tb, dir, env, "git", "write-tree")
 }
 
-func walk(t testing.TB, dir string, opt tree.Options) (tree.Result, memory) {
-	t.Helper()
+func walk(tb testing.TB, dir string, opt tree.Options) (tree.Result, memory) {
+	tb.Helper()
 	out := memory{}
 	res, err := tree.Walk(ctx, dir, opt, out)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return res, out
 }
@@ -91,8 +91,8 @@ func reasons(list []tree.Rejected) map[string]string {
 }
 
 // benign makes a random tree of ordinary files.
-func benign(t testing.TB, dir string, rng *rand.Rand) {
-	t.Helper()
+func benign(tb testing.TB, dir string, rng *rand.Rand) {
+	tb.Helper()
 	names := []string{"a", "a.b", "a-b", "a0", "ab", "A_", "z", ".hidden", "é", "日本", "with space", "-rf", "x'y", "tab\tname", "new\nline", "back\\slash", "$(x)", "*"}
 	var fill func(dir string, depth int)
 	fill = func(dir string, depth int) {
@@ -114,7 +114,7 @@ func benign(t testing.TB, dir string, rng *rand.Rand) {
 				err = os.Symlink("../a", path)
 			}
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}

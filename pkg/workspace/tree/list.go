@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,10 +34,9 @@ func (p *listParser) children(prefix string) ([]Entry, error) {
 	var list []Entry
 	for p.text != "" {
 		line, rest, ok := strings.Cut(p.text, "\x00")
-		head, path, tab := strings.Cut(line, "\t")
-		fields := strings.Fields(head)
-		if !ok || !tab || len(fields) != 3 {
-			return nil, fmt.Errorf("git ls-tree: cannot read %q", line)
+		path, e, err := parseLine(line)
+		if err != nil || !ok {
+			return nil, errors.Join(err, errNotEnded(ok))
 		}
 		name, below := strings.CutPrefix(path, prefix)
 		if !below {
@@ -45,23 +45,11 @@ func (p *listParser) children(prefix string) ([]Entry, error) {
 		if !ValidName(name) {
 			return nil, fmt.Errorf("the commit has a path that must not be written: %s", Escape(path))
 		}
-		mode, err := strconv.ParseUint(fields[0], 8, 32)
-		if err != nil {
-			return nil, fmt.Errorf("git ls-tree: cannot read %q", line)
-		}
-		e := Entry{Name: name, Mode: uint32(mode)}
-		if e.ID, err = object.ParseID(fields[2]); err != nil {
-			return nil, err
-		}
-		p.text = rest
-		switch e.Mode {
-		case object.ModeDir:
+		p.text, e.Name = rest, name
+		if e.Mode == object.ModeDir {
 			if e.Children, err = p.children(path + "/"); err != nil {
 				return nil, err
 			}
-		case object.ModeFile, object.ModeExec, object.ModeLink, object.ModeGitlink:
-		default: // git wrote 100664 once
-			e.Mode = object.ModeFile
 		}
 		list = append(list, e)
 	}
@@ -72,4 +60,31 @@ func (p *listParser) children(prefix string) ([]Entry, error) {
 		}
 	}
 	return list, nil
+}
+
+func errNotEnded(ended bool) error {
+	if ended {
+		return nil
+	}
+	return errors.New("git ls-tree: the list is cut short")
+}
+
+// parseLine reads "<mode> <type> <id>\t<path>".
+func parseLine(line string) (path string, e Entry, err error) {
+	head, path, tab := strings.Cut(line, "\t")
+	fields := strings.Fields(head)
+	if !tab || len(fields) != 3 {
+		return "", e, fmt.Errorf("git ls-tree: cannot read %q", line)
+	}
+	mode, err := strconv.ParseUint(fields[0], 8, 32)
+	if err != nil {
+		return "", e, fmt.Errorf("git ls-tree: cannot read %q", line)
+	}
+	switch e.Mode = uint32(mode); e.Mode {
+	case object.ModeDir, object.ModeFile, object.ModeExec, object.ModeLink, object.ModeGitlink:
+	default: // git wrote 100664 once
+		e.Mode = object.ModeFile
+	}
+	e.ID, err = object.ParseID(fields[2])
+	return path, e, err
 }

@@ -58,9 +58,23 @@ func TestCheckLink(t *testing.T) {
 		depth  int
 		ok     bool
 	}{
-		{"a", 0, true}, {"./a//b/.", 0, true}, {"..", 1, true}, {"../../a", 2, true}, {".", 0, true}, {"../x/y", 1, true},
-		{"..", 0, false}, {"../../a", 1, false}, {"/a", 0, false}, {"a/..", 0, false}, {"a/../b", 3, false}, {"", 0, false},
-		{".git/config", 0, false}, {"../.GIT", 1, false}, {"x/git~1", 0, false}, {"\xff", 0, false}, {"./../a", 0, false},
+		{"a", 0, true},
+		{"./a//b/.", 0, true},
+		{"..", 1, true},
+		{"../../a", 2, true},
+		{".", 0, true},
+		{"../x/y", 1, true},
+		{"..", 0, false},
+		{"../../a", 1, false},
+		{"/a", 0, false},
+		{"a/..", 0, false},
+		{"a/../b", 3, false},
+		{"", 0, false},
+		{".git/config", 0, false},
+		{"../.GIT", 1, false},
+		{"x/git~1", 0, false},
+		{"\xff", 0, false},
+		{"./../a", 0, false},
 	} {
 		if got := checkLink(c.target, c.depth); (got == "") != c.ok {
 			t.Errorf("%q at depth %d: %q", c.target, c.depth, got)

@@ -78,11 +78,11 @@ func (f file) Read(p []byte) (int, error) {
 // names calls fn with the names of an open directory, a batch at a time, until
 // fn returns false. The descriptor stays open.
 func names(dir int, fn func([]string) bool) error {
-	dup, err := unix.FcntlInt(uintptr(dir), unix.F_DUPFD_CLOEXEC, 0) //nolint:gosec // a descriptor is not negative
+	dup, err := unix.FcntlInt(uintptr(dir), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	f := os.NewFile(uintptr(dup), "") //nolint:gosec // likewise
+	f := os.NewFile(uintptr(dup), "")
 	defer f.Close()
 	for {
 		batch, err := f.Readdirnames(4096)

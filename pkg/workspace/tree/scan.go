@@ -40,20 +40,9 @@ func (w *walker) scan(fd int, at *level, n *node) error {
 	}
 	n.children = make([]*node, 0, len(list))
 	var fresh []*node
-	prev := n.prev.childrenOf()
-	for _, name := range list {
-		for len(prev) > 0 && prev[0].Name < name {
-			prev = prev[1:]
-		}
-		child := &node{name: name, path: name}
-		if n.path != "" {
-			child.path = n.path + "/" + name
-		}
-		if len(prev) > 0 && prev[0].Name == name {
-			child.prev = &prev[0]
-		}
-		if IsGitDir(name) {
-			if at.up != nil || name != ".git" {
+	for _, child := range pair(n, list) {
+		if IsGitDir(child.name) {
+			if at.up != nil || child.name != ".git" {
 				w.refuse(child.path, "a Git directory is never committed")
 			}
 			continue
@@ -74,6 +63,29 @@ func (w *walker) scan(fd int, at *level, n *node) error {
 		w.checkTwins(n, fresh)
 	}
 	return nil
+}
+
+// pair makes a node of each of the sorted names of a directory, with what was
+// committed under it.
+func pair(n *node, list []string) []*node {
+	prefix := ""
+	if n.path != "" {
+		prefix = n.path + "/"
+	}
+	prev := n.prev.childrenOf()
+	nodes := make([]node, len(list))
+	out := make([]*node, len(list))
+	for i, name := range list {
+		for len(prev) > 0 && prev[0].Name < name {
+			prev = prev[1:]
+		}
+		out[i] = &nodes[i]
+		out[i].name, out[i].path = name, prefix+name
+		if len(prev) > 0 && prev[0].Name == name {
+			out[i].prev = &prev[0]
+		}
+	}
+	return out
 }
 
 // childrenOf returns the entries of a directory, none of anything else.
