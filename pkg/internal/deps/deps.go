@@ -6,6 +6,7 @@ import (
 	_ "github.com/containers/podman/v5/pkg/bindings"
 	_ "github.com/fsnotify/fsnotify"
 	_ "github.com/go-git/go-git/v5"
+	_ "github.com/go-jose/go-jose/v4"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/itchyny/gojq"
 	_ "github.com/oklog/ulid/v2"
@@ -19,5 +20,4 @@ import (
 	_ "golang.org/x/term"
 	_ "golang.org/x/text/unicode/norm"
 	_ "gopkg.in/yaml.v3"
-	_ "github.com/go-jose/go-jose/v4"
 )
