@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -49,7 +50,7 @@ func serveDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := runner.Load(runners.FS)
+	catalog, err := runner.Load(runners.FS, os.DirFS(filepath.Join(h.Config, "runners")))
 	if err != nil {
 		return err
 	}
