@@ -59,8 +59,7 @@ func openCheckpoint(path string, keys *keyring, flush func(*os.File) error) (*ch
 	pos, err := keys.newest(data)
 	if err != nil {
 		f.Close()
-		var damage *CorruptError
-		if errors.As(err, &damage) {
+		if damage, ok := errors.AsType[*CorruptError](err); ok {
 			damage.File = path
 			return nil, corrupt(damage)
 		}

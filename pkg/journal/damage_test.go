@@ -33,9 +33,14 @@ func frames(data []byte) []int {
 	return at
 }
 
-// refused fails unless the journal is reported as damaged, by Open or by
-// Verify, and returns the report.
-func refused(t *testing.T, o Options, what string) *CorruptError {
+// refused fails unless the journal is reported as damaged.
+func refused(t *testing.T, o Options, what string) {
+	t.Helper()
+	_ = reported(t, o, what)
+}
+
+// reported returns the report of the damage by Open or by Verify.
+func reported(t *testing.T, o Options, what string) *CorruptError {
 	t.Helper()
 	j, err := Open(o)
 	if err == nil {
@@ -66,7 +71,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 			complete++
 		}
 		if complete < synced {
-			damage := refused(t, o, "a tail torn below the checkpoint")
+			damage := reported(t, o, "a tail torn below the checkpoint")
 			if damage.File != path || size >= int(headerSize) && (damage.Seq != complete+1 || damage.Offset != int64(at[complete])) {
 				t.Fatalf("cut at %d: reported %v, want record %d at %d", size, damage, complete+1, at[complete])
 			}
@@ -137,7 +142,7 @@ func TestBitFlips(t *testing.T) {
 				t.Fatal(err)
 			}
 			if path != o.Checkpoint {
-				if damage := refused(t, o, "a flipped bit"); damage.File != path && damage.Offset == 0 {
+				if damage := reported(t, o, "a flipped bit"); damage.File != path && damage.Offset == 0 {
 					t.Fatalf("%s at %d: reported as %v", path, i, damage)
 				}
 				continue
@@ -177,7 +182,7 @@ func TestBitFlipsAfterTheCheckpoint(t *testing.T) {
 			mustClose(t, j)
 			continue
 		}
-		damage := refused(t, o, "a flipped bit before the last record")
+		damage := reported(t, o, "a flipped bit before the last record")
 		if at[damage.Seq-1] > i || at[damage.Seq] <= i || damage.Offset != int64(at[damage.Seq-1]) {
 			t.Fatalf("flipped at %d: reported as %v", i, damage)
 		}
@@ -222,7 +227,7 @@ func TestRecordsMovedSwappedDropped(t *testing.T) {
 		copy(forged[off:], appendFrameHeader(nil, uint64(i+1), int(binary.BigEndian.Uint32(forged[off:]))))
 	}
 	files{path: forged, o.Checkpoint: whole[o.Checkpoint]}.restore(t, o)
-	if damage := refused(t, o, "swapped, with checksums"); damage.Seq != 2 {
+	if damage := reported(t, o, "swapped, with checksums"); damage.Seq != 2 {
 		t.Fatalf("reported as %v", damage)
 	}
 }
@@ -282,7 +287,7 @@ func TestTruncatedOlderSegment(t *testing.T) {
 		if err := os.WriteFile(path, whole[path][:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if damage := refused(t, o, "an older segment cut short"); damage.File != path {
+		if damage := reported(t, o, "an older segment cut short"); damage.File != path {
 			t.Fatalf("reported as %v", damage)
 		}
 	}
@@ -318,7 +323,7 @@ func TestCheckpointLostOrForeign(t *testing.T) {
 	if err := os.Remove(o.Checkpoint); err != nil {
 		t.Fatal(err)
 	}
-	if damage := refused(t, o, "no checkpoint"); damage.File != o.Checkpoint {
+	if damage := reported(t, o, "no checkpoint"); damage.File != o.Checkpoint {
 		t.Fatalf("reported as %v", damage)
 	}
 	// An older one, as a backup may bring back, loses nothing.

@@ -51,4 +51,4 @@ func (e *TrimmedError) Error() string {
 }
 
 // Is matches ErrTrimmed.
-func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed } //nolint:errorlint // Is compares identities
+func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }

@@ -90,14 +90,14 @@ func (j *Journal) chain(pos position) error {
 		j.segments = j.segments[1:]
 	}
 	if s := j.segments[0]; s.first > pos.first {
-		return corrupt(&CorruptError{File: segmentPath(j.dir, pos.first), Seq: pos.first,
-			Reason: "the segments of the records before " + strconv.FormatUint(s.first, 10) + " are missing"})
+		reason := "the segments of the records before " + strconv.FormatUint(s.first, 10) + " are missing"
+		return corrupt(&CorruptError{File: segmentPath(j.dir, pos.first), Seq: pos.first, Reason: reason})
 	}
 	for i, s := range j.segments[:len(j.segments)-1] {
 		next := j.segments[i+1]
 		if end, err := s.lastTag(); err != nil || end != next.prev {
-			return corrupt(&CorruptError{File: s.path, Offset: max(0, s.size-tagSize), Seq: next.first - 1,
-				Reason: "the segment does not end where " + next.path + " begins"})
+			reason := "the segment does not end where " + next.path + " begins"
+			return corrupt(&CorruptError{File: s.path, Offset: max(0, s.size-tagSize), Seq: next.first - 1, Reason: reason})
 		}
 	}
 	return nil
@@ -144,8 +144,8 @@ func (j *Journal) resume(pos position) error {
 	s.loaded.Store(true)
 	switch {
 	case j.last < pos.seq:
-		return corrupt(&CorruptError{File: s.path, Offset: sc.off, Seq: sc.seq,
-			Reason: "the records up to " + strconv.FormatUint(pos.seq, 10) + " are missing"})
+		reason := "the records up to " + strconv.FormatUint(pos.seq, 10) + " are missing"
+		return corrupt(&CorruptError{File: s.path, Offset: sc.off, Seq: sc.seq, Reason: reason})
 	case j.last == pos.seq:
 		return nil
 	}

@@ -110,7 +110,7 @@ func fdatasync(f *os.File) error {
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		for {
-			if failed = unix.Fdatasync(int(fd)); failed != unix.EINTR { //nolint:errorlint // a bare errno
+			if failed = unix.Fdatasync(int(fd)); failed != unix.EINTR {
 				return
 			}
 		}

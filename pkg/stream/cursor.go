@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -13,7 +12,15 @@ const cursorLen = 16
 
 // At returns the cursor after entry number seq, for adapters that number the
 // entries of a topic from 1. At(0) is the position before the first.
-func At(seq uint64) Cursor { return Cursor(fmt.Sprintf("%0*x", cursorLen, seq)) }
+func At(seq uint64) Cursor {
+	const digits = "0123456789abcdef"
+	var b [cursorLen]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[seq&15]
+		seq >>= 4
+	}
+	return Cursor(b[:])
+}
 
 // Seq is the inverse of At. Only what At returns is accepted.
 func (c Cursor) Seq() (uint64, error) {

@@ -30,7 +30,7 @@ func (e *TrimmedError) Error() string {
 }
 
 // Is matches ErrTrimmed.
-func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed } //nolint:errorlint // Is compares identities
+func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
 
 // CheckTopic returns fault.Invalid unless topic can name one: 1 to MaxTopic
 // bytes of printable text without spaces.

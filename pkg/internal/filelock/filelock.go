@@ -28,7 +28,7 @@ func Acquire(path, what string) (*Lock, error) {
 	}
 	err = flock(f)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		holder, _ := io.ReadAll(io.LimitReader(f, 32)) //nolint:errcheck // only to say who
+		holder, _ := io.ReadAll(io.LimitReader(f, 32)) // only to say who
 		f.Close()
 		return nil, fault.New(fault.Conflict, what+" is held by process "+strings.TrimSpace(string(holder)), "stop that process first")
 	}

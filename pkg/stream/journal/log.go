@@ -140,8 +140,8 @@ func (l *Log) read(ctx context.Context, name string, after stream.Cursor, limit 
 // own bound in bytes.
 const tailBatch = 256
 
-// Tail implements stream.Log. Nothing is held for the reader between its steps
-// but one batch; a journal may be closed and opened again under it.
+// Tail implements stream.Log. A journal may be closed and opened again under
+// it.
 func (l *Log) Tail(ctx context.Context, name string, after stream.Cursor) iter.Seq2[stream.Entry, error] {
 	return func(yield func(stream.Entry, error) bool) {
 		t, err := l.follow(ctx, name)
@@ -150,31 +150,15 @@ func (l *Log) Tail(ctx context.Context, name string, after stream.Cursor) iter.S
 			return
 		}
 		defer l.unfollow(t)
-		for {
+		step := func(after stream.Cursor) ([]stream.Entry, <-chan struct{}, error) {
 			wait := t.changes()
 			batch, err := l.Read(ctx, name, after, tailBatch)
 			if t.isRemoved() {
-				err = stream.ErrRemoved
+				err = stream.ErrRemoved // and what was read may be another topic of its name
 			}
-			if err != nil {
-				yield(stream.Entry{}, err)
-				return
-			}
-			for _, e := range batch {
-				if !yield(e, nil) {
-					return
-				}
-				after = e.Cursor
-			}
-			if len(batch) > 0 {
-				continue
-			}
-			select {
-			case <-wait:
-			case <-ctx.Done():
-			case <-l.done:
-			}
+			return batch, wait, err
 		}
+		stream.Follow(ctx, l.done, after, step)(yield)
 	}
 }
 

@@ -239,7 +239,7 @@ func (l *Log) Remove(ctx context.Context, name string) error {
 	t.removed = true
 	t.bury()
 	if t.journal != nil {
-		_ = t.journal.Close() //nolint:errcheck // what could not be flushed is about to be removed
+		_ = t.journal.Close() // what could not be flushed is about to be removed
 	}
 	err = l.erase(t.dir)
 	l.mu.Lock()

@@ -116,46 +116,33 @@ func (t *topic) read(name string, after stream.Cursor, limit int) ([]stream.Entr
 func (m *Memory) Tail(ctx context.Context, name string, after stream.Cursor) iter.Seq2[stream.Entry, error] {
 	return func(yield func(stream.Entry, error) bool) {
 		var followed *topic
-		for {
+		step := func(after stream.Cursor) ([]stream.Entry, <-chan struct{}, error) {
 			if err := m.ready(ctx, name); err != nil {
-				yield(stream.Entry{}, err)
-				return
+				return nil, nil, err
 			}
-			s := m.store
-			s.mu.Lock()
-			t, wait := s.topics[name], s.made
-			if followed == nil {
-				followed = t
-			}
-			if followed != nil {
-				t, wait = followed, followed.changed
-			}
-			removed := t != nil && t.removed
-			entries, err := t.read(name, after, 64)
-			s.mu.Unlock()
-			if removed {
-				err = stream.ErrRemoved
-			}
-			if err != nil {
-				yield(stream.Entry{}, err)
-				return
-			}
-			for _, e := range entries {
-				if !yield(e, nil) {
-					return
-				}
-				after = e.Cursor
-			}
-			if len(entries) > 0 {
-				continue
-			}
-			select {
-			case <-wait:
-			case <-ctx.Done():
-			case <-m.closed:
-			}
+			return m.store.step(name, &followed, after)
+		}
+		stream.Follow(ctx, m.closed, after, step)(yield)
+	}
+}
+
+// step reads a batch for a follower, who stays with the topic that it met
+// first, and returns what to wait on where there is none.
+func (s *store) step(name string, followed **topic, after stream.Cursor) ([]stream.Entry, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if *followed == nil {
+		*followed = s.topics[name]
+	}
+	t, wait := *followed, s.made
+	if t != nil {
+		wait = t.changed
+		if t.removed {
+			return nil, nil, stream.ErrRemoved
 		}
 	}
+	entries, err := t.read(name, after, 64)
+	return entries, wait, err
 }
 
 // Trim implements stream.Log.

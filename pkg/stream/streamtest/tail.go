@@ -3,6 +3,7 @@ package streamtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -60,9 +61,7 @@ func manyReaders(f *fixture) {
 	at := map[int]stream.Cursor{0: ""}
 	for i := range tails {
 		n := i * entries / readers
-		for k, c := range f.fill(topicA, len(at), n) {
-			at[k] = c
-		}
+		maps.Copy(at, f.fill(topicA, len(at), n))
 		tails[i] = f.follow(f.ctx, topicA, at[n], entries-n)
 	}
 	f.fill(topicA, len(at), entries)
@@ -70,6 +69,30 @@ func manyReaders(f *fixture) {
 		f.wait(tail.done, "a reader")
 		f.expect(tail.entries, i*entries/readers+1, entries)
 	}
+}
+
+// hold starts a reader that stays inside its loop, at the first entry, until it
+// is let go.
+func (f *fixture) hold(until chan struct{}, n int) *follower {
+	r := &follower{first: make(chan struct{}), done: make(chan struct{})}
+	log := f.log
+	go func() {
+		defer close(r.done)
+		for e, err := range log.Tail(f.ctx, topicA, "") {
+			if r.err = err; err != nil {
+				return
+			}
+			if len(r.entries) == 0 {
+				close(r.first)
+				<-until
+			}
+			if r.entries = append(r.entries, e); len(r.entries) == n {
+				return
+			}
+		}
+	}()
+	f.wait(r.first, "a reader to start")
+	return r
 }
 
 // slowAndDeadReaders: one reader sleeps inside its loop until everything is
@@ -81,28 +104,8 @@ func slowAndDeadReaders(f *fixture) {
 	f.append(topicA, numbered(1))
 	release, dead := make(chan struct{}), make(chan struct{})
 	f.Cleanup(func() { close(dead) })
-	hold := func(until chan struct{}, result *follower) {
-		log := f.log
-		go func() {
-			defer close(result.done)
-			for e, err := range log.Tail(f.ctx, topicA, "") {
-				if result.err = err; err != nil {
-					return
-				}
-				if len(result.entries) == 0 {
-					close(result.first)
-					<-until
-				}
-				if result.entries = append(result.entries, e); len(result.entries) == entries {
-					return
-				}
-			}
-		}()
-		f.wait(result.first, "a reader to start")
-	}
-	slow := &follower{first: make(chan struct{}), done: make(chan struct{})}
-	hold(release, slow)
-	hold(dead, &follower{first: make(chan struct{}), done: make(chan struct{})})
+	slow := f.hold(release, entries)
+	f.hold(dead, entries)
 	gone := f.follow(f.ctx, topicA, "", 1)
 	f.wait(gone.done, "a reader to leave")
 	fast := f.follow(f.ctx, topicA, "", entries)
@@ -202,13 +205,9 @@ func trimBytes(f *fixture) {
 func trimAge(f *fixture) {
 	at := f.fill(topicA, 1, 10)
 	f.store.Advance(time.Hour)
-	for i, c := range f.fill(topicA, 11, 20) {
-		at[i] = c
-	}
+	maps.Copy(at, f.fill(topicA, 11, 20))
 	f.store.Advance(time.Hour)
-	for i, c := range f.fill(topicA, 21, 30) {
-		at[i] = c
-	}
+	maps.Copy(at, f.fill(topicA, 21, 30))
 	f.trim(stream.Policy{MaxAge: 3 * time.Hour})
 	f.expect(f.all(topicA, ""), 1, 30)
 	f.trim(stream.Policy{MaxAge: 90 * time.Minute})
