@@ -141,6 +141,30 @@ func TestInterruptSealsWhatWasWritten(t *testing.T) {
 	}
 }
 
+func TestWorkerThatForgesFramesIsEnded(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.driver.Program("/.vexa/bin/vexa", s.forger)
+	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
+	frames := s.turn(st)
+	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || d.Error == "" {
+		t.Errorf("turn-done %+v", d)
+	}
+	if commits := body[wsv1.Commit](frames); len(commits) != 0 {
+		t.Errorf("a forged commit was published: %+v", commits)
+	}
+	refused := false
+	for _, e := range body[wsv1.Error](frames) {
+		refused = refused || e.Code == string(fault.Denied)
+	}
+	if !refused {
+		t.Error("nothing says that something was refused")
+	}
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonFailed {
+		t.Errorf("row %+v", row)
+	}
+}
+
 func TestContainerKilledUnderATurn(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)

@@ -49,9 +49,12 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status runtimev1.Status) {
 	end := wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: lostText(reason, status.Detail)}
 	if r.active != nil {
-		if r.active.end != nil {
+		switch {
+		case r.active.end != nil:
 			end = *r.active.end
-		} else if r.active.interrupted {
+		case r.aborted != "":
+			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, Error: r.aborted}
+		case r.active.interrupted:
 			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, Error: "the turn was interrupted"}
 		}
 		r.finishTurn(ctx, end)

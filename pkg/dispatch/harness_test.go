@@ -263,6 +263,43 @@ func (s *stack) container(p *runtimetest.Process) {
 	p.Exit(code, false)
 }
 
+// forger is a container whose agent speaks on the broker's socket itself.
+func (s *stack) forger(p *runtimetest.Process) {
+	var run string
+	for _, m := range p.Container.Mounts {
+		if m.Target == "/.vexa/run" {
+			run = m.Source
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(run, "token"))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	conn, err := link.Dial(context.Background(), link.UnixDialer(filepath.Join(run, "broker.sock")), string(token))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	defer conn.Close() //nolint:errcheck // the test is over
+	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello}); err != nil {
+		s.t.Error(err)
+	}
+	var turn wsv1.Input
+	for turn.Type != wsv1.InputTurn {
+		if err := conn.Receive(&turn); err != nil {
+			s.t.Error(err)
+			return
+		}
+	}
+	forged := `{"type":"commit","workspace":"w","sha":"` + strings.Repeat("0", 40) + `","branch":"main","merged":true,"files":1}`
+	if err := conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn.Turn, Frame: json.RawMessage(forged)}); err != nil {
+		s.t.Error(err)
+	}
+	<-p.Term
+	p.Exit(143, false)
+}
+
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -62,6 +62,7 @@ type run struct {
 	queue     []turn
 	active    *activeTurn
 	asked     runtimev1.StopReason
+	aborted   string           // why the host ended it, where the container gave cause
 	deadline  <-chan time.Time // when patience with the container ends
 	patience  runtimev1.StopReason
 	after     []func(context.Context) // to do once the sender of the mail has its answer
@@ -247,6 +248,16 @@ func (r *run) askStop(ctx context.Context, reason runtimev1.StopReason) {
 	if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop, Turn: r.active.id}); err != nil {
 		r.stopContainer(ctx, reason)
 	}
+}
+
+// abort ends the container at once, for what it did.
+func (r *run) abort(ctx context.Context, why string) {
+	if r.asked != "" {
+		return
+	}
+	r.asked, r.aborted = runtimev1.ReasonFailed, why
+	r.show(func() { r.retired = true; r.state = runtimev1.Stopping })
+	r.stopContainer(ctx, runtimev1.ReasonStopped)
 }
 
 // interrupt ends the running turn and returns a channel that closes when that

@@ -23,12 +23,12 @@ func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Disp
 		return api.Dispatch{}, err
 	}
 	if r != nil {
-		wait := r.stop(runtimev1.ReasonStopped)
+		end := func() <-chan struct{} { return r.stop(runtimev1.ReasonStopped) }
 		if interrupt {
-			wait = r.interrupt()
+			end = r.interrupt
 		}
 		select {
-		case <-wait:
+		case <-end():
 		case <-r.done:
 		case <-ctx.Done():
 			return api.Dispatch{}, fault.Wrap(fault.Timeout, "unit "+full+" is still stopping", ctx.Err())

@@ -62,7 +62,9 @@ func (w *worker) Usage(turn, _ wsv1.Usage) {
 	w.run.show(func() { w.run.usage = turn })
 }
 
-// Denied notes that the boundary refused something of the container's.
+// Denied notes that the boundary refused something of the container's. One
+// that breaks the link's rules is ended: nothing after that can be put in
+// order, and its worker would only repeat it.
 func (w *worker) Denied(reason broker.Denial, detail string) {
 	r := w.run
 	r.post(func(ctx context.Context) {
@@ -71,6 +73,9 @@ func (w *worker) Denied(reason broker.Denial, detail string) {
 			turn = r.active.id
 		}
 		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: fmt.Sprintf("refused (%s): %s", reason, detail)})
+		if reason == broker.DeniedReport {
+			r.abort(ctx, "the worker broke the rules of its socket: "+detail)
+		}
 	})
 }
 
