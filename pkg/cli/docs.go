@@ -2,11 +2,13 @@ package cli
 
 import (
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -38,17 +40,20 @@ func WriteDocs(root *cobra.Command, dir string) error {
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	disableTag(root)
+	prepare(root)
 	if err := doc.GenMarkdownTree(root, dir); err != nil {
 		return fault.Newf(fault.Internal, "write the reference: %w", err)
 	}
 	return nil
 }
 
-// disableTag keeps the date of writing out of the files.
-func disableTag(cmd *cobra.Command) {
+// prepare keeps the date of writing out of the files and adds the JSON fields.
+func prepare(cmd *cobra.Command) {
 	cmd.DisableAutoGenTag = true
+	if fields := cmd.Annotations[output.AnnotationFields]; fields != "" {
+		cmd.Long += "\n\nJSON fields: " + strings.ReplaceAll(fields, ",", ", ") + "."
+	}
 	for _, c := range cmd.Commands() {
-		disableTag(c)
+		prepare(c)
 	}
 }

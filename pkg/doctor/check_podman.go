@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// The oldest versions that Vexa works with.
+// The oldest versions that do what Vexa needs.
 const (
 	podmanMajor, podmanMinor = 4, 3
 	gitMajor, gitMinor       = 2, 38
+	kernelMajor, kernelMinor = 5, 13 // the first whose overlay users may mount
 )
 
 func checkPodman(_ context.Context, p *probe) Finding {
@@ -161,7 +162,14 @@ func checkStorage(ctx context.Context, p *probe) Finding {
 		return warn(slow+", and its storage is in use",
 			"save what you need, run podman system reset, then vexa doctor --fix")
 	}
+	theirs, err := p.readTheirs(ctx, filepath.Join(p.configDir(), "containers", "storage.conf"))
+	if err != nil || hasKey(string(theirs), "storage", "driver") {
+		return warn(slow+", as storage.conf of "+p.who.name+" says", "remove the driver there, run podman system reset, then vexa doctor --fix")
+	}
 	f := p.conf(ctx, "storage.conf", []setting{{"storage", "driver", "overlay", slow}})
+	if !atLeast(p.text("/proc/sys/kernel/osrelease"), kernelMajor, kernelMinor) && !p.has("fuse-overlayfs") {
+		f = f.needs("fuse-overlayfs")
+	}
 	// The empty storage remembers its driver; it must go first.
 	f.steps = append([]Step{p.step("podman", "system", "reset", "--force")}, f.steps...)
 	return f

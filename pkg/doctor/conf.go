@@ -57,6 +57,24 @@ func setKey(lines []string, s setting) (out, changes []string) {
 	return append(lines[:at+1:at+1], rest...), []string{"+" + s.line()}
 }
 
+// hasKey reports whether conf sets a key.
+func hasKey(conf, section, key string) bool {
+	lines := strings.Split(conf, "\n")
+	at := findSection(lines, section)
+	if at < 0 {
+		return false
+	}
+	for _, l := range lines[at+1:] {
+		if isHeader(l) {
+			return false
+		}
+		if keyOf(l) == key {
+			return true
+		}
+	}
+	return false
+}
+
 func findSection(lines []string, name string) int {
 	for i, l := range lines {
 		if isHeader(l) && sectionOf(l) == name {

@@ -188,10 +188,16 @@ func TestChecks(t *testing.T) {
 		"overlapping ranges":            {func(m *machine) { m.files["/etc/subgid"] = "other:200000:65536\njane:165536:65536\n" }, "subids", doctor.Warn, "other's"},
 		"newuidmap without setuid":      {func(m *machine) { m.stats["/usr/bin/newuidmap"] = doctor.File{Mode: 0o755} }, "uidmap", doctor.Fail, ""},
 		"vfs in use":                    {func(m *machine) { m.store, m.images = "vfs", 2 }, "storage", doctor.Warn, "in use"},
-		"busybox with a loader":         {func(m *machine) { m.files["/bin/busybox"] = "#!/bin/sh\n" }, "shell-image", doctor.Warn, "not static"},
-		"SELinux":                       {func(m *machine) { m.files["/sys/fs/selinux/enforce"] = "1" }, "selinux", doctor.Warn, "label=disable"},
-		"systemd without linger":        {func(m *machine) { m.stats["/run/systemd/system"] = doctor.File{Mode: fs.ModeDir} }, "linger", doctor.Warn, ""},
-		"podman does not work":          {func(m *machine) { m.broken["podman"] = errors.New("boom") }, "podman", doctor.Fail, "boom"},
+		"vfs as the person wants": {func(m *machine) {
+			m.store, m.files["/home/jane/.config/containers/storage.conf"] = "vfs", "[storage]\ndriver = \"vfs\"\n"
+		}, "storage", doctor.Warn, "as storage.conf of jane says"},
+		"vfs on an old kernel": {func(m *machine) {
+			m.store, m.files["/proc/sys/kernel/osrelease"] = "vfs", "5.10.0-8-amd64\n"
+		}, "storage", doctor.Warn, ""},
+		"busybox with a loader":  {func(m *machine) { m.files["/bin/busybox"] = "#!/bin/sh\n" }, "shell-image", doctor.Warn, "not static"},
+		"SELinux":                {func(m *machine) { m.files["/sys/fs/selinux/enforce"] = "1" }, "selinux", doctor.Warn, "label=disable"},
+		"systemd without linger": {func(m *machine) { m.stats["/run/systemd/system"] = doctor.File{Mode: fs.ModeDir} }, "linger", doctor.Warn, ""},
+		"podman does not work":   {func(m *machine) { m.broken["podman"] = errors.New("boom") }, "podman", doctor.Fail, "boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +211,17 @@ func TestChecks(t *testing.T) {
 				t.Error("it says nothing about what to do")
 			}
 		})
+	}
+}
+
+func TestAnOldKernelNeedsFuse(t *testing.T) {
+	t.Parallel()
+	m := userDebian(t)
+	m.programs = append(m.programs, "sudo")
+	m.store, m.files["/proc/sys/kernel/osrelease"] = "vfs", "5.10.0-8-amd64\n"
+	fixAll(t, newDoctor(t, m))
+	if m.store != "" && m.store != "overlay" || !slices.Contains(m.programs, "fuse-overlayfs") {
+		t.Errorf("storage %q, ran %q", m.store, m.ran)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
@@ -34,6 +35,9 @@ type turn struct {
 	asking  sync.WaitGroup // the request that interrupts the turn
 }
 
+// slowStart is how long a start may take before the person is told.
+const slowStart = time.Second
+
 // runTurn says r to an agent and shows the frames until the turn is done. The
 // error tells the outcome: nil only where the turn completed.
 //
@@ -45,7 +49,9 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 	restore := t.f.OnInterrupt(func() { t.interrupt(ctx) })
 	defer t.asking.Wait()
 	defer restore()
+	slow := time.AfterFunc(slowStart, func() { t.f.Notice("starting a container") })
 	started, err := t.c.Start(ctx, r)
+	slow.Stop()
 	if err != nil {
 		return started, err
 	}

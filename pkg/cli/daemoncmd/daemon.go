@@ -59,12 +59,12 @@ func newStart(f *factory.Factory, runF func(context.Context, *StartOptions) erro
 }
 
 func runStart(ctx context.Context, o *StartOptions) error {
-	c, err := o.Factory.Connect(ctx)
+	c, err := o.Factory.Dial(true) // whatever else says that none be started
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	st, err := c.Status(ctx)
+	st, err := c.Connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type Daemon struct {
 	Version string // sent with each response
 	// DropAfter breaks every stream after so many frames, once for each unit.
 	DropAfter int
+	// Deaf keeps an interrupt from ending a turn.
+	Deaf bool
 	// OnShutdown is called, in its own goroutine, when a client asks for the end.
 	OnShutdown func()
 
@@ -75,7 +77,7 @@ func New(socket, home string) *Daemon {
 }
 
 // Reset replaces the state that a script may ask for by name: empty (nothing
-// there), locked, busy (it refuses to stop).
+// there), locked, kernel-down, busy (it refuses to stop).
 func (d *Daemon) Reset(state string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,6 +86,8 @@ func (d *Daemon) Reset(state string) error {
 		d.workspaces, d.models = nil, nil
 	case "locked":
 		d.status.Locked = true
+	case "kernel-down":
+		d.status.RuntimePID = 0
 	case "busy":
 		d.refuseStop = true
 	default:
@@ -226,7 +230,7 @@ func (d *Daemon) stop(id string, interrupt bool) (api.Dispatch, error) {
 	if err != nil {
 		return api.Dispatch{}, err
 	}
-	if u.turn != "" {
+	if u.turn != "" && !d.Deaf {
 		d.say(u, u.turn, wsv1.Host, commit("note.md"))
 		d.done(u, u.turn, "", wsv1.OutcomeInterrupted, "")
 		u.turn = ""

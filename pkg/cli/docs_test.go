@@ -1,0 +1,173 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vexa-ai/vexa/pkg/cli"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+const docs = "../../docs"
+
+// walk calls f for each command that people see.
+func walk(cmd *cobra.Command, f func(*cobra.Command)) {
+	f(cmd)
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			walk(c, f)
+		}
+	}
+}
+
+func TestTheReferenceIsUpToDate(t *testing.T) {
+	t.Parallel()
+	committed := filepath.Join(docs, "cli")
+	if *update {
+		if err := os.RemoveAll(committed); err != nil {
+			t.Fatal(err)
+		}
+		if err := cli.WriteDocs(cli.New(processFactory()), committed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	generated := t.TempDir()
+	if err := cli.WriteDocs(cli.New(processFactory()), generated); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(readDir(t, generated), readDir(t, committed)); diff != "" {
+		t.Errorf("docs/cli is out of date; go test ./pkg/cli -update writes it\n%s", diff)
+	}
+}
+
+func readDir(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(data)
+	}
+	return files
+}
+
+func TestExitCodesAreWhatTheyAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join(docs, "exit-codes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, e := range cli.Exits() {
+		want = append(want, fmt.Sprintf("| %d | %s |", e.Code, e.Meaning))
+	}
+	for line := range strings.Lines(string(data)) {
+		if regexp.MustCompile(`^\| \d`).MatchString(line) {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/exit-codes.md differs from the code\n%s", diff)
+	}
+	for kind, code := range map[fault.Kind]int{
+		fault.Internal: 1, fault.Invalid: 1, fault.Usage: 2, fault.NotFound: 3, fault.Locked: 4, fault.Conflict: 5,
+		fault.Unreachable: 6, fault.Unavailable: 7, fault.Timeout: 8, fault.Denied: 9, fault.Interrupted: 130,
+	} {
+		if got := cli.ExitCode(fmt.Errorf("wrapped: %w", fault.New(kind, "x", ""))); got != code {
+			t.Errorf("%s exits with %d, want %d", kind, got, code)
+		}
+		if !strings.Contains(string(data), "`"+string(kind)+"`") {
+			t.Errorf("docs/exit-codes.md does not name %s", kind)
+		}
+	}
+}
+
+func TestEveryCommandAndFlagIsDocumented(t *testing.T) {
+	t.Parallel()
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		path := cmd.CommandPath()
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: Short is %q", path, cmd.Short)
+		}
+		if cmd.Runnable() && !cmd.HasSubCommands() && (cmd.Long == "" || !strings.HasPrefix(cmd.Example, "$ vexa ")) {
+			t.Errorf("%s has no text or no example", path)
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s --%s says nothing", path, f.Name)
+			}
+			if strings.ToLower(f.Name) != f.Name || strings.Contains(f.Name, "_") {
+				t.Errorf("%s --%s is not kebab-case", path, f.Name)
+			}
+			if regexp.MustCompile(`passphrase|secret|token$|key`).MatchString(f.Name) && f.Value.Type() == "string" && !strings.HasSuffix(f.Name, "-file") {
+				t.Errorf("%s --%s takes a secret on the command line", path, f.Name)
+			}
+		})
+	})
+}
+
+// The fields that scripts rely on. A field may be added here, never removed.
+func TestJSONFieldsAreSpelledOut(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"vexa ps":               "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens",
+		"vexa show":             "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens,unit,commits",
+		"vexa session list":     "id,runner,unit,updatedAt",
+		"vexa workspace create": "name,id,head,createdAt,updatedAt,files,encrypted,unmerged",
+		"vexa workspace list":   "name,id,head,createdAt,updatedAt,files,encrypted,unmerged",
+		"vexa workspace show":   "name,id,head,createdAt,updatedAt,files,encrypted,unmerged",
+		"vexa workspace log":    "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace",
+		"vexa workspace files":  "path,mode,size,sha",
+		"vexa workspace diff":   "from,to,patch",
+		"vexa workspace undo":   "sha,reverted,conflicts",
+		"vexa runner list":      "name,title,image,dialect,protocols,resumes",
+		"vexa runner show":      "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,signals,exit,limits,package,knownLimits",
+		"vexa model add":        "name,protocol,url,models,cassette,hasKey,default",
+		"vexa model list":       "name,protocol,url,models,cassette,hasKey,default",
+		"vexa model test":       "ok,model,reply,error,streaming,elapsedMs",
+		"vexa contract list":    "name",
+		"vexa daemon status":    "pid,runtimePid,version,socket,home,installId,startedAt,locked,live",
+		"vexa doctor":           "name,status,detail,why,fix,blocking",
+		"vexa version":          "version,commit,date,go",
+	}
+	got := map[string]string{}
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		if fields := cmd.Annotations[output.AnnotationFields]; fields != "" {
+			got[cmd.CommandPath()] = fields
+		}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// The commands that issues and scripts name.
+func TestTheCommandsAreThere(t *testing.T) {
+	t.Parallel()
+	var got []string
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
+	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
+		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,"+
+		"model remove,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
+		"daemon logs,doctor,version,environment,exit-codes,json,files,security", ",") {
+		if !slices.Contains(got, name) {
+			t.Errorf("there is no vexa %s", name)
+		}
+	}
+}

@@ -1,0 +1,416 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/client/clienttest"
+	"github.com/vexa-ai/vexa/pkg/home"
+)
+
+// bench is a command line in this process, on terminals that are buffers.
+type bench struct {
+	t      *testing.T
+	daemon *clienttest.Daemon
+	f      *cli.Factory
+	out    *buffer
+	err    *buffer
+	ctrlC  chan struct{}
+}
+
+// buffer is a terminal's screen.
+type buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// waitFor waits until the screen holds text.
+func (b *buffer) waitFor(t *testing.T, text string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(b.String(), text) {
+		select {
+		case <-deadline:
+			t.Fatalf("never saw %q in %q", text, b.String())
+		case <-tick.C:
+		}
+	}
+}
+
+// answers is a terminal that gives prepared answers.
+type answers struct {
+	given []string
+	asked []string
+}
+
+func (a *answers) Ask(question string) (string, error) {
+	a.asked = append(a.asked, question)
+	if len(a.given) == 0 {
+		return "", errors.New("nobody answers")
+	}
+	answer := a.given[0]
+	a.given = a.given[1:]
+	return answer, nil
+}
+
+func (a *answers) Secret(question string) ([]byte, error) {
+	s, err := a.Ask(question)
+	return []byte(s), err
+}
+
+func (*answers) Close() error { return nil }
+
+// newBench returns a command line on terminals, with an in-memory daemon.
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "vx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, daemon: clienttest.New(socket, dir), out: &buffer{}, err: &buffer{}, ctrlC: make(chan struct{})}
+	srv := &http.Server{Handler: b.daemon}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(l) })
+	t.Cleanup(func() {
+		_ = srv.Close()
+		wg.Wait()
+	})
+	yes := func() bool { return true }
+	b.f = &cli.Factory{
+		In: strings.NewReader(""), Out: b.out, Err: b.err, InTTY: yes, OutTTY: yes, ErrTTY: yes,
+		Env: func(string) string { return "" }, Now: func() time.Time { return clienttest.Epoch().Add(90 * time.Minute) },
+		Version:    factory.Version{Version: "test"},
+		Home:       func() (home.Home, error) { return home.Home{Data: dir, Run: dir, Config: dir, State: dir}, nil },
+		Client:     func(context.Context) (*client.Client, error) { return client.New(client.Options{Socket: socket}), nil },
+		Interrupts: func() (<-chan struct{}, func()) { return b.ctrlC, func() {} },
+		Keys:       fakeKeys{}, Contracts: fakeContracts{}, System: fakeSystem{}, UID: func() int { return 0 },
+		Terminal: func() (factory.Terminal, error) { return &answers{}, nil },
+	}
+	return b
+}
+
+func (b *bench) run(args ...string) int {
+	b.t.Helper()
+	return cli.Execute(b.t.Context(), b.f, args)
+}
+
+// answer prepares what the person says when asked.
+func (b *bench) answer(given ...string) *answers {
+	a := &answers{given: given}
+	b.f.Terminal = func() (factory.Terminal, error) { return a, nil }
+	return a
+}
+
+func want(t *testing.T, got, want string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestChatOnATerminalShowsWhatTheAgentDoes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.f.Err = b.out // one screen
+	if code := b.run("chat", "-p", "the tool, conflict and reject"); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, b.out.String(), `Let me write that down.
+* write {"path":"note.md"}
+! the tool failed: 7 bytes
+you said: the tool, conflict and reject
+! not saved: evil\x1b[2Jlink (a link out of the workspace)
+! commit 9c0ffee1d2c3 conflicts with main of personal in note.md; it is kept on vexa/01JDX4A0000000000000000000
+`)
+}
+
+func TestQuietShowsOnlyTheReply(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if code := b.run("chat", "-q", "-p", "hello"); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, b.out.String(), "Let me write that down.\nyou said: hello\n")
+	want(t, b.err.String(), "")
+}
+
+func TestConversationKeepsItsSessionAndContainer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.f.In = strings.NewReader("first quiet\n\nfail\nsecond quiet\n")
+	if code := b.run("chat", "-w", "personal:ro", "--model", "m"); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, b.out.String(), "you said: first quiet\nyou said: second quiet\n")
+	if got := b.err.String(); !strings.Contains(got, "> > > vexa: warning: the turn failed: the agent exited with code 3\n> > ") {
+		t.Errorf("stderr %q", got)
+	}
+	starts := b.daemon.Starts()
+	if len(starts) != 3 {
+		t.Fatalf("%d turns", len(starts))
+	}
+	keys := map[string]bool{}
+	for i, s := range starts {
+		keys[s.Key] = true
+		if (s.Session != "") != (i > 0) || s.Limits == nil || *s.Limits.IdleSec != 300 || s.Model != "m" || s.Workspaces[0].Mode != "ro" {
+			t.Errorf("turn %d: %+v", i, s)
+		}
+	}
+	if len(keys) != 3 {
+		t.Errorf("keys %v", keys)
+	}
+	list, err := mustClient(t, b).Dispatches(t.Context(), true)
+	if err != nil || len(list) != 1 || list[0].Turns != 3 {
+		t.Errorf("dispatches %+v, %v", list, err)
+	}
+}
+
+func mustClient(t *testing.T, b *bench) *client.Client {
+	t.Helper()
+	c, err := b.f.Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheSecondCtrlCLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.daemon.Deaf = true
+	code := make(chan int, 1)
+	go func() { code <- b.run("chat", "-p", "wait") }()
+	b.out.waitFor(t, "waiting")
+	b.ctrlC <- struct{}{}
+	b.err.waitFor(t, "interrupting; waiting until what was written is saved (Ctrl-C again to leave)\n")
+	select {
+	case c := <-code:
+		t.Fatalf("the first Ctrl-C ended the command with %d", c)
+	default:
+	}
+	b.ctrlC <- struct{}{}
+	if c := <-code; c != 130 {
+		t.Errorf("exit code %d", c)
+	}
+	b.err.waitFor(t, "vexa: hint: see: vexa show 01JDX4A0000000000000000000\n")
+	d, err := mustClient(t, b).Dispatch(t.Context(), "01")
+	if err != nil || d.EndedAt != nil {
+		t.Errorf("the dispatch ended with the command: %+v, %v", d, err)
+	}
+}
+
+func TestCtrlCEndsACommandThatDoesNotHandleIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if _, err := mustClient(t, b).Start(t.Context(), api.StartRequest{Text: "wait"}); err != nil {
+		t.Fatal(err)
+	}
+	code := make(chan int, 1)
+	go func() { code <- b.run("logs", "01", "--follow") }()
+	b.out.waitFor(t, "turn-accepted")
+	b.ctrlC <- struct{}{}
+	if c := <-code; c != 130 {
+		t.Errorf("exit code %d", c)
+	}
+}
+
+func TestTheSecondCtrlCLeavesACommandThatIsStuck(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	called := make(chan struct{})
+	b.f.Client = func(context.Context) (*client.Client, error) {
+		close(called)
+		select {} // it does not even look at its context
+	}
+	code := make(chan int, 1)
+	go func() { code <- b.run("ps") }()
+	<-called
+	b.ctrlC <- struct{}{}
+	b.ctrlC <- struct{}{}
+	if c := <-code; c != 130 {
+		t.Errorf("exit code %d", c)
+	}
+}
+
+// stuck never returns from Read, as a terminal does.
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { select {} }
+
+func TestCtrlCLeavesAConversationAtItsPrompt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.f.In = stuck{}
+	code := make(chan int, 1)
+	go func() { code <- b.run("chat") }()
+	b.err.waitFor(t, "> ")
+	b.ctrlC <- struct{}{}
+	if c := <-code; c != 130 {
+		t.Errorf("exit code %d", c)
+	}
+}
+
+func TestTablesOnATerminal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.run("chat", "-q", "-p", "hello")
+	b.out.buf.Reset()
+	b.run("ps", "-a")
+	b.run("workspace", "log", "personal")
+	b.run("workspace", "show", "personal")
+	b.run("ps", "-a", "--json", "id,turns")
+	want(t, b.out.String(), `UNIT                        STATE      RUNNER  TRIGGER  WORKSPACES   STARTED  REASON
+01JDX4A0000000000000000000  destroyed  vexa    message  personal:rw  1h ago   completed
+COMMIT        WHEN    SUBJECT  LAUNCHER     UNIT                        MESSAGE
+9c0ffee1d2c3  1h ago  u_jane   user:u_jane  01JDX4A0000000000000000000  Write a note
+3f2a91c0d4e5  1h ago  vexa                                              Create workspace personal
+name:      personal
+id:        ws_01jdx0personal
+head:      3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3
+files:     2
+created:   2026-11-01T12:00:00Z
+updated:   2026-11-01T12:00:00Z
+encrypted: false
+[
+  {
+    "id": "01JDX4A0000000000000000000",
+    "turns": 1
+  }
+]
+`)
+}
+
+// A terminal never sees a control sequence that an agent wrote; a pipe gets
+// every byte of a file.
+func TestATerminalSeesNoControlSequences(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.run("chat", "-p", "hostile")
+	for _, args := range [][]string{
+		{"workspace", "cat", "personal", "note.md"},
+		{"workspace", "diff", "personal"},
+		{"workspace", "files", "personal"},
+		{"workspace", "log", "personal"},
+		{"workspace", "log", "personal", "--json", "message"},
+		{"workspace", "log", "personal", "--json", "message", "--jq", ".[].message"},
+		{"logs", "01"},
+		{"logs", "01", "--json"},
+		{"show", "01"},
+		{"chat", "-p", "hostile", "--json"},
+	} {
+		if code := b.run(args...); code != 0 {
+			t.Errorf("%q: exit code %d: %s", args, code, b.err.String())
+		}
+	}
+	for name, screen := range map[string]string{"stdout": b.out.String(), "stderr": b.err.String()} {
+		if i := strings.IndexAny(screen, "\x1b\a\u202e"); i >= 0 {
+			t.Errorf("%s holds %q", name, screen[max(0, i-40):min(len(screen), i+20)])
+		}
+	}
+	if code := b.run("workspace", "cat", "personal", "photo.jpg"); code != 2 {
+		t.Errorf("a binary file on a terminal: exit code %d", code)
+	}
+}
+
+func TestInitAsks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := b.daemon.Reset("empty"); err != nil {
+		t.Fatal(err)
+	}
+	b.f.Rehearsal = func(h home.Home) (string, error) { return filepath.Join(h.Config, "r.yaml"), nil }
+	b.f.FindModels = func(context.Context) ([]factory.FoundModel, error) {
+		return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama", Protocol: "openai-chat", Models: []string{"qwen3"}}, From: "here"}}, nil
+	}
+	a := b.answer("horse", "horse", "2")
+	if code := b.run("init"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, b.err.String())
+	}
+	if len(a.asked) != 3 || !strings.Contains(a.asked[2], "1  ollama qwen3 (here)\n  2  rehearsal") {
+		t.Errorf("asked %q", a.asked)
+	}
+	if got := b.out.String(); !strings.Contains(got, "sealed by your passphrase\n") || !strings.Contains(got, "\nmodel: rehearsal, which plays back ") {
+		t.Errorf("stdout %q", got)
+	}
+	for name, given := range map[string][]string{"that differ": {"a", "b"}} {
+		b := newBench(t)
+		b.answer(given...)
+		if code := b.run("init"); code != 2 {
+			t.Errorf("passphrases %s: exit code %d", name, code)
+		}
+	}
+}
+
+func TestModelAddAsksForAKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.answer("secret")
+	if code := b.run("model", "add", "c", "--protocol", "anthropic-messages", "--url", "https://api.anthropic.com", "--model", "m"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, b.err.String())
+	}
+	if len(a.asked) != 1 || strings.Contains(b.out.String()+b.err.String(), "secret") {
+		t.Errorf("asked %q; %s%s", a.asked, b.out.String(), b.err.String())
+	}
+	list, err := mustClient(t, b).Models(t.Context())
+	if err != nil || len(list) != 2 || !list[1].HasKey {
+		t.Errorf("models %+v, %v", list, err)
+	}
+	b.f.Flags.NoInput = true
+	if code := b.run("model", "add", "d", "--no-input", "--protocol", "openai-chat", "--url", "https://x", "--model", "m"); code != 2 {
+		t.Errorf("with --no-input: exit code %d", code)
+	}
+}
+
+func TestDoctorAsksBeforeItChangesAnything(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.answer("n")
+	if code := b.run("doctor", "--fix"); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if len(a.asked) != 1 || !strings.Contains(b.err.String(), "as root: run usermod --add-subuids 100000-165535") {
+		t.Errorf("asked %q after %q", a.asked, b.err.String())
+	}
+	if !strings.Contains(b.out.String(), "      why: agents never run as root") {
+		t.Errorf("stdout %q", b.out.String())
+	}
+}
