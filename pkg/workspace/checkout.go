@@ -270,16 +270,16 @@ func (s *Store) loadIndex(ctx context.Context, r *repo, c *Checkout) error {
 func (s *Store) Release(ctx context.Context, c *Checkout, keepBranch bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	r, err := s.open(ctx, c.note.Workspace)
+	if err != nil {
+		return err
+	}
 	if c.note.Mode == unitv1.ReadWrite && !keepBranch {
-		r, err := s.open(ctx, c.note.Workspace)
-		if err != nil {
-			return err
-		}
 		if err := s.dropBranch(ctx, r, c.ref()); err != nil {
 			return err
 		}
 	}
-	return c.remove()
+	return errors.Join(c.remove(), s.tidy(ctx, r))
 }
 
 // dropBranch removes a branch that main holds.

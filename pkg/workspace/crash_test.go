@@ -117,7 +117,7 @@ func (w *world) recovered(t *testing.T, id, meta string) {
 		t.Fatal(err)
 	}
 	out := w.seal(t, c, "again")
-	if out.SHA == "" || !out.Merged {
+	if out.SHA == "" || !out.Merged || out.Files != 1 {
 		t.Fatalf("the change was not reported: %+v", out)
 	}
 	if out := w.seal(t, c, "and again"); out.SHA != "" {

@@ -81,7 +81,13 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 		return err
 	}
 	s.step("private")
-	return r.setRef(privateSpace+name, commit, old)
+	if err := r.setRef(privateSpace+name, commit, old); err != nil {
+		return err
+	}
+	if len(parents) == 0 && !old.IsZero() {
+		return r.wantPrune()
+	}
+	return nil
 }
 
 // boundedParents is old, or nothing where its history has reached keep commits.
@@ -195,7 +201,7 @@ func (s *Store) DropPrivate(ctx context.Context, id, name string) error {
 	if err != nil || old.IsZero() {
 		return err
 	}
-	return r.deleteRef(ctx, privateSpace+name, old)
+	return errors.Join(r.deleteRef(ctx, privateSpace+name, old), r.wantPrune())
 }
 
 func (s *Store) openPrivate(ctx context.Context, id, name string) (*repo, error) {

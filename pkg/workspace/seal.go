@@ -61,8 +61,13 @@ func (s *Store) seal(ctx context.Context, r *repo, req SealRequest) (Sealed, err
 	}
 	out.Rejected, out.Ignored = fromTree(res.Rejected), res.Ignored
 	changed := id != tip
-	if changed {
+	switch {
+	case changed:
 		out.Files = tree.Changed(c.index, res.Index)
+	case unreported:
+		if out.Files, err = r.changedBy(ctx, tip, c.index); err != nil {
+			return out, err
+		}
 	}
 	if !changed && !unreported && c.note.Merged {
 		c.index = res.Index
@@ -94,6 +99,19 @@ func (s *Store) currentTip(ctx context.Context, r *repo, c *Checkout) (object.ID
 		c.index, err = r.readIndex(ctx, tip)
 	}
 	return tip, err
+}
+
+// changedBy counts the files that a commit with the given index changed.
+func (r *repo) changedBy(ctx context.Context, id object.ID, index *tree.Index) (int, error) {
+	parents, err := r.parents(ctx, id)
+	if err != nil || len(parents) == 0 {
+		return 0, err
+	}
+	before, err := r.readIndex(ctx, parents[0])
+	if err != nil {
+		return 0, err
+	}
+	return tree.Changed(before, index), nil
 }
 
 // snapshot reads the working tree into the repository and returns the commit

@@ -155,7 +155,7 @@ func (w *walker) readOnce(n *node) (Entry, error) {
 	switch before.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		e.Mode = fileMode(before.Mode)
-		e.ID, err = w.content(fd, before.Size)
+		e.ID, err = w.content(fd, n.name, before.Size)
 	case unix.S_IFLNK:
 		e.Mode = object.ModeLink
 		e.ID, err = w.linkText(fd, n.path, before.Size)
@@ -181,11 +181,13 @@ func (w *walker) readOnce(n *node) (Entry, error) {
 }
 
 // content writes a file's bytes: size of them, no more and no fewer.
-func (w *walker) content(fd int, size int64) (object.ID, error) {
-	if size > w.limits.FileBytes {
+func (w *walker) content(fd int, name string, size int64) (object.ID, error) {
+	switch {
+	case size > w.limits.FileBytes:
 		return object.ID{}, refusal("it grew while it was read")
-	}
-	if size > small {
+	case size > small && isGitattributes(name):
+		return object.ID{}, refusal("it is larger than Git reads")
+	case size > small:
 		id, err := w.out.AddStream(object.KindBlob, size, &watched{w: w, r: file(fd)})
 		return id, asRefusal(err)
 	}
@@ -205,6 +207,11 @@ func (w *walker) content(fd int, size int64) (object.ID, error) {
 	}
 	if int64(n) != size {
 		return object.ID{}, object.ErrMoved
+	}
+	if isGitattributes(name) {
+		if reason := checkAttributes(w.buf[:n]); reason != "" {
+			return object.ID{}, refusal(reason)
+		}
 	}
 	id, err := w.out.Add(object.KindBlob, w.buf[:n])
 	return id, asRefusal(err)

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,12 +25,33 @@ func IsGitDir(name string) bool {
 
 // isGitmodules reports the same for ".gitmodules".
 func isGitmodules(name string) bool {
-	if gitAlike(name, "gitmodules", "gitmod~1") {
-		return true
-	}
-	short := strings.ToLower(ntfsBase(name))
-	return len(short) == 8 && (strings.HasPrefix(short, "gitmod~") || strings.HasPrefix(short, "gi7eba~")) && digit(short[7])
+	return gitAlike(name, "gitmodules", "gitmod~1") || shortName(name, "gitmod~", "gi7eba~")
 }
+
+// isGitattributes reports the same for ".gitattributes".
+func isGitattributes(name string) bool {
+	return gitAlike(name, "gitattributes", "gitatt~1") || shortName(name, "gitatt~", "gi7d29~")
+}
+
+// shortName reports whether the name is one of two prefixes and a digit, as NTFS
+// makes them of long names.
+func shortName(name, one, other string) bool {
+	short := strings.ToLower(ntfsBase(name))
+	return len(short) == 8 && (strings.HasPrefix(short, one) || strings.HasPrefix(short, other)) && digit(short[7])
+}
+
+// checkAttributes says why a .gitattributes is refused: git's own check of a
+// repository fails where one is too large or has a line of more than 2,048 bytes.
+func checkAttributes(text []byte) string {
+	for line := range bytes.Lines(text) {
+		if len(line) > maxAttributeLine {
+			return "it has a line that is longer than Git reads"
+		}
+	}
+	return ""
+}
+
+const maxAttributeLine = 2048
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 

@@ -46,6 +46,8 @@ func TestRefusals(t *testing.T) {
 		long:                       "allowed",
 		".git/config":              "the disposable one",
 		".gitignore":               "# nothing",
+		"attr/.gitattributes":      strings.Repeat("x", 2049) + " text\n",
+		"attr/GITATT~1":            strings.Repeat("x", 2<<20),
 		"github/.gitattributes":    "* filter=evil",
 		"not.git/x":                "fine",
 		"gitx":                     "fine",
@@ -87,6 +89,7 @@ func TestRefusals(t *testing.T) {
 		"sub5/.git . ": "Git directory", "sub6/.git::$DATA": "Git directory", `sub7/a\\.git`: "Git directory", "sub8/.git": "Git directory", `sub9/.git\u200d`: "Git directory",
 		"twin/readme": "only in case", "nfc/é": "Unicode", "dirs/case": "only in case",
 		".gitmodules": "submodules", `bad\xffutf8`: "UTF-8", "fifo": "FIFO", "sock": "socket", "huge": "larger",
+		"attr/.gitattributes": "longer than Git reads", "attr/GITATT~1": "larger than Git reads",
 		"deep/" + deep(128, "d"): "deep",
 	} {
 		if !strings.Contains(got[path], why) {

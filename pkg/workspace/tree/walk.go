@@ -25,6 +25,7 @@
 package tree
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -167,7 +168,7 @@ type node struct {
 func (w *walker) reject(n *node, reason string) {
 	n.kept = true
 	n.children = nil
-	w.refuse(n.path, reason)
+	w.refuse(n.path, cmp.Or(reason, "it changed while it was read"))
 }
 
 func (w *walker) refuse(path, reason string) {

@@ -250,3 +250,38 @@ func TestChangingFiles(t *testing.T) {
 	close(stop)
 	<-done
 }
+
+// TestSwappedDirectories swaps a directory for a link to one outside while the
+// tree is walked: nothing from outside may get in.
+func TestSwappedDirectories(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	dir := filepath.Join(base, "ws")
+	write(t, dir, map[string]string{"d/f": "inside", "d/sub/f": "inside"})
+	write(t, base, map[string]string{"out/f": "secret", "out/sub/f": "secret"})
+	if err := os.Symlink(filepath.Join(base, "out"), filepath.Join(base, "link")); err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, filepath.Join(dir, "d"), unix.AT_FDCWD, filepath.Join(base, "link"), unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	for range 500 {
+		_, out := walk(t, dir, tree.Options{})
+		for _, data := range out {
+			if string(data) == "secret" {
+				t.Error("a file from outside was taken")
+			}
+		}
+	}
+	close(stop)
+	<-done
+}

@@ -1,0 +1,70 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+)
+
+const (
+	// maxPacks is how many packs a repository may have before the small ones
+	// are made into one: each change adds a pack.
+	maxPacks = 40
+	// spared is how long objects that nothing refers to are kept: longer than
+	// any change takes from its first object to its ref.
+	spared = "2.hours.ago"
+	// pruneFile asks for what nothing refers to to be removed.
+	pruneFile = "prune-wanted"
+)
+
+// tidy keeps a repository quick: its many small packs become few, and what was
+// cut from the history of a private ref goes. It is called where nobody waits.
+func (s *Store) tidy(ctx context.Context, r *repo) error {
+	unlock, err := s.lock(ctx, filepath.Join(s.dir(r.id), "tidy.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	marker := filepath.Join(s.dir(r.id), pruneFile)
+	if _, err := os.Stat(marker); err == nil {
+		if err := r.prune(ctx); err != nil {
+			return fault.Wrap(fault.Internal, "tidy workspace "+r.name, err)
+		}
+		return os.Remove(marker)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	packs, err := filepath.Glob(filepath.Join(r.packDir(), "pack-*.pack"))
+	if err != nil || len(packs) <= maxPacks {
+		return err
+	}
+	// Geometric repacking keeps every object of the packs it joins, referred to
+	// or not, so that a change under way loses nothing.
+	_, err = r.Run(ctx, git.Cmd{Args: []string{"repack", "--geometric=2", "-d", "-n", "-q"}})
+	return fault.Wrap(fault.Internal, "tidy workspace "+r.name, err)
+}
+
+// prune removes what nothing refers to and is not recent. The workspace's lock
+// is held: a merge may just be taking up an object that nothing referred to.
+func (r *repo) prune(ctx context.Context) error {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := r.Run(ctx, git.Cmd{Args: []string{"repack", "-A", "-d", "-n", "-q", "--unpack-unreachable=" + spared}}); err != nil {
+		return err
+	}
+	_, err = r.Run(ctx, git.Cmd{Args: []string{"prune", "--expire=" + spared}})
+	return err
+}
+
+// wantPrune notes that something was cut off; the next tidy removes it.
+func (r *repo) wantPrune() error {
+	return os.WriteFile(filepath.Join(r.store.dir(r.id), pruneFile), nil, 0o600)
+}
