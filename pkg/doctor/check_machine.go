@@ -89,6 +89,18 @@ func checkShellImage(_ context.Context, p *probe) Finding {
 	return ok(path + " is static")
 }
 
+func checkBinary(_ context.Context, p *probe) Finding {
+	data, err := p.sys.ReadFile(p.o.Self)
+	switch {
+	case err != nil:
+		return Finding{} // whoever may run a program need not be able to read it
+	case !static(data):
+		return fail(p.o.Self+" is not static", "build it with CGO_ENABLED=0").blocks()
+	default:
+		return ok(p.o.Self + " is static")
+	}
+}
+
 // static reports whether data is a program that needs no loader.
 func static(data []byte) bool {
 	f, err := elf.NewFile(bytes.NewReader(data))

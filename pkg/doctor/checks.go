@@ -14,6 +14,7 @@ func allChecks() []check {
 		{"oci-runtime", "it starts the containers; crun refuses hybrid control groups, runc does not", checkOCIRuntime},
 		{"podman-config", "Podman's defaults expect systemd", checkPodmanConfig},
 		{"storage", "vfs copies a whole image for each container", checkStorage},
+		{"binary", "the same program runs inside the containers, where there is no loader", checkBinary},
 		{"git", "workspaces are Git repositories; merging needs 2.38", checkGit},
 		{"certificates", "models on other machines are reached over TLS", checkCertificates},
 		{"shell-image", "the agent's shell comes from a static busybox of this machine", checkShellImage},

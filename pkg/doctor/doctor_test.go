@@ -194,10 +194,12 @@ func TestChecks(t *testing.T) {
 		"vfs on an old kernel": {func(m *machine) {
 			m.store, m.files["/proc/sys/kernel/osrelease"] = "vfs", "5.10.0-8-amd64\n"
 		}, "storage", doctor.Warn, ""},
-		"busybox with a loader":  {func(m *machine) { m.files["/bin/busybox"] = "#!/bin/sh\n" }, "shell-image", doctor.Warn, "not static"},
-		"SELinux":                {func(m *machine) { m.files["/sys/fs/selinux/enforce"] = "1" }, "selinux", doctor.Warn, "label=disable"},
-		"systemd without linger": {func(m *machine) { m.stats["/run/systemd/system"] = doctor.File{Mode: fs.ModeDir} }, "linger", doctor.Warn, ""},
-		"podman does not work":   {func(m *machine) { m.broken["podman"] = errors.New("boom") }, "podman", doctor.Fail, "boom"},
+		"a static program":              {func(m *machine) { m.files["/usr/bin/vexa"] = staticELF }, "binary", doctor.OK, ""},
+		"a program that needs a loader": {func(m *machine) { m.files["/usr/bin/vexa"] = dynamicELF }, "binary", doctor.Fail, "not static"},
+		"busybox with a loader":         {func(m *machine) { m.files["/bin/busybox"] = "#!/bin/sh\n" }, "shell-image", doctor.Warn, "not static"},
+		"SELinux":                       {func(m *machine) { m.files["/sys/fs/selinux/enforce"] = "1" }, "selinux", doctor.Warn, "label=disable"},
+		"systemd without linger":        {func(m *machine) { m.stats["/run/systemd/system"] = doctor.File{Mode: fs.ModeDir} }, "linger", doctor.Warn, ""},
+		"podman does not work":          {func(m *machine) { m.broken["podman"] = errors.New("boom") }, "podman", doctor.Fail, "boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
