@@ -76,11 +76,11 @@ func TestCheckoutIsRaw(t *testing.T) {
 	if st, err := os.Stat(filepath.Join(c.Dir(), "d/e")); err != nil || st.Mode().Perm() != 0o755 {
 		t.Errorf("directory %v, %v", st.Mode(), err)
 	}
+	if got := inContainer(t, c, "diff-files", "--name-only"); got != "" { // before anything refreshes it
+		t.Errorf("its index does not match:\n%s", got)
+	}
 	if got := inContainer(t, c, "status", "--porcelain"); got != "" {
 		t.Errorf("status in the container:\n%s", got)
-	}
-	if got := inContainer(t, c, "diff-files", "--name-only"); got != "" {
-		t.Errorf("its index does not match:\n%s", got)
 	}
 	if got := inContainer(t, c, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"); got != info.Head+"\nmain\n" {
 		t.Errorf("HEAD is %q", got)

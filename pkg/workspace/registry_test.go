@@ -200,3 +200,24 @@ func TestReads(t *testing.T) {
 		t.Errorf("an option: %v", err)
 	}
 }
+
+// TestRefsMoveFromWhereTheyAre: a ref moves only from the commit the mover saw,
+// and a lock file of a process that was killed is in nobody's way.
+func TestRefsMoveFromWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a": "1"})
+	c := w.checkout(t, "01X")
+	write(t, c.Dir(), map[string]string{"a": "2"})
+	out := w.seal(t, c, "x")
+	if err := workspace.SetMain(w.Store, "notes", info.Head, info.Head); !fault.Is(err, fault.Conflict) {
+		t.Errorf("it moved from elsewhere: %v", err)
+	}
+	write(t, w.repo(info.ID), map[string]string{"refs/heads/main.lock": "left over"})
+	if err := workspace.SetMain(w.Store, "notes", info.Head, out.SHA); err != nil {
+		t.Error(err)
+	}
+	if now, err := w.Lookup(context.Background(), "notes"); err != nil || now.Head != info.Head {
+		t.Errorf("%+v, %v", now, err)
+	}
+}

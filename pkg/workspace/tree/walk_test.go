@@ -216,7 +216,16 @@ func TestChangingFiles(t *testing.T) {
 			}
 			path := filepath.Join(dir, fmt.Sprintf("f%d", i%3))
 			data := strings.Repeat(string(rune('a'+i%26)), sizes[i%3])
-			switch i % 4 {
+			switch i % 5 {
+			case 4: // in place, a piece at a time
+				f, err := os.OpenFile(path, os.O_WRONLY, 0)
+				if err != nil {
+					continue
+				}
+				for piece := 0; piece < len(data); piece += 64 << 10 {
+					_, _ = f.WriteAt([]byte(data[piece:min(len(data), piece+64<<10)]), int64(piece))
+				}
+				_ = f.Close()
 			case 0:
 				_ = os.WriteFile(path, []byte(data), 0o644)
 			case 1:
