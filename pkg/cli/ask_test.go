@@ -1,0 +1,76 @@
+package cli_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/home"
+)
+
+func TestInitAsks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := b.daemon.Reset("empty"); err != nil {
+		t.Fatal(err)
+	}
+	b.f.Rehearsal = func(h home.Home) (string, error) { return filepath.Join(h.Config, "r.yaml"), nil }
+	b.f.FindModels = func(context.Context) ([]factory.FoundModel, error) {
+		return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama", Protocol: "openai-chat", Models: []string{"qwen3"}}, From: "here"}}, nil
+	}
+	a := b.answer("horse", "horse", "2")
+	if code := b.run("init"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, b.err.String())
+	}
+	if len(a.asked) != 3 || !strings.Contains(a.asked[2], "1  ollama qwen3 (here)\n  2  rehearsal") {
+		t.Errorf("asked %q", a.asked)
+	}
+	if got := b.out.String(); !strings.Contains(got, "sealed by your passphrase\n") || !strings.Contains(got, "\nmodel: rehearsal, which plays back ") {
+		t.Errorf("stdout %q", got)
+	}
+	for name, given := range map[string][]string{"that differ": {"a", "b"}} {
+		b := newBench(t)
+		b.answer(given...)
+		if code := b.run("init"); code != 2 {
+			t.Errorf("passphrases %s: exit code %d", name, code)
+		}
+	}
+}
+
+func TestModelAddAsksForAKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.answer("secret")
+	if code := b.run("model", "add", "c", "--protocol", "anthropic-messages", "--url", "https://api.anthropic.com", "--model", "m"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, b.err.String())
+	}
+	if len(a.asked) != 1 || strings.Contains(b.out.String()+b.err.String(), "secret") {
+		t.Errorf("asked %q; %s%s", a.asked, b.out.String(), b.err.String())
+	}
+	list, err := mustClient(t, b).Models(t.Context())
+	if err != nil || len(list) != 2 || !list[1].HasKey {
+		t.Errorf("models %+v, %v", list, err)
+	}
+	b.f.Flags.NoInput = true
+	if code := b.run("model", "add", "d", "--no-input", "--protocol", "openai-chat", "--url", "https://x", "--model", "m"); code != 2 {
+		t.Errorf("with --no-input: exit code %d", code)
+	}
+}
+
+func TestDoctorAsksBeforeItChangesAnything(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.answer("n")
+	if code := b.run("doctor", "--fix"); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if len(a.asked) != 1 || !strings.Contains(b.err.String(), "as root: run usermod --add-subuids 100000-165535") {
+		t.Errorf("asked %q after %q", a.asked, b.err.String())
+	}
+	if !strings.Contains(b.out.String(), "      why: agents never run as root") {
+		t.Errorf("stdout %q", b.out.String())
+	}
+}
