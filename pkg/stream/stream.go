@@ -48,7 +48,7 @@ type Policy struct {
 
 // Log is a set of topics. All methods are safe for concurrent use. Each returns
 // [ErrClosed] after Close, and fault.Invalid for a topic that is none.
-type Log interface { //nolint:iface // a port: its adapters and its users are other packages
+type Log interface {
 	// Append adds an entry at the end and makes the topic where it is new. An
 	// empty payload is an entry like any other; one beyond MaxPayload is
 	// fault.Invalid.
