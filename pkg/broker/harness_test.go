@@ -33,7 +33,7 @@ const (
 	issuer = "vexa:0123456789ab"
 	unitID = "01JDQ8Z5T6K3M9W2R4X7Y1A0BC"
 	other  = "01JDQ8Z5T6K3M9W2R4X7Y1A0BD"
-	canary = "sk-canary-0123456789abcdef"
+	canary = "canary0123456789abcdef" // of no form that keys usually have
 
 	messages = "/v1/messages"
 	chat     = "/v1/chat/completions"

@@ -142,6 +142,7 @@ func TestNewestStays(t *testing.T) {
 	await(t, "the first", s.socket.Attached)
 	second, third := s.worker("b"), s.worker("c") // both wait for the first to end
 	ended(t, first)
+	await(t, "all to arrive", func() bool { return s.socket.Arrived() == 3 })
 	close(hold)
 	var left *link.Conn
 	gone := make(chan *link.Conn, 2)

@@ -36,7 +36,6 @@ func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, resp *http.
 	h.Set("Cache-Control", "no-cache")
 	w.WriteHeader(http.StatusOK)
 	out := &flusher{w: w, control: http.NewResponseController(w), patience: idle.after}
-	defer out.done()
 	err := x.pump(out, resp.Body, idle)
 	if err == nil || out.gone {
 		return err
@@ -162,13 +161,6 @@ func (f *flusher) write(p []byte) error {
 		return fmt.Errorf("the client is gone: %w", err)
 	}
 	return nil
-}
-
-// done lifts the deadline: the connection may carry further requests.
-func (f *flusher) done() {
-	if err := f.control.SetWriteDeadline(time.Time{}); err != nil {
-		f.gone = true
-	}
 }
 
 // errorEvent is how a stream says that it broke.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -93,7 +94,7 @@ func TestProviderFails(t *testing.T) {
 				w.Header().Set(header[i], header[i+1])
 			}
 			w.WriteHeader(code)
-			fmt.Fprintf(w, `{"error":{"message":"said with %s and %s***, also sk-abcd***wxyz"}}`, canary, canary[:8])
+			fmt.Fprintf(w, `{"error":{"message":"said with %s, also sk-abcd***wxyz"}}`, canary)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -101,7 +102,7 @@ func TestProviderFails(t *testing.T) {
 		attempts int32
 		want     string
 	}{
-		"400":                 {status(400), 1, "refuses the request (HTTP 400): said with [key] and [key], also [key]"},
+		"400":                 {status(400), 1, "refuses the request (HTTP 400): said with [key], also [key]"},
 		"401":                 {status(401), 1, "refuses its key (HTTP 401)"},
 		"403":                 {status(403), 1, "refuses its key (HTTP 403)"},
 		"404":                 {status(404), 1, "does not know the model m1"},
@@ -178,6 +179,31 @@ func TestProviderUnreachable(t *testing.T) {
 	s := open(t, config{}) // nothing listens there
 	if a := s.post(chat, say("local/m2", "x", true)); a.status != http.StatusBadRequest || a.message() != "vexa: provider local cannot be reached" {
 		t.Fatalf("%d %s", a.status, a.body)
+	}
+}
+
+// A connection outlives the deadlines of the stream that it carried.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	const idle = 200 * time.Millisecond
+	s := open(t, config{upstream: &provider{}, options: func(o *broker.Options) { o.Timeouts.Idle = idle }})
+	dials := 0
+	s.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dials++
+		return s.dial(ctx)
+	}}
+	t.Cleanup(s.client.CloseIdleConnections)
+	for range 2 {
+		if a := s.post(messages, say("claude/m1", "x", true)); a.body != anthropicStream {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if a := s.post(messages, say("claude/m1", "x", false)); a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		<-time.After(idle + 50*time.Millisecond)
+	}
+	if a := s.post(messages, "{"); a.status != http.StatusBadRequest || dials != 1 {
+		t.Errorf("%d %s, over %d connections", a.status, a.body, dials)
 	}
 }
 
