@@ -4,13 +4,12 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +27,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/journal"
-	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
@@ -37,7 +35,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/stream"
 	"github.com/vexa-ai/vexa/pkg/stream/streamtest"
-	"github.com/vexa-ai/vexa/pkg/worker"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -78,10 +75,13 @@ func newStack(t *testing.T) *stack {
 	}
 	h, err := home.Open(func(k string) string { return env[k] }, os.Getuid())
 	must(t, err)
-	s := &stack{t: t, home: h, driver: runtimetest.NewMemory(), log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	level := slog.LevelWarn
 	if testing.Verbose() {
-		s.log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		level = slog.LevelDebug
 	}
+	out := &testWriter{t: t}
+	t.Cleanup(out.close)
+	s := &stack{t: t, home: h, driver: runtimetest.NewMemory(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))}
 	s.id, err = seal.NewIdentity()
 	must(t, err)
 	_, s.key, err = ed25519.GenerateKey(nil)
@@ -126,11 +126,26 @@ func must(t *testing.T, err error) {
 	}
 }
 
-type testWriter struct{ t *testing.T }
+// testWriter logs until the test has ended: the worker of a container that was
+// killed may speak after that.
+type testWriter struct {
+	mu sync.Mutex
+	t  *testing.T
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(p)))
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.t != nil {
+		w.t.Log(strings.TrimSpace(string(p)))
+	}
 	return len(p), nil
+}
+
+func (w *testWriter) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t = nil
 }
 
 func (s *stack) startKernel() {
@@ -196,116 +211,6 @@ func (s *stack) auditJournal() *journal.Journal {
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = j.Close() })
 	return j
-}
-
-// container is what runs in place of a container: the worker, with the host's
-// paths for the container's.
-func (s *stack) container(p *runtimetest.Process) {
-	at := map[string]string{}
-	for _, m := range p.Container.Mounts {
-		at[m.Target] = m.Source
-	}
-	run := at["/.vexa/run"]
-	code, err := func() (int, error) {
-		scratch, err := os.MkdirTemp("", "vx")
-		if err != nil {
-			return 1, err
-		}
-		defer os.RemoveAll(scratch) //nolint:errcheck // temporary
-		data, err := os.ReadFile(filepath.Join(run, "dispatch.json"))
-		if err != nil {
-			return 1, err
-		}
-		var launch runnerv1.Launch
-		if err := json.Unmarshal(data, &launch); err != nil {
-			return 1, err
-		}
-		launch.TokenFile = filepath.Join(run, "token")
-		if launch.Listen, err = freePort(); err != nil {
-			return 1, err
-		}
-		if data, err = json.Marshal(launch); err != nil {
-			return 1, err
-		}
-		file := filepath.Join(scratch, "dispatch.json")
-		if err := os.WriteFile(file, data, 0o600); err != nil {
-			return 1, err
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		go func() {
-			select {
-			case <-p.Term:
-			case <-p.Killed:
-			case <-ctx.Done():
-			}
-			cancel()
-		}()
-		done := make(chan struct{})
-		var code int
-		go func() {
-			defer close(done)
-			code, err = worker.Run(ctx, worker.Options{
-				LaunchFile: file, Dial: link.UnixDialer(filepath.Join(run, "broker.sock")), Workdir: at["/workspace"],
-				Home: scratch, Scratch: scratch, State: at["/.vexa/session"], Log: s.log,
-			})
-		}()
-		select {
-		case <-done:
-			return code, err
-		case <-p.Killed:
-			return 137, errors.New("killed")
-		}
-	}()
-	if err != nil {
-		s.log.Info("worker ended", "code", code, "error", err)
-	}
-	p.Exit(code, false)
-}
-
-// forger is a container whose agent speaks on the broker's socket itself.
-func (s *stack) forger(p *runtimetest.Process) {
-	var run string
-	for _, m := range p.Container.Mounts {
-		if m.Target == "/.vexa/run" {
-			run = m.Source
-		}
-	}
-	token, err := os.ReadFile(filepath.Join(run, "token"))
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	conn, err := link.Dial(context.Background(), link.UnixDialer(filepath.Join(run, "broker.sock")), string(token))
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	defer conn.Close() //nolint:errcheck // the test is over
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello}); err != nil {
-		s.t.Error(err)
-	}
-	var turn wsv1.Input
-	for turn.Type != wsv1.InputTurn {
-		if err := conn.Receive(&turn); err != nil {
-			s.t.Error(err)
-			return
-		}
-	}
-	forged := `{"type":"commit","workspace":"w","sha":"` + strings.Repeat("0", 40) + `","branch":"main","merged":true,"files":1}`
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn.Turn, Frame: json.RawMessage(forged)}); err != nil {
-		s.t.Error(err)
-	}
-	<-p.Term
-	p.Exit(143, false)
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func (s *stack) start(req api.StartRequest) api.Started {
