@@ -181,8 +181,9 @@ func TestKilledElsewhere(t *testing.T) {
 	if _, err := w.Create(context.Background(), "second", "", jane); err != nil {
 		t.Error(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(w.root, ".making-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+	entries, err := os.ReadDir(w.root)
+	if err != nil || len(entries) != 3 { // two workspaces and the lock
+		t.Errorf("left behind: %v, %v", entries, err)
 	}
 	if refs, err := w.ListPrivate(context.Background(), "notes", "sessions/u/"); err != nil || len(refs) != 0 {
 		t.Errorf("refs %v, %v", refs, err)

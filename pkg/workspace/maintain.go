@@ -39,8 +39,8 @@ func (s *Store) tidy(ctx context.Context, r *repo) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	packs, err := filepath.Glob(filepath.Join(r.packDir(), "pack-*.pack"))
-	if err != nil || len(packs) <= maxPacks {
+	entries, err := os.ReadDir(r.packDir())
+	if err != nil || len(entries) <= 2*maxPacks { // a pack and its index
 		return err
 	}
 	// Geometric repacking keeps every object of the packs it joins, referred to

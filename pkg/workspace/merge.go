@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,31 +143,24 @@ func (r *repo) quarantine() (dir string, drop func(), err error) {
 
 // addLoose copies the files and trees of a quarantine into the pack.
 func addLoose(dir string, pack *object.Pack) error {
-	files, err := filepath.Glob(filepath.Join(dir, "[0-9a-f][0-9a-f]", "*"))
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		want, err := object.ParseID(filepath.Base(filepath.Dir(f)) + filepath.Base(f))
-		if err != nil {
-			continue // a temporary file of git's
-		}
-		kind, data, err := object.ReadLoose(f)
-		if err != nil {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
 			return err
 		}
-		if kind == object.KindCommit {
-			continue // a helper of an undo
+		want, err := object.ParseID(filepath.Base(filepath.Dir(path)) + d.Name())
+		if err != nil {
+			return nil //nolint:nilerr // a temporary file of git's
+		}
+		kind, data, err := object.ReadLoose(path)
+		if err != nil || kind == object.KindCommit { // a helper of an undo
+			return err
 		}
 		got, err := pack.Add(kind, data)
-		if err != nil {
-			return err
+		if err == nil && got != want {
+			err = fmt.Errorf("object %s has the content of %s", want, got)
 		}
-		if got != want {
-			return fmt.Errorf("object %s has the content of %s", want, got)
-		}
-	}
-	return nil
+		return err
+	})
 }
 
 // mergedTwins returns the paths that a merge adds to ours beside a name that

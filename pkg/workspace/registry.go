@@ -79,12 +79,15 @@ func (s *Store) Create(ctx context.Context, name, from string, author Author) (I
 
 // clearLeftovers removes what killed makers left; the registry's lock is held.
 func (s *Store) clearLeftovers() error {
-	left, err := filepath.Glob(filepath.Join(s.opt.Root, makingPrefix+"*"))
+	entries, err := os.ReadDir(s.opt.Root)
 	if err != nil {
 		return err
 	}
-	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), makingPrefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.opt.Root, e.Name())); err != nil {
 			return err
 		}
 	}

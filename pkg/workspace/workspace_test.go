@@ -30,7 +30,7 @@ type world struct {
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	w := &world{tmp: tb.TempDir()}
-	w.root = filepath.Join(w.tmp, "workspaces")
+	w.root = filepath.Join(w.tmp, "a: \"root\" \\ é")
 	w.now.Store(1_700_000_000)
 	w.open(tb)
 	return w
@@ -73,26 +73,34 @@ func (w *world) checkout(tb testing.TB, unit string) *workspace.Checkout {
 
 func (w *world) checkoutMode(tb testing.TB, unit string, mode unitv1.Mode) *workspace.Checkout {
 	tb.Helper()
-	base := filepath.Join(w.tmp, "units", unit)
-	c, err := w.Checkout(context.Background(), workspace.CheckoutRequest{
-		Workspace: "notes", Unit: unit, Mode: mode,
-		Dir: filepath.Join(base, "ws"), History: filepath.Join(base, "history"), Meta: filepath.Join(base, "meta"),
-	})
+	c, err := w.tryCheckout(unit, mode)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return c
 }
 
+func (w *world) tryCheckout(unit string, mode unitv1.Mode) (*workspace.Checkout, error) {
+	base := filepath.Join(w.tmp, "units", unit)
+	return w.Checkout(context.Background(), workspace.CheckoutRequest{
+		Workspace: "notes", Unit: unit, Mode: mode,
+		Dir: filepath.Join(base, "ws"), History: filepath.Join(base, "history"), Meta: filepath.Join(base, "meta"),
+	})
+}
+
 func (w *world) seal(tb testing.TB, c *workspace.Checkout, msg string) workspace.Sealed {
 	tb.Helper()
-	out, err := w.Seal(context.Background(), workspace.SealRequest{
-		Checkout: c, Author: jane, Message: msg, Unit: c.Unit(), Launcher: "user:u_jane", Runner: "vexa", Session: "s-1", Turn: "t-1",
-	})
+	out, err := w.trySeal(c, msg)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return out
+}
+
+func (w *world) trySeal(c *workspace.Checkout, msg string) (workspace.Sealed, error) {
+	return w.Seal(context.Background(), workspace.SealRequest{
+		Checkout: c, Author: jane, Message: msg, Unit: c.Unit(), Launcher: "user:u_jane", Runner: "vexa", Session: "s-1", Turn: "t-1",
+	})
 }
 
 // write makes files; a name that ends in "!" is executable, a value that begins

@@ -140,12 +140,17 @@ func (g *Git) command(ctx context.Context, dir string, cmd Cmd, repo *Repo) (*ex
 	proc.Dir = dir
 	proc.Env = environment()
 	if cmd.Objects != "" {
-		proc.Env = append(proc.Env, "GIT_OBJECT_DIRECTORY="+cmd.Objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+repo.dir+"/objects")
+		proc.Env = append(proc.Env, "GIT_OBJECT_DIRECTORY="+cmd.Objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+quotePath(repo.dir+"/objects"))
 	}
 	proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	proc.Cancel = func() error { return syscall.Kill(-proc.Process.Pid, syscall.SIGKILL) }
 	proc.WaitDelay = 2 * time.Second
 	return proc, nil
+}
+
+// quotePath makes a path one entry of a list that colons separate.
+func quotePath(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(path) + `"`
 }
 
 // limited fails once more than left bytes were written to it.

@@ -20,17 +20,17 @@ func Escape(path string) string {
 // IsGitDir reports whether a file system somewhere (HFS+, NTFS, any that
 // ignores case) would take name for ".git".
 func IsGitDir(name string) bool {
-	return gitAlike(name, "git", "git~1")
+	return gitAlike(name, ".git", "git~1")
 }
 
 // isGitmodules reports the same for ".gitmodules".
 func isGitmodules(name string) bool {
-	return gitAlike(name, "gitmodules", "gitmod~1") || shortName(name, "gitmod~", "gi7eba~")
+	return gitAlike(name, ".gitmodules", "gitmod~1") || shortName(name, "gitmod~", "gi7eba~")
 }
 
 // isGitattributes reports the same for ".gitattributes".
 func isGitattributes(name string) bool {
-	return gitAlike(name, "gitattributes", "gitatt~1") || shortName(name, "gitatt~", "gi7d29~")
+	return gitAlike(name, ".gitattributes", "gitatt~1") || shortName(name, "gitatt~", "gi7d29~")
 }
 
 // shortName reports whether the name is one of two prefixes and a digit, as NTFS
@@ -56,17 +56,17 @@ const maxAttributeLine = 2048
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // gitAlike compares name, and each part of it that a backslash begins, with
-// "."+word and the short NTFS form, as the file systems would.
+// word and the short NTFS form, as the file systems would.
 func gitAlike(name, word, short string) bool {
 	if !strings.ContainsAny(name, ".gG") && !hasIgnorable(name) {
 		return false
 	}
 	for part := range strings.SplitSeq(name, `\`) {
 		base := ntfsBase(part)
-		if strings.EqualFold(base, "."+word) || strings.EqualFold(base, short) {
+		if strings.EqualFold(base, word) || strings.EqualFold(base, short) {
 			return true
 		}
-		if strings.EqualFold(strings.Map(dropIgnorable, part), "."+word) {
+		if strings.EqualFold(strings.Map(dropIgnorable, part), word) {
 			return true
 		}
 	}
