@@ -22,6 +22,14 @@ type AddProvider struct {
 	Key      string   `json:"key,omitempty"`
 	Cassette string   `json:"cassette,omitempty"` // absolute path; read now and at each change
 	Default  bool     `json:"default,omitempty"`
+
+	Prices map[string]Price `json:"prices,omitempty"` // by model; a unit's costUsd needs one
+}
+
+// Price is what a model costs, in USD per million tokens.
+type Price struct {
+	Input  float64 `json:"input"`
+	Output float64 `json:"output"`
 }
 
 // ModelTest answers POST /v1/models/{name}/test.

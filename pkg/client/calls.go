@@ -24,9 +24,9 @@ func (c *Client) Shutdown(ctx context.Context, force bool) error {
 	return c.call(ctx, http.MethodPost, join("shutdown"), api.ShutdownRequest{Force: force}, nil)
 }
 
-// Unlock hands the identity (AGE-SECRET-KEY-…) to the daemon's memory.
-func (c *Client) Unlock(ctx context.Context, identity string) error {
-	return c.call(ctx, http.MethodPost, join("unlock"), api.UnlockRequest{Identity: identity}, nil)
+// Unlock hands the identity to the daemon's memory.
+func (c *Client) Unlock(ctx context.Context, r api.UnlockRequest) error {
+	return c.call(ctx, http.MethodPost, join("unlock"), r, nil)
 }
 
 // Lock makes the daemon forget the identity.

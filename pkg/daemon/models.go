@@ -45,6 +45,12 @@ func (s *Server) addModel(w http.ResponseWriter, r *http.Request) error {
 	p := inference.Provider{
 		Name: req.Name, Protocol: inference.Protocol(req.Protocol), URL: req.URL, Models: req.Models, Cassette: req.Cassette,
 	}
+	for model, price := range req.Prices {
+		if p.Prices == nil {
+			p.Prices = map[string]inference.Price{}
+		}
+		p.Prices[model] = inference.Price{Input: price.Input, Output: price.Output}
+	}
 	if err := e.Models.Add(r.Context(), p, []byte(req.Key)); err != nil {
 		return err
 	}

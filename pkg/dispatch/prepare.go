@@ -114,7 +114,7 @@ func (r *run) openSocket(ctx context.Context) error {
 	s := broker.Session{
 		Unit: r.plan.Unit, Dir: filepath.Join(r.m.home.Unit(r.id()), "run"), Limits: *r.plan.Unit.Limits,
 		LastAgentSeq: r.lastReport(), Events: &worker{run: r},
-		Used: wsv1.Usage{Requests: r.entry.requests, InputTokens: r.entry.tokens},
+		Used: wsv1.Usage{Requests: r.entry.requests, InputTokens: r.entry.tokens, CostUSD: r.entry.cost},
 	}
 	if r.active != nil {
 		s.Turn = r.active.id

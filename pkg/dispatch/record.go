@@ -81,6 +81,7 @@ type entry struct {
 	commits    []wsv1.Commit
 	requests   int
 	tokens     int64
+	cost       *float64 // USD; nil while no priced model was asked
 }
 
 func (m *Manager) write(ctx context.Context, r record) error {
@@ -124,6 +125,18 @@ func replay(records Records) (units map[string]*entry, order []string, err error
 	}
 }
 
+// spend adds the cost of a turn, where it is known.
+func (e *entry) spend(cost *float64) {
+	if cost == nil {
+		return
+	}
+	sum := *cost
+	if e.cost != nil {
+		sum += *e.cost
+	}
+	e.cost = &sum
+}
+
 func (e *entry) apply(r record) {
 	switch r.Type {
 	case recordAccepted:
@@ -152,6 +165,7 @@ func (e *entry) apply(r record) {
 		if r.Usage != nil {
 			e.requests += r.Usage.Requests
 			e.tokens += r.Usage.InputTokens + r.Usage.OutputTokens
+			e.spend(r.Usage.CostUSD)
 		}
 	case recordEnded:
 		at := r.At

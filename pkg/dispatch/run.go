@@ -32,6 +32,7 @@ type activeTurn struct {
 	turn
 	end         *wsv1.TurnEnd // once the worker has said it
 	interrupted bool
+	limited     bool          // the broker refused it a model for a limit of the unit
 	ended       chan struct{} // closed when its turn-done is on disk
 }
 

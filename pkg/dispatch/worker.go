@@ -73,6 +73,9 @@ func (w *worker) Denied(reason broker.Denial, detail string) {
 			turn = r.active.id
 		}
 		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: fmt.Sprintf("refused (%s): %s", reason, detail)})
+		if r.active != nil && (reason == broker.DeniedTokens || reason == broker.DeniedCost) {
+			r.active.limited = true
+		}
 		if reason == broker.DeniedReport {
 			r.abort(ctx, "the worker broke the rules of its socket: "+detail)
 		}
@@ -126,8 +129,12 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 		return nil
 	}
 	end := *rep.End
-	if r.active.interrupted && end.Outcome != wsv1.OutcomeCompleted {
+	switch {
+	case end.Outcome == wsv1.OutcomeCompleted:
+	case r.active.interrupted:
 		end.Outcome = wsv1.OutcomeInterrupted
+	case r.active.limited:
+		end.Outcome = wsv1.OutcomeLimit
 	}
 	rec := record{Type: recordTurnEnd, Unit: r.id(), Turn: rep.Turn, End: &end, AgentSeq: rep.AgentSeq}
 	if err := r.m.write(ctx, rec); err != nil {

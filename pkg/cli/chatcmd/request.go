@@ -26,6 +26,7 @@ type request struct {
 	idle       time.Duration
 	maxTime    time.Duration
 	tokens     int64
+	cost       float64
 }
 
 func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
@@ -37,6 +38,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.BoolVar(&r.resume, "continue", false, "go on with the latest session")
 	flags.DurationVar(&r.idle, "idle", 0, "how long the container waits for a next message; 0: it ends with the turn")
 	flags.DurationVar(&r.maxTime, "max-time", 0, "how long the container may live (default: the installation's limit)")
+	flags.Float64Var(&r.cost, "cost", 0, "how many `USD` the dispatch may cost, at the prices that vexa model add was told (default: no limit)")
 	flags.Int64Var(&r.tokens, "tokens", 0, "how many `tokens` the dispatch may use (default: the installation's limit)")
 	for name, complete := range map[string]cobra.CompletionFunc{
 		"workspace": f.Complete(factory.WorkspaceNames),
@@ -51,8 +53,8 @@ func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 	if r.session != "" && r.resume {
 		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
 	}
-	if r.idle < 0 || r.maxTime < 0 || r.tokens < 0 {
-		return api.StartRequest{}, grammar.Usage(cmd, "--idle, --max-time and --tokens cannot be negative")
+	if r.idle < 0 || r.maxTime < 0 || r.tokens < 0 || r.cost < 0 {
+		return api.StartRequest{}, grammar.Usage(cmd, "--idle, --max-time, --tokens and --cost cannot be negative")
 	}
 	grants, err := parseGrants(cmd, r.workspaces)
 	if err != nil {
@@ -75,6 +77,9 @@ func (r *request) limits() *unitv1.Limits {
 	if r.maxTime > 0 {
 		most := seconds(r.maxTime)
 		l.MaxSec = &most
+	}
+	if r.cost > 0 {
+		l.CostUSD = &r.cost
 	}
 	if r.tokens > 0 {
 		l.Tokens = &r.tokens

@@ -2,9 +2,11 @@ package daemoncmd
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -14,6 +16,7 @@ import (
 type UnlockOptions struct {
 	Factory        *factory.Factory
 	PassphraseFile string
+	Timeout        time.Duration
 }
 
 // NewUnlock returns the command vexa unlock. runF, where it is not nil, runs
@@ -24,9 +27,9 @@ func NewUnlock(f *factory.Factory, runF func(context.Context, *UnlockOptions) er
 		Use:   "unlock",
 		Short: "Open the installation's key",
 		Long: "Asks for the passphrase on the terminal, opens the installation's key with it and hands\n" +
-			"the key to the daemon's memory, until vexa lock or the daemon's end. The passphrase goes\n" +
-			"nowhere.",
-		Example: "$ vexa unlock\n$ vexa unlock --passphrase-file - < passphrase",
+			"the key to the daemon's memory, until vexa lock, the end of --timeout or the daemon's end.\n" +
+			"The passphrase goes nowhere. Locking ends the dispatches and saves what they wrote.",
+		Example: "$ vexa unlock\n$ vexa unlock --timeout 8h\n$ vexa unlock --passphrase-file - < passphrase",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
@@ -35,12 +38,16 @@ func NewUnlock(f *factory.Factory, runF func(context.Context, *UnlockOptions) er
 			return runUnlock(cmd.Context(), o)
 		},
 	}
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "lock again after this `duration`; 0: never")
 	cmd.Flags().StringVar(&o.PassphraseFile, "passphrase-file", "", "read the passphrase from this `file`, - for stdin")
 	return cmd
 }
 
 func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	f := o.Factory
+	if o.Timeout != 0 && o.Timeout < time.Second {
+		return fault.New(fault.Usage, "--timeout must be a second or more", "as in --timeout 8h")
+	}
 	if f.Keys == nil {
 		return factory.Missing("keys")
 	}
@@ -72,7 +79,7 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 		return err
 	}
 	defer c.Close()
-	if err := c.Unlock(ctx, identity); err != nil {
+	if err := c.Unlock(ctx, api.UnlockRequest{Identity: identity, TimeoutSec: int(o.Timeout / time.Second)}); err != nil {
 		return err
 	}
 	f.Notice("unlocked")

@@ -174,7 +174,7 @@ func (o *Options) unlock(ctx context.Context, c *client.Client, h home.Home) err
 	if err != nil {
 		return err
 	}
-	return c.Unlock(ctx, identity)
+	return c.Unlock(ctx, api.UnlockRequest{Identity: identity})
 }
 
 func (o *Options) askPassphrase() (err error) {

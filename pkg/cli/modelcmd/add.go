@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ type AddOptions struct {
 	Request api.AddProvider
 	KeyFile string
 	NoKey   bool
+	Prices  []string
 }
 
 func newAdd(f *factory.Factory, runF func(context.Context, *AddOptions) error) *cobra.Command {
@@ -60,6 +62,7 @@ func newAdd(f *factory.Factory, runF func(context.Context, *AddOptions) error) *
 	flags.StringVar(&o.Request.Protocol, "protocol", "", "the `protocol` it speaks: "+strings.Join(protocols(), ", "))
 	flags.StringVar(&o.Request.URL, "url", "", "its base `URL`")
 	flags.StringArrayVar(&o.Request.Models, "model", nil, "a `model` it serves; repeatable")
+	flags.StringArrayVar(&o.Prices, "price", nil, "what a model costs, `MODEL=INPUT/OUTPUT` in USD per million tokens; repeatable")
 	flags.StringVar(&o.Request.Cassette, "cassette", "", "the cassette `file` of a rehearsal")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key from this `file`, - for stdin")
 	flags.BoolVar(&o.NoKey, "no-key", false, "it needs no key")
@@ -87,12 +90,38 @@ func (o *AddOptions) check(cmd *cobra.Command) error {
 	case len(r.Models) == 0:
 		return grammar.Usage(cmd, "--model is missing")
 	}
+	if err := o.parsePrices(cmd); err != nil {
+		return err
+	}
 	u, err := url.Parse(r.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return grammar.Usage(cmd, "%q is not an http or https URL", r.URL)
 	}
 	if u.User != nil {
 		return grammar.Usage(cmd, "the URL holds a credential; use --key-file")
+	}
+	return nil
+}
+
+// parsePrices reads --price. A model's name may hold any character but "=".
+func (o *AddOptions) parsePrices(cmd *cobra.Command) error {
+	for _, p := range o.Prices {
+		var price api.Price
+		model, numbers, _ := strings.Cut(p, "=")
+		input, output, _ := strings.Cut(numbers, "/")
+		var inErr, outErr error
+		price.Input, inErr = strconv.ParseFloat(input, 64)
+		price.Output, outErr = strconv.ParseFloat(output, 64)
+		if inErr != nil || outErr != nil || price.Input < 0 || price.Output < 0 {
+			return grammar.Usage(cmd, "--price %q is not MODEL=INPUT/OUTPUT, as in m=3/15", p)
+		}
+		if !slices.Contains(o.Request.Models, model) {
+			return grammar.Usage(cmd, "--price %q names a model that --model does not", p)
+		}
+		if o.Request.Prices == nil {
+			o.Request.Prices = map[string]api.Price{}
+		}
+		o.Request.Prices[model] = price
 	}
 	return nil
 }
