@@ -21,8 +21,9 @@ type claim struct {
 	vars  []string  // the script's environment at its start
 	begun time.Time // when it began to run, which is later than when it was made
 
-	mu  sync.Mutex
-	log strings.Builder
+	mu    sync.Mutex
+	log   strings.Builder
+	after string
 }
 
 var _ testscript.T = (*claim)(nil)
@@ -37,6 +38,13 @@ func (c *claim) Log(args ...any) {
 	fmt.Fprintln(&c.log, args...)
 }
 
+// note adds to the evidence what the script itself did not print.
+func (c *claim) note(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.after += text
+}
+
 // Run runs one script.
 func (c *claim) Run(name string, f func(testscript.T)) {
 	c.T.Run(name, func(t *testing.T) {
@@ -49,7 +57,7 @@ func (c *claim) Run(name string, f func(testscript.T)) {
 func (c *claim) done(name string) {
 	took := time.Since(c.begun)
 	c.mu.Lock()
-	evidence := c.log.String()
+	evidence := withoutEnvironment(c.log.String()) + c.after
 	c.mu.Unlock()
 	if c.Failed() {
 		c.T.Log(evidence)
@@ -69,6 +77,14 @@ func (c *claim) done(name string) {
 		Seconds:  took.Seconds(),
 		Evidence: evidence,
 	})
+}
+
+// withoutEnvironment drops what testscript prints before the script begins.
+func withoutEnvironment(log string) string {
+	if i := strings.Index(log, "\n# "); i >= 0 {
+		return log[i+1:]
+	}
+	return log
 }
 
 // statement is the comment that a script begins with.

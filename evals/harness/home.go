@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,7 +35,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	env.Setenv("USER", os.Getenv("USER"))
 	env.Setenv("LANG", "C.UTF-8")
 	env.Setenv("REPO", s.root)
-	env.Setenv("PATH", s.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env.Setenv("PATH", s.path())
 	for _, name := range []string{"XDG_RUNTIME_DIR", "VEXA_PLAINTEXT_DIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
 		if value := os.Getenv(name); value != "" {
 			env.Setenv(name, value)
@@ -53,6 +54,18 @@ func (s *suite) setup(env *testscript.Env) error {
 }
 
 type claimKey struct{}
+
+// path is the PATH of the scripts: the binary under test, then the user's, each
+// directory once.
+func (s *suite) path() string {
+	dirs := []string{s.bin}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return strings.Join(dirs, string(os.PathListSeparator))
+}
 
 // tenancy is one VEXA_HOME of a script, to be left as it was found.
 type tenancy struct {
@@ -81,7 +94,7 @@ func (h tenancy) leave(c *claim) {
 		left = h.remains(id)
 	}
 	if c.Failed() {
-		c.Log(tail(filepath.Join(h.home, "state", "daemon.log"), 4096))
+		c.note(tail(filepath.Join(h.home, "state", "daemon.log"), 4096))
 	}
 	if len(left) > 0 {
 		c.Errorf("after `vexa daemon stop` (%v, %s) there remain:\n%s", err, out, strings.Join(left, "\n"))
