@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
@@ -180,6 +183,40 @@ func TestContainerKilledUnderATurn(t *testing.T) {
 	if got := s.file("half.md"); got != "half\n" {
 		t.Errorf("what was written is lost: %q", got)
 	}
+}
+
+// A file that changes after its turn was sealed, without a trace in its times,
+// is found when the container has ended.
+func TestLastSealReadsEveryFile(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	st := s.start(api.StartRequest{Text: "printf aaaa > a.md", Runner: "text", Limits: limits(60)})
+	s.turn(st)
+	info, err := s.workspaces.Lookup(t.Context(), "personal")
+	must(t, err)
+	writeMapped(t, filepath.Join(s.home.Unit(st.Unit), "ws", info.ID, "a.md"), "bbbb")
+	_, err = s.m.Stop(t.Context(), st.Unit, false)
+	must(t, err)
+	if got := s.file("a.md"); got != "bbbb" {
+		t.Errorf("main holds %q", got)
+	}
+	row, err := s.m.Get(st.Unit)
+	must(t, err)
+	if len(row.Commits) != 2 {
+		t.Errorf("commits %+v", row.Commits)
+	}
+}
+
+// writeMapped writes through a mapping that was read first.
+func writeMapped(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	defer f.Close()
+	m, err := unix.Mmap(int(f.Fd()), 0, len(text), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	must(t, err)
+	copy(m, text)
+	must(t, unix.Munmap(m))
 }
 
 func TestFailedTurnIsNeverSilent(t *testing.T) {

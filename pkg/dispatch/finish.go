@@ -21,6 +21,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 		reason = r.asked
 	}
 	r.endTurns(ctx, reason, status)
+	r.sealRest(ctx)
 	r.publish(ctx, "", wsv1.State{
 		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: status.Detail,
 	})
@@ -44,6 +45,24 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	})
 }
 
+// sealRest seals once more when nothing can write any longer, and reads every
+// file for it: a write through a mapping leaves no trace in a file's times on
+// some file systems, so that the seal of a turn may have missed it. It is also
+// the second chance of a seal that failed.
+func (r *run) sealRest(ctx context.Context) {
+	if len(r.checkouts) == 0 || r.last.id == "" {
+		return
+	}
+	commits, err := r.sealAll(ctx, r.last, true)
+	if len(commits) > 0 {
+		rec := record{Type: recordSealed, Unit: r.id(), Turn: r.last.id, Commits: commits}
+		if err = errors.Join(err, r.m.write(ctx, rec)); err == nil {
+			r.show(func() { r.entry.apply(rec) })
+		}
+	}
+	r.unsaved = err
+}
+
 // endTurns ends the running turn with what is known of it, and those that
 // waited behind it.
 func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status runtimev1.Status) {
@@ -58,10 +77,6 @@ func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status 
 			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, Error: "the turn was interrupted"}
 		}
 		r.finishTurn(ctx, end)
-	} else if r.unsaved != nil && len(r.checkouts) > 0 {
-		if _, err := r.sealAll(ctx, &activeTurn{turn: turn{text: "unsaved work"}}); err != nil {
-			r.m.log.ErrorContext(ctx, "seal again", "unit", r.id(), "error", err)
-		}
 	}
 	for len(r.queue) > 0 {
 		r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}

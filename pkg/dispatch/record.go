@@ -27,7 +27,8 @@ const (
 	recordTurn     recordType = "turn"     // a turn was taken
 	recordTurnEnd  recordType = "turn-end" // the worker said how it ended; not sealed yet
 	recordTurnDone recordType = "turn-done"
-	recordEnded    recordType = "ended" // nothing of it is left but its topics
+	recordSealed   recordType = "sealed" // the last seal found something that the turn's had not
+	recordEnded    recordType = "ended"  // nothing of it is left but its topics
 )
 
 // record is one entry of the record journal. The members after Unit belong to
@@ -74,6 +75,7 @@ type entry struct {
 	detail     string
 	stopReason runtimev1.StopReason
 	turns      int
+	last       turn              // the newest taken
 	keys       map[string]string // idempotency key to turn
 	open       []turn            // taken and not done, oldest first
 	end        *wsv1.TurnEnd     // how the worker said the first of them ended
@@ -148,6 +150,7 @@ func (e *entry) apply(r record) {
 		e.container, e.detail = r.Container, r.Detail
 	case recordTurn:
 		e.turns++
+		e.last = turn{id: r.Turn, text: r.Text}
 		e.open = append(e.open, turn{id: r.Turn, text: r.Text})
 		if r.Key != "" {
 			if e.keys == nil {
@@ -167,6 +170,8 @@ func (e *entry) apply(r record) {
 			e.tokens += r.Usage.InputTokens + r.Usage.OutputTokens
 			e.spend(r.Usage.CostUSD)
 		}
+	case recordSealed:
+		e.commits = append(e.commits, r.Commits...)
 	case recordEnded:
 		at := r.At
 		e.endedAt, e.stopReason = &at, r.StopReason

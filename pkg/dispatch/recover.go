@@ -56,6 +56,9 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 
 // takeUp continues a dispatch of an earlier daemon.
 func (r *run) takeUp(ctx context.Context) {
+	if len(r.queue) == 0 {
+		r.last = r.entry.last
+	}
 	if len(r.queue) > 0 && r.entry.container != "" {
 		r.active = &activeTurn{turn: r.queue[0], end: r.entry.end, ended: make(chan struct{})}
 		r.queue = r.queue[1:]

@@ -62,6 +62,7 @@ type run struct {
 	connected bool
 	queue     []turn
 	active    *activeTurn
+	last      turn // the newest turn that was sealed
 	asked     runtimev1.StopReason
 	aborted   string           // why the host ended it, where the container gave cause
 	deadline  <-chan time.Time // when patience with the container ends

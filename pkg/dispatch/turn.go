@@ -64,7 +64,8 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 		r.plan.SessionRef = end.SessionRef
 	}
 	sessionErr := r.saveSession(ctx)
-	commits, sealErr := r.sealAll(ctx, active)
+	r.last = active.turn
+	commits, sealErr := r.sealAll(ctx, active.turn, false)
 	if err := errors.Join(sealErr, sessionErr); err != nil {
 		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
 		done.OK, done.Error = false, err.Error()
@@ -111,14 +112,15 @@ func (r *run) afterTurn(ctx context.Context) {
 }
 
 // sealAll commits what the agent wrote to each writable workspace. One that
-// fails does not keep the others from being saved.
-func (r *run) sealAll(ctx context.Context, t *activeTurn) (commits []wsv1.Commit, err error) {
+// fails does not keep the others from being saved. A thorough seal reads every
+// file again.
+func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv1.Commit, err error) {
 	for i, c := range r.checkouts {
 		w := r.plan.Unit.Workspaces[i]
 		if !writable(w) {
 			continue
 		}
-		sealed, e := r.seal(ctx, c, t)
+		sealed, e := r.seal(ctx, c, t, thorough)
 		if e != nil {
 			err = errors.Join(err, e)
 			continue
@@ -140,11 +142,12 @@ func (r *run) sealAll(ctx context.Context, t *activeTurn) (commits []wsv1.Commit
 	return commits, err
 }
 
-func (r *run) seal(ctx context.Context, c *workspace.Checkout, t *activeTurn) (workspace.Sealed, error) {
+func (r *run) seal(ctx context.Context, c *workspace.Checkout, t turn, thorough bool) (workspace.Sealed, error) {
 	u := r.plan.Unit
 	return r.m.workspaces.Seal(ctx, workspace.SealRequest{
 		Checkout: c, Author: author(u), Message: subjectLine(t.text),
 		Unit: u.ID, Launcher: u.Identity.Launcher, Runner: u.Runner, Session: r.plan.Session, Turn: t.id,
+		Thorough: thorough,
 	})
 }
 
