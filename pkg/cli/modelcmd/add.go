@@ -108,10 +108,10 @@ func (o *AddOptions) parsePrices(cmd *cobra.Command) error {
 	for _, p := range o.Prices {
 		var price api.Price
 		model, numbers, _ := strings.Cut(p, "=")
-		input, output, _ := strings.Cut(numbers, "/")
+		in, out, _ := strings.Cut(numbers, "/")
 		var inErr, outErr error
-		price.Input, inErr = strconv.ParseFloat(input, 64)
-		price.Output, outErr = strconv.ParseFloat(output, 64)
+		price.Input, inErr = strconv.ParseFloat(in, 64)
+		price.Output, outErr = strconv.ParseFloat(out, 64)
 		if inErr != nil || outErr != nil || price.Input < 0 || price.Output < 0 {
 			return grammar.Usage(cmd, "--price %q is not MODEL=INPUT/OUTPUT, as in m=3/15", p)
 		}
