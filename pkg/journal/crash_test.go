@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -394,4 +395,32 @@ func TestCheckpointDirectoryMissing(t *testing.T) {
 	}
 	o.Checkpoint = filepath.Join(t.TempDir(), "a", "b", "c")
 	write(t, mustOpen(t, o), 1) // and the lock was given back
+}
+
+// What the last writer did not flush is written once more before it is flushed:
+// after a flush that failed the kernel takes its pages for clean.
+func TestUnflushedIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	crashed(t, o, 2, 5).restore(t, o)
+	path := segmentsOf(t, o)[0]
+	long := time.Unix(1_000_000, 0)
+	touched := func() bool {
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !st.ModTime().Equal(long)
+	}
+	for _, want := range []bool{true, false} { // the second time everything is flushed
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		j := mustOpen(t, o)
+		holds(t, j, 1, 5)
+		mustClose(t, j)
+		if touched() != want {
+			t.Fatalf("the segment was written: %v, want %v", !want, want)
+		}
+	}
 }

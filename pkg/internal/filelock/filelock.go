@@ -26,7 +26,7 @@ func Acquire(path, what string) (*Lock, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "lock "+what, err)
 	}
-	err = flock(f)
+	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32)) // only to say who
 		f.Close()
@@ -42,12 +42,16 @@ func Acquire(path, what string) (*Lock, error) {
 }
 
 // Release gives the lock up. The file stays: removing it would let two
-// processes hold locks on two files of one name.
-func (l *Lock) Release() { l.file.Close() }
+// processes hold locks on two files of one name. Closing alone would not do: a
+// child that this process is about to start holds the file too until it runs.
+func (l *Lock) Release() {
+	_ = flock(l.file, unix.LOCK_UN) // Close is the second way to the same end
+	l.file.Close()
+}
 
-func flock(f *os.File) error {
+func flock(f *os.File, how int) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how)
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}
