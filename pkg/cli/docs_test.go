@@ -30,43 +30,6 @@ func walk(cmd *cobra.Command, f func(*cobra.Command)) {
 	}
 }
 
-func TestTheReferenceIsUpToDate(t *testing.T) {
-	t.Parallel()
-	committed := filepath.Join(docs, "cli")
-	if *update {
-		if err := os.RemoveAll(committed); err != nil {
-			t.Fatal(err)
-		}
-		if err := cli.WriteDocs(cli.New(processFactory()), committed); err != nil {
-			t.Fatal(err)
-		}
-	}
-	generated := t.TempDir()
-	if err := cli.WriteDocs(cli.New(processFactory()), generated); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(readDir(t, generated), readDir(t, committed)); diff != "" {
-		t.Errorf("docs/cli is out of date; go test ./pkg/cli -update writes it\n%s", diff)
-	}
-}
-
-func readDir(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[e.Name()] = string(data)
-	}
-	return files
-}
-
 func TestExitCodesAreWhatTheyAreSaidToBe(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join(docs, "exit-codes.md"))
