@@ -122,7 +122,7 @@ func (s *suite) needsPodman(t *testing.T) {
 }
 
 // repository is the top of the repository that the test runs in.
-func repository(t *testing.T) string {
+func repository(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
@@ -139,7 +139,7 @@ func repository(t *testing.T) string {
 
 // build makes the binary that the scripts run and returns its directory, which
 // the agent's container must be able to read.
-func build(t *testing.T, root string) string {
+func build(t testing.TB, root string) string {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "vexa"), "./cmd/vexa")

@@ -74,9 +74,16 @@ type tenancy struct {
 	vars []string
 }
 
+// landlord is told what a home leaves behind.
+type landlord interface {
+	Failed() bool
+	Errorf(format string, args ...any)
+	note(text string)
+}
+
 // leave stops the daemon of the home and fails the claim if anything of it
 // lives on.
-func (h tenancy) leave(c *claim) {
+func (h tenancy) leave(c landlord) {
 	id := installID(h.home)
 	if id == "" {
 		return // it was never used
