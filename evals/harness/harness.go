@@ -122,31 +122,31 @@ func (s *suite) needsPodman(t *testing.T) {
 }
 
 // repository is the top of the repository that the test runs in.
-func repository(t testing.TB) string {
-	t.Helper()
+func repository(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
 		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
 			return d
 		}
 	}
-	t.Fatalf("%s is in no repository", dir)
+	tb.Fatalf("%s is in no repository", dir)
 	return ""
 }
 
 // build makes the binary that the scripts run and returns its directory, which
 // the agent's container must be able to read.
-func build(t testing.TB, root string) string {
-	t.Helper()
-	dir := t.TempDir()
+func build(tb testing.TB, root string) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "vexa"), "./cmd/vexa")
 	cmd.Dir = root
 	cmd.Env = append(slices.Clone(os.Environ()), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build ./cmd/vexa: %v\n%s", err, out)
+		tb.Fatalf("go build ./cmd/vexa: %v\n%s", err, out)
 	}
 	return dir
 }

@@ -1,7 +1,6 @@
 package speed
 
 import (
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ func BenchmarkHelp(b *testing.B) {
 	l := harness.NewLive(b)
 	compare(b, "git-version",
 		func() { l.Run(b, "--help") },
-		func() { run(b, nil, "git", "--version") })
+		func() { run(b, "git", "--version") })
 }
 
 // BenchmarkPs compares `vexa ps` with `podman ps`. Goal: half of it.
@@ -29,7 +28,7 @@ func BenchmarkPs(b *testing.B) {
 	l := harness.NewLive(b)
 	compare(b, "podman-ps",
 		func() { l.Run(b, "ps") },
-		func() { run(b, nil, "podman", "ps") })
+		func() { run(b, "podman", "ps") })
 }
 
 // BenchmarkFirstFrame is the time from a message to the agent's first word in a
@@ -160,7 +159,7 @@ func warm(b *testing.B, l *harness.Live) string {
 	idle := 30
 	request.Limits = &unitv1.Limits{IdleSec: &idle}
 	turn(b, l, request)
-	image := run(b, nil, "podman", "ps", "--filter", "label=io.vexa.install="+l.Install, "--format", "{{.Image}}")
+	image := run(b, "podman", "ps", "--filter", "label=io.vexa.install="+l.Install, "--format", "{{.Image}}")
 	for _, d := range dispatches(b, l) {
 		if _, err := l.Client.Stop(b.Context(), d.ID, false); err != nil {
 			b.Fatal(err)
@@ -181,13 +180,12 @@ func dispatches(b *testing.B, l *harness.Live) []api.Dispatch {
 // podmanRun is the floor of a container: nothing mounted, nothing done.
 func podmanRun(b *testing.B, image string) {
 	b.Helper()
-	run(b, nil, "podman", "run", "--rm", "--network=none", "--log-driver=none", "--read-only", "--entrypoint", "/bin/true", image)
+	run(b, "podman", "run", "--rm", "--network=none", "--log-driver=none", "--read-only", "--entrypoint", "/bin/true", image)
 }
 
-func run(b *testing.B, env []string, name string, args ...string) string {
+func run(b *testing.B, name string, args ...string) string {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), name, args...)
-	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		b.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
