@@ -30,12 +30,20 @@ func turnEnd(seq uint64) wsv1.Report {
 	return wsv1.Report{Type: wsv1.ReportTurnEnd, AgentSeq: seq, Turn: "t1", End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "done"}}
 }
 
+// send writes the reports at once, so that an answer to the first finds the
+// others on their way.
 func send(t *testing.T, c *link.Conn, reports ...wsv1.Report) {
 	t.Helper()
+	lines := make([][]byte, 0, len(reports))
 	for _, r := range reports {
-		if err := c.Send(r); err != nil {
+		line, err := json.Marshal(r)
+		if err != nil {
 			t.Fatal(err)
 		}
+		lines = append(lines, line)
+	}
+	if err := c.SendLine(lines...); err != nil {
+		t.Fatal(err)
 	}
 }
 

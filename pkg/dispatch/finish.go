@@ -3,11 +3,11 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/removetree"
 )
 
 // containerEnded closes the dispatch: the container is gone, for whatever
@@ -127,5 +127,5 @@ func (r *run) release(ctx context.Context) error {
 			return err
 		}
 	}
-	return os.RemoveAll(r.m.home.Unit(r.id()))
+	return removetree.All(r.m.home.Unit(r.id()))
 }

@@ -56,6 +56,7 @@ type stack struct {
 	id         *seal.Identity
 	table      *inference.Table
 	log        *slog.Logger
+	change     func(*dispatch.Options) // of the managers to come, where it is set
 	m          *dispatch.Manager
 }
 
@@ -190,7 +191,7 @@ func (s *stack) manager() *dispatch.Manager {
 	must(s.t, err)
 	self, err := os.Executable()
 	must(s.t, err)
-	m, err := dispatch.New(context.Background(), dispatch.Options{
+	options := dispatch.Options{
 		Home: s.home, Binary: self, Records: s.records, Streams: s.streams, Runtime: remote.New(s.home.RuntimeSocket()),
 		Workspaces: s.workspaces, Sessions: session.New(session.Options{Store: s.workspaces, Sealer: s.id, Now: time.Now}),
 		Tokens:     identity.NewAuthority(identity.Options{Issuer: "test", Key: s.key, Now: time.Now, NewID: newID}),
@@ -200,9 +201,22 @@ func (s *stack) manager() *dispatch.Manager {
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
 		Images:     func(i runnerv1.Image) (string, error) { return "builtin:" + i.Builtin, nil },
 		Now:        time.Now, NewID: newID, Log: s.log,
-	})
+	}
+	if s.change != nil {
+		s.change(&options)
+	}
+	m, err := dispatch.New(context.Background(), options)
 	must(s.t, err)
 	return m
+}
+
+// restart is the daemon gone without a word, and another one.
+func (s *stack) restart(change func(*dispatch.Options)) {
+	s.t.Helper()
+	s.m.Abandon()
+	s.change = change
+	s.m = s.manager()
+	must(s.t, s.m.Recover(s.t.Context()))
 }
 
 func (s *stack) auditJournal() *journal.Journal {

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,7 +17,11 @@ import (
 	"github.com/vexa-ai/vexa/pkg/stream"
 )
 
-// Options are the parts a Manager works with. All are required.
+// ConnectGrace is how long a worker may take from the start of its container,
+// or of the daemon, to its first word.
+const ConnectGrace = 30 * time.Second
+
+// Options are the parts a Manager works with. All are required but the last.
 type Options struct {
 	Home       home.Home
 	Binary     string // the vexa binary to mount into containers, absolute
@@ -33,6 +39,8 @@ type Options struct {
 	Now        func() time.Time
 	NewID      func() string // ULIDs, upper case
 	Log        *slog.Logger
+
+	ConnectGrace time.Duration // replaces the constant of that name where it is not zero
 }
 
 // Manager owns every dispatch of an installation. Its methods may be called
@@ -55,15 +63,18 @@ type Manager struct {
 	newID      func() string
 	log        *slog.Logger
 
+	connectGrace time.Duration
+
 	life   context.Context //nolint:containedctx // the life of the goroutines that own dispatches, ended by Close
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
 
-	mu     sync.Mutex // guards what follows; never held while a port is called
-	units  map[string]*entry
-	order  []string
-	runs   map[string]*run // live dispatches by unit
-	closed bool
+	mu       sync.Mutex // guards what follows; never held while a port is called
+	units    map[string]*entry
+	order    []string
+	runs     map[string]*run          // live dispatches by unit
+	starting map[string]chan struct{} // see alone
+	closed   bool
 }
 
 // New returns a manager over the records that exist. Call Recover before
@@ -78,8 +89,9 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
 		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
 		models: o.Models, images: o.Images, now: o.Now, newID: o.NewID, log: o.Log,
-		life: life, cancel: cancel,
-		units: units, order: order, runs: map[string]*run{},
+		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace),
+		life:         life, cancel: cancel,
+		units: units, order: order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -87,6 +99,13 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 // conversation has one that fits, else of a new dispatch. When it returns, the
 // turn is on disk; what becomes of it is told on the unit's topic.
 func (m *Manager) Start(ctx context.Context, caller Caller, req api.StartRequest) (api.Started, error) {
+	if req.Key != "" {
+		release, err := m.alone(ctx, "key "+caller.Subject+" "+req.Key)
+		if err != nil {
+			return api.Started{}, err
+		}
+		defer release()
+	}
 	if started, ok := m.repeated(caller, req.Key); ok {
 		return started, nil
 	}
@@ -94,17 +113,55 @@ func (m *Manager) Start(ctx context.Context, caller Caller, req api.StartRequest
 	if err != nil {
 		return api.Started{}, err
 	}
-	live, err := m.liveFor(ctx, caller, p)
+	release, err := m.alone(ctx, "session "+caller.Subject+" "+p.Session)
 	if err != nil {
 		return api.Started{}, err
 	}
-	if live != nil {
-		return live.offer(ctx, p.text, req.Key)
+	defer release()
+	for {
+		live, err := m.liveFor(ctx, caller, p)
+		if err != nil {
+			return api.Started{}, err
+		}
+		if live == nil {
+			break
+		}
+		started, err := live.offer(ctx, p.text, req.Key)
+		if !errors.Is(err, errLeft) {
+			return started, err
+		}
 	}
 	if err := m.available(ctx); err != nil {
 		return api.Started{}, err
 	}
 	return m.accept(ctx, p)
+}
+
+// alone keeps others out of what is named until it is released: two requests
+// at once must not both find that a conversation has no container, or that an
+// idempotency key is new.
+func (m *Manager) alone(ctx context.Context, what string) (release func(), err error) {
+	for {
+		m.mu.Lock()
+		held := m.starting[what]
+		if held == nil {
+			own := make(chan struct{})
+			m.starting[what] = own
+			m.mu.Unlock()
+			return func() {
+				m.mu.Lock()
+				delete(m.starting, what)
+				m.mu.Unlock()
+				close(own)
+			}, nil
+		}
+		m.mu.Unlock()
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // repeated answers a request whose idempotency key was seen before.

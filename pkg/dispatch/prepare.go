@@ -54,7 +54,7 @@ func (r *run) started(ctx context.Context, status runtimev1.Status) {
 	})
 	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Running), Container: status.Container, Detail: status.Detail})
 	if !r.connected {
-		r.lose(connectGrace, runtimev1.ReasonStartFailed)
+		r.lose(r.m.connectGrace, runtimev1.ReasonStartFailed)
 	}
 	r.deliver(ctx)
 }
@@ -82,9 +82,11 @@ func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
 		r.checkouts = append(r.checkouts, c)
 	}
 	if r.plan.Resumed {
-		if _, err := r.m.sessions.Load(ctx, r.plan.Unit.Identity.Subject, r.plan.Session, filepath.Join(dir, "session")); err != nil {
+		meta, err := r.m.sessions.Load(ctx, r.plan.Unit.Identity.Subject, r.plan.Session, filepath.Join(dir, "session"))
+		if err != nil {
 			return runtimev1.Status{}, err
 		}
+		r.plan.SessionRef = meta.Ref // a turn that was waited for may have moved it
 	}
 	if err := r.openSocket(ctx); err != nil {
 		return runtimev1.Status{}, err
@@ -168,11 +170,11 @@ func (r *run) workload(dir string) (runtimev1.Spec, error) {
 		return runtimev1.Spec{}, err
 	}
 	unit, limits := r.plan.Unit, r.plan.Unit.Limits
-	idle := *limits.IdleSec + int(idleSlack/time.Second)
+	idle, life := *limits.IdleSec+int(idleSlack/time.Second), *limits.MaxSec+int(lifeSlack/time.Second)
 	spec := runtimev1.Spec{
 		WorkloadID: unit.ID, Profile: "agent", Env: map[string]string{}, Backend: "podman",
 		Image: image, Argv: []string{binary, "worker"}, Mounts: r.mounts(dir),
-		IdleTimeoutSec: &idle, MaxLifetimeSec: limits.MaxSec,
+		IdleTimeoutSec: &idle, MaxLifetimeSec: &life,
 		Limits: &runtimev1.Limits{DiskMB: *limits.DiskMB},
 	}
 	if l := r.plan.manifest.Limits; l != nil {

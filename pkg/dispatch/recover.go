@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -26,6 +27,8 @@ func (m *Manager) Recover(ctx context.Context) error {
 	m.mu.Unlock()
 	for _, id := range open {
 		if err := m.adopt(ctx, id); err != nil {
+			m.cancel() // nothing of this manager goes on
+			m.wait.Wait()
 			return err
 		}
 	}
@@ -33,12 +36,16 @@ func (m *Manager) Recover(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes a run of a unit that had not ended.
+// adopt makes a run of a unit that had not ended. One whose runner is gone is
+// taken up only to be saved and ended.
 func (m *Manager) adopt(ctx context.Context, id string) error {
+	m.mu.Lock()
 	e := m.units[id]
+	m.mu.Unlock()
 	manifest, err := m.runners.Get(e.Unit.Runner)
 	if err != nil {
-		return err
+		m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", id, "error", err)
+		manifest = runnerv1.Manifest{}
 	}
 	out, err := openPublisher(ctx, m.streams, m.now, id)
 	if err != nil {
@@ -67,6 +74,12 @@ func (r *run) takeUp(ctx context.Context) {
 		r.unsaved = err
 		r.m.log.ErrorContext(ctx, "open the checkouts of an earlier daemon", "unit", r.id(), "error", err)
 	}
+	r.resume(ctx)
+}
+
+// resume asks the kernel what became of the container of an earlier daemon,
+// again until it answers.
+func (r *run) resume(ctx context.Context) {
 	status, err := r.m.runtime.Get(ctx, r.id())
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -74,7 +87,8 @@ func (r *run) takeUp(ctx context.Context) {
 		return
 	case err != nil:
 		r.show(func() { r.state = runtimev1.Running })
-		return // the kernel is down: its first events decide
+		time.AfterFunc(eventsPause, func() { r.post(r.resume) })
+		return
 	case status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed:
 		r.containerEnded(ctx, status)
 		return
@@ -83,12 +97,18 @@ func (r *run) takeUp(ctx context.Context) {
 		r.stopContainer(ctx, runtimev1.ReasonFailed)
 		return
 	}
+	if r.entry.container == "" {
+		r.started(ctx, status) // the crash came before that was recorded
+		return
+	}
 	r.show(func() { r.state = runtimev1.Running; r.entry.container = status.Container })
 	if r.active != nil && r.active.end != nil {
 		r.finishTurn(ctx, *r.active.end)
 		r.afterTurn(ctx)
 	}
-	r.lose(connectGrace, runtimev1.ReasonFailed)
+	if !r.connected && r.deadline == nil {
+		r.lose(r.m.connectGrace, runtimev1.ReasonFailed)
+	}
 }
 
 // reopen finds the checkouts and opens the socket again. A unit whose
@@ -109,16 +129,21 @@ func (r *run) reopen(ctx context.Context) error {
 		}
 		r.checkouts = append(r.checkouts, c)
 	}
+	if r.plan.manifest.Name == "" {
+		return nil // there is nothing to speak to its worker about
+	}
 	if err := r.openSocket(ctx); err != nil {
 		return err
 	}
 	return r.describe(dir)
 }
 
+// eventsPause is how long the kernel is left alone after it did not answer.
+const eventsPause = 500 * time.Millisecond
+
 // watch routes the kernel's events to the runs, and asks it about each of them
 // whenever the connection was lost.
 func (m *Manager) watch(ctx context.Context) {
-	const pause = 500 * time.Millisecond
 	for ctx.Err() == nil {
 		m.reconcile(ctx)
 		for ev, err := range m.runtime.Events(ctx) {
@@ -131,7 +156,7 @@ func (m *Manager) watch(ctx context.Context) {
 			}
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(eventsPause):
 		case <-ctx.Done():
 		}
 	}

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,10 +17,10 @@ import (
 
 // How long the parts of a dispatch's life may take.
 const (
-	connectGrace = 30 * time.Second // from container start to the worker's first word
-	stopGrace    = 15 * time.Second // from asking the worker to stop to stopping the container
-	touchEvery   = 20 * time.Second // while a turn runs, the kernel's idle clock is reset this often
-	idleSlack    = 60 * time.Second // the kernel ends a container this long after the worker should have
+	stopGrace  = 15 * time.Second // from asking the worker to stop to stopping the container
+	touchEvery = 20 * time.Second // while a turn runs, the kernel's idle clock is reset this often
+	idleSlack  = 60 * time.Second // the kernel ends a container this long after the worker should have left
+	lifeSlack  = 10 * time.Second // and this long after the worker should have ended the turn for its time
 )
 
 // turn is one thing said to the agent.
@@ -148,12 +150,21 @@ func (r *run) call(ctx context.Context, f func(context.Context) error) error {
 	case err := <-answer:
 		return err
 	case <-r.done:
+	}
+	select {
+	case err := <-answer: // it was done, and then the run ended
+		return err
+	default:
 		return errOver(r.id())
 	}
 }
 
+// errLeft is in the error of what was asked of a dispatch that takes nothing
+// more.
+var errLeft = errors.New("has ended")
+
 func errOver(unit string) error {
-	return fault.New(fault.Conflict, "unit "+unit+" has ended", "send the message again")
+	return &fault.Error{Kind: fault.Conflict, Err: fmt.Errorf("unit %s %w", unit, errLeft), Hint: "send the message again"}
 }
 
 type fit int
@@ -193,7 +204,7 @@ func (r *run) offer(ctx context.Context, text, key string) (api.Started, error) 
 	t := turn{id: r.m.newID(), text: text}
 	started := api.Started{Unit: r.id(), Turn: t.id, Session: r.plan.Session}
 	err := r.call(ctx, func(ctx context.Context) error {
-		if r.asked != "" {
+		if r.asked != "" || r.retired {
 			return errOver(r.id())
 		}
 		started.From = string(r.out.cursor)
@@ -290,8 +301,19 @@ func (r *run) lose(patience time.Duration, reason runtimev1.StopReason) {
 	r.deadline, r.patience = time.After(patience), reason
 }
 
+// stopContainer ends the container. That one completed or failed is nothing
+// that the kernel takes as a reason from others: it is asked to stop it, and
+// what that means for the dispatch is said here.
 func (r *run) stopContainer(ctx context.Context, reason runtimev1.StopReason) {
-	status, err := r.m.runtime.Stop(ctx, r.id(), reason)
+	order := reason
+	if reason == runtimev1.ReasonCompleted || reason == runtimev1.ReasonFailed {
+		order = runtimev1.ReasonStopped
+		if r.asked == "" {
+			r.asked = reason
+			r.show(func() { r.retired = true; r.state = runtimev1.Stopping })
+		}
+	}
+	status, err := r.m.runtime.Stop(ctx, r.id(), order)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: reason})

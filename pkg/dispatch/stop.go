@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,22 +38,31 @@ func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Disp
 	return m.Get(full)
 }
 
-// Close stops every dispatch, seals what they wrote and waits for that. It
-// refuses, naming them, when some could not be saved; with force it gives up
-// on those, and their checkouts stay for the next start.
+// Close stops every dispatch, seals what they wrote and waits for that; those
+// that could not be saved when they ended are tried again. It refuses, naming
+// them, when some could not be saved; with force it gives up on those, and
+// their checkouts stay for the next start.
 func (m *Manager) Close(ctx context.Context, force bool) error {
 	m.mu.Lock()
 	m.closed = true
-	runs := make([]*run, 0, len(m.runs))
-	for _, r := range m.runs {
-		runs = append(runs, r)
+	var left []string
+	for _, id := range m.order {
+		if m.units[id].endedAt == nil && m.runs[id] == nil {
+			left = append(left, id)
+		}
 	}
 	m.mu.Unlock()
 
+	var unsaved []string
+	for _, id := range left {
+		if err := m.adopt(ctx, id); err != nil {
+			unsaved = append(unsaved, fmt.Sprintf("%s (%v)", id, err))
+		}
+	}
+	runs := m.live()
 	for _, r := range runs {
 		r.stop(runtimev1.ReasonStopped)
 	}
-	var unsaved []string
 	for _, r := range runs {
 		select {
 		case <-r.done:
@@ -74,6 +84,13 @@ func (m *Manager) Close(ctx context.Context, force bool) error {
 	m.cancel()
 	m.wait.Wait()
 	return nil
+}
+
+// live returns the dispatches that have an owner.
+func (m *Manager) live() []*run {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.runs))
 }
 
 // Done returns a channel that closes when the dispatch has ended; id is whole.

@@ -22,8 +22,10 @@ func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 	r := w.run
 	return r.call(ctx, func(context.Context) error {
 		r.connected = true
+		if r.asked == "" && (r.active == nil || !r.active.interrupted) {
+			r.deadline = nil // it was for the worker to come
+		}
 		if r.active == nil {
-			r.deadline = nil
 			r.after = append(r.after, r.deliver)
 			return nil
 		}
