@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/internal/removetree"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
@@ -310,28 +310,5 @@ func (c *Checkout) remove() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, removeAll(c.note.Dir), removeAll(c.note.History), removeAll(c.note.Meta))
-}
-
-// removeAll removes a tree whose writer is gone, also where it has taken its
-// owner's permissions away.
-func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	werr := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if d == nil || !d.IsDir() || strings.HasSuffix(path, "/..") {
-			return err
-		}
-		return os.Chmod(path, 0o700) //nolint:gosec // about to be removed
-	})
-	return errors.Join(ignorePermission(werr), os.RemoveAll(dir))
-}
-
-func ignorePermission(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return nil
-	}
-	return err
+	return errors.Join(err, removetree.All(c.note.Dir), removetree.All(c.note.History), removetree.All(c.note.Meta))
 }

@@ -29,7 +29,7 @@ type File struct {
 // devices, other file systems, what may not be read. It opens as Walk does, and
 // a file that keeps changing, or a cap that is passed, is fault.Invalid.
 func Collect(ctx context.Context, dir string, limits Limits, match func(path string) bool, fn func(File) error) error {
-	root, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	root, err := openRoot(dir)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,29 @@ func openBeneath(dir int, path string, flags uint64) (int, error) {
 			return fd, err
 		}
 	}
+}
+
+// openRoot opens the directory that a walk begins at. Its own mode is no part
+// of the tree, and it is the agent's to change: where the owner may not list or
+// search it, the permission is given back, for else one chmod in the container
+// would keep the host from everything in it.
+func openRoot(path string) (int, error) {
+	const readable = unix.S_IRUSR | unix.S_IXUSR
+	at, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(at) //nolint:errcheck // it was only looked at
+	var st unix.Stat_t
+	if err := unix.Fstat(at, &st); err != nil {
+		return -1, err
+	}
+	if st.Mode&readable != readable {
+		if err := unix.Chmod("/proc/self/fd/"+strconv.Itoa(at), st.Mode&0o777|unix.S_IRWXU); err != nil {
+			return -1, err
+		}
+	}
+	return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
 
 func openDir(dir int, name string) (int, error) {

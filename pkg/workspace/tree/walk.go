@@ -96,7 +96,7 @@ type Result struct {
 // Result.Index.Root.ID; a directory without files is the empty tree. It fails
 // only where the root cannot be read, the writer fails, or ctx ends.
 func Walk(ctx context.Context, dir string, opt Options, out Writer) (Result, error) {
-	root, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	root, err := openRoot(dir)
 	if err != nil {
 		return Result{}, fmt.Errorf("open %s: %w", dir, err)
 	}

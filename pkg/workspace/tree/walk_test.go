@@ -198,6 +198,43 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// TestRootWithoutPermissions: the mode of the root is the agent's to change, and
+// keeps the host from nothing.
+func TestRootWithoutPermissions(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() == 0 {
+		t.Skip("root reads everything")
+	}
+	for _, mode := range []os.FileMode{0, 0o100, 0o300, 0o400} {
+		dir := filepath.Join(t.TempDir(), "root")
+		write(t, dir, map[string]string{"f": "f"})
+		want, _ := walk(t, dir, tree.Options{})
+		lock := func() {
+			t.Helper()
+			if err := os.Chmod(dir, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock()
+		if got, _ := walk(t, dir, tree.Options{}); got.Index.Root.ID != want.Index.Root.ID {
+			t.Errorf("%v: refused %v", mode, got.Rejected)
+		}
+		lock()
+		found := 0
+		err := tree.Collect(ctx, dir, tree.Limits{}, func(string) bool { return true }, func(tree.File) error { found++; return nil })
+		if err != nil || found != 1 {
+			t.Errorf("%v: %d files collected, %v", mode, found, err)
+		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tree.Walk(ctx, link, tree.Options{}, memory{}); err == nil {
+		t.Error("a link in the root's place was followed")
+	}
+}
+
 // TestChangingFiles seals a tree while files in it are written, replaced and
 // removed: every blob taken must be a state that the file had.
 func TestChangingFiles(t *testing.T) {
