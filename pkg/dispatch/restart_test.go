@@ -130,11 +130,13 @@ func TestKilledBeforeTheStartWasRecorded(t *testing.T) {
 // downRuntime is a kernel that does not answer for a while.
 type downRuntime struct {
 	dispatch.Runtime
-	down atomic.Bool
+	down    atomic.Bool
+	refused atomic.Int32
 }
 
 func (d *downRuntime) Get(ctx context.Context, id string) (runtimev1.Status, error) {
 	if d.down.Load() {
+		d.refused.Add(1)
 		return runtimev1.Status{}, fault.New(fault.Unavailable, "the kernel is down", "")
 	}
 	return d.Runtime.Get(ctx, id)
@@ -157,6 +159,7 @@ func TestRestartWhileTheKernelIsDown(t *testing.T) {
 		o.Records, kernel.Runtime = withoutStart{o.Records}, o.Runtime
 		o.Runtime = kernel
 	})
+	s.eventually("the daemon to ask", func() bool { return kernel.refused.Load() > 0 })
 	kernel.down.Store(false)
 	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
