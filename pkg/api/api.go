@@ -32,7 +32,7 @@ type Status struct {
 	RuntimePID int       `json:"runtimePid"` // 0 while the runtime kernel is down
 	Version    string    `json:"version"`
 	Socket     string    `json:"socket"`
-	Home       string    `json:"home"`
+	Home       string    `json:"home"` // VEXA_HOME; without it the data directory
 	InstallID  string    `json:"installId"`
 	StartedAt  time.Time `json:"startedAt"`
 	Locked     bool      `json:"locked"`

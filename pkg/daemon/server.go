@@ -140,7 +140,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	st := api.Status{
 		PID: s.o.PID, RuntimePID: s.o.Kernel.PID(r.Context()), Version: s.o.Version, Socket: s.o.Home.DaemonSocket(),
-		Home: s.o.Home.Data, InstallID: s.o.Home.InstallID, StartedAt: s.started, Locked: true,
+		Home: s.o.Home.Root, InstallID: s.o.Home.InstallID, StartedAt: s.started, Locked: true,
 	}
 	if e, err := s.engine(); err == nil {
 		st.Locked, st.Live = false, e.Dispatch.Live()

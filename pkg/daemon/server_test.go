@@ -34,6 +34,7 @@ const unit = "01K0000000000000000000UN1T"
 type fixture struct {
 	server  *daemon.Server
 	streams stream.Log
+	root    string
 	opened  int
 }
 
@@ -45,7 +46,7 @@ func newFixture(t *testing.T, locked bool) *fixture {
 	must(t, err)
 	catalog, err := runner.Load(runners.FS)
 	must(t, err)
-	f := &fixture{streams: streamtest.NewMemory()}
+	f := &fixture{streams: streamtest.NewMemory(), root: root}
 	log := slog.New(slog.DiscardHandler)
 	kernel := daemon.NewKernel(t.Context(), daemon.KernelOptions{
 		Command: nil, Log: log,
@@ -121,7 +122,7 @@ func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	}
 	var st api.Status
 	must(t, json.Unmarshal(f.ask(t, http.MethodGet, "/v1/status", "").Body.Bytes(), &st))
-	if !st.Locked || st.PID != 4711 || st.Version != "1.2.3" || st.RuntimePID == 0 {
+	if !st.Locked || st.PID != 4711 || st.Version != "1.2.3" || st.RuntimePID == 0 || st.Home != f.root {
 		t.Errorf("status %+v", st)
 	}
 	if w := f.ask(t, http.MethodPost, "/v1/unlock", `{"identity":"secret"}`); w.Code != http.StatusNoContent {

@@ -23,6 +23,7 @@ const MaxSocketPath = 103
 
 // Home is the layout of one installation. All paths are absolute.
 type Home struct {
+	Root      string // what VEXA_HOME says; without it Data
 	Config    string // providers, user manifests
 	Data      string // keys, workspaces: what a backup must hold
 	State     string // journals
@@ -69,6 +70,7 @@ func locate(env Env) (Home, error) {
 			return Home{}, err
 		}
 		return Home{
+			Root:   abs,
 			Config: filepath.Join(abs, "config"),
 			Data:   filepath.Join(abs, "data"),
 			State:  filepath.Join(abs, "state"),
@@ -84,9 +86,11 @@ func locate(env Env) (Home, error) {
 		}
 		return filepath.Join(user, fallback, "vexa")
 	}
+	data := xdg("XDG_DATA_HOME", ".local/share")
 	return Home{
+		Root:   data,
 		Config: xdg("XDG_CONFIG_HOME", ".config"),
-		Data:   xdg("XDG_DATA_HOME", ".local/share"),
+		Data:   data,
 		State:  xdg("XDG_STATE_HOME", ".local/state"),
 	}, nil
 }

@@ -117,7 +117,7 @@ func TestWithoutHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Data != "/home/jane/.local/share/vexa" || h.Config != "/home/jane/.config/vexa" || h.State != "/s/vexa" {
+	if h.Data != "/home/jane/.local/share/vexa" || h.Config != "/home/jane/.config/vexa" || h.State != "/s/vexa" || h.Root != h.Data {
 		t.Fatalf("got %+v", h)
 	}
 }
