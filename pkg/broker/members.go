@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // member is one member of a JSON object, as it stands in the text.
@@ -16,7 +18,8 @@ type member struct {
 
 // members cuts a JSON object into its members without reading their values:
 // most of a request is a conversation that is only passed on. A member that
-// stands twice is refused, for two readers of it may take different ones.
+// stands twice is refused, for two readers of it may take different ones; so are
+// two names that differ in case alone, which are one to some readers.
 func members(text []byte) ([]member, error) {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
@@ -31,10 +34,11 @@ func members(text []byte) ([]member, error) {
 		if err := json.Unmarshal(m.raw, &m.name); err != nil {
 			return nil, errors.New("the request is not a JSON object")
 		}
-		if seen[m.name] {
+		key := folded(m.name)
+		if seen[key] {
 			return nil, fmt.Errorf("the request has %.64q twice", m.name)
 		}
-		seen[m.name] = true
+		seen[key] = true
 		rest = bytes.TrimSpace(bytes.TrimSpace(rest[n:])[1:]) // past the colon
 		n = valueEnd(rest)
 		m.value = bytes.TrimSpace(rest[:n])
@@ -45,6 +49,46 @@ func members(text []byte) ([]member, error) {
 		}
 	}
 	return out, nil
+}
+
+// folded makes names equal that a reader may take for each other. Go's own, which
+// serves many a local model, is one: it takes MODEL, and "ſ" for "s".
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r { // around: the smallest of them
+				return next
+			}
+			r = next
+		}
+	}, name)
+}
+
+// fields are the members of an object by their folded names.
+type fields map[string][]byte
+
+func fieldsOf(text []byte) (fields, error) {
+	all, err := members(text)
+	if err != nil {
+		return nil, err
+	}
+	out := make(fields, len(all))
+	for _, m := range all {
+		out[folded(m.name)] = m.value
+	}
+	return out, nil
+}
+
+func (f fields) get(name string) []byte { return f[folded(name)] }
+
+// text returns a member that is a string, and else nothing.
+func (f fields) text(name string) string {
+	var s string
+	if json.Unmarshal(f.get(name), &s) != nil {
+		return ""
+	}
+	return s
 }
 
 // stringEnd returns the length of the string that valid JSON begins with.

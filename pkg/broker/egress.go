@@ -1,0 +1,213 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var errRemote = errors.New("a URL in a message would be fetched by the provider; send the bytes instead")
+
+// reachingMembers are top-level members that make a provider fetch from the
+// network, answer with another model than the one that was granted, or, where
+// it is a proxy, ask another provider.
+func reachingMembers() []string {
+	return []string{
+		"mcp_servers", "web_search_options", "plugins", "models", "fallbacks",
+		"api_base", "base_url", "user_config",
+	}
+}
+
+// egress reports what in a request would have the provider reach the network
+// in the container's stead. The container has no network; a provider that
+// fetches a URL for it would be one.
+func (p *parsed) egress() error {
+	for _, name := range reachingMembers() {
+		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
+			return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
+		}
+	}
+	if err := toolsEgress(p.get("tools")); err != nil {
+		return err
+	}
+	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
+		if !mayReach(raw) {
+			continue
+		}
+		if err := messagesEgress(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func emptyJSON(raw []byte) bool {
+	switch string(raw) {
+	case "null", "[]", "{}", `""`, "false":
+		return true
+	default:
+		return false
+	}
+}
+
+// toolsEgress refuses tools that run at the provider, which has a network. What
+// is not known to be carried out by the agent itself is taken for one.
+func toolsEgress(raw []byte) error {
+	if raw == nil {
+		return nil
+	}
+	var tools []json.RawMessage
+	if json.Unmarshal(raw, &tools) != nil {
+		return errors.New("the request's tools are not a list")
+	}
+	for _, raw := range tools {
+		tool, err := fieldsOf(raw)
+		if err != nil {
+			return errors.New("the request's tools are not of a known form")
+		}
+		if !ownTool(tool) {
+			return fmt.Errorf("the tool %.100s runs at the provider, which has a network", tool.get("type"))
+		}
+	}
+	return nil
+}
+
+// ownTool reports whether a tool is carried out by who asks.
+func ownTool(tool fields) bool {
+	raw := tool.get("type")
+	if raw == nil || string(raw) == "null" {
+		return true
+	}
+	kind := tool.text("type")
+	switch kind {
+	case "function", "custom":
+		return true
+	}
+	for _, prefix := range []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"} {
+		if strings.HasPrefix(kind, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayReach spares most requests the second look: a block that refers to a URL
+// or a file has the word in a member's name or value, plainly or escaped.
+func mayReach(raw []byte) bool {
+	if bytes.Contains(raw, []byte(`\u00`)) {
+		return true
+	}
+	const lower = 0x20
+	for i := 0; i+3 <= len(raw); i++ {
+		a, b, c := raw[i]|lower, raw[i+1]|lower, raw[i+2]|lower
+		if a == 'u' && b == 'r' && c == 'l' || a == 'f' && b == 'i' && c == 'l' {
+			return true
+		}
+	}
+	return false
+}
+
+// messagesEgress looks through a list of messages, or of blocks.
+func messagesEgress(raw []byte) error {
+	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '"' {
+		return nil
+	}
+	var messages []json.RawMessage
+	if err := json.Unmarshal(raw, &messages); err != nil {
+		return errors.New("the request's messages are not a list")
+	}
+	for _, m := range messages {
+		if err := blockEgress(m, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contentEgress looks through what a message or a tool's result holds: text, a
+// block or a list of them.
+func contentEgress(raw []byte, depth int) error {
+	const maxDepth = 8
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || raw[0] != '[' && raw[0] != '{' {
+		return nil
+	}
+	if depth == maxDepth {
+		return errors.New("the request's content is nested too deeply")
+	}
+	if raw[0] == '{' {
+		return blockEgress(raw, depth)
+	}
+	var blocks []json.RawMessage
+	if err := json.Unmarshal(raw, &blocks); err != nil {
+		return errors.New("the request's content is not of a known form")
+	}
+	for _, b := range blocks {
+		if b = bytes.TrimSpace(b); b[0] == '"' {
+			continue // a piece of text
+		}
+		if err := blockEgress(b, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blockEgress looks at one block, or at a message, which has content alike.
+func blockEgress(raw []byte, depth int) error {
+	block, err := fieldsOf(raw)
+	if err != nil {
+		return errors.New("the request's content is not of a known form")
+	}
+	for name, value := range block {
+		var err error
+		switch {
+		case name == folded("source"), name == folded("file"):
+			err = sourceEgress(value, depth)
+		case strings.HasSuffix(name, folded("_url")) && remoteURL(value):
+			err = errRemote
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return contentEgress(block.get("content"), depth+1)
+}
+
+// sourceEgress refuses a source or file that is anything but bytes, an id, or
+// content of its own, which it looks through.
+func sourceEgress(raw []byte, depth int) error {
+	if raw[0] != '{' {
+		return nil // a word, or nothing
+	}
+	source, err := fieldsOf(raw)
+	if err != nil || source.text("type") == "url" || remoteURL(source.get("url")) || remoteURL(source.get("file_url")) {
+		return errRemote
+	}
+	data := source.text("file_data")
+	if strings.Contains(data, ":") && !strings.HasPrefix(data, "data:") { // base64 has no colon
+		return errRemote
+	}
+	return contentEgress(source.get("content"), depth+1)
+}
+
+// remoteURL reports whether a URL, a string or an object with a url, is
+// anything but inline data.
+func remoteURL(raw []byte) bool {
+	if len(raw) == 0 || string(raw) == "null" {
+		return false
+	}
+	var url string
+	if raw[0] == '{' {
+		object, err := fieldsOf(raw)
+		if err != nil {
+			return true
+		}
+		url = object.text("url")
+	} else if json.Unmarshal(raw, &url) != nil {
+		return true
+	}
+	return !strings.HasPrefix(url, "data:")
+}
