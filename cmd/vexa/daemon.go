@@ -50,9 +50,12 @@ func serveDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := runner.Load(runners.FS, os.DirFS(filepath.Join(h.Config, "runners")))
+	catalog, err := runner.Load(runners.FS)
 	if err != nil {
 		return err
+	}
+	for _, err := range catalog.Own(os.DirFS(filepath.Join(h.Config, "runners"))) {
+		log.ErrorContext(ctx, "a runner of yours cannot be used", "error", err)
 	}
 	kernelLife, endKernel := context.WithCancel(context.WithoutCancel(ctx))
 	defer endKernel()

@@ -2,6 +2,8 @@ package runner_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -139,5 +141,34 @@ func TestLoad(t *testing.T) {
 		if _, err := runner.Load(fstest.MapFS{"text/runner.json": file}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "text/runner.json") {
 			t.Errorf("%s: got %v, want invalid that names the file", name, err)
 		}
+	}
+}
+
+// A manifest of a person's own that is not right is that runner's matter alone.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	c, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := shipped(t, "text")
+	mine.Name = "mine"
+	broken := c.Own(fstest.MapFS{
+		"mine/runner.json": manifestFile(t, mine),
+		"text/runner.json": {Data: []byte(`{"name":"text"}`)},
+	})
+	if len(broken) != 1 || !strings.Contains(broken[0].Error(), "text/runner.json") {
+		t.Errorf("broken: %v", broken)
+	}
+	for _, name := range []string{"mine", "vexa"} {
+		if _, err := c.Get(name); err != nil {
+			t.Errorf("%s cannot be used: %v", name, err)
+		}
+	}
+	if _, err := c.Get("text"); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" || !strings.Contains(err.Error(), "text/runner.json") {
+		t.Errorf("the broken runner gives %v", err)
+	}
+	if broken := c.Own(os.DirFS(filepath.Join(t.TempDir(), "none"))); len(broken) != 0 {
+		t.Errorf("no directory: %v", broken)
 	}
 }

@@ -25,10 +25,11 @@ const ManifestFile = "runner.json"
 
 const maxManifest = 1 << 20
 
-// Catalog is a set of manifests by name. It does not change after Load and may
-// be used by several goroutines.
+// Catalog is a set of manifests by name. It does not change after Load and Own,
+// and may then be used by several goroutines.
 type Catalog struct {
 	manifests map[string]runnerv1.Manifest
+	broken    map[string]error // by directory; see Own
 }
 
 // Load reads NAME/runner.json of every directory of the given file systems. A
@@ -36,25 +37,51 @@ type Catalog struct {
 // person's own come after the shipped ones. One manifest that is not right
 // fails the whole load with fault.Invalid, naming the file and the rule.
 func Load(systems ...fs.FS) (*Catalog, error) {
-	c := &Catalog{manifests: map[string]runnerv1.Manifest{}}
+	c := &Catalog{manifests: map[string]runnerv1.Manifest{}, broken: map[string]error{}}
 	for _, fsys := range systems {
-		entries, err := fs.ReadDir(fsys, ".")
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		dirs, err := directories(fsys)
 		if err != nil {
-			return nil, fault.Wrap(fault.Internal, "list runners", err)
+			return nil, err
 		}
-		for _, entry := range entries {
-			if !entry.IsDir() {
-				continue
-			}
-			if err := c.load(fsys, entry.Name()); err != nil {
+		for _, dir := range dirs {
+			if err := c.load(fsys, dir); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return c, nil
+}
+
+// Own adds a person's own manifests. One that is not right keeps no other from
+// being used: its error is returned, and told to who asks for that runner,
+// rather than one of the same name that ships.
+func (c *Catalog) Own(fsys fs.FS) (broken []error) {
+	dirs, err := directories(fsys)
+	if err != nil {
+		return []error{err}
+	}
+	for _, dir := range dirs {
+		if err := c.load(fsys, dir); err != nil {
+			delete(c.manifests, dir)
+			c.broken[dir] = err
+			broken = append(broken, err)
+		}
+	}
+	return broken
+}
+
+func directories(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Internal, "list runners", err)
+	}
+	var dirs []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			dirs = append(dirs, entry.Name())
+		}
+	}
+	return dirs, nil
 }
 
 func (c *Catalog) load(fsys fs.FS, dir string) error {
@@ -97,8 +124,14 @@ func Parse(data []byte) (runnerv1.Manifest, error) {
 	return m, nil
 }
 
-// Get returns the named manifest, or fault.NotFound.
+// Get returns the named manifest, or fault.NotFound, or fault.Invalid where Own
+// met one that is not right.
 func (c *Catalog) Get(name string) (runnerv1.Manifest, error) {
+	if err := c.broken[name]; err != nil {
+		return runnerv1.Manifest{}, &fault.Error{
+			Kind: fault.KindOf(err), Err: err, Hint: "correct it, then: vexa daemon stop; the next command reads it again",
+		}
+	}
 	m, ok := c.manifests[name]
 	if !ok {
 		return runnerv1.Manifest{}, fault.Newf(fault.NotFound, "no runner is called %q", name).
