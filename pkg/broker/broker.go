@@ -75,6 +75,7 @@ type Timeouts struct {
 type Rates struct {
 	Connections    int   // of one container at once; further ones wait; default 64
 	Requests       int   // inference requests of one unit under way at once; default 16
+	LargeRequests  int   // of those, how many at once may be of more than 4 MiB; further ones wait; default 2
 	ReportsPerSec  int   // reports of a worker in a second, beyond which it is made to wait; default 20,000
 	ReportBytes    int   // bytes of one report; default 8 MiB
 	TurnBytes      int64 // bytes of the reports of one turn; default 256 MiB
@@ -155,6 +156,7 @@ func (t *Timeouts) fill() {
 func (r *Rates) fill() {
 	orDefault(&r.Connections, 64)
 	orDefault(&r.Requests, 16)
+	orDefault(&r.LargeRequests, 2)
 	orDefault(&r.ReportsPerSec, 20_000)
 	orDefault(&r.ReportBytes, 8<<20)
 	orDefault(&r.TurnBytes, 256<<20)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ var (
 // exchange is one request on its way through.
 type exchange struct {
 	socket   *Socket
+	large    bool // it holds one of socket.large
 	api      api
 	in       *http.Request
 	began    time.Time
@@ -76,7 +78,8 @@ func (s *Socket) infer(a api) http.HandlerFunc {
 			return
 		}
 		x := &exchange{socket: s, api: a, in: r, began: s.broker.opts.Now()}
-		release, err := x.prepare(w, claims)
+		defer x.done()
+		release, err := x.prepare(ctx, w, claims)
 		if err != nil {
 			x.reject(ctx, w, err)
 			return
@@ -88,9 +91,9 @@ func (s *Socket) infer(a api) http.HandlerFunc {
 
 // prepare decides whether the request may go on, and makes it ready. After nil
 // the caller calls release.
-func (x *exchange) prepare(w http.ResponseWriter, claims identityv1.DispatchToken) (release func(), err error) {
+func (x *exchange) prepare(ctx context.Context, w http.ResponseWriter, claims identityv1.DispatchToken) (release func(), err error) {
 	s, opts := x.socket, x.socket.broker.opts
-	body, err := x.read(w)
+	body, err := x.read(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -135,19 +138,43 @@ func orNone(s string) string {
 	return s
 }
 
-// read takes the body, within its limits of size and time.
-func (x *exchange) read(w http.ResponseWriter) ([]byte, error) {
+// largeRequest is the size of a body, in bytes, beyond which only a few are
+// taken in at once: each is held whole, and more than once.
+const largeRequest = 4 << 20
+
+// done gives back what the exchange held.
+func (x *exchange) done() {
+	if x.large {
+		<-x.socket.large
+	}
+}
+
+// read takes the body, within its limits of size and time. A large one waits
+// for its turn with the rest still unread.
+func (x *exchange) read(ctx context.Context, w http.ResponseWriter) ([]byte, error) {
 	opts := x.socket.broker.opts
 	control := http.NewResponseController(w)
-	// A deadline that were left standing would look like a client that hangs up.
-	err := control.SetReadDeadline(time.Now().Add(opts.Timeouts.Idle))
-	if err != nil {
-		return nil, err
-	}
+	in := http.MaxBytesReader(w, x.in.Body, opts.Rates.RequestBytes)
 	var body bytes.Buffer
 	const most = 1 << 20 // of what is set aside on the client's word
 	body.Grow(int(min(max(x.in.ContentLength, 0)+bytes.MinRead, most)))
-	_, err = body.ReadFrom(http.MaxBytesReader(w, x.in.Body, opts.Rates.RequestBytes))
+	// A deadline that were left standing would look like a client that hangs up.
+	if err := control.SetReadDeadline(time.Now().Add(opts.Timeouts.Idle)); err != nil {
+		return nil, err
+	}
+	n, err := body.ReadFrom(io.LimitReader(in, largeRequest))
+	if err == nil && n == largeRequest {
+		select {
+		case x.socket.large <- struct{}{}:
+			x.large = true
+		case <-ctx.Done():
+			return nil, &rejected{DeniedRate, "too many large requests of this dispatch are under way"}
+		}
+		if err := control.SetReadDeadline(time.Now().Add(opts.Timeouts.Idle)); err != nil {
+			return nil, err
+		}
+		_, err = body.ReadFrom(in)
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -16,8 +16,13 @@ import (
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
-// helloTimeout is how long a new connection may take to say hello.
-const helloTimeout = 10 * time.Second
+// What a new connection may take to say hello. Many can be at that at once, and
+// only one is served after it, so that what a container can make the host hold
+// is that one's longest line.
+const (
+	helloTimeout = 10 * time.Second
+	helloBytes   = 4 << 10
+)
 
 // worker is an attached connection.
 type worker struct {
@@ -65,10 +70,12 @@ func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
 		return wsv1.Report{}, err
 	}
+	conn.LimitLine(helloBytes)
 	line, err := conn.ReceiveLine()
 	if err != nil {
 		return wsv1.Report{}, fmt.Errorf("no hello: %w", err)
 	}
+	conn.LimitLine(link.MaxLine)
 	hello, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
 	if err != nil {
 		return hello, err

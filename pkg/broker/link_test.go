@@ -319,7 +319,10 @@ func TestPace(t *testing.T) {
 
 func TestHello(t *testing.T) {
 	t.Parallel()
-	for name, line := range map[string]string{"a frame": `{"type":"idle"}`, "rubbish": "x", "nothing": ""} {
+	for name, line := range map[string]string{
+		"a frame": `{"type":"idle"}`, "rubbish": "x", "nothing": "",
+		"a long one": `{"type":"hello"` + strings.Repeat(" ", 8<<10) + "}",
+	} {
 		s := open(t, config{})
 		c, err := link.Dial(t.Context(), s.dial, s.token)
 		if err != nil {

@@ -27,6 +27,7 @@ type Socket struct {
 	meter   *meter
 	denials *allowance
 	slots   chan struct{} // one for each request under way
+	large   chan struct{} // one for each of them that is large
 
 	linking sync.Mutex // held by the connection that is served
 
@@ -57,6 +58,7 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 		meter:   newMeter(s),
 		denials: newAllowance(b.opts.Rates.DenialsPerHour, time.Hour, b.opts.Now),
 		slots:   make(chan struct{}, b.opts.Rates.Requests),
+		large:   make(chan struct{}, b.opts.Rates.LargeRequests),
 		lastSeq: s.LastAgentSeq, turn: s.Turn,
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))

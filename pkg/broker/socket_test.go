@@ -1,11 +1,13 @@
 package broker_test
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,4 +110,57 @@ func TestConnections(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	_ = held[1].Close()
+}
+
+// One container cannot make us hold many large requests at once; small ones
+// pass while a large one waits.
+func TestLargeRequests(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{options: func(o *broker.Options) { o.Rates.LargeRequests = 1 }})
+	const size = 16 << 20
+	begin := func() net.Conn {
+		t.Helper()
+		c, err := s.dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		head := "POST " + messages + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.token + "\r\nContent-Length: " + strconv.Itoa(size) + "\r\n\r\n"
+		if _, err := c.Write([]byte(head)); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	body := make([]byte, size)
+	first, second := begin(), begin()
+	if _, err := first.Write(body[:size-1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := second.Write(body)
+	if err == nil {
+		t.Fatal("two large requests were taken in at once")
+	}
+	if a := s.post(messages, say("play/rehearsal", "hello", false)); a.status != http.StatusOK {
+		t.Errorf("a small one: %d %s", a.status, a.body)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Write(body[n:]); err != nil {
+		t.Fatal("the second has no turn: ", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(second), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("it was answered with %s", resp.Status)
+	}
 }

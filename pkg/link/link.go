@@ -34,7 +34,8 @@ const (
 	WriteTimeout = 30 * time.Second
 )
 
-// ErrTooLong reports a line of more than MaxLine bytes. The connection is of
+// ErrTooLong reports a line of more than MaxLine bytes, or than LimitLine
+// allows. The connection is of
 // no use after it.
 var ErrTooLong = errors.New("line on the link is too long")
 
@@ -44,12 +45,13 @@ type Conn struct {
 	conn net.Conn
 	r    *bufio.Reader
 	line bytes.Buffer // the line being received
+	most int          // the longest line to receive
 
 	mu sync.Mutex // serialises writes
 }
 
 func newConn(conn net.Conn, r *bufio.Reader) *Conn {
-	return &Conn{conn: conn, r: r}
+	return &Conn{conn: conn, r: r, most: MaxLine}
 }
 
 // Send writes v as one line of JSON. It returns once the kernel has taken the
@@ -105,7 +107,7 @@ func (c *Conn) ReceiveLine() ([]byte, error) {
 	c.line.Reset()
 	for {
 		part, err := c.r.ReadSlice('\n')
-		if c.line.Len()+len(part) > MaxLine+1 {
+		if c.line.Len()+len(bytes.TrimSuffix(part, []byte{'\n'})) > c.most {
 			return nil, ErrTooLong
 		}
 		switch {
@@ -125,6 +127,11 @@ func (c *Conn) ReceiveLine() ([]byte, error) {
 		}
 	}
 }
+
+// LimitLine sets the longest line that is received from now on, in bytes: less
+// than MaxLine where a peer is not to be trusted with that much yet. It is not
+// called while a Receive waits.
+func (c *Conn) LimitLine(n int) { c.most = min(n, MaxLine) }
 
 // SetReadDeadline bounds the wait of Receive; the zero time removes the bound.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }

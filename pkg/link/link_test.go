@@ -216,6 +216,22 @@ func TestLineLimit(t *testing.T) {
 	}
 }
 
+func TestLimitLine(t *testing.T) {
+	t.Parallel()
+	c := raw(t, func(b net.Conn) { _, _ = b.Write([]byte("1234\n12345\n123456\n")) })
+	c.LimitLine(4)
+	if line, err := c.ReceiveLine(); err != nil || string(line) != "1234" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	c.LimitLine(5)
+	if line, err := c.ReceiveLine(); err != nil || string(line) != "12345" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := c.ReceiveLine(); !errors.Is(err, link.ErrTooLong) {
+		t.Errorf("a line beyond the limit gives %v, want ErrTooLong", err)
+	}
+}
+
 func TestCloseEndsReceive(t *testing.T) {
 	t.Parallel()
 	c := raw(t, func(b net.Conn) { _, _ = io.Copy(io.Discard, b) })
