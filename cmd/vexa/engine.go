@@ -105,9 +105,13 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	if err := os.MkdirAll(p.home.Workspaces(), 0o700); err != nil {
 		return err
 	}
+	packs := filepath.Join(p.home.Plain, "packs")
 	e.Workspaces, err = workspace.Open(workspace.Options{
-		Root: p.home.Workspaces(), Packs: filepath.Join(p.home.Plain, "packs"), Git: g, Now: time.Now, NewID: newID,
+		Root: p.home.Workspaces(), Packs: packs, Git: g, Now: time.Now, NewID: newID,
 	})
+	// Readable history, and made anew where it is needed: what a live container
+	// has of it are links of its own.
+	p.closers.add(func() error { return os.RemoveAll(packs) })
 	if err != nil {
 		return err
 	}
