@@ -120,9 +120,10 @@ func (f *frameWriter) follow(ctx context.Context, ended <-chan struct{}) error {
 // end; why it ended, where that was not ctx, is then in failed.
 func (f *frameWriter) tail(ctx context.Context) (entries <-chan stream.Entry, failed <-chan error) {
 	out, why := make(chan stream.Entry), make(chan error, 1)
+	cursor := f.cursor // moves on while the goroutine runs
 	go func() {
 		defer close(out)
-		for e, err := range f.log.Tail(ctx, f.topic, f.cursor) {
+		for e, err := range f.log.Tail(ctx, f.topic, cursor) {
 			if err != nil {
 				why <- err
 				return
