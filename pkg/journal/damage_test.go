@@ -287,8 +287,10 @@ func TestTruncatedOlderSegment(t *testing.T) {
 		if err := os.WriteFile(path, whole[path][:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if damage := reported(t, o, "an older segment cut short"); damage.File != path {
-			t.Fatalf("reported as %v", damage)
+		_, err := Open(o) // already, and not only once it is read
+		var damage *CorruptError
+		if !errors.As(err, &damage) || damage.File != path {
+			t.Fatalf("cut to %d: %v", size, err)
 		}
 	}
 }
@@ -326,7 +328,13 @@ func TestCheckpointLostOrForeign(t *testing.T) {
 	if damage := reported(t, o, "no checkpoint"); damage.File != o.Checkpoint {
 		t.Fatalf("reported as %v", damage)
 	}
-	// An older one, as a backup may bring back, loses nothing.
+	// One that is older than the last segment, and another journal's.
+	short := options(t)
+	if err := os.WriteFile(o.Checkpoint, crashed(t, short, 5, 5)[short.Checkpoint], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, o, "an older checkpoint of another journal")
+	// An older one of its own, as a backup may bring back, loses nothing.
 	if err := os.WriteFile(o.Checkpoint, older[o.Checkpoint], 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -375,5 +383,36 @@ func TestDamageFoundByReaders(t *testing.T) {
 	}
 	if got, err := j.Read(40, 5); err != nil || len(got) != 5 {
 		t.Fatalf("behind the damage: %d records, %v", len(got), err)
+	}
+}
+
+// A record sealed for the same place behind another record does not fit in.
+func TestRecordIsBoundToTheOneBefore(t *testing.T) {
+	t.Parallel()
+	keys, seg, data := fixed(t)
+	at := frames(data)
+	for _, prev := range []tag{tag(data[at[2]-tagSize : at[2]]), {}, {1}} {
+		writer := &Journal{keys: keys, tag: prev}
+		forged := slices.Concat(data[:at[2]], writer.seal(seg, 3, payload(3)))
+		sc := &scanner{keys: keys, seg: seg, file: bytes.NewReader(forged), end: int64(len(forged))}
+		if err := sc.from(mark{seg.first, headerSize}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := sc.walk(func() bool { return true })
+		if genuine := prev == tag(data[at[2]-tagSize:at[2]]); (err == nil) != genuine {
+			t.Errorf("behind %x: %v", prev, err)
+		}
+	}
+	// Nor does one sealed for another number, with the nonce of this place.
+	writer := &Journal{keys: keys, tag: tag(data[at[2]-tagSize : at[2]])}
+	frame := writer.seal(&segment{first: 2, aead: seg.aead}, 4, payload(3))
+	copy(frame, appendFrameHeader(nil, 3, len(payload(3))))
+	forged := slices.Concat(data[:at[2]], frame)
+	sc := &scanner{keys: keys, seg: seg, file: bytes.NewReader(forged), end: int64(len(forged))}
+	if err := sc.from(mark{seg.first, headerSize}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sc.walk(func() bool { return true }); err == nil {
+		t.Error("a record was read under another number")
 	}
 }

@@ -85,6 +85,13 @@ func TestIdentityIsRedacted(t *testing.T) {
 	if !strings.Contains(out.String(), id.Recipient()) {
 		t.Fatal("the recipient is not shown either")
 	}
+	want := "identity(" + id.Recipient() + ")"
+	if got := id.LogValue().String(); got != want {
+		t.Errorf("logged as %q", got)
+	}
+	if got, err := json.Marshal(id); err != nil || string(got) != `"`+want+`"` {
+		t.Errorf("encoded as %s, %v", got, err)
+	}
 	var none *Identity
 	_ = fmt.Sprint(none, &Identity{})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/journal"
@@ -302,5 +303,51 @@ func TestTrimFreesSpace(t *testing.T) {
 	}
 	if n := count(t, l, "a"); n != 10 {
 		t.Fatalf("%d entries are left", n)
+	}
+}
+
+// The name of a topic fits into its own directory only.
+func TestNamesAreBoundToTheirPlace(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	l := open(t, streamjournal.Options{Root: root})
+	defer shut(t, l)
+	add(t, l, "a", "x")
+	add(t, l, "b", "x")
+	files, err := filepath.Glob(filepath.Join(root, "topics", "*", "topic"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("names %v, %v", files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err == nil {
+		err = os.WriteFile(files[1], data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := l.Topics(t.Context()); err == nil {
+		t.Fatalf("listed %q", names)
+	}
+}
+
+// A clock that was put back makes no entry look older than the one before it.
+func TestClockPutBack(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	root := t.TempDir()
+	l := open(t, streamjournal.Options{Root: root, Now: func() time.Time { return now }})
+	add(t, l, "a", "before")
+	now = now.Add(-2 * time.Hour)
+	add(t, l, "a", "after")
+	shut(t, l)
+	l = open(t, streamjournal.Options{Root: root, Now: func() time.Time { return now }})
+	defer shut(t, l)
+	add(t, l, "a", "after a restart")
+	now = now.Add(150 * time.Minute)
+	if err := l.Trim(t.Context(), "a", stream.Policy{MaxAge: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, l, "a"); n != 3 {
+		t.Fatalf("%d of 3 entries are left", n)
 	}
 }
