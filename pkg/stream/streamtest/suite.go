@@ -25,7 +25,7 @@ type Store struct {
 // timeout bounds every wait of the suite.
 const timeout = 30 * time.Second
 
-// Run proves that an adapter keeps the promises of the port. make returns a new,
+// Run proves that an adapter keeps the promises of the port. fresh returns a new,
 // empty store for each test.
 func Run(t *testing.T, fresh func(tb testing.TB) Store) {
 	t.Helper()
