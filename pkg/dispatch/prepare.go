@@ -170,11 +170,11 @@ func (r *run) workload(dir string) (runtimev1.Spec, error) {
 		return runtimev1.Spec{}, err
 	}
 	unit, limits := r.plan.Unit, r.plan.Unit.Limits
-	idle := *limits.IdleSec + int(idleSlack/time.Second)
+	idle, life := *limits.IdleSec+int(idleSlack/time.Second), *limits.MaxSec+int(lifeSlack/time.Second)
 	spec := runtimev1.Spec{
 		WorkloadID: unit.ID, Profile: "agent", Env: map[string]string{}, Backend: "podman",
 		Image: image, Argv: []string{binary, "worker"}, Mounts: r.mounts(dir),
-		IdleTimeoutSec: &idle, MaxLifetimeSec: limits.MaxSec,
+		IdleTimeoutSec: &idle, MaxLifetimeSec: &life,
 		Limits: &runtimev1.Limits{DiskMB: *limits.DiskMB},
 	}
 	if l := r.plan.manifest.Limits; l != nil {

@@ -19,7 +19,8 @@ import (
 const (
 	stopGrace  = 15 * time.Second // from asking the worker to stop to stopping the container
 	touchEvery = 20 * time.Second // while a turn runs, the kernel's idle clock is reset this often
-	idleSlack  = 60 * time.Second // the kernel ends a container this long after the worker should have
+	idleSlack  = 60 * time.Second // the kernel ends a container this long after the worker should have left
+	lifeSlack  = 10 * time.Second // and this long after the worker should have ended the turn for its time
 )
 
 // turn is one thing said to the agent.
