@@ -107,7 +107,7 @@ func NewLock(f *factory.Factory, runF func(context.Context, *LockOptions) error)
 	return &cobra.Command{
 		Use:     "lock",
 		Short:   "Make the daemon forget the key",
-		Long:    "Makes the daemon forget the installation's key. It refuses while dispatches run.",
+		Long:    "Makes the daemon forget the installation's key. It ends the dispatches and saves what they wrote.",
 		Example: "$ vexa lock",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
