@@ -31,12 +31,51 @@ func TestInitAsks(t *testing.T) {
 	if got := b.out.String(); !strings.Contains(got, "sealed by your passphrase\n") || !strings.Contains(got, "\nmodel: rehearsal, which plays back ") {
 		t.Errorf("stdout %q", got)
 	}
-	for name, given := range map[string][]string{"that differ": {"a", "b"}} {
+	b = newBench(t)
+	b.answer("a", "b")
+	if code := b.run("init"); code != 2 {
+		t.Errorf("passphrases that differ: exit code %d", code)
+	}
+}
+
+// A question that nobody answers ends the command, which names the flag to use.
+func TestQuestionsThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		given []string
+		args  string
+		hint  string
+	}{
+		{nil, "init", "use --yes for a key without passphrase, or --passphrase-file FILE"},
+		{[]string{"horse"}, "init", "use --yes for a key without passphrase, or --passphrase-file FILE"},
+		{[]string{""}, "init", "use --model NAME, or --yes for the first one"},
+		{nil, "unlock", "use --passphrase-file FILE, - for stdin"},
+		{nil, "doctor --fix", "use --yes"},
+		{nil, "model add c --protocol openai-chat --url https://x.example --model m", "use --key-file FILE, --key-file - or --no-key"},
+	} {
 		b := newBench(t)
-		b.answer(given...)
-		if code := b.run("init"); code != 2 {
-			t.Errorf("passphrases %s: exit code %d", name, code)
+		if err := b.daemon.Reset("empty"); err != nil {
+			t.Fatal(err)
 		}
+		b.f.Rehearsal = func(h home.Home) (string, error) { return filepath.Join(h.Config, "r.yaml"), nil }
+		b.f.FindModels = func(context.Context) ([]factory.FoundModel, error) {
+			return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama"}, From: "here"}}, nil
+		}
+		if c.args == "unlock" {
+			h, err := b.f.Home()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.f.Keys.Create(h, []byte("horse")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.answer(c.given...)
+		if code := b.run(strings.Fields(c.args)...); code != 2 {
+			t.Errorf("%s after %q: exit code %d", c.args, c.given, code)
+		}
+		want(t, strings.TrimPrefix(b.err.String()[strings.LastIndex(b.err.String(), "vexa: error:"):], "vexa: error: "),
+			"nobody answered the question: the terminal's input has ended\nvexa: hint: "+c.hint+"\n")
 	}
 }
 

@@ -3,7 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -72,18 +72,18 @@ type answers struct {
 	asked []string
 }
 
-func (a *answers) Ask(question string) (string, error) {
+func (a *answers) Ask(_ context.Context, question string) (string, error) {
 	a.asked = append(a.asked, question)
 	if len(a.given) == 0 {
-		return "", errors.New("nobody answers")
+		return "", io.EOF
 	}
 	answer := a.given[0]
 	a.given = a.given[1:]
 	return answer, nil
 }
 
-func (a *answers) Secret(question string) ([]byte, error) {
-	s, err := a.Ask(question)
+func (a *answers) Secret(ctx context.Context, question string) ([]byte, error) {
+	s, err := a.Ask(ctx, question)
 	return []byte(s), err
 }
 

@@ -64,7 +64,7 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	case factory.KeyMissing:
 		return fault.New(fault.NotFound, "there is no key yet", "make one with: vexa init")
 	case factory.KeySealed:
-		if passphrase, err = askPassphrase(o); err != nil {
+		if passphrase, err = askPassphrase(ctx, o); err != nil {
 			return err
 		}
 		defer clear(passphrase)
@@ -86,7 +86,7 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	return nil
 }
 
-func askPassphrase(o *UnlockOptions) ([]byte, error) {
+func askPassphrase(ctx context.Context, o *UnlockOptions) ([]byte, error) {
 	f := o.Factory
 	if o.PassphraseFile != "" {
 		return f.ReadSecret(o.PassphraseFile)
@@ -94,7 +94,7 @@ func askPassphrase(o *UnlockOptions) ([]byte, error) {
 	if f.Terminal == nil || f.Flags.NoInput || f.Env("VEXA_NO_INPUT") != "" {
 		return nil, fault.New(fault.Locked, "the key needs its passphrase", "use --passphrase-file FILE, - for stdin")
 	}
-	return f.AskSecret("Passphrase: ")
+	return f.AskSecret(ctx, "Passphrase: ", "use --passphrase-file FILE, - for stdin")
 }
 
 // LockOptions is what the command line of vexa lock says.

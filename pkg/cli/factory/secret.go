@@ -33,23 +33,3 @@ func (f *Factory) ReadSecret(path string) ([]byte, error) {
 	}
 	return data, nil
 }
-
-// AskSecret asks for a secret on the terminal.
-func (f *Factory) AskSecret(question string) ([]byte, error) {
-	t, err := f.Terminal()
-	if err != nil {
-		return nil, err
-	}
-	defer t.Close()
-	return t.Secret(question)
-}
-
-// Ask asks for one line on the terminal.
-func (f *Factory) Ask(question string) (string, error) {
-	t, err := f.Terminal()
-	if err != nil {
-		return "", err
-	}
-	defer t.Close()
-	return t.Ask(question)
-}

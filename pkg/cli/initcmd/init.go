@@ -29,6 +29,9 @@ type Options struct {
 	passphrase []byte
 }
 
+// withoutQuestion says how to make a key where nobody can be asked.
+const withoutQuestion = "use --yes for a key without passphrase, or --passphrase-file FILE"
+
 // personal is the workspace that every installation has: sessions live there.
 const personal = "personal"
 
@@ -68,7 +71,7 @@ func run(ctx context.Context, o *Options) error {
 	if err != nil {
 		return err
 	}
-	if err := o.key(h); err != nil {
+	if err := o.key(ctx, h); err != nil {
 		return err
 	}
 	c, err := o.Factory.Connect(ctx)
@@ -96,7 +99,7 @@ func (o *Options) say(format string, args ...any) error {
 func (o *Options) interactive() bool { return !o.Yes && o.Factory.CanPrompt() }
 
 // key makes the identity where there is none.
-func (o *Options) key(h home.Home) error {
+func (o *Options) key(ctx context.Context, h home.Home) error {
 	f := o.Factory
 	if f.Keys == nil {
 		return factory.Missing("keys")
@@ -108,7 +111,7 @@ func (o *Options) key(h home.Home) error {
 	if state != factory.KeyMissing {
 		return o.say("key: already there (%s)", h.Keys())
 	}
-	if err := o.choosePassphrase(); err != nil {
+	if err := o.choosePassphrase(ctx); err != nil {
 		return err
 	}
 	recipient, err := f.Keys.Create(h, o.passphrase)
@@ -125,7 +128,7 @@ func (o *Options) key(h home.Home) error {
 	return o.say("key: made %s in %s, %s", recipient, h.Keys(), with)
 }
 
-func (o *Options) choosePassphrase() error {
+func (o *Options) choosePassphrase(ctx context.Context) error {
 	f := o.Factory
 	switch {
 	case o.PassphraseFile != "":
@@ -136,13 +139,13 @@ func (o *Options) choosePassphrase() error {
 		return nil
 	case !f.CanPrompt():
 		return fault.New(fault.Usage, "vexa init asks for a passphrase, and there is no terminal to ask on",
-			"use --yes for a key without passphrase, or --passphrase-file FILE")
+			withoutQuestion)
 	}
-	first, err := f.AskSecret("Passphrase for the key (empty for none): ")
+	first, err := f.AskSecret(ctx, "Passphrase for the key (empty for none): ", withoutQuestion)
 	if err != nil || len(first) == 0 {
 		return err
 	}
-	again, err := f.AskSecret("The same again: ")
+	again, err := f.AskSecret(ctx, "The same again: ", withoutQuestion)
 	if err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func (o *Options) unlock(ctx context.Context, c *client.Client, h home.Home) err
 		return err
 	}
 	if state == factory.KeySealed && len(o.passphrase) == 0 {
-		if err := o.askPassphrase(); err != nil {
+		if err := o.askPassphrase(ctx); err != nil {
 			return err
 		}
 	}
@@ -177,12 +180,12 @@ func (o *Options) unlock(ctx context.Context, c *client.Client, h home.Home) err
 	return c.Unlock(ctx, api.UnlockRequest{Identity: identity})
 }
 
-func (o *Options) askPassphrase() (err error) {
+func (o *Options) askPassphrase(ctx context.Context) (err error) {
 	switch {
 	case o.PassphraseFile != "":
 		o.passphrase, err = o.Factory.ReadSecret(o.PassphraseFile)
 	case o.interactive():
-		o.passphrase, err = o.Factory.AskSecret("Passphrase of the key: ")
+		o.passphrase, err = o.Factory.AskSecret(ctx, "Passphrase of the key: ", "use --passphrase-file FILE, - for stdin")
 	default:
 		err = fault.New(fault.Locked, "Vexa is locked and the key needs its passphrase", "run vexa unlock, or use --passphrase-file FILE")
 	}

@@ -30,7 +30,7 @@ func (o *Options) model(ctx context.Context, c *client.Client, h home.Home) erro
 	if err != nil {
 		return err
 	}
-	choice, err := o.choose(found)
+	choice, err := o.choose(ctx, found)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (o *Options) found(ctx context.Context) ([]factory.FoundModel, error) {
 
 // choose picks one: the one named, the only one, the one the person wants, or
 // the first.
-func (o *Options) choose(found []factory.FoundModel) (factory.FoundModel, error) {
+func (o *Options) choose(ctx context.Context, found []factory.FoundModel) (factory.FoundModel, error) {
 	if o.Model != "" {
 		return o.named(found)
 	}
@@ -94,7 +94,7 @@ func (o *Options) choose(found []factory.FoundModel) (factory.FoundModel, error)
 		fmt.Fprintf(&q, "  %d  %s %s (%s)\n", i+1, m.Provider.Name, strings.Join(m.Provider.Models, ", "), m.From)
 	}
 	q.WriteString("Number [1]: ")
-	answer, err := o.Factory.Ask(q.String())
+	answer, err := o.Factory.Ask(ctx, q.String(), "use --model NAME, or --yes for the first one")
 	if err != nil {
 		return factory.FoundModel{}, err
 	}

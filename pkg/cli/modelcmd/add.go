@@ -141,7 +141,7 @@ func (o *AddOptions) checkRehearsal(cmd *cobra.Command) error {
 
 func runAdd(ctx context.Context, o *AddOptions) error {
 	f := o.Factory
-	key, err := o.key()
+	key, err := o.key(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,11 @@ func runAdd(ctx context.Context, o *AddOptions) error {
 	return nil
 }
 
+// withoutQuestion says how to give a key where nobody can be asked.
+const withoutQuestion = "use --key-file FILE, --key-file - or --no-key"
+
 // key finds the provider's key: in a file, on stdin, or by asking.
-func (o *AddOptions) key() ([]byte, error) {
+func (o *AddOptions) key(ctx context.Context) ([]byte, error) {
 	f := o.Factory
 	switch {
 	case o.KeyFile != "":
@@ -171,9 +174,9 @@ func (o *AddOptions) key() ([]byte, error) {
 	case o.NoKey || o.Request.Protocol == rehearsal || onThisMachine(o.Request.URL):
 		return nil, nil
 	case !f.CanPrompt():
-		return nil, fault.New(fault.Usage, "the provider needs a key and there is no terminal to ask on", "use --key-file FILE, --key-file - or --no-key")
+		return nil, fault.New(fault.Usage, "the provider needs a key and there is no terminal to ask on", withoutQuestion)
 	}
-	key, err := f.AskSecret("Key of " + o.Request.Name + " (not shown; empty for none): ")
+	key, err := f.AskSecret(ctx, "Key of "+o.Request.Name+" (not shown; empty for none): ", withoutQuestion)
 	if err != nil {
 		return nil, err
 	}
