@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/image"
 	"github.com/vexa-ai/vexa/pkg/runtime/podman"
@@ -51,6 +52,7 @@ func serveRuntime(ctx context.Context) error {
 	kernel, err := runtime.New(runtime.Options{
 		Install: h.InstallID, Root: h.Units(), Binary: self, Driver: driver,
 		Verifier: identity.NewPublished(issuer(h), publicKeyPath(h), time.Now), Images: image.Lookup, Log: log,
+		Failpoints: failpoint.New(os.Getenv(failpoint.Env)),
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
 )
 
 // Verifier checks a dispatch token: its signature, its times, its audience and,
@@ -71,6 +72,8 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	OnDenied func(Denied) // called for every refusal; may be nil
+
+	Failpoints *failpoint.Set // nil outside of tests
 }
 
 // DefaultProfiles has the agent's profile: the empty image, the worker, five

@@ -74,6 +74,7 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 	k.mu.Unlock()
 	close(w.started)
 	k.wake()
+	k.at(ctx, pointRunning)
 	if asked { // stopped while it was starting
 		k.end(ctx, w)
 	}
@@ -83,13 +84,22 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 func (k *Kernel) start(ctx context.Context, p *plan) (id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	if err := k.opt.Failpoints.At(ctx, pointEntered); err != nil {
+		return "", err
+	}
 	if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
 		return "", err
 	}
 	if id, err = k.opt.Driver.Create(ctx, p.container); err != nil {
 		return "", err
 	}
-	return id, k.opt.Driver.Start(ctx, id)
+	if err := k.opt.Failpoints.At(ctx, pointCreated); err != nil {
+		return "", err
+	}
+	if err := k.opt.Driver.Start(ctx, id); err != nil {
+		return "", err
+	}
+	return id, k.opt.Failpoints.At(ctx, pointLaunched)
 }
 
 // fail ends a workload that could not be started.
@@ -114,7 +124,9 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 		return // the kernel stops; the container is adopted by the next one
 	}
 	code := exit.Code
+	k.at(ctx, pointEnded)
 	k.discard(ctx, w, id)
+	k.at(ctx, pointStopped)
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
 	w.status.StoppedAt = &now
@@ -241,6 +253,7 @@ func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) e
 
 // end stops w's container; watch does the rest.
 func (k *Kernel) end(ctx context.Context, w *workload) {
+	k.at(ctx, pointStopping)
 	id := k.statusOf(w).Container
 	if err := k.thaw(ctx, w); err != nil && ctx.Err() == nil {
 		k.opt.Log.ErrorContext(ctx, "resuming a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
@@ -260,6 +273,15 @@ func (k *Kernel) Delete(ctx context.Context, id string) (runtimev1.Status, error
 	if _, err := k.Stop(ctx, id, runtimev1.ReasonStopped); err != nil {
 		return runtimev1.Status{}, err
 	}
+	st, err := k.forget(id)
+	if err == nil {
+		k.at(ctx, pointDestroyed)
+	}
+	return st, err
+}
+
+// forget takes an ended workload out of the table.
+func (k *Kernel) forget(id string) (runtimev1.Status, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	w, ok := k.workloads[id]
