@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/identity"
-	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/image"
 	"github.com/vexa-ai/vexa/pkg/runtime/podman"

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 )
 
 // The kernel's failpoints, in the order of a workload's life.

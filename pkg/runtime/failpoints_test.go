@@ -9,8 +9,8 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
 )

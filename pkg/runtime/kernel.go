@@ -10,7 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 )
 
 // Verifier checks a dispatch token: its signature, its times, its audience and,

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/internal/failpoint"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 )
 
 const point failpoint.Point = "test.point"
