@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/agent"
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 )
 
 // The next process knows the past by the session file alone.
@@ -41,7 +42,7 @@ func TestResumeInAFreshProcess(t *testing.T) {
 func TestResumeAfterAKill(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/bin/sh"); err != nil {
-		t.Skip(err)
+		require.Missing(t, "sh", err.Error())
 	}
 	p := newProvider(t, call("c1", "shell", `{"command":"touch started; sleep 60"}`), text("went on"))
 	pl := newPlace(t, p)

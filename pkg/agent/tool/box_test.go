@@ -3,8 +3,10 @@ package tool_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/tool"
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 )
 
 // world is a workspace, a second one, and something outside of both.
@@ -177,20 +180,23 @@ func TestNothingLeavesTheWorkspace(t *testing.T) {
 	}
 }
 
+// TestReadOnlyWorkspace mounts one, for which it runs again in namespaces of
+// its own, where any user may mount.
 func TestReadOnlyWorkspace(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount")
+	if os.Getenv(mayMount) == "" {
+		inNamespaces(t)
+		return
 	}
 	w := newWorld(t)
 	dir := filepath.Join(w.others, "w2")
 	w.put(filepath.Join(dir, "a"), "text")
 	if err := syscall.Mount(dir, dir, "", syscall.MS_BIND, ""); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	for _, path := range []string{"a", "new", "deep/new"} {
 		w.fails("read-only", "write", args{"path": filepath.Join(dir, path), "content": "x"})
@@ -198,6 +204,32 @@ func TestReadOnlyWorkspace(t *testing.T) {
 	w.fails("read-only", "edit", args{"path": filepath.Join(dir, "a"), "old": "text", "new": "x"})
 	if got := w.ok("read", args{"path": filepath.Join(dir, "a")}); got != "text" {
 		t.Errorf("read %q", got)
+	}
+}
+
+// mayMount is set in the environment of a test that inNamespaces runs.
+const mayMount = "VEXA_TEST_MAY_MOUNT"
+
+// inNamespaces runs the test again as root of a user and a mount namespace.
+func inNamespaces(t *testing.T) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), mayMount+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		require.Missing(t, "userns", "user namespaces are not allowed here")
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Fatalf("in namespaces of its own: %v\n%s", err, out)
 	}
 }
 

@@ -27,6 +27,15 @@ func Tool(tb testing.TB, name string) string {
 	return path
 }
 
+// Unprivileged skips or fails the test where it runs as root, whom permissions
+// do not bind. In VEXA_TEST_REQUIRE it is "unprivileged".
+func Unprivileged(tb testing.TB) {
+	tb.Helper()
+	if os.Getuid() == 0 {
+		Missing(tb, "unprivileged", "root may do everything")
+	}
+}
+
 // Missing ends the test because name, a program or a faculty of the machine, is
 // not there: as failed where VEXA_TEST_REQUIRE names it, else as skipped.
 func Missing(tb testing.TB, name, why string) {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
@@ -182,9 +183,7 @@ func TestRacyRule(t *testing.T) {
 // TestUnreadable needs no root: a directory and a file without permissions.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() == 0 {
-		t.Skip("root reads everything")
-	}
+	require.Unprivileged(t)
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"d/x": "x", "f": "f", "ok": "ok"})
 	before, _ := walk(t, dir, tree.Options{})
@@ -202,9 +201,7 @@ func TestUnreadable(t *testing.T) {
 // keeps the host from nothing.
 func TestRootWithoutPermissions(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() == 0 {
-		t.Skip("root reads everything")
-	}
+	require.Unprivileged(t)
 	for _, mode := range []os.FileMode{0, 0o100, 0o300, 0o400} {
 		dir := filepath.Join(t.TempDir(), "root")
 		write(t, dir, map[string]string{"f": "f"})
