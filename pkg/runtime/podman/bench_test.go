@@ -51,7 +51,7 @@ func BenchmarkStart(b *testing.B) {
 			Name: "vexa-bench-" + strings.ToLower(unit), Image: img.Ref, Argv: spec.Argv, Env: spec.Env,
 			Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: unit},
 			Mounts: []runtime.Bind{
-				{Source: filepath.Join(s.root, unit, "ws/work"), Target: "/workspace"},
+				{Source: filepath.Join(s.root, unit, "ws/notes"), Target: "/workspace"},
 				{Source: filepath.Join(s.root, unit, "ws/shared"), Target: "/workspaces/shared", ReadOnly: true},
 				{Source: filepath.Join(s.root, unit, "session"), Target: "/.vexa/session"},
 				{Source: filepath.Join(s.root, unit, "run"), Target: "/.vexa/run", ReadOnly: true, NoExec: true},

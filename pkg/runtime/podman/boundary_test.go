@@ -24,7 +24,7 @@ type granter struct{}
 
 func (granter) Verify(_, _, unit string) (identityv1.DispatchToken, error) {
 	return identityv1.DispatchToken{Unit: unit, Details: []identityv1.Detail{
-		{Type: "workspace", ID: "work", Mode: "rw"}, {Type: "workspace", ID: "shared", Mode: "ro"},
+		{Type: "workspace", ID: "notes", Mode: "rw"}, {Type: "workspace", ID: "shared", Mode: "ro"},
 	}}, nil
 }
 
@@ -90,7 +90,7 @@ func clean(tb testing.TB, d *podman.Driver, install string) {
 func (s stack) spec(tb testing.TB, unit string, argv ...string) runtimev1.Spec {
 	tb.Helper()
 	dir := filepath.Join(s.root, unit)
-	for _, sub := range []string{"ws/work", "ws/shared", "session", "run"} {
+	for _, sub := range []string{"ws/notes", "ws/shared", "session", "run"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			tb.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func (s stack) spec(tb testing.TB, unit string, argv ...string) runtimev1.Spec {
 		WorkloadID: unit, Profile: "agent", Image: "builtin:shell", Argv: argv, Env: map[string]string{"LANG": "C.UTF-8"},
 		Limits: &runtimev1.Limits{Processes: 50, OpenFiles: 200, TmpMB: 8, HomeMB: 8},
 		Mounts: []runtimev1.Mount{
-			{Kind: runtimev1.MountWorkspace, Source: filepath.Join(dir, "ws/work"), Target: "/workspace", Workspace: "work"},
+			{Kind: runtimev1.MountWorkspace, Source: filepath.Join(dir, "ws/notes"), Target: "/workspace", Workspace: "notes"},
 			{Kind: runtimev1.MountWorkspace, Source: filepath.Join(dir, "ws/shared"), Target: "/workspaces/shared", ReadOnly: true, Workspace: "shared"},
 			{Kind: runtimev1.MountSession, Source: filepath.Join(dir, "session"), Target: "/.vexa/session"},
 			{Kind: runtimev1.MountRun, Source: filepath.Join(dir, "run"), Target: "/.vexa/run", ReadOnly: true},
@@ -141,7 +141,7 @@ func look(t *testing.T) (report, stack, string) {
 		t.Fatalf("the probe ended as %+v, exit code %v", st, *st.ExitCode)
 	}
 	dir := filepath.Join(s.root, unit)
-	data, err := os.ReadFile(filepath.Join(dir, "ws/work/report.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "ws/notes/report.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestAKernelThatComesBackAdopts(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.stop()
-	if err := os.WriteFile(filepath.Join(first.root, dies, "ws/work/go"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(first.root, dies, "ws/notes/go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it has ended", func() bool {
