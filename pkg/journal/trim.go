@@ -50,3 +50,21 @@ func (j *Journal) forget(seq uint64) []*segment {
 	j.segments = j.segments[n:]
 	return gone
 }
+
+// TrimTo drops the oldest records so that the segments take no more than the
+// given bytes on the disk, as far as dropping whole segments can: the last one
+// stays.
+func (j *Journal) TrimTo(bytes int64) error {
+	j.mu.Lock()
+	var kept int64
+	seq := uint64(0)
+	for i := len(j.segments) - 1; i >= 0; i-- {
+		kept += j.segments[i].size
+		if kept > bytes && i < len(j.segments)-1 {
+			break
+		}
+		seq = j.segments[i].first
+	}
+	j.mu.Unlock()
+	return j.TrimBefore(seq)
+}

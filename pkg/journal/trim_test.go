@@ -105,3 +105,48 @@ func TestInterruptedTrim(t *testing.T) {
 		t.Fatal("the trimmed segment is still there")
 	}
 }
+
+func TestTrimTo(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.SegmentBytes = 500
+	j := mustOpen(t, o)
+	if err := j.TrimTo(0); err != nil {
+		t.Fatal("an empty journal: ", err)
+	}
+	write(t, j, 100)
+	size := func() (sum int64) {
+		for _, path := range segmentsOf(t, o) {
+			st, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += st.Size()
+		}
+		return sum
+	}
+	all := size()
+	if err := j.TrimTo(all); err != nil || j.First() != 1 {
+		t.Fatalf("what fits was trimmed: first %d, %v", j.First(), err)
+	}
+	const limit = 2000
+	if err := j.TrimTo(limit); err != nil {
+		t.Fatal(err)
+	}
+	if now := size(); now > limit || now < limit-1000 || all < 2*limit {
+		t.Errorf("%d of %d bytes are left", now, all)
+	}
+	holds(t, j, j.First(), 100)
+	mustClose(t, j)
+	j = mustOpen(t, o)
+	first := j.First()
+	holds(t, j, first, 100)
+	if err := j.TrimTo(0); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(segmentsOf(t, o)); n != 1 || j.First() <= first {
+		t.Errorf("%d segments are left, from %d on", n, j.First())
+	}
+	write(t, j, 101)
+	holds(t, j, j.First(), 101)
+}

@@ -1,0 +1,178 @@
+// Package retention says how long an installation keeps what it needs no
+// longer: ended dispatches, sessions and the audit log. What is in a
+// workspace is never removed by it.
+//
+// The defaults hold where config/retention.json says nothing else. It has the
+// form
+//
+//	{
+//	  "version": 1,
+//	  "dispatches": {"days": 30, "count": 2000, "megabytes": 1024, "topicMegabytes": 128},
+//	  "sessions": {"days": 365, "count": 1000},
+//	  "audit": {"days": 365, "megabytes": 256}
+//	}
+//
+// in which a member that is missing keeps its default, and 0 is no limit.
+package retention
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Dispatches bound what is kept of ended dispatches: their rows and their
+// frames. Whichever limit is reached first counts, the oldest go first, and a
+// zero limit is none.
+type Dispatches struct {
+	Age   time.Duration // since it ended
+	Count int           // the newest
+	Bytes int64         // of the frames of all of them together
+	Topic int64         // bytes of frames that one dispatch keeps, a live one too
+}
+
+// Sessions bound the conversations that can be continued, likewise.
+type Sessions struct {
+	Age   time.Duration // since its last turn
+	Count int           // the ones used last
+}
+
+// Audit bounds the audit log, likewise.
+type Audit struct {
+	Age   time.Duration
+	Bytes int64 // on the disk; space is given back by whole segments
+}
+
+// Policy is everything that one installation keeps to.
+type Policy struct {
+	Dispatches Dispatches
+	Sessions   Sessions
+	Audit      Audit
+}
+
+// File is the name of the file in the configuration's directory.
+const File = "retention.json"
+
+const (
+	day      = 24 * time.Hour
+	megabyte = 1 << 20
+
+	fileVersion = 1
+	maxDays     = 100 * 366
+	maxCount    = 1_000_000_000
+)
+
+// Default returns the policy that holds where nothing else was said.
+func Default() Policy {
+	return Policy{
+		Dispatches: Dispatches{Age: 30 * day, Count: 2000, Bytes: 1024 * megabyte, Topic: 128 * megabyte},
+		Sessions:   Sessions{Age: 365 * day, Count: 1000},
+		Audit:      Audit{Age: 365 * day, Bytes: 256 * megabyte},
+	}
+}
+
+// file is retention.json.
+type file struct {
+	Version    int `json:"version"`
+	Dispatches struct {
+		Days           *int `json:"days"`
+		Count          *int `json:"count"`
+		Megabytes      *int `json:"megabytes"`
+		TopicMegabytes *int `json:"topicMegabytes"`
+	} `json:"dispatches"`
+	Sessions struct {
+		Days  *int `json:"days"`
+		Count *int `json:"count"`
+	} `json:"sessions"`
+	Audit struct {
+		Days      *int `json:"days"`
+		Megabytes *int `json:"megabytes"`
+	} `json:"audit"`
+}
+
+// Load reads the policy from the configuration's directory. A file that is
+// missing is the default; one that does not hold to its form is fault.Invalid,
+// never the default.
+func Load(dir string) (Policy, error) {
+	path := filepath.Join(dir, File)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return Policy{}, fault.Wrap(fault.Internal, "read what is kept for how long", err)
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return Policy{}, &fault.Error{
+			Kind: fault.Invalid, Msg: path, Err: err, Hint: "put it right, or remove it: without it the defaults hold",
+		}
+	}
+	return p, nil
+}
+
+// Parse reads the content of such a file.
+func Parse(data []byte) (Policy, error) {
+	var f file
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return Policy{}, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Policy{}, errors.New("there is something after its end")
+	}
+	if f.Version != fileVersion {
+		return Policy{}, errors.New("its version is not 1")
+	}
+	p := Default()
+	err := errors.Join(
+		days(&p.Dispatches.Age, "/dispatches/days", f.Dispatches.Days),
+		count(&p.Dispatches.Count, "/dispatches/count", f.Dispatches.Count),
+		megabytes(&p.Dispatches.Bytes, "/dispatches/megabytes", f.Dispatches.Megabytes),
+		megabytes(&p.Dispatches.Topic, "/dispatches/topicMegabytes", f.Dispatches.TopicMegabytes),
+		days(&p.Sessions.Age, "/sessions/days", f.Sessions.Days),
+		count(&p.Sessions.Count, "/sessions/count", f.Sessions.Count),
+		days(&p.Audit.Age, "/audit/days", f.Audit.Days),
+		megabytes(&p.Audit.Bytes, "/audit/megabytes", f.Audit.Megabytes),
+	)
+	return p, err
+}
+
+func days(to *time.Duration, where string, n *int) error {
+	if n == nil {
+		return nil
+	}
+	*to = time.Duration(*n) * day
+	return within(where, *n, maxDays)
+}
+
+func count(to *int, where string, n *int) error {
+	if n == nil {
+		return nil
+	}
+	*to = *n
+	return within(where, *n, maxCount)
+}
+
+func megabytes(to *int64, where string, n *int) error {
+	if n == nil {
+		return nil
+	}
+	*to = int64(*n) * megabyte
+	return within(where, *n, maxCount)
+}
+
+func within(where string, n, most int) error {
+	if n < 0 || n > most {
+		return fault.Newf(fault.Invalid, "%s is not between 0 and %d", where, most)
+	}
+	return nil
+}
