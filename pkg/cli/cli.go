@@ -88,12 +88,12 @@ func addCommands(root *cobra.Command, f *Factory) {
 		}
 		root.AddCommand(cmds...)
 	}
-	add(groupStart, initcmd.New(f, nil), chatcmd.NewChat(f, nil), chatcmd.NewRun(f, nil), doctorcmd.New(f, nil))
-	add(groupRuns, dispatchcmd.NewPS(f, nil), dispatchcmd.NewShow(f, nil), dispatchcmd.NewLogs(f, nil),
-		dispatchcmd.NewStop(f, nil), dispatchcmd.NewSession(f))
+	add(groupStart, initcmd.New(f), chatcmd.NewChat(f), chatcmd.NewRun(f), doctorcmd.New(f))
+	add(groupRuns, dispatchcmd.NewPS(f), dispatchcmd.NewShow(f), dispatchcmd.NewLogs(f),
+		dispatchcmd.NewStop(f), dispatchcmd.NewSession(f))
 	add(groupThings, workspacecmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
-	add(groupSetup, daemon, daemoncmd.NewUnlock(f, nil), daemoncmd.NewLock(f, nil), newVersionCmd(f))
+	add(groupSetup, daemon, daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
 	root.SetHelpCommandGroupID(groupSetup)
 	root.SetCompletionCommandGroupID(groupSetup)
 	root.AddCommand(newDocsCmd(root))

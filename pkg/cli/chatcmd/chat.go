@@ -33,9 +33,8 @@ const conversationIdle = 5 * time.Minute
 // maxText bounds a message read from stdin, in bytes.
 const maxText = 4 << 20
 
-// NewChat returns the command vexa chat. runF, where it is not nil, runs
-// instead of the command itself.
-func NewChat(f *factory.Factory, runF func(context.Context, *ChatOptions) error) *cobra.Command {
+// NewChat returns the command vexa chat.
+func NewChat(f *factory.Factory) *cobra.Command {
 	o := &ChatOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "chat [-p TEXT]",
@@ -55,9 +54,6 @@ func NewChat(f *factory.Factory, runF func(context.Context, *ChatOptions) error)
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.complete(cmd); err != nil {
 				return err
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
 			}
 			return runChat(cmd.Context(), o)
 		},

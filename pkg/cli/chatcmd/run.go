@@ -26,9 +26,8 @@ type RunOptions struct {
 	flags request
 }
 
-// NewRun returns the command vexa run. runF, where it is not nil, runs instead
-// of the command itself.
-func NewRun(f *factory.Factory, runF func(context.Context, *RunOptions) error) *cobra.Command {
+// NewRun returns the command vexa run.
+func NewRun(f *factory.Factory) *cobra.Command {
 	o := &RunOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "run {TEXT | - | --plan PATH}",
@@ -45,9 +44,6 @@ func NewRun(f *factory.Factory, runF func(context.Context, *RunOptions) error) *
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(cmd, args); err != nil {
 				return err
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
 			}
 			return runRun(cmd.Context(), o)
 		},

@@ -4,7 +4,6 @@ package contractcmd
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +20,7 @@ import (
 // New returns the command vexa contract. Its commands need no daemon.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("contract", "The sealed schemas of everything that crosses a seam",
-		newList(f), newShow(f), newValidate(f, nil), newCheck(f), newSeal(f))
+		newList(f), newShow(f), newValidate(f), newCheck(f), newSeal(f))
 }
 
 // maxDocument bounds a document to be validated, in bytes.
@@ -92,7 +91,7 @@ type ValidateOptions struct {
 	File    string // "-" is stdin
 }
 
-func newValidate(f *factory.Factory, runF func(context.Context, *ValidateOptions) error) *cobra.Command {
+func newValidate(f *factory.Factory) *cobra.Command {
 	o := &ValidateOptions{Factory: f}
 	return &cobra.Command{
 		Use:   "validate NAME {FILE | -}",
@@ -102,11 +101,8 @@ func newValidate(f *factory.Factory, runF func(context.Context, *ValidateOptions
 		Example:           "$ vexa contract validate unit.v1 unit.json\n$ vexa chat -p hello --json | head -1 | vexa contract validate ws.v1 -",
 		Args:              grammar.Args("NAME", "FILE"),
 		ValidArgsFunction: completeNames(f),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			o.Name, o.File = args[0], args[1]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runValidate(o)
 		},
 	}

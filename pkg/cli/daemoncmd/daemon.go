@@ -19,7 +19,7 @@ import (
 // New returns the command vexa daemon.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("daemon", "The daemon of this installation",
-		newStart(f, nil), newStop(f, nil), newStatus(f, nil), newLogs(f, nil))
+		newStart(f), newStop(f), newStatus(f), newLogs(f))
 }
 
 // statusFields are the JSON fields of vexa daemon status. They only ever grow.
@@ -41,7 +41,7 @@ func statusFields() output.Fields[api.Status] {
 // StartOptions is what the command line of vexa daemon start says.
 type StartOptions struct{ Factory *factory.Factory }
 
-func newStart(f *factory.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
+func newStart(f *factory.Factory) *cobra.Command {
 	o := &StartOptions{Factory: f}
 	return &cobra.Command{
 		Use:     "start",
@@ -50,9 +50,6 @@ func newStart(f *factory.Factory, runF func(context.Context, *StartOptions) erro
 		Example: "$ vexa daemon start",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runStart(cmd.Context(), o)
 		},
 	}
@@ -83,7 +80,7 @@ type StatusOptions struct {
 	JSON    output.JSON
 }
 
-func newStatus(f *factory.Factory, runF func(context.Context, *StatusOptions) error) *cobra.Command {
+func newStatus(f *factory.Factory) *cobra.Command {
 	o := &StatusOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "status",
@@ -92,9 +89,6 @@ func newStatus(f *factory.Factory, runF func(context.Context, *StatusOptions) er
 		Example: "$ vexa daemon status\n$ vexa daemon status --json pid --jq .pid",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runStatus(cmd.Context(), o)
 		},
 	}
@@ -143,7 +137,7 @@ type StopOptions struct {
 	Timeout time.Duration
 }
 
-func newStop(f *factory.Factory, runF func(context.Context, *StopOptions) error) *cobra.Command {
+func newStop(f *factory.Factory) *cobra.Command {
 	o := &StopOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "stop",
@@ -153,9 +147,6 @@ func newStop(f *factory.Factory, runF func(context.Context, *StopOptions) error)
 		Example: "$ vexa daemon stop",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runStop(cmd.Context(), o)
 		},
 	}

@@ -19,9 +19,8 @@ type UnlockOptions struct {
 	Timeout        time.Duration
 }
 
-// NewUnlock returns the command vexa unlock. runF, where it is not nil, runs
-// instead of the command itself.
-func NewUnlock(f *factory.Factory, runF func(context.Context, *UnlockOptions) error) *cobra.Command {
+// NewUnlock returns the command vexa unlock.
+func NewUnlock(f *factory.Factory) *cobra.Command {
 	o := &UnlockOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "unlock",
@@ -32,9 +31,6 @@ func NewUnlock(f *factory.Factory, runF func(context.Context, *UnlockOptions) er
 		Example: "$ vexa unlock\n$ vexa unlock --timeout 8h\n$ vexa unlock --passphrase-file - < passphrase",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runUnlock(cmd.Context(), o)
 		},
 	}
@@ -100,9 +96,8 @@ func askPassphrase(ctx context.Context, o *UnlockOptions) ([]byte, error) {
 // LockOptions is what the command line of vexa lock says.
 type LockOptions struct{ Factory *factory.Factory }
 
-// NewLock returns the command vexa lock. runF, where it is not nil, runs
-// instead of the command itself.
-func NewLock(f *factory.Factory, runF func(context.Context, *LockOptions) error) *cobra.Command {
+// NewLock returns the command vexa lock.
+func NewLock(f *factory.Factory) *cobra.Command {
 	o := &LockOptions{Factory: f}
 	return &cobra.Command{
 		Use:     "lock",
@@ -111,9 +106,6 @@ func NewLock(f *factory.Factory, runF func(context.Context, *LockOptions) error)
 		Example: "$ vexa lock",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runLock(cmd.Context(), o)
 		},
 	}

@@ -30,7 +30,7 @@ const (
 	pollEvery = 200 * time.Millisecond // how soon a followed line shows
 )
 
-func newLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) error) *cobra.Command {
+func newLogs(f *factory.Factory) *cobra.Command {
 	o := &LogsOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "logs",
@@ -41,9 +41,6 @@ func newLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) error)
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Lines < 0 {
 				return grammar.Usage(cmd, "--lines cannot be negative")
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
 			}
 			return runLogs(cmd.Context(), o)
 		},

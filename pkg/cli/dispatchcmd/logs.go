@@ -27,9 +27,8 @@ type LogsOptions struct {
 	Cursors bool
 }
 
-// NewLogs returns the command vexa logs. runF, where it is not nil, runs
-// instead of the command itself.
-func NewLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) error) *cobra.Command {
+// NewLogs returns the command vexa logs.
+func NewLogs(f *factory.Factory) *cobra.Command {
 	o := &LogsOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "logs UNIT",
@@ -45,9 +44,6 @@ func NewLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) error)
 		ValidArgsFunction: f.Complete(factory.UnitIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Unit = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runLogs(cmd.Context(), o)
 		},
 	}

@@ -11,19 +11,12 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 )
 
-// ShowOptions is what the command line of vexa show says.
-type ShowOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Unit    string
-}
-
-// NewShow returns the command vexa show. runF, where it is not nil, runs
-// instead of the command itself.
-func NewShow(f *factory.Factory, runF func(context.Context, *ShowOptions) error) *cobra.Command {
-	o := &ShowOptions{Factory: f}
+// NewShow returns the command vexa show.
+func NewShow(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show UNIT",
 		Short:             "Show one dispatch",
@@ -31,33 +24,11 @@ func NewShow(f *factory.Factory, runF func(context.Context, *ShowOptions) error)
 		Example:           "$ vexa show 01JDX4\n$ vexa show 01JDX4 --json unit --jq .unit.limits",
 		Args:              grammar.Args("UNIT"),
 		ValidArgsFunction: f.Complete(factory.UnitIDs),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Unit = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runShow(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, showFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runShow(ctx context.Context, o *ShowOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
+	ask := func(ctx context.Context, c *client.Client, args []string) (api.Dispatch, error) {
+		return c.Dispatch(ctx, args[0])
 	}
-	defer c.Close()
-	d, err := c.Dispatch(ctx, o.Unit)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.One(f.Out, &o.JSON, showFields(), d)
-	}
-	return printDispatch(f, d)
+	return query.One(f, cmd, showFields(), ask, func(d api.Dispatch) error { return printDispatch(f, d) })
 }
 
 func printDispatch(f *factory.Factory, d api.Dispatch) error {

@@ -17,9 +17,8 @@ type StopOptions struct {
 	Interrupt bool
 }
 
-// NewStop returns the command vexa stop. runF, where it is not nil, runs
-// instead of the command itself.
-func NewStop(f *factory.Factory, runF func(context.Context, *StopOptions) error) *cobra.Command {
+// NewStop returns the command vexa stop.
+func NewStop(f *factory.Factory) *cobra.Command {
 	o := &StopOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "stop UNIT...",
@@ -31,9 +30,6 @@ func NewStop(f *factory.Factory, runF func(context.Context, *StopOptions) error)
 		ValidArgsFunction: f.Complete(factory.UnitIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Units = args
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runStop(cmd.Context(), o)
 		},
 	}

@@ -39,9 +39,8 @@ func fields() output.Fields[doctor.Finding] {
 	}
 }
 
-// New returns the command vexa doctor. runF, where it is not nil, runs instead
-// of the command itself.
-func New(f *factory.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+// New returns the command vexa doctor.
+func New(f *factory.Factory) *cobra.Command {
 	o := &Options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -63,8 +62,6 @@ func New(f *factory.Factory, runF func(context.Context, *Options) error) *cobra.
 				return grammar.Usage(cmd, "--fix and --json exclude each other")
 			case o.Yes && !o.Fix:
 				return grammar.Usage(cmd, "--yes belongs to --fix")
-			case runF != nil:
-				return runF(cmd.Context(), o)
 			default:
 				return run(cmd.Context(), o)
 			}

@@ -35,9 +35,8 @@ const withoutQuestion = "use --yes for a key without passphrase, or --passphrase
 // personal is the workspace that every installation has: sessions live there.
 const personal = "personal"
 
-// New returns the command vexa init. runF, where it is not nil, runs instead of
-// the command itself.
-func New(f *factory.Factory, runF func(context.Context, *Options) error) *cobra.Command {
+// New returns the command vexa init.
+func New(f *factory.Factory) *cobra.Command {
 	o := &Options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -51,9 +50,6 @@ func New(f *factory.Factory, runF func(context.Context, *Options) error) *cobra.
 		Example: "$ vexa init\n$ vexa init --yes\n$ vexa init --passphrase-file passphrase --workspace notes",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return run(cmd.Context(), o)
 		},
 	}

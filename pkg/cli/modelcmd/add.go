@@ -34,7 +34,7 @@ type AddOptions struct {
 	Prices  []string
 }
 
-func newAdd(f *factory.Factory, runF func(context.Context, *AddOptions) error) *cobra.Command {
+func newAdd(f *factory.Factory) *cobra.Command {
 	o := &AddOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "add NAME",
@@ -51,9 +51,6 @@ func newAdd(f *factory.Factory, runF func(context.Context, *AddOptions) error) *
 			o.Request.Name = args[0]
 			if err := o.check(cmd); err != nil {
 				return err
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
 			}
 			return runAdd(cmd.Context(), o)
 		},

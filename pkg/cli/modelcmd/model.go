@@ -12,12 +12,14 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 )
 
 // New returns the command vexa model.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("model", "Where models are and which there are",
-		newAdd(f, nil), newList(f, nil), newTest(f, nil), newRemove(f, nil))
+		newAdd(f), newList(f), newTest(f), newRemove(f))
 }
 
 // providerFields are the JSON fields of a provider. They only ever grow, and
@@ -56,14 +58,7 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// ListOptions is what the command line of vexa model list says.
-type ListOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-}
-
-func newList(f *factory.Factory, runF func(context.Context, *ListOptions) error) *cobra.Command {
-	o := &ListOptions{Factory: f}
+func newList(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -71,44 +66,23 @@ func newList(f *factory.Factory, runF func(context.Context, *ListOptions) error)
 		Long:    "Lists the providers. The first model of the default provider is used where none is named.",
 		Example: "$ vexa model list\n$ vexa model list --json name,models",
 		Args:    grammar.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runList(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, providerFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runList(ctx context.Context, o *ListOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	list, err := c.Models(ctx)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.List(f.Out, &o.JSON, providerFields(), list)
-	}
-	if len(list) == 0 {
-		f.Notice("no models yet; add one with: vexa model add, or let vexa init find one")
-		return nil
-	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "PROTOCOL", "WHERE", "MODELS", "KEY", "DEFAULT")
-	for _, p := range list {
-		where := p.URL
-		if p.Cassette != "" {
-			where = p.Cassette
+	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Provider, error) { return c.Models(ctx) }
+	return query.List(f, cmd, providerFields(), ask, func(list []api.Provider) error {
+		if len(list) == 0 {
+			f.Notice("no models yet; add one with: vexa model add, or let vexa init find one")
+			return nil
 		}
-		t.Row(p.Name, p.Protocol, where, strings.Join(p.Models, ","), yes(p.HasKey), yes(p.Default))
-	}
-	return t.Flush()
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "PROTOCOL", "WHERE", "MODELS", "KEY", "DEFAULT")
+		for _, p := range list {
+			where := p.URL
+			if p.Cassette != "" {
+				where = p.Cassette
+			}
+			t.Row(p.Name, p.Protocol, where, strings.Join(p.Models, ","), yes(p.HasKey), yes(p.Default))
+		}
+		return t.Flush()
+	})
 }
 
 func yes(b bool) string {

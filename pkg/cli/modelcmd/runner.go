@@ -3,6 +3,7 @@ package modelcmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -13,13 +14,15 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
 // NewRunner returns the command vexa runner.
 func NewRunner(f *factory.Factory) *cobra.Command {
-	return grammar.Group("runner", "Agents that can be run", newRunnerList(f, nil), newRunnerShow(f, nil))
+	return grammar.Group("runner", "Agents that can be run", newRunnerList(f), newRunnerShow(f))
 }
 
 // runnerFields are the JSON fields of vexa runner list.
@@ -35,14 +38,7 @@ func runnerFields() output.Fields[api.Runner] {
 	}
 }
 
-// RunnerListOptions is what the command line of vexa runner list says.
-type RunnerListOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-}
-
-func newRunnerList(f *factory.Factory, runF func(context.Context, *RunnerListOptions) error) *cobra.Command {
-	o := &RunnerListOptions{Factory: f}
+func newRunnerList(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -50,69 +46,57 @@ func newRunnerList(f *factory.Factory, runF func(context.Context, *RunnerListOpt
 		Long:    "Lists the runners: the agents that a dispatch can run, each described by a manifest.",
 		Example: "$ vexa runner list",
 		Args:    grammar.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runRunnerList(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, runnerFields().Names(), f.OutTTY)
-	return cmd
+	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Runner, error) { return c.Runners(ctx) }
+	return query.List(f, cmd, runnerFields(), ask, func(list []api.Runner) error {
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
+		for _, r := range list {
+			t.Row(r.Name, r.Image, r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
+		}
+		return t.Flush()
+	})
 }
 
-func runRunnerList(ctx context.Context, o *RunnerListOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
+// manifest is a runner's manifest, and its members as they are.
+type manifest struct {
+	runnerv1.Manifest
+	members map[string]json.RawMessage
+}
+
+func askManifest(ctx context.Context, c *client.Client, args []string) (m manifest, err error) {
+	raw, err := c.Runner(ctx, args[0])
 	if err != nil {
-		return err
+		return m, err
 	}
-	defer c.Close()
-	list, err := c.Runners(ctx)
-	if err != nil {
-		return err
+	if err := errors.Join(json.Unmarshal(raw, &m.members), json.Unmarshal(raw, &m.Manifest)); err != nil {
+		return m, fault.Newf(fault.Internal, "read the manifest of %s: %w", args[0], err)
 	}
-	if o.JSON.On() {
-		return output.List(f.Out, &o.JSON, runnerFields(), list)
-	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
-	for _, r := range list {
-		t.Row(r.Name, r.Image, r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
-	}
-	return t.Flush()
+	return m, nil
 }
 
 // manifestFields are the JSON fields of vexa runner show: the members of the
 // manifest.
-func manifestFields() output.Fields[map[string]json.RawMessage] {
+func manifestFields() output.Fields[manifest] {
 	names := []string{
 		"name", "title", "image", "argv", "prompt", "stream", "session", "inference",
 		"mcp", "permissions", "env", "signals", "exit", "limits", "package", "knownLimits",
 	}
-	var fields output.Fields[map[string]json.RawMessage]
+	var fields output.Fields[manifest]
 	for _, name := range names {
-		fields = append(fields, output.Field[map[string]json.RawMessage]{
+		fields = append(fields, output.Field[manifest]{
 			Name: name,
-			Value: func(m map[string]json.RawMessage) any {
-				if m[name] == nil {
+			Value: func(m manifest) any {
+				if m.members[name] == nil {
 					return nil
 				}
-				return m[name]
+				return m.members[name]
 			},
 		})
 	}
 	return fields
 }
 
-// RunnerShowOptions is what the command line of vexa runner show says.
-type RunnerShowOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Name    string
-}
-
-func newRunnerShow(f *factory.Factory, runF func(context.Context, *RunnerShowOptions) error) *cobra.Command {
-	o := &RunnerShowOptions{Factory: f}
+func newRunnerShow(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show one runner",
@@ -120,41 +104,8 @@ func newRunnerShow(f *factory.Factory, runF func(context.Context, *RunnerShowOpt
 		Example:           "$ vexa runner show vexa\n$ vexa runner show vexa --json argv,session",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.RunnerNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runRunnerShow(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, manifestFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runRunnerShow(ctx context.Context, o *RunnerShowOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	raw, err := c.Runner(ctx, o.Name)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &members); err != nil {
-			return fault.Newf(fault.Internal, "read the manifest of %s: %w", o.Name, err)
-		}
-		return output.One(f.Out, &o.JSON, manifestFields(), members)
-	}
-	var m runnerv1.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return fault.Newf(fault.Internal, "read the manifest of %s: %w", o.Name, err)
-	}
-	return printManifest(f, m)
+	return query.One(f, cmd, manifestFields(), askManifest, func(m manifest) error { return printManifest(f, m.Manifest) })
 }
 
 func printManifest(f *factory.Factory, m runnerv1.Manifest) error {

@@ -20,7 +20,7 @@ type TestOptions struct {
 	Name    string
 }
 
-func newTest(f *factory.Factory, runF func(context.Context, *TestOptions) error) *cobra.Command {
+func newTest(f *factory.Factory) *cobra.Command {
 	o := &TestOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:               "test NAME",
@@ -31,9 +31,6 @@ func newTest(f *factory.Factory, runF func(context.Context, *TestOptions) error)
 		ValidArgsFunction: f.Complete(factory.ProviderNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runTest(cmd.Context(), o)
 		},
 	}
@@ -73,7 +70,7 @@ type RemoveOptions struct {
 	Name    string
 }
 
-func newRemove(f *factory.Factory, runF func(context.Context, *RemoveOptions) error) *cobra.Command {
+func newRemove(f *factory.Factory) *cobra.Command {
 	o := &RemoveOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:               "remove NAME",
@@ -85,9 +82,6 @@ func newRemove(f *factory.Factory, runF func(context.Context, *RemoveOptions) er
 		ValidArgsFunction: f.Complete(factory.ProviderNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runRemove(cmd.Context(), o)
 		},
 	}

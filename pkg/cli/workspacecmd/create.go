@@ -21,7 +21,7 @@ type CreateOptions struct {
 	From    string
 }
 
-func newCreate(f *factory.Factory, runF func(context.Context, *CreateOptions) error) *cobra.Command {
+func newCreate(f *factory.Factory) *cobra.Command {
 	o := &CreateOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "create NAME",
@@ -31,9 +31,6 @@ func newCreate(f *factory.Factory, runF func(context.Context, *CreateOptions) er
 		Args:    grammar.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runCreate(cmd.Context(), o)
 		},
 	}

@@ -6,22 +6,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
-	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 )
 
-// DiffOptions is what the command line of vexa workspace diff says.
-type DiffOptions struct {
-	Factory  *factory.Factory
-	JSON     output.JSON
-	Name     string
-	From, To string
-}
-
-func newDiff(f *factory.Factory, runF func(context.Context, *DiffOptions) error) *cobra.Command {
-	o := &DiffOptions{Factory: f}
+func newDiff(f *factory.Factory) *cobra.Command {
+	var from, to string
 	cmd := &cobra.Command{
 		Use:   "diff NAME",
 		Short: "Show what changed in a workspace",
@@ -30,38 +24,18 @@ func newDiff(f *factory.Factory, runF func(context.Context, *DiffOptions) error)
 		Example:           "$ vexa workspace diff personal\n$ vexa workspace diff personal --from 3f2a91c --to main | git apply",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runDiff(cmd.Context(), o)
-		},
 	}
-	cmd.Flags().StringVar(&o.From, "from", "", "the older `commit` (default: the parent of --to)")
-	cmd.Flags().StringVar(&o.To, "to", "", "the newer `commit` (default: the newest of main)")
-	output.AddFlags(cmd, &o.JSON, diffFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runDiff(ctx context.Context, o *DiffOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
+	cmd.Flags().StringVar(&from, "from", "", "the older `commit` (default: the parent of --to)")
+	cmd.Flags().StringVar(&to, "to", "", "the newer `commit` (default: the newest of main)")
+	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
+		return c.Diff(ctx, args[0], from, to)
+	}
+	return query.One(f, cmd, diffFields(), ask, func(d api.Diff) error {
+		patch := d.Patch
+		if factory.IsTTY(f.OutTTY) {
+			patch = plain.Text(patch)
+		}
+		_, err := io.WriteString(f.Out, patch)
 		return err
-	}
-	defer c.Close()
-	d, err := c.Diff(ctx, o.Name, o.From, o.To)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.One(f.Out, &o.JSON, diffFields(), d)
-	}
-	patch := d.Patch
-	if factory.IsTTY(f.OutTTY) {
-		patch = plain.Text(patch)
-	}
-	_, err = io.WriteString(f.Out, patch)
-	return err
+	})
 }

@@ -8,23 +8,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// FilesOptions is what the command line of vexa workspace files says.
-type FilesOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Name    string
-	Rev     string
-}
-
-func newFiles(f *factory.Factory, runF func(context.Context, *FilesOptions) error) *cobra.Command {
-	o := &FilesOptions{Factory: f}
+func newFiles(f *factory.Factory) *cobra.Command {
+	var rev string
 	cmd := &cobra.Command{
 		Use:               "files NAME",
 		Short:             "List the files of a workspace",
@@ -32,38 +27,18 @@ func newFiles(f *factory.Factory, runF func(context.Context, *FilesOptions) erro
 		Example:           "$ vexa workspace files personal\n$ vexa workspace files personal --rev HEAD~1 --json path,sha",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runFiles(cmd.Context(), o)
-		},
 	}
-	cmd.Flags().StringVar(&o.Rev, "rev", "", "a `commit` (default: the newest of main)")
-	output.AddFlags(cmd, &o.JSON, fileFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runFiles(ctx context.Context, o *FilesOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
+	cmd.Flags().StringVar(&rev, "rev", "", "a `commit` (default: the newest of main)")
+	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.FileEntry, error) {
+		return c.Files(ctx, args[0], rev)
 	}
-	defer c.Close()
-	list, err := c.Files(ctx, o.Name, o.Rev)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.List(f.Out, &o.JSON, fileFields(), list)
-	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODE", "SIZE", "PATH")
-	for _, e := range list {
-		t.Row(e.Mode, strconv.FormatInt(e.Size, 10), e.Path)
-	}
-	return t.Flush()
+	return query.List(f, cmd, fileFields(), ask, func(list []api.FileEntry) error {
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODE", "SIZE", "PATH")
+		for _, e := range list {
+			t.Row(e.Mode, strconv.FormatInt(e.Size, 10), e.Path)
+		}
+		return t.Flush()
+	})
 }
 
 // CatOptions is what the command line of vexa workspace cat says.
@@ -74,7 +49,7 @@ type CatOptions struct {
 	Rev     string
 }
 
-func newCat(f *factory.Factory, runF func(context.Context, *CatOptions) error) *cobra.Command {
+func newCat(f *factory.Factory) *cobra.Command {
 	o := &CatOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "cat NAME PATH",
@@ -86,9 +61,6 @@ func newCat(f *factory.Factory, runF func(context.Context, *CatOptions) error) *
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.Path = args[0], args[1]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
 			return runCat(cmd.Context(), o)
 		},
 	}

@@ -8,19 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
+	"github.com/vexa-ai/vexa/pkg/client"
 )
 
-// ListOptions is what the command line of vexa workspace list says.
-type ListOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-}
-
-func newList(f *factory.Factory, runF func(context.Context, *ListOptions) error) *cobra.Command {
-	o := &ListOptions{Factory: f}
+func newList(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -28,48 +24,21 @@ func newList(f *factory.Factory, runF func(context.Context, *ListOptions) error)
 		Long:    "Lists the workspaces of this installation.",
 		Example: "$ vexa workspace list\n$ vexa workspace list --json name,head",
 		Args:    grammar.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runList(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, workspaceFields().Names(), f.OutTTY)
-	return cmd
+	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Workspace, error) {
+		return c.Workspaces(ctx)
+	}
+	return query.List(f, cmd, workspaceFields(), ask, func(list []api.Workspace) error {
+		tty := factory.IsTTY(f.OutTTY)
+		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "FILES", "UPDATED", "UNMERGED")
+		for _, w := range list {
+			t.Row(w.Name, short(w.Head, tty), strconv.Itoa(w.Files), output.Time(w.UpdatedAt, f.Now(), tty), strings.Join(w.Unmerged, ","))
+		}
+		return t.Flush()
+	})
 }
 
-func runList(ctx context.Context, o *ListOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	list, err := c.Workspaces(ctx)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.List(f.Out, &o.JSON, workspaceFields(), list)
-	}
-	tty := factory.IsTTY(f.OutTTY)
-	t := output.NewTable(f.Out, tty, "NAME", "HEAD", "FILES", "UPDATED", "UNMERGED")
-	for _, w := range list {
-		t.Row(w.Name, short(w.Head, tty), strconv.Itoa(w.Files), output.Time(w.UpdatedAt, f.Now(), tty), strings.Join(w.Unmerged, ","))
-	}
-	return t.Flush()
-}
-
-// ShowOptions is what the command line of vexa workspace show says.
-type ShowOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Name    string
-}
-
-func newShow(f *factory.Factory, runF func(context.Context, *ShowOptions) error) *cobra.Command {
-	o := &ShowOptions{Factory: f}
+func newShow(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show one workspace",
@@ -77,46 +46,26 @@ func newShow(f *factory.Factory, runF func(context.Context, *ShowOptions) error)
 		Example:           "$ vexa workspace show personal",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name = args[0]
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runShow(cmd.Context(), o)
-		},
 	}
-	output.AddFlags(cmd, &o.JSON, workspaceFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runShow(ctx context.Context, o *ShowOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
+	ask := func(ctx context.Context, c *client.Client, args []string) (api.Workspace, error) {
+		return c.Workspace(ctx, args[0])
 	}
-	defer c.Close()
-	w, err := c.Workspace(ctx, o.Name)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.One(f.Out, &o.JSON, workspaceFields(), w)
-	}
-	p := output.NewPairs(f.Out, factory.IsTTY(f.OutTTY))
-	p.Add("name", w.Name)
-	p.Add("id", w.ID)
-	p.Add("head", w.Head)
-	p.Add("files", strconv.Itoa(w.Files))
-	p.Add("created", w.CreatedAt.UTC().Format(time.RFC3339))
-	if !w.UpdatedAt.IsZero() {
-		p.Add("updated", w.UpdatedAt.UTC().Format(time.RFC3339))
-	}
-	p.Add("encrypted", strconv.FormatBool(w.Encrypted))
-	for _, branch := range w.Unmerged {
-		p.Add("unmerged", branch)
-	}
-	return p.Flush()
+	return query.One(f, cmd, workspaceFields(), ask, func(w api.Workspace) error {
+		p := output.NewPairs(f.Out, factory.IsTTY(f.OutTTY))
+		p.Add("name", w.Name)
+		p.Add("id", w.ID)
+		p.Add("head", w.Head)
+		p.Add("files", strconv.Itoa(w.Files))
+		p.Add("created", w.CreatedAt.UTC().Format(time.RFC3339))
+		if !w.UpdatedAt.IsZero() {
+			p.Add("updated", w.UpdatedAt.UTC().Format(time.RFC3339))
+		}
+		p.Add("encrypted", strconv.FormatBool(w.Encrypted))
+		for _, branch := range w.Unmerged {
+			p.Add("unmerged", branch)
+		}
+		return p.Flush()
+	})
 }
 
 // short cuts a commit id for a terminal.

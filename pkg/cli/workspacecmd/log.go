@@ -6,23 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/cli/query"
 	"github.com/vexa-ai/vexa/pkg/client"
 )
 
-// LogOptions is what the command line of vexa workspace log says.
-type LogOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Name    string
-	Query   client.LogQuery
-}
-
-func newLog(f *factory.Factory, runF func(context.Context, *LogOptions) error) *cobra.Command {
-	o := &LogOptions{Factory: f}
+func newLog(f *factory.Factory) *cobra.Command {
+	var q client.LogQuery
 	cmd := &cobra.Command{
 		Use:   "log NAME",
 		Short: "List the commits of a workspace",
@@ -32,39 +26,24 @@ func newLog(f *factory.Factory, runF func(context.Context, *LogOptions) error) *
 			"$ vexa workspace log personal --path notes/hello.md --json sha,unit,message",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name = args[0]
-			if o.Query.Limit < 0 {
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if q.Limit < 0 {
 				return grammar.Usage(cmd, "--limit cannot be negative")
 			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runLog(cmd.Context(), o)
+			return nil
 		},
 	}
-	cmd.Flags().IntVarP(&o.Query.Limit, "limit", "n", 0, "list at most this `number` of commits")
-	cmd.Flags().StringVar(&o.Query.Unit, "unit", "", "only commits of this `dispatch`")
-	cmd.Flags().StringVar(&o.Query.Session, "session", "", "only commits of this `session`")
-	cmd.Flags().StringVar(&o.Query.Path, "path", "", "only commits that change this `path`")
-	output.AddFlags(cmd, &o.JSON, commitFields().Names(), f.OutTTY)
-	return cmd
+	cmd.Flags().IntVarP(&q.Limit, "limit", "n", 0, "list at most this `number` of commits")
+	cmd.Flags().StringVar(&q.Unit, "unit", "", "only commits of this `dispatch`")
+	cmd.Flags().StringVar(&q.Session, "session", "", "only commits of this `session`")
+	cmd.Flags().StringVar(&q.Path, "path", "", "only commits that change this `path`")
+	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.Commit, error) {
+		return c.Log(ctx, args[0], q)
+	}
+	return query.List(f, cmd, commitFields(), ask, func(list []api.Commit) error { return printLog(f, list) })
 }
 
-func runLog(ctx context.Context, o *LogOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	list, err := c.Log(ctx, o.Name, o.Query)
-	if err != nil {
-		return err
-	}
-	if o.JSON.On() {
-		return output.List(f.Out, &o.JSON, commitFields(), list)
-	}
+func printLog(f *factory.Factory, list []api.Commit) error {
 	tty := factory.IsTTY(f.OutTTY)
 	t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "LAUNCHER", "UNIT", "MESSAGE")
 	for _, x := range list {

@@ -21,7 +21,7 @@ type UndoOptions struct {
 	Request api.UndoRequest
 }
 
-func newUndo(f *factory.Factory, runF func(context.Context, *UndoOptions) error) *cobra.Command {
+func newUndo(f *factory.Factory) *cobra.Command {
 	o := &UndoOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "undo NAME",
@@ -36,9 +36,6 @@ func newUndo(f *factory.Factory, runF func(context.Context, *UndoOptions) error)
 			o.Name = args[0]
 			if o.Request.To != "" && o.Request.Dispatch != "" {
 				return grammar.Usage(cmd, "--to and --dispatch exclude each other")
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
 			}
 			return runUndo(cmd.Context(), o)
 		},

@@ -13,8 +13,8 @@ import (
 // New returns the command vexa workspace.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
-		newCreate(f, nil), newList(f, nil), newShow(f, nil), newLog(f, nil), newFiles(f, nil),
-		newCat(f, nil), newDiff(f, nil), newUndo(f, nil))
+		newCreate(f), newList(f), newShow(f), newLog(f), newFiles(f),
+		newCat(f), newDiff(f), newUndo(f))
 }
 
 // workspaceFields are the JSON fields of a workspace. They only ever grow.
