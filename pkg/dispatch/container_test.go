@@ -88,8 +88,19 @@ func (s *stack) container(p *runtimetest.Process) {
 	p.Exit(code, false)
 }
 
-// forger is a container whose agent speaks on the broker's socket itself.
-func (s *stack) forger(p *runtimetest.Process) {
+// speaker returns a container whose agent speaks on the broker's socket itself:
+// it takes its first turn, says what say says, and ends when it is told to.
+func (s *stack) speaker(say func(conn *link.Conn, turn string) error) func(*runtimetest.Process) {
+	return func(p *runtimetest.Process) {
+		if err := s.speak(p, say); err != nil {
+			s.t.Error(err)
+		}
+		<-p.Term
+		p.Exit(143, false)
+	}
+}
+
+func (s *stack) speak(p *runtimetest.Process, say func(conn *link.Conn, turn string) error) error {
 	var run string
 	for _, m := range p.Container.Mounts {
 		if m.Target == "/.vexa/run" {
@@ -98,31 +109,43 @@ func (s *stack) forger(p *runtimetest.Process) {
 	}
 	token, err := os.ReadFile(filepath.Join(run, "token"))
 	if err != nil {
-		s.t.Error(err)
-		return
+		return err
 	}
 	conn, err := link.Dial(context.Background(), link.UnixDialer(filepath.Join(run, "broker.sock")), string(token))
 	if err != nil {
-		s.t.Error(err)
-		return
+		return err
 	}
-	defer conn.Close()
+	s.t.Cleanup(func() { _ = conn.Close() })
 	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello}); err != nil {
-		s.t.Error(err)
+		return err
 	}
 	var turn wsv1.Input
 	for turn.Type != wsv1.InputTurn {
 		if err := conn.Receive(&turn); err != nil {
-			s.t.Error(err)
-			return
+			return err
 		}
 	}
+	return say(conn, turn.Turn)
+}
+
+// forge reports a commit that the host never made.
+func forge(conn *link.Conn, turn string) error {
 	forged := `{"type":"commit","workspace":"w","sha":"` + strings.Repeat("0", 40) + `","branch":"main","merged":true,"files":1}`
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn.Turn, Frame: json.RawMessage(forged)}); err != nil {
-		s.t.Error(err)
-	}
-	<-p.Term
-	p.Exit(143, false)
+	return conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(forged)})
+}
+
+// started says so, as the scripts of these tests do.
+func started(conn *link.Conn, turn string) error {
+	return conn.Send(wsv1.Report{
+		Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(`{"type":"message-delta","text":"started"}`),
+	})
+}
+
+// cutOff says that the turn was interrupted.
+func cutOff(conn *link.Conn, turn string) error {
+	return conn.Send(wsv1.Report{
+		Type: wsv1.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: 130},
+	})
 }
 
 // ports counts up from a random place, so that no two containers of the tests

@@ -42,7 +42,7 @@ func TestInterruptSealsWhatWasWritten(t *testing.T) {
 func TestWorkerThatForgesFramesIsEnded(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.driver.Program("/.vexa/bin/vexa", s.forger)
+	s.driver.Program("/.vexa/bin/vexa", s.speaker(forge))
 	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
 	frames := s.turn(st)
 	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || d.Error == "" {

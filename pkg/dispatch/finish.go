@@ -66,11 +66,11 @@ func (r *run) sealRest(ctx context.Context) {
 // endTurns ends the running turn with what is known of it, and those that
 // waited behind it.
 func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status runtimev1.Status) {
-	end := wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: lostText(reason, status.Detail)}
+	end := wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)}
 	if r.active != nil {
 		switch {
 		case r.active.end != nil:
-			end = *r.active.end
+			end = r.settled(r.active, reason, status.Detail)
 		case r.aborted != "":
 			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, Error: r.aborted}
 		case r.active.interrupted:
@@ -81,39 +81,8 @@ func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status 
 	for len(r.queue) > 0 {
 		r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
 		r.queue = r.queue[1:]
-		r.finishTurn(ctx, wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: lostText(reason, status.Detail)})
+		r.finishTurn(ctx, wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)})
 	}
-}
-
-// outcomeOf is what a turn is called that a container's end cut off.
-func outcomeOf(reason runtimev1.StopReason) wsv1.Outcome {
-	switch reason {
-	case runtimev1.ReasonQuota, runtimev1.ReasonMaxLifetime:
-		return wsv1.OutcomeLimit
-	case runtimev1.ReasonStopped:
-		return wsv1.OutcomeInterrupted
-	case runtimev1.ReasonStartFailed:
-		return wsv1.OutcomeFailed
-	default:
-		return wsv1.OutcomeLost
-	}
-}
-
-func lostText(reason runtimev1.StopReason, detail string) string {
-	text := map[runtimev1.StopReason]string{
-		runtimev1.ReasonQuota:       "the dispatch wrote more than its disk limit",
-		runtimev1.ReasonMaxLifetime: "the dispatch used up its time",
-		runtimev1.ReasonStopped:     "the dispatch was stopped",
-		runtimev1.ReasonStartFailed: "the container did not start",
-		runtimev1.ReasonOOM:         "the container ran out of memory",
-	}[reason]
-	if text == "" {
-		text = "the container ended during the turn"
-	}
-	if detail != "" {
-		text += ": " + detail
-	}
-	return text
 }
 
 // release removes what the unit had: its container, its checkouts and its

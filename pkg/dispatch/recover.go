@@ -103,7 +103,7 @@ func (r *run) resume(ctx context.Context) {
 	}
 	r.show(func() { r.state = runtimev1.Running; r.entry.container = status.Container })
 	if r.active != nil && r.active.end != nil {
-		r.finishTurn(ctx, *r.active.end)
+		r.finishTurn(ctx, r.settled(r.active, status.StopReason, status.Detail))
 		r.afterTurn(ctx)
 	}
 	if !r.connected && r.deadline == nil {

@@ -145,7 +145,12 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 	r.active.end = &end
 	r.deadline = nil
 	r.show(func() { r.entry.apply(rec) })
+	active := r.active
 	r.after = append(r.after, func(ctx context.Context) {
+		if active.cutOff() {
+			r.judge(ctx, active, judgements)
+			return
+		}
 		r.finishTurn(ctx, end)
 		r.afterTurn(ctx)
 	})
