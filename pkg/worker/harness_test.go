@@ -99,6 +99,13 @@ func start(t *testing.T, o worker.Options) *running {
 	return r
 }
 
+// startWith runs a worker on launch, with a host of its own.
+func startWith(t *testing.T, launch runnerv1.Launch) (*host, *running) {
+	t.Helper()
+	h := newHost(t)
+	return h, start(t, options(t, h, launch))
+}
+
 func (r *running) exit(want int) {
 	r.t.Helper()
 	select {

@@ -19,10 +19,9 @@ import (
 
 func TestATurn(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
 	launch := launchOf(shell())
 	launch.IdleSec = 0
-	w := start(t, options(t, h, launch))
+	h, w := startWith(t, launch)
 	h.turn("t1", "echo one; echo two > file; pwd; cat file")
 	want := "one\n" + filepath.Join(h.dir, "work") + "\ntwo\n"
 	if diff := cmp.Diff(wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: want}, h.end("t1")); diff != "" {
@@ -84,8 +83,7 @@ func TestReconnect(t *testing.T) {
 // and hello names it. The host sends the turn again, which starts no second.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	w := start(t, options(t, h, launchOf(shell())))
+	h, w := startWith(t, launchOf(shell()))
 	h.turn("t1", "echo before; until [ -e go ]; do sleep 0.01; done; echo after")
 	h.said("t1", "before")
 	h.stop()
@@ -112,8 +110,7 @@ func TestBrokerRestart(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	w := start(t, options(t, h, launchOf(shell())))
+	h, w := startWith(t, launchOf(shell()))
 	h.turn("t1", "trap 'echo bye; exit 7' INT; echo ready; sleep 60 & wait")
 	h.said("t1", "ready")
 	h.send(wsv1.Input{Type: wsv1.InputInterrupt, Turn: "t1"})
@@ -131,8 +128,7 @@ func TestInterrupt(t *testing.T) {
 
 func TestAgentThatIgnoresTheInterruptIsKilled(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	start(t, options(t, h, launchOf(shell())))
+	h, _ := startWith(t, launchOf(shell()))
 	h.turn("t1", "trap '' INT TERM HUP; echo ready; while :; do sleep 1; done")
 	h.said("t1", "ready")
 	h.send(wsv1.Input{Type: wsv1.InputInterrupt})
@@ -143,8 +139,7 @@ func TestAgentThatIgnoresTheInterruptIsKilled(t *testing.T) {
 
 func TestTurnsQueueAndStopEndsThemAll(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	w := start(t, options(t, h, launchOf(shell())))
+	h, w := startWith(t, launchOf(shell()))
 	h.turn("t1", "echo one; until [ -e go ]; do sleep 0.01; done")
 	h.turn("t2", "echo two; exec sleep 60")
 	h.turn("t3", "echo never")
@@ -172,8 +167,7 @@ func TestTurnsQueueAndStopEndsThemAll(t *testing.T) {
 
 func TestSIGTERMEndsTheTurnAndReportsIt(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	w := start(t, options(t, h, launchOf(shell())))
+	h, w := startWith(t, launchOf(shell()))
 	h.turn("t1", "echo ready; exec sleep 60")
 	h.said("t1", "ready")
 	w.end()
@@ -185,8 +179,7 @@ func TestSIGTERMEndsTheTurnAndReportsIt(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	start(t, options(t, h, launchOf(events())))
+	h, _ := startWith(t, launchOf(events()))
 	result := `echo '{"type":"result","ok":true,"reply":"r"}'`
 	cases := []struct {
 		script string
@@ -212,10 +205,9 @@ func TestOutcomes(t *testing.T) {
 
 func TestProgramThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
 	m := shell()
 	m.Argv.New = []string{"no-such-program"}
-	start(t, options(t, h, launchOf(m)))
+	h, _ := startWith(t, launchOf(m))
 	h.turn("t1", "x")
 	if end := h.end("t1"); end.Outcome != wsv1.OutcomeFailed || !contains(end.Error, `no program "no-such-program"`) {
 		t.Errorf("turn-end %+v", end)
@@ -224,10 +216,9 @@ func TestProgramThatIsNotThere(t *testing.T) {
 
 func TestHugeLineAndHugeOutput(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
 	m := events()
 	m.Stream.MaxLine = 1 << 20
-	start(t, options(t, h, launchOf(m)))
+	h, _ := startWith(t, launchOf(m))
 	h.turn("t1", `printf '{"type":"text-delta","text":"'; head -c 900000 /dev/zero | tr '\0' x; echo '"}'
 head -c 3000000 /dev/zero | tr '\0' y; echo
 echo '{"type":"result","ok":true,"reply":"r"}'`)
@@ -245,8 +236,7 @@ echo '{"type":"result","ok":true,"reply":"r"}'`)
 
 func TestBackgroundProcessesEndWithTheTurn(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	start(t, options(t, h, launchOf(shell())))
+	h, _ := startWith(t, launchOf(shell()))
 	h.turn("t1", "sleep 300 & echo $!")
 	var pid int
 	if _, err := fmt.Sscan(h.end("t1").Reply, &pid); err != nil {
@@ -268,10 +258,9 @@ func processState(pid int) string {
 
 func TestIdleExit(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
 	launch := launchOf(shell())
 	launch.IdleSec = 1
-	w := start(t, options(t, h, launch))
+	h, w := startWith(t, launch)
 	h.turn("t1", "true")
 	h.end("t1")
 	h.turn("t2", "true")
@@ -286,10 +275,9 @@ func TestIdleExit(t *testing.T) {
 
 func TestWallClockLimit(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
 	launch := launchOf(shell())
 	launch.MaxSec = 1
-	w := start(t, options(t, h, launch))
+	h, w := startWith(t, launch)
 	h.turn("t1", "echo ready; exec sleep 60")
 	if end := h.end("t1"); end.Outcome != wsv1.OutcomeLimit || !contains(end.Error, "time") {
 		t.Errorf("turn-end %+v", end)

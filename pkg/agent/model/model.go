@@ -95,6 +95,28 @@ type Delta struct {
 	Text string
 }
 
+// Voice passes on what a model says, and collects its text. The zero value
+// with Yield is ready.
+type Voice struct {
+	Yield func(Delta)
+
+	text strings.Builder
+}
+
+// Say passes on a piece; an empty one is none.
+func (v *Voice) Say(kind DeltaKind, text string) {
+	if text == "" {
+		return
+	}
+	if kind == DeltaText {
+		v.text.WriteString(text)
+	}
+	v.Yield(Delta{Kind: kind, Text: text})
+}
+
+// Text is all text so far, without the reasoning.
+func (v *Voice) Text() string { return v.text.String() }
+
 // Stop is why the model stopped.
 type Stop string
 

@@ -21,7 +21,7 @@ func psFields() output.Fields[api.Dispatch] {
 		{Name: "runner", Value: func(x d) any { return x.Runner }},
 		{Name: "model", Value: func(x d) any { return x.Model }},
 		{Name: "trigger", Value: func(x d) any { return x.Trigger }},
-		{Name: "workspaces", Value: func(x d) any { return orEmpty(x.Workspaces) }},
+		{Name: "workspaces", Value: func(x d) any { return output.OrEmpty(x.Workspaces) }},
 		{Name: "container", Value: func(x d) any { return x.Container }},
 		{Name: "session", Value: func(x d) any { return x.Session }},
 		{Name: "startedAt", Value: func(x d) any { return x.StartedAt }},
@@ -38,7 +38,7 @@ func psFields() output.Fields[api.Dispatch] {
 func showFields() output.Fields[api.Dispatch] {
 	return append(psFields(),
 		output.Field[api.Dispatch]{Name: "unit", Value: func(x api.Dispatch) any { return x.Unit }},
-		output.Field[api.Dispatch]{Name: "commits", Value: func(x api.Dispatch) any { return orEmpty(x.Commits) }},
+		output.Field[api.Dispatch]{Name: "commits", Value: func(x api.Dispatch) any { return output.OrEmpty(x.Commits) }},
 	)
 }
 
@@ -51,14 +51,6 @@ func sessionFields() output.Fields[api.Session] {
 		{Name: "unit", Value: func(x s) any { return x.Unit }},
 		{Name: "updatedAt", Value: func(x s) any { return x.UpdatedAt }},
 	}
-}
-
-// orEmpty makes a missing list an empty one.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 // grants renders workspaces as NAME:mode, separated by commas.

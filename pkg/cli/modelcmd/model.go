@@ -30,7 +30,7 @@ func providerFields() output.Fields[api.Provider] {
 		{Name: "name", Value: func(x p) any { return x.Name }},
 		{Name: "protocol", Value: func(x p) any { return x.Protocol }},
 		{Name: "url", Value: func(x p) any { return x.URL }},
-		{Name: "models", Value: func(x p) any { return orEmpty(x.Models) }},
+		{Name: "models", Value: func(x p) any { return output.OrEmpty(x.Models) }},
 		{Name: "cassette", Value: func(x p) any { return x.Cassette }},
 		{Name: "hasKey", Value: func(x p) any { return x.HasKey }},
 		{Name: "default", Value: func(x p) any { return x.Default }},
@@ -48,14 +48,6 @@ func testFields() output.Fields[api.ModelTest] {
 		{Name: "streaming", Value: func(x t) any { return x.Streaming }},
 		{Name: "elapsedMs", Value: func(x t) any { return x.ElapsedMS }},
 	}
-}
-
-// orEmpty makes a missing list an empty one.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 func newList(f *factory.Factory) *cobra.Command {

@@ -33,7 +33,7 @@ func runnerFields() output.Fields[api.Runner] {
 		{Name: "title", Value: func(x r) any { return x.Title }},
 		{Name: "image", Value: func(x r) any { return x.Image }},
 		{Name: "dialect", Value: func(x r) any { return x.Dialect }},
-		{Name: "protocols", Value: func(x r) any { return orEmpty(x.Protocols) }},
+		{Name: "protocols", Value: func(x r) any { return output.OrEmpty(x.Protocols) }},
 		{Name: "resumes", Value: func(x r) any { return x.Resumes }},
 	}
 }

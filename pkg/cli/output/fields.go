@@ -88,3 +88,11 @@ func encode(v any) ([]byte, error) {
 	}
 	return plain.JSON(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
 }
+
+// OrEmpty makes a missing list an empty one: JSON has [] then, and not null.
+func OrEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -28,7 +28,7 @@ func workspaceFields() output.Fields[api.Workspace] {
 		{Name: "updatedAt", Value: func(x w) any { return x.UpdatedAt }},
 		{Name: "files", Value: func(x w) any { return x.Files }},
 		{Name: "encrypted", Value: func(x w) any { return x.Encrypted }},
-		{Name: "unmerged", Value: func(x w) any { return orEmpty(x.Unmerged) }},
+		{Name: "unmerged", Value: func(x w) any { return output.OrEmpty(x.Unmerged) }},
 	}
 }
 
@@ -45,7 +45,7 @@ func commitFields() output.Fields[api.Commit] {
 		{Name: "message", Value: func(x c) any { return x.Message }},
 		{Name: "author", Value: func(x c) any { return x.Author }},
 		{Name: "time", Value: func(x c) any { return x.Time }},
-		{Name: "parents", Value: func(x c) any { return orEmpty(x.Parents) }},
+		{Name: "parents", Value: func(x c) any { return output.OrEmpty(x.Parents) }},
 		{Name: "workspace", Value: func(x c) any { return x.Workspace }},
 	}
 }
@@ -66,8 +66,8 @@ func undoneFields() output.Fields[api.Undone] {
 	type u = api.Undone
 	return output.Fields[u]{
 		{Name: "sha", Value: func(x u) any { return x.SHA }},
-		{Name: "reverted", Value: func(x u) any { return orEmpty(x.Reverted) }},
-		{Name: "conflicts", Value: func(x u) any { return orEmpty(x.Conflicts) }},
+		{Name: "reverted", Value: func(x u) any { return output.OrEmpty(x.Reverted) }},
+		{Name: "conflicts", Value: func(x u) any { return output.OrEmpty(x.Conflicts) }},
 	}
 }
 
@@ -79,12 +79,4 @@ func diffFields() output.Fields[api.Diff] {
 		{Name: "to", Value: func(x d) any { return x.To }},
 		{Name: "patch", Value: func(x d) any { return x.Patch }},
 	}
-}
-
-// orEmpty makes a missing list an empty one.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }

@@ -85,7 +85,7 @@ func (c *Client) Stream(ctx context.Context, r model.Request, yield func(model.D
 		content := body.Messages[n-1].Content
 		content[len(content)-1].mark()
 	}
-	a := &answer{yield: yield}
+	a := &answer{voice: model.Voice{Yield: yield}}
 	err := sse.Post(ctx, c.http, sse.Call{
 		URL:    c.base + "/v1/messages",
 		Header: map[string]string{"X-Api-Key": c.token, "Anthropic-Version": "2023-06-01"},
@@ -165,8 +165,7 @@ type usage struct {
 
 // answer collects a message from its events.
 type answer struct {
-	yield   func(model.Delta)
-	text    strings.Builder
+	voice   model.Voice
 	calls   []call
 	stop    string
 	stopped bool
@@ -214,7 +213,7 @@ func (a *answer) event(e sse.Event) (bool, error) {
 func (a *answer) start(ev event) {
 	switch ev.ContentBlock.Type {
 	case "text":
-		a.say(model.DeltaText, ev.ContentBlock.Text)
+		a.voice.Say(model.DeltaText, ev.ContentBlock.Text)
 	case "tool_use":
 		a.calls = append(a.calls, call{index: ev.Index, id: ev.ContentBlock.ID, name: ev.ContentBlock.Name, input: ev.ContentBlock.Input})
 	}
@@ -223,9 +222,9 @@ func (a *answer) start(ev event) {
 func (a *answer) delta(ev event) error {
 	switch ev.Delta.Type {
 	case "text_delta":
-		a.say(model.DeltaText, ev.Delta.Text)
+		a.voice.Say(model.DeltaText, ev.Delta.Text)
 	case "thinking_delta":
-		a.say(model.DeltaReasoning, ev.Delta.Thinking)
+		a.voice.Say(model.DeltaReasoning, ev.Delta.Thinking)
 	case "input_json_delta":
 		for i := range a.calls {
 			if a.calls[i].index == ev.Index {
@@ -238,18 +237,8 @@ func (a *answer) delta(ev event) error {
 	return nil
 }
 
-func (a *answer) say(kind model.DeltaKind, text string) {
-	if text == "" {
-		return
-	}
-	if kind == model.DeltaText {
-		a.text.WriteString(text)
-	}
-	a.yield(model.Delta{Kind: kind, Text: text})
-}
-
 func (a *answer) response() model.Response {
-	m := model.Message{Role: model.RoleAssistant, Text: a.text.String()}
+	m := model.Message{Role: model.RoleAssistant, Text: a.voice.Text()}
 	for i := range a.calls {
 		c := &a.calls[i]
 		arguments := c.json.String()

@@ -76,7 +76,7 @@ func (c *Client) Stream(ctx context.Context, r model.Request, yield func(model.D
 			Name: t.Name, Description: t.Description, Parameters: t.Schema,
 		}})
 	}
-	a := &answer{yield: yield}
+	a := &answer{voice: model.Voice{Yield: yield}}
 	err := sse.Post(ctx, c.http, sse.Call{
 		URL:    c.base + "/chat/completions",
 		Header: map[string]string{"Authorization": "Bearer " + c.token},
@@ -141,8 +141,7 @@ type chunk struct {
 
 // answer collects a message from its chunks.
 type answer struct {
-	yield  func(model.Delta)
-	text   strings.Builder
+	voice  model.Voice
 	calls  []*call
 	finish string
 	usage  model.Usage
@@ -174,8 +173,8 @@ func (a *answer) event(e sse.Event) (bool, error) {
 		return true, nil
 	}
 	choice := c.Choices[0]
-	a.say(model.DeltaReasoning, choice.Delta.ReasoningContent+choice.Delta.Reasoning)
-	a.say(model.DeltaText, choice.Delta.Content)
+	a.voice.Say(model.DeltaReasoning, choice.Delta.ReasoningContent+choice.Delta.Reasoning)
+	a.voice.Say(model.DeltaText, choice.Delta.Content)
 	for _, t := range choice.Delta.ToolCalls {
 		a.call(t)
 	}
@@ -214,18 +213,8 @@ func (a *answer) call(t toolCall) {
 	to.arguments.WriteString(t.Function.Arguments)
 }
 
-func (a *answer) say(kind model.DeltaKind, text string) {
-	if text == "" {
-		return
-	}
-	if kind == model.DeltaText {
-		a.text.WriteString(text)
-	}
-	a.yield(model.Delta{Kind: kind, Text: text})
-}
-
 func (a *answer) response() model.Response {
-	m := model.Message{Role: model.RoleAssistant, Text: a.text.String()}
+	m := model.Message{Role: model.RoleAssistant, Text: a.voice.Text()}
 	for _, c := range a.calls {
 		m.Calls = append(m.Calls, model.NewCall(c.id, c.name, c.arguments.String()))
 	}
