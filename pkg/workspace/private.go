@@ -22,8 +22,12 @@ import (
 
 const privateSpace = "refs/vexa/"
 
-// privateForm is a private ref's name below refs/vexa/.
-var privateForm = regexp.MustCompile(`^[a-z]+(?:/[A-Za-z0-9_%-]+)+$`)
+var (
+	// privateForm is a private ref's name below refs/vexa/.
+	privateForm = regexp.MustCompile(`^[a-z]+(?:/[A-Za-z0-9_%-]+)+$`)
+	// prefixForm is what some of them begin with.
+	prefixForm = regexp.MustCompile(`^[a-z]+/(?:[A-Za-z0-9_%-]+/)*$`)
+)
 
 // PrivateFile is one file of a private commit. Write is called once.
 type PrivateFile struct {
@@ -161,7 +165,10 @@ func (s *Store) ReadPrivate(ctx context.Context, id, name, file string, read fun
 // ListPrivate returns the private refs below a prefix that ends in a slash, the
 // newest first.
 func (s *Store) ListPrivate(ctx context.Context, id, prefix string) ([]PrivateRef, error) {
-	r, err := s.openPrivate(ctx, id, strings.TrimSuffix(prefix, "/"))
+	if len(prefix) > 512 || !prefixForm.MatchString(prefix) {
+		return nil, fault.Newf(fault.Invalid, "not a prefix of private refs: %q", prefix)
+	}
+	r, err := s.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
