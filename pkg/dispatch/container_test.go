@@ -148,6 +148,28 @@ func cutOff(conn *link.Conn, turn string) error {
 	})
 }
 
+// hurry says that the turn is complete and the idle time over, and once the
+// first is stored ends by itself.
+func (s *stack) hurry(p *runtimetest.Process) {
+	err := s.speak(p, func(conn *link.Conn, turn string) error {
+		end := wsv1.Report{Type: wsv1.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted}}
+		if err := errors.Join(conn.Send(end), conn.Send(wsv1.Report{Type: wsv1.ReportIdle})); err != nil {
+			return err
+		}
+		var in wsv1.Input
+		for in.AgentSeq < end.AgentSeq {
+			if err := conn.Receive(&in); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+	p.Exit(0, false)
+}
+
 // ports counts up from a random place, so that no two containers of the tests
 // share an address: each real one has a loopback of its own.
 var ports atomic.Uint32

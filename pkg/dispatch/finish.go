@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -16,10 +17,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	if r.over {
 		return
 	}
-	reason := status.StopReason
-	if r.asked != "" && reason != runtimev1.ReasonQuota && reason != runtimev1.ReasonMaxLifetime {
-		reason = r.asked
-	}
+	reason := r.whyEnded(status)
 	r.endTurns(ctx, reason, status)
 	r.sealRest(ctx)
 	r.publish(ctx, "", wsv1.State{
@@ -43,6 +41,32 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 		r.entry.apply(record{Type: recordEnded, At: at, StopReason: reason, Detail: status.Detail})
 		r.state = runtimev1.Destroyed
 	})
+}
+
+// whyEnded is the reason that is recorded for the end of the container.
+func (r *run) whyEnded(status runtimev1.Status) runtimev1.StopReason {
+	reason := status.StopReason
+	if r.asked != "" && reason != runtimev1.ReasonQuota && reason != runtimev1.ReasonMaxLifetime {
+		reason = r.asked
+	}
+	if reason == runtimev1.ReasonCompleted && r.idledOut() {
+		reason = runtimev1.ReasonIdle
+	}
+	return reason
+}
+
+// lateTurnEnd is how late the host may hear of a turn's end, at which the worker
+// begins to count its idle time: as long as a worker goes on without a broker.
+const lateTurnEnd = time.Minute
+
+// idledOut reports, by the host's own clock, whether the container had nothing
+// to do for its idle time. What the worker says of that is not asked for.
+func (r *run) idledOut() bool {
+	idle := time.Duration(*r.plan.Unit.Limits.IdleSec) * time.Second
+	if idle == 0 || r.active != nil || len(r.queue) > 0 || r.entry.quietSince.IsZero() {
+		return false
+	}
+	return r.m.now().Sub(r.entry.quietSince) >= idle-min(idle/2, lateTurnEnd)
 }
 
 // sealRest seals once more when nothing can write any longer, and reads every

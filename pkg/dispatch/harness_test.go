@@ -284,17 +284,25 @@ func (s *stack) eventually(what string, ok func() bool) {
 	}
 }
 
+// all returns the frames of a unit so far.
+func (s *stack) all(unit string) []wsv1.Frame {
+	s.t.Helper()
+	entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1000)
+	must(s.t, err)
+	frames := make([]wsv1.Frame, len(entries))
+	for i, e := range entries {
+		must(s.t, json.Unmarshal(e.Payload, &frames[i]))
+	}
+	return frames
+}
+
 // waitForWord waits until the agent of a unit has said "started".
 func (s *stack) waitForWord(unit string) {
 	s.t.Helper()
 	const word = "started"
 	s.eventually("the agent to say "+word, func() bool {
-		entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1000)
-		must(s.t, err)
-		for _, e := range entries {
-			var f wsv1.Frame
-			must(s.t, json.Unmarshal(e.Payload, &f))
-			if d, ok := f.Body.(wsv1.MessageDelta); ok && strings.Contains(d.Text, word) {
+		for _, d := range body[wsv1.MessageDelta](s.all(unit)) {
+			if strings.Contains(d.Text, word) {
 				return true
 			}
 		}

@@ -79,6 +79,7 @@ type entry struct {
 	keys       map[string]string // idempotency key to turn
 	open       []turn            // taken and not done, oldest first
 	end        *wsv1.TurnEnd     // how the worker said the first of them ended
+	quietSince time.Time         // when the newest turn's end was heard
 	agentSeq   uint64            // newest of the worker's numbers in a turn-end record
 	commits    []wsv1.Commit
 	requests   int
@@ -159,7 +160,7 @@ func (e *entry) apply(r record) {
 			e.keys[r.Key] = r.Turn
 		}
 	case recordTurnEnd:
-		e.end = r.End
+		e.end, e.quietSince = r.End, r.At
 		e.agentSeq = max(e.agentSeq, r.AgentSeq)
 	case recordTurnDone:
 		e.open = slices.DeleteFunc(e.open, func(t turn) bool { return t.id == r.Turn })

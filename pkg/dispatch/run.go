@@ -194,7 +194,7 @@ func (r *run) fits(p plan) fit {
 func (r *run) retire() {
 	r.post(func(ctx context.Context) {
 		if !r.retired && r.active == nil && len(r.queue) == 0 && r.asked == "" {
-			r.askStop(ctx, runtimev1.ReasonIdle)
+			r.askStop(ctx, runtimev1.ReasonStopped)
 		}
 	})
 }

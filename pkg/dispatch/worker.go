@@ -93,7 +93,7 @@ func (r *run) report(ctx context.Context, rep wsv1.Report) error {
 	case wsv1.ReportIdle:
 		if r.active == nil && len(r.queue) == 0 {
 			r.show(func() { r.retired = true })
-			r.lose(stopGrace, runtimev1.ReasonIdle)
+			r.lose(stopGrace, runtimev1.ReasonCompleted)
 			if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop}); err != nil {
 				r.m.log.DebugContext(ctx, "the worker left before it was told to", "unit", r.id(), "error", err)
 			}
@@ -142,6 +142,7 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 	if err := r.m.write(ctx, rec); err != nil {
 		return err
 	}
+	rec.At = r.m.now().UTC()
 	r.active.end = &end
 	r.deadline = nil
 	r.show(func() { r.entry.apply(rec) })

@@ -1,0 +1,51 @@
+package dispatch_test
+
+import (
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+)
+
+// A container that leaves after its idle time ended for that; TestMessageBecomesFramesAndACommit
+// has one without an idle time, which is complete when its turn is.
+func TestIdleTimeIsTheReason(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(1)})
+	if d := done(t, s.turn(st)); !d.OK {
+		t.Errorf("turn-done %+v", d)
+	}
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonIdle {
+		t.Errorf("row %+v", row)
+	}
+	frames := s.all(st.Unit)
+	if last, ok := frames[len(frames)-1].Body.(wsv1.State); !ok || last.StopReason != string(runtimev1.ReasonIdle) {
+		t.Errorf("the last frame is %+v", frames[len(frames)-1])
+	}
+}
+
+// What the container says of its idle time counts for nothing.
+func TestIdleTimeIsTheHosts(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.driver.Program("/.vexa/bin/vexa", s.hurry)
+	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
+	s.turn(st)
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonCompleted {
+		t.Errorf("row %+v", row)
+	}
+}
+
+// The idle time goes on across a restart of the daemon.
+func TestIdleTimeOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(2)})
+	s.turn(st)
+	s.restart(nil)
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonIdle {
+		t.Errorf("row %+v", row)
+	}
+}
