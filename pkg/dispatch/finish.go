@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
@@ -17,19 +18,25 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	if r.over {
 		return
 	}
-	reason := r.whyEnded(status)
+	reason, detail := r.whyEnded(status), status.Detail
+	if r.aborted != "" {
+		detail = strings.TrimPrefix(detail+"; "+r.aborted, "; ")
+	}
 	r.endTurns(ctx, reason, status)
 	r.sealRest(ctx)
 	r.publish(ctx, "", wsv1.State{
-		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: status.Detail,
+		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
 	})
 	r.over = true
-	err := errors.Join(r.unsaved, r.out.sync(ctx), r.m.streams.Sync(ctx, InTopic(r.id())))
+	if err := r.m.streams.Sync(ctx, InTopic(r.id())); err != nil { // the records have what it says
+		r.m.log.ErrorContext(ctx, "keep the inputs of a unit", "unit", r.id(), "error", err)
+	}
+	err := errors.Join(r.unsaved, r.out.sync(ctx))
 	if err == nil {
 		err = r.release(ctx)
 	}
 	if err == nil {
-		err = r.m.write(ctx, record{Type: recordEnded, Unit: r.id(), StopReason: reason, Detail: status.Detail})
+		err = r.m.write(ctx, record{Type: recordEnded, Unit: r.id(), StopReason: reason, Detail: detail})
 	}
 	if err != nil {
 		r.unsaved = err
@@ -38,7 +45,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	}
 	at := r.m.now().UTC()
 	r.show(func() {
-		r.entry.apply(record{Type: recordEnded, At: at, StopReason: reason, Detail: status.Detail})
+		r.entry.apply(record{Type: recordEnded, At: at, StopReason: reason, Detail: detail})
 		r.state = runtimev1.Destroyed
 	})
 }

@@ -36,8 +36,8 @@ func (m *Manager) Recover(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes a run of a unit that had not ended. One whose runner is gone is
-// taken up only to be saved and ended.
+// adopt makes a run of a unit that had not ended. One whose runner is gone, or
+// whose frames are damaged, is taken up only to be saved and ended.
 func (m *Manager) adopt(ctx context.Context, id string) error {
 	m.mu.Lock()
 	e := m.units[id]
@@ -48,10 +48,17 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		manifest = runnerv1.Manifest{}
 	}
 	out, err := openPublisher(ctx, m.streams, m.now, id)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
-		return err
+		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)
+		out = &publisher{unit: id, damaged: err}
 	}
 	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out)
+	if err != nil {
+		r.retired, r.aborted = true, "its frames cannot be read: "+err.Error()
+	}
 	r.queue = append(r.queue, e.open...)
 	m.mu.Lock()
 	m.runs[id] = r
@@ -129,7 +136,7 @@ func (r *run) reopen(ctx context.Context) error {
 		}
 		r.checkouts = append(r.checkouts, c)
 	}
-	if r.plan.manifest.Name == "" {
+	if r.plan.manifest.Name == "" || r.out.damaged != nil {
 		return nil // there is nothing to speak to its worker about
 	}
 	if err := r.openSocket(ctx); err != nil {

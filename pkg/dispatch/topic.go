@@ -24,6 +24,7 @@ type publisher struct {
 	seq      uint64
 	agentSeq uint64 // newest of the worker's numbers on the topic
 	cursor   stream.Cursor
+	damaged  error // why the topic cannot be continued: what would be published is dropped
 }
 
 // openPublisher continues the topic where it ends.
@@ -60,6 +61,9 @@ func (p *publisher) agent(ctx context.Context, turn string, agentSeq uint64, bod
 }
 
 func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
+	if p.damaged != nil {
+		return nil
+	}
 	f.Seq, f.TS, f.Unit = p.seq+1, p.now().UTC(), p.unit
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -75,4 +79,9 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 }
 
 // sync makes what was published durable.
-func (p *publisher) sync(ctx context.Context) error { return p.log.Sync(ctx, OutTopic(p.unit)) }
+func (p *publisher) sync(ctx context.Context) error {
+	if p.damaged != nil {
+		return nil
+	}
+	return p.log.Sync(ctx, OutTopic(p.unit))
+}
