@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
-	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
 )
 
@@ -68,20 +66,6 @@ func interrupts() (ch <-chan struct{}, stop func()) {
 		}
 	}()
 	return out, func() { signal.Stop(sig); close(done) }
-}
-
-// spawnDaemon starts the daemon in a session of its own, with an environment
-// that holds no provider's key.
-func spawnDaemon(_ context.Context, h home.Home) error {
-	cmd, closeLog, err := detached(h, "daemon", "run")
-	if err != nil {
-		return err
-	}
-	defer closeLog()
-	if err := cmd.Start(); err != nil {
-		return fault.Wrap(fault.Unreachable, "start the daemon", err)
-	}
-	return cmd.Process.Release()
 }
 
 // detached is this program with other arguments, outliving its parent and

@@ -69,16 +69,21 @@ func processFactory() *cli.Factory {
 }
 
 // spawnFake starts the in-memory daemon as a process of its own.
-func spawnFake(_ context.Context, h home.Home) error {
-	if os.Getenv("FAKE_SPAWN") == "broken" {
-		return errors.New("exec format error")
+func spawnFake(_ context.Context, h home.Home) (<-chan error, error) {
+	switch os.Getenv("FAKE_SPAWN") {
+	case "broken":
+		return nil, errors.New("exec format error")
+	case "ends":
+		ended := make(chan error, 1)
+		ended <- fault.New(fault.Internal, "the disk is full", "make room")
+		return ended, nil
 	}
 	cmd := exec.Command("fakedaemon", h.DaemonSocket(), h.DaemonLog())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	return cmd.Process.Release()
+	return nil, cmd.Process.Release()
 }
 
 // fakeDaemon serves an in-memory daemon: fakedaemon SOCKET LOG. FAKE_STATE names

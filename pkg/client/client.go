@@ -30,10 +30,15 @@ import (
 type Options struct {
 	Socket  string                                   // the daemon's Unix socket
 	Version string                                   // of this program; empty: versions are not compared
-	Start   func(context.Context) error              // starts a daemon and returns at once; nil: never
+	Start   Start                                    // starts a daemon; nil: never
 	Lock    string                                   // held while starting; default: Socket with ".start" appended
 	OnSkew  func(daemonVersion string, apiLevel int) // called once when the daemon's version differs
 }
+
+// Start starts a daemon and returns at once. It sends why that daemon ended,
+// where it does, on a channel with room for it; fault.Conflict says that
+// another one was there first.
+type Start func(context.Context) (ended <-chan error, err error)
 
 // Client talks to one daemon. It is safe for concurrent use.
 type Client struct {

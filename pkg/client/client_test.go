@@ -62,10 +62,10 @@ func TestConnectStartsOneDaemon(t *testing.T) {
 	path := socketPath(t)
 	d := clienttest.New(path, "/home")
 	var starts atomic.Int32
-	start := func(ctx context.Context) error {
+	start := func(ctx context.Context) (<-chan error, error) {
 		starts.Add(1)
 		time.AfterFunc(20*time.Millisecond, func() { serve(t, path, d) }) // a daemon takes its time
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	var wg sync.WaitGroup
 	for range 8 {
@@ -99,10 +99,51 @@ func TestConnectWithoutStart(t *testing.T) {
 func TestAFailedStartIsUnreachable(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no such program")
-	c := client.New(client.Options{Socket: socketPath(t), Start: func(context.Context) error { return cause }})
+	c := client.New(client.Options{Socket: socketPath(t), Start: func(context.Context) (<-chan error, error) { return nil, cause }})
 	_, err := c.Connect(t.Context())
 	if !fault.Is(err, fault.Unreachable) || !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A daemon that ends at its start is not waited for, and its last words are said.
+func TestADaemonThatEndsAtItsStart(t *testing.T) {
+	t.Parallel()
+	ending := func(cause error) client.Start {
+		return func(context.Context) (<-chan error, error) {
+			ended := make(chan error, 1)
+			ended <- cause
+			return ended, nil
+		}
+	}
+	c := client.New(client.Options{
+		Socket: socketPath(t), Start: ending(fault.New(fault.Internal, "the disk is full", "make room")),
+	})
+	began := time.Now()
+	_, err := c.Connect(t.Context())
+	if !fault.Is(err, fault.Unreachable) || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("error %v", err)
+	}
+	if hint := fault.HintOf(err); hint != "make room (its log: vexa daemon logs)" {
+		t.Errorf("hint %q", hint)
+	}
+	if waited := time.Since(began); waited > 10*time.Second {
+		t.Errorf("it waited %s for a daemon that had ended", waited)
+	}
+
+	c = client.New(client.Options{Socket: socketPath(t), Start: ending(errors.New("killed"))})
+	if _, err := c.Connect(t.Context()); fault.HintOf(err) != "its log: vexa daemon logs" {
+		t.Errorf("without a hint of its own: %q", fault.HintOf(err))
+	}
+
+	path := socketPath(t)
+	second := ending(fault.New(fault.Conflict, "the socket is taken", ""))
+	c = client.New(client.Options{Socket: path, Start: func(ctx context.Context) (<-chan error, error) {
+		time.AfterFunc(50*time.Millisecond, func() { serve(t, path, clienttest.New(path, "/home")) }) // the first one
+		return second(ctx)
+	}})
+	if st, err := c.Connect(t.Context()); err != nil || st.PID != 4242 {
+		t.Errorf("beside another daemon: %+v, %v", st, err)
 	}
 }
 
@@ -204,12 +245,12 @@ func TestFramesSurviveAKilledDaemon(t *testing.T) {
 	path := socketPath(t)
 	d := clienttest.New(path, "/home")
 	stop := serve(t, path, d)
-	c := client.New(client.Options{Socket: path, Start: func(context.Context) error {
+	c := client.New(client.Options{Socket: path, Start: func(context.Context) (<-chan error, error) {
 		if err := os.Remove(path); err != nil {
-			return err
+			return nil, err
 		}
 		serve(t, path, d)
-		return nil
+		return nil, nil
 	}})
 	s, err := c.Start(t.Context(), api.StartRequest{Text: "wait"})
 	if err != nil {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,23 +55,46 @@ func (c *Client) start(ctx context.Context) (api.Status, error) {
 	if st, err := c.Status(ctx); !fault.Is(err, fault.Unreachable) {
 		return st, err
 	}
-	if err := c.o.Start(ctx); err != nil {
+	ended, err := c.o.Start(ctx)
+	if err != nil {
 		return api.Status{}, &fault.Error{Kind: fault.Unreachable, Msg: "cannot start the daemon", Hint: "see: vexa daemon logs", Err: err}
 	}
-	return c.await(ctx)
+	return c.await(ctx, ended)
 }
 
-// await polls until the daemon answers or ctx ends.
-func (c *Client) await(ctx context.Context) (api.Status, error) {
+// await polls until a daemon answers or ctx ends. It does not wait where the
+// one that was started has ended, unless another was there first.
+func (c *Client) await(ctx context.Context, ended <-chan error) (api.Status, error) {
+	var cause error
 	for pause := c.retry.first; ; pause = min(2*pause, c.retry.most) {
 		st, err := c.Status(ctx)
-		if !fault.Is(err, fault.Unreachable) || ctx.Err() != nil {
+		switch {
+		case !fault.Is(err, fault.Unreachable):
+			return st, err
+		case cause != nil && (ctx.Err() != nil || !fault.Is(cause, fault.Conflict)):
+			return st, endedAtStart(cause)
+		case ctx.Err() != nil:
 			return st, err
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return api.Status{}, err
+		select {
+		case <-ctx.Done():
+		case cause = <-ended:
+			ended = nil // and look once more
+		case <-time.After(pause):
 		}
 	}
+}
+
+func endedAtStart(cause error) error {
+	const log = "vexa daemon logs"
+	hint := fault.HintOf(cause)
+	switch {
+	case hint == "":
+		hint = "its log: " + log
+	case !strings.Contains(hint, log):
+		hint += " (its log: " + log + ")"
+	}
+	return &fault.Error{Kind: fault.Unreachable, Msg: "the daemon was started and has ended", Hint: hint, Err: cause}
 }
 
 // lock takes the start lock, waiting for whoever has it.

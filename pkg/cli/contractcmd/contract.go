@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -117,32 +118,40 @@ func runValidate(o *ValidateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Validate(o.Name, data); err != nil {
+	err = c.Validate(o.Name, data)
+	if fault.Is(err, fault.Invalid) && fault.HintOf(err) == "" {
+		name, _, _ := strings.Cut(o.Name, "#")
+		return &fault.Error{Kind: fault.Invalid, Hint: "the rules are in: vexa contract show " + name, Err: err}
+	}
+	if err != nil {
 		return err
 	}
 	o.Factory.Notice("%s is a valid %s", o.File, o.Name)
 	return nil
 }
 
+// whichFile says what to name.
+const whichFile = "name a JSON document, or - to read it from stdin"
+
 func read(f *factory.Factory, path string) ([]byte, error) {
 	r := f.In
 	if path != "-" {
 		file, err := os.Open(path)
 		if os.IsNotExist(err) {
-			return nil, fault.New(fault.NotFound, "there is no file "+path, "")
+			return nil, fault.New(fault.NotFound, "there is no file "+path, whichFile)
 		}
 		if err != nil {
-			return nil, fault.Newf(fault.Usage, "read the document: %w", err)
+			return nil, &fault.Error{Kind: fault.Usage, Msg: "read the document", Hint: whichFile, Err: err}
 		}
 		defer file.Close()
 		r = file
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
-		return nil, fault.Newf(fault.Usage, "read the document: %w", err)
+		return nil, &fault.Error{Kind: fault.Usage, Msg: "read the document", Hint: whichFile, Err: err}
 	}
 	if len(data) > maxDocument {
-		return nil, fault.New(fault.Invalid, path+" is longer than 64 MiB", "")
+		return nil, fault.New(fault.Invalid, path+" is longer than 64 MiB", "no document of a contract is that long: see whether it is the right file")
 	}
 	return data, nil
 }

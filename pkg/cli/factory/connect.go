@@ -32,9 +32,9 @@ func (f *Factory) Dial(start bool) (*client.Client, error) {
 	}
 	o := client.Options{Socket: h.DaemonSocket(), Version: f.Version.Version, OnSkew: f.warnSkew}
 	if start {
-		o.Start = func(ctx context.Context) error {
+		o.Start = func(ctx context.Context) (<-chan error, error) {
 			if f.Spawn == nil {
-				return Missing("a daemon")
+				return nil, Missing("a daemon")
 			}
 			return f.Spawn(ctx, h)
 		}

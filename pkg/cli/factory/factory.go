@@ -47,8 +47,8 @@ type Factory struct {
 	// Home finds the installation and makes its directories.
 	Home func() (home.Home, error)
 
-	// Spawn starts a daemon for the installation and returns at once.
-	Spawn func(ctx context.Context, h home.Home) error
+	// Spawn starts a daemon for the installation, as client.Start says.
+	Spawn func(ctx context.Context, h home.Home) (ended <-chan error, err error)
 
 	// Client returns a client of a daemon that answers, starting one if need
 	// be. Nil: one is made from Home, Spawn and Version.

@@ -42,6 +42,9 @@ func newAdd(f *factory.Factory) *cobra.Command {
 		Long: "Adds a provider: a protocol, a base URL and the models it serves. The key is read from\n" +
 			"--key-file, or asked for on the terminal, and stored encrypted; agents never see it.\n" +
 			"A server on this machine needs none.\n\n" +
+			"The first provider is the default, and one that is added takes over from a rehearsal: its\n" +
+			"first model is used from then on where none is named. Another default is left as it is,\n" +
+			"unless --default says otherwise.\n\n" +
 			"The protocol rehearsal plays a cassette (a YAML file of turns) instead of asking a model.",
 		Example: "$ vexa model add claude --protocol anthropic-messages --url https://api.anthropic.com --model claude-sonnet-4-5\n" +
 			"$ vexa model add local --protocol openai-chat --url http://127.0.0.1:11434/v1 --model qwen3\n" +
@@ -63,7 +66,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 	flags.StringVar(&o.Request.Cassette, "cassette", "", "the cassette `file` of a rehearsal")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key from this `file`, - for stdin")
 	flags.BoolVar(&o.NoKey, "no-key", false, "it needs no key")
-	flags.BoolVar(&o.Request.Default, "default", false, "use its first model where none is named")
+	flags.BoolVar(&o.Request.Default, "default", false, "use its first model where none is named, whatever the default was")
 	_ = cmd.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions(protocols(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	output.AddFlags(cmd, &o.JSON, providerFields().Names(), f.OutTTY)
 	return cmd
