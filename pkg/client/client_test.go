@@ -65,7 +65,7 @@ func TestConnectStartsOneDaemon(t *testing.T) {
 	start := func(ctx context.Context) (<-chan error, error) {
 		starts.Add(1)
 		time.AfterFunc(20*time.Millisecond, func() { serve(t, path, d) }) // a daemon takes its time
-		return nil, ctx.Err()
+		return make(chan error, 1), ctx.Err()
 	}
 	var wg sync.WaitGroup
 	for range 8 {
