@@ -21,6 +21,7 @@ func (k *Kernel) labels(asked map[string]string, f facts) map[string]string {
 		LabelMax:      strconv.FormatInt(int64(f.max/time.Second), 10),
 		LabelDisk:     strconv.FormatInt(f.disk>>20, 10),
 		LabelDiskBase: strconv.FormatInt(f.base, 10),
+		LabelNames:    strconv.FormatInt(f.names, 10),
 		LabelWritable: strings.Join(f.writable, ","),
 	}
 	maps.Copy(out, asked) // cannot be below io.vexa.
@@ -40,6 +41,7 @@ func recoverFacts(labels map[string]string) (facts, bool) {
 	f.max = time.Duration(number(LabelMax, maxLimit)) * time.Second
 	f.disk = number(LabelDisk, maxLimit) << 20
 	f.base = number(LabelDiskBase, math.MaxInt64-maxLimit<<20)
+	f.names = number(LabelNames, math.MaxInt64-math.MaxInt32)
 	if list := labels[LabelWritable]; list != "" {
 		f.writable = strings.Split(list, ",")
 	}
@@ -65,7 +67,7 @@ func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) e
 			continue // a driver must not return it; if it does, it is still not ours
 		}
 		f, whole := recoverFacts(inst.Labels)
-		w := newWorkload(f, info.Backend, k.opt.Node, k.opt.Now())
+		w := k.newWorkload(f, info.Backend)
 		w.status.Container = inst.ID
 		switch {
 		case whole && inst.Phase == PhaseRunning && inst.Name == ContainerName(f.unit):

@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -132,13 +131,11 @@ func (k *Kernel) plan(ctx context.Context, spec runtimev1.Spec, claims identityv
 			p.facts.writable = append(p.facts.writable, rel)
 		}
 	}
-	if p.facts.disk > 0 {
-		size, err := k.measure(p.facts, math.MaxInt64)
-		if err != nil {
-			return nil, fault.Newf(fault.Invalid, "measure the writable mounts: %w", err)
-		}
-		p.facts.base = size
+	before, err := k.measure(ctx, p.facts, nil, noQuota)
+	if err != nil {
+		return nil, fault.Newf(fault.Invalid, "measure the writable mounts: %w", err)
 	}
+	p.facts.base, p.facts.names = before.charged, before.names
 	p.container = Container{
 		Name: ContainerName(spec.WorkloadID), Image: p.image.Ref, Argv: spec.Argv, Env: environment(spec.Env),
 		Labels: k.labels(spec.Labels, p.facts), Mounts: binds, Limits: limits,

@@ -15,7 +15,8 @@ const (
 	LabelIdle     = "io.vexa.idle"     // idle timeout, seconds; 0: none
 	LabelMax      = "io.vexa.max"      // longest life, seconds; 0: none
 	LabelDisk     = "io.vexa.disk"     // growth allowed to the writable mounts, MB; 0: not watched
-	LabelDiskBase = "io.vexa.diskbase" // bytes in the writable mounts before the start
+	LabelDiskBase = "io.vexa.diskbase" // bytes charged for the writable mounts before the start
+	LabelNames    = "io.vexa.names"    // files and directories in the writable mounts before the start
 	LabelWritable = "io.vexa.writable" // the writable mounts, relative to the unit's directory, comma separated
 	labelPrefix   = "io.vexa."
 )
@@ -72,6 +73,14 @@ type Driver interface {
 type Pauser interface {
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
+}
+
+// Finder is implemented by a driver whose containers are processes of this
+// machine. Processes returns the process ids of the running ones among ids, as
+// this process sees them; one that is not running has none. What was found is
+// returned with the error.
+type Finder interface {
+	Processes(ctx context.Context, ids []string) (map[string][]int, error)
 }
 
 // Image is an image a workload needs.

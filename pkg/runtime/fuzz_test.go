@@ -62,7 +62,7 @@ func FuzzLabels(f *testing.F) {
 	f.Fuzz(func(t *testing.T, unit, profile, idle, life, disk, base, writable string) {
 		labels := map[string]string{
 			runtime.LabelInstall: install, runtime.LabelUnit: unit, runtime.LabelProfile: profile, runtime.LabelIdle: idle,
-			runtime.LabelMax: life, runtime.LabelDisk: disk, runtime.LabelDiskBase: base, runtime.LabelWritable: writable,
+			runtime.LabelMax: life, runtime.LabelDisk: disk, runtime.LabelDiskBase: base, runtime.LabelNames: base, runtime.LabelWritable: writable,
 		}
 		again, whole := k.Facts(labels)
 		if !whole {

@@ -43,8 +43,8 @@ const (
 	defaultKeep      = 15 * time.Minute       // a client that lost its connection learns the end within it
 	defaultKeepCount = 1024                   // statuses of the ended kept at most
 	defaultRing      = 4096                   // events kept for a client that comes back
-	defaultDiskEvery = 2 * time.Second        // a writer at 1 GB/s is seen before it fills a machine's memory
-	diskShare        = 20                     // measuring a large tree takes at most a twentieth of the time
+	defaultDiskEvery = 250 * time.Millisecond // a writer at 1 GB/s is seen before it fills a machine's memory
+	defaultDiskNames = 200_000                // a large checkout once more; counting them takes a fraction of a second
 	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping
 	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
 	maxRetry         = 5 * time.Second
@@ -66,9 +66,11 @@ type Options struct {
 	Keep      time.Duration // how long the status of an ended workload is kept
 	KeepCount int           // and how many at most
 	Ring      int           // events kept for replay
-	DiskEvery time.Duration // how often writable mounts are measured
+	DiskEvery time.Duration // how often the disk is looked at, at most
+	DiskNames int           // files and directories that a workload with a disk limit may add
 	Node      string        // reported in statuses
 
+	Space    func(path string) (Space, error) // of path's file system; default: statfs
 	Now      func() time.Time
 	Log      *slog.Logger
 	OnDenied func(Denied) // called for every refusal; may be nil
@@ -102,6 +104,7 @@ type Kernel struct {
 
 	mu        sync.Mutex // guards all below and the fields of each workload
 	workloads map[string]*workload
+	disk      disk
 }
 
 // New checks the options and returns a kernel that is not running yet.
@@ -141,6 +144,12 @@ func defaults(opt *Options) {
 	}
 	if opt.DiskEvery == 0 {
 		opt.DiskEvery = defaultDiskEvery
+	}
+	if opt.DiskNames == 0 {
+		opt.DiskNames = defaultDiskNames
+	}
+	if opt.Space == nil {
+		opt.Space = statfs
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

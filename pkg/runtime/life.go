@@ -12,7 +12,7 @@ import (
 // launch enters the workload and has its life begun, unless another request
 // was faster, and returns once it runs.
 func (k *Kernel) launch(ctx context.Context, p *plan) (runtimev1.Status, error) {
-	w := newWorkload(p.facts, p.backend, k.opt.Node, k.opt.Now())
+	w := k.newWorkload(p.facts, p.backend)
 	w.status.Detail = p.detail
 	k.mu.Lock()
 	if _, taken := k.workloads[p.facts.unit]; taken {
@@ -242,6 +242,7 @@ func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) e
 		return nil
 	}
 	w.reason, w.detail, w.status.StopReason = reason, detail, reason
+	w.asked = k.opt.Now()
 	running := w.status.State == runtimev1.Running
 	k.enter(w, runtimev1.Stopping)
 	k.mu.Unlock()
@@ -258,7 +259,10 @@ func (k *Kernel) end(ctx context.Context, w *workload) {
 	if err := k.thaw(ctx, w); err != nil && ctx.Err() == nil {
 		k.opt.Log.ErrorContext(ctx, "resuming a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	}
-	err := k.opt.Driver.Stop(ctx, id, k.opt.Grace)
+	k.mu.Lock()
+	grace := w.grace
+	k.mu.Unlock()
+	err := k.opt.Driver.Stop(ctx, id, grace)
 	if err == nil || ctx.Err() != nil {
 		return
 	}

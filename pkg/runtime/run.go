@@ -56,7 +56,7 @@ func (k *Kernel) wake() {
 	}
 }
 
-// sweep ends what is overdue, begins the disk measurements that are due and
+// sweep ends what is overdue, begins a look at the disk if one is due and
 // forgets what ended long ago. It returns when to look again, or the zero time.
 func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
 	k.mu.Lock()
@@ -74,6 +74,10 @@ func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
 		}
 	}
 	k.prune()
+	if len(k.running()) > 0 && !k.disk.busy && !next.later(k.disk.look) {
+		k.disk.busy = true
+		begin(k.watchDisk)
+	}
 	return next.at
 }
 
@@ -84,10 +88,6 @@ func (k *Kernel) sweepRunning(w *workload, next *soonest, begin func(func(contex
 			begin(func(ctx context.Context) { k.stopLogged(ctx, w, d.reason, "") })
 			return
 		}
-	}
-	if w.facts.disk > 0 && !w.measuring && !next.later(w.measure) {
-		w.measuring = true
-		begin(func(ctx context.Context) { k.checkDisk(ctx, w) })
 	}
 }
 
@@ -149,28 +149,4 @@ func (k *Kernel) stopLogged(ctx context.Context, w *workload, reason runtimev1.S
 	if err := k.stop(w, reason, detail); err != nil && !fault.Is(err, fault.Unavailable) {
 		k.opt.Log.ErrorContext(ctx, "stopping a workload failed", "unit", w.facts.unit, "error", err.Error())
 	}
-}
-
-// checkDisk measures w's writable mounts and stops it when they grew too much.
-func (k *Kernel) checkDisk(ctx context.Context, w *workload) {
-	began := k.opt.Now()
-	size, err := k.measure(w.facts, w.facts.base+w.facts.disk)
-	now := k.opt.Now()
-	k.mu.Lock()
-	w.measuring, w.measure = false, now.Add(max(k.opt.DiskEvery, diskShare*now.Sub(began)))
-	k.mu.Unlock()
-	switch {
-	case ctx.Err() != nil || !k.running(w):
-	case err != nil: // what cannot be measured cannot be allowed to grow
-		k.stopLogged(ctx, w, runtimev1.ReasonQuota, "its disk use cannot be measured: "+cause(err).Error())
-	case size-w.facts.base > w.facts.disk:
-		k.stopLogged(ctx, w, runtimev1.ReasonQuota, "its writable mounts grew beyond limits.diskMb")
-	}
-	k.wake()
-}
-
-func (k *Kernel) running(w *workload) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return w.status.State == runtimev1.Running
 }

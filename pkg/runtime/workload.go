@@ -17,13 +17,15 @@ type workload struct {
 	started chan struct{} // closed when it runs or could not be started
 	ended   chan struct{} // closed when it is stopped and its container removed
 
-	status    runtimev1.Status
-	touched   time.Time            // what the idle clock counts from
-	reason    runtimev1.StopReason // why the kernel is ending it; empty: it is not
-	detail    string               // goes with reason
-	paused    bool                 // frozen by Pause
-	measuring bool                 // a disk measurement is under way
-	measure   time.Time            // when the next one is due
+	status   runtimev1.Status
+	touched  time.Time            // what the idle clock counts from
+	reason   runtimev1.StopReason // why the kernel is ending it; empty: it is not
+	detail   string               // goes with reason
+	paused   bool                 // frozen by Pause
+	asked    time.Time            // when the kernel began to end it
+	grace    time.Duration        // between SIGTERM and SIGKILL
+	measured bool                 // use is known
+	use      usage                // as last measured
 }
 
 // facts is what the kernel must know of a workload after a restart: it is
@@ -34,15 +36,17 @@ type facts struct {
 	idle     time.Duration // 0: none
 	max      time.Duration // 0: none
 	disk     int64         // bytes of growth allowed; 0: not watched
-	base     int64         // bytes before the start
+	base     int64         // bytes charged before the start
+	names    int64         // files and directories before the start
 	writable []string      // relative to the unit's directory
 }
 
-func newWorkload(f facts, backend, node string, now time.Time) *workload {
+func (k *Kernel) newWorkload(f facts, backend string) *workload {
+	now := k.opt.Now()
 	return &workload{
-		facts: f, started: make(chan struct{}), ended: make(chan struct{}), touched: now,
+		facts: f, grace: k.opt.Grace, started: make(chan struct{}), ended: make(chan struct{}), touched: now,
 		status: runtimev1.Status{
-			WorkloadID: f.unit, Profile: f.profile, State: runtimev1.Starting, Backend: backend, Node: node,
+			WorkloadID: f.unit, Profile: f.profile, State: runtimev1.Starting, Backend: backend, Node: k.opt.Node,
 		},
 	}
 }

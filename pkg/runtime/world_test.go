@@ -63,6 +63,7 @@ func newWorld(tb testing.TB) *world {
 	w.opt = runtime.Options{
 		Install: install, Root: w.root, Binary: w.binary, Driver: w.driver,
 		Verifier: identity.NewVerifier("test", key.Public().(ed25519.PublicKey), time.Now), Images: images,
+		Space: func(string) (runtime.Space, error) { return runtime.Space{Bytes: 1 << 40, FreeBytes: 1 << 39}, nil },
 		OnDenied: func(d runtime.Denied) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

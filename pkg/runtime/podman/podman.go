@@ -75,11 +75,15 @@ type Driver struct {
 
 	importing sync.Mutex    // one image import at a time
 	creating  chan struct{} // capacity 1: one create at a time
+
+	finding sync.Mutex
+	spaces  map[string]string // of container ids to process id namespaces
 }
 
 var (
 	_ runtime.Driver = (*Driver)(nil)
 	_ runtime.Pauser = (*Driver)(nil)
+	_ runtime.Finder = (*Driver)(nil)
 )
 
 // New connects to Podman, starting its API service where there is none, and

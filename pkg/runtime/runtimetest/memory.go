@@ -42,6 +42,7 @@ type Memory struct {
 	now        func() time.Time
 	fail       error
 	info       runtime.Info
+	pids       map[string][]int
 }
 
 type memContainer struct {
@@ -60,12 +61,13 @@ type memContainer struct {
 var (
 	_ runtime.Driver = (*Memory)(nil)
 	_ runtime.Pauser = (*Memory)(nil)
+	_ runtime.Finder = (*Memory)(nil)
 )
 
 // NewMemory returns an engine without images or containers.
 func NewMemory() *Memory {
 	return &Memory{
-		images: map[string]bool{}, containers: map[string]*memContainer{}, now: time.Now,
+		images: map[string]bool{}, pids: map[string][]int{}, containers: map[string]*memContainer{}, now: time.Now,
 		programs: map[string]Script{
 			"true":  func(*Process) {},
 			"false": func(p *Process) { p.Exit(1, false) },
@@ -352,27 +354,4 @@ func (m *Memory) list(which func(*memContainer) bool) []runtime.Instance {
 	}
 	slices.SortFunc(out, func(a, b runtime.Instance) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// Pause implements runtime.Pauser.
-func (m *Memory) Pause(ctx context.Context, id string) error { return m.freeze(ctx, id, true) }
-
-// Resume implements runtime.Pauser.
-func (m *Memory) Resume(ctx context.Context, id string) error { return m.freeze(ctx, id, false) }
-
-func (m *Memory) freeze(ctx context.Context, id string, paused bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.enter(ctx); err != nil {
-		return err
-	}
-	c, err := m.find(id)
-	if err != nil {
-		return err
-	}
-	if c.phase != runtime.PhaseRunning || c.paused == paused {
-		return fault.Newf(fault.Conflict, "container %s cannot be paused or resumed", id)
-	}
-	c.paused = paused
-	return nil
 }
