@@ -28,6 +28,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
 	})
 	r.over = true
+	ended := record{Type: recordEnded, Unit: r.id(), StopReason: reason, Bytes: r.out.bytes}
 	if err := r.m.streams.Sync(ctx, InTopic(r.id())); err != nil { // the records have what it says
 		r.m.log.ErrorContext(ctx, "keep the inputs of a unit", "unit", r.id(), "error", err)
 	}
@@ -36,16 +37,17 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 		err = r.release(ctx)
 	}
 	if err == nil {
-		err = r.m.write(ctx, record{Type: recordEnded, Unit: r.id(), StopReason: reason, Detail: detail})
+		ended.Detail = detail
+		err = r.m.write(ctx, ended)
 	}
 	if err != nil {
 		r.unsaved = err
 		r.m.log.ErrorContext(ctx, "unit ended unsaved; the next start tries again", "unit", r.id(), "error", err)
 		return
 	}
-	at := r.m.now().UTC()
+	ended.At = r.m.now().UTC()
 	r.show(func() {
-		r.entry.apply(record{Type: recordEnded, At: at, StopReason: reason, Detail: detail})
+		r.entry.apply(ended)
 		r.state = runtimev1.Destroyed
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/stream"
 )
 
@@ -21,7 +22,7 @@ import (
 // or of the daemon, to its first word.
 const ConnectGrace = 30 * time.Second
 
-// Options are the parts a Manager works with. All are required but the last.
+// Options are the parts a Manager works with. All are required up to Log.
 type Options struct {
 	Home       home.Home
 	Binary     string // the vexa binary to mount into containers, absolute
@@ -41,6 +42,10 @@ type Options struct {
 	Log        *slog.Logger
 
 	ConnectGrace time.Duration // replaces the constant of that name where it is not zero
+
+	Retention   retention.Policy                               // what is kept for how long; zero: everything, for ever
+	RetainEvery time.Duration                                  // replaces the constant of that name where it is not zero
+	AlsoRetain  func(ctx context.Context, now time.Time) error // what Retain does besides; nil: nothing
 }
 
 // Manager owns every dispatch of an installation. Its methods may be called
@@ -75,12 +80,13 @@ type Manager struct {
 	runs     map[string]*run          // live dispatches by unit
 	starting map[string]chan struct{} // see alone
 	closed   bool
+	retain   retainer // says itself what of it mu guards
 }
 
 // New returns a manager over the records that exist. Call Recover before
 // anything else, and Close at the end.
 func New(ctx context.Context, o Options) (*Manager, error) {
-	units, order, err := replay(o.Records)
+	t, err := replay(o.Records)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +97,8 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 		models: o.Models, images: o.Images, now: o.Now, newID: o.NewID, log: o.Log,
 		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace),
 		life:         life, cancel: cancel,
-		units: units, order: order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
+		units: t.units, order: t.order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
+		retain: newRetainer(o, t),
 	}, nil
 }
 
@@ -234,7 +241,10 @@ func (m *Manager) holder(subject, session string) *run {
 // accept journals the intent, then lets a goroutine carry it out.
 func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
 	id := p.Unit.ID
-	if err := m.write(ctx, record{Type: recordAccepted, Unit: id, Accepted: &p.accepted}); err != nil {
+	m.retain.accepting.RLock()
+	defer m.retain.accepting.RUnlock()
+	seq, err := m.append(ctx, record{Type: recordAccepted, Unit: id, Accepted: &p.accepted})
+	if err != nil {
 		return api.Started{}, err
 	}
 	out, err := openPublisher(ctx, m.streams, m.now, id)
@@ -246,7 +256,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
 	if err := m.write(ctx, taken); err != nil {
 		return api.Started{}, err
 	}
-	e := &entry{accepted: p.accepted, startedAt: m.now().UTC()}
+	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), first: seq}
 	e.apply(taken)
 	r := newRun(m, p, e, out)
 	r.queue = append(r.queue, first)
@@ -311,7 +321,7 @@ func (m *Manager) find(prefix string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fault.New(fault.NotFound, "there is no unit "+prefix, "see vexa ps -a")
+		return "", fault.New(fault.NotFound, "there is no unit "+prefix, m.goneHint(prefix))
 	case 1:
 		return found[0], nil
 	default:

@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
@@ -32,13 +33,16 @@ type Workspaces interface {
 	OpenCheckout(ctx context.Context, meta string) (*workspace.Checkout, error)
 	Seal(ctx context.Context, req workspace.SealRequest) (workspace.Sealed, error)
 	Release(ctx context.Context, c *workspace.Checkout, keepBranch bool) error
+	Sweep(ctx context.Context, live func(unit string) bool) error
 }
 
 // Sessions keeps what a runner needs to continue a conversation.
 type Sessions interface {
 	Save(ctx context.Context, req session.SaveRequest) error
 	Load(ctx context.Context, subject, id, dir string) (session.Meta, error)
-	List(ctx context.Context, subject string) ([]session.Meta, error)
+	Get(ctx context.Context, subject, id string) (session.Meta, error)
+	Latest(ctx context.Context, subject string) (session.Meta, error)
+	Trim(ctx context.Context, p retention.Sessions, guard session.Guard) error
 }
 
 // Tokens mints dispatch tokens.

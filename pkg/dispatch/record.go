@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 type Records interface {
 	Append(ctx context.Context, payload []byte) (uint64, error)
 	Read(from uint64, limit int) ([]journal.Record, error)
+	TrimBefore(seq uint64) error
 }
 
 type recordType string
@@ -29,6 +29,9 @@ const (
 	recordTurnDone recordType = "turn-done"
 	recordSealed   recordType = "sealed" // the last seal found something that the turn's had not
 	recordEnded    recordType = "ended"  // nothing of it is left but its topics
+
+	recordCarried recordType = "carried" // the records of a unit so far, written again
+	recordRemoved recordType = "removed" // nothing of these units is left
 )
 
 // record is one entry of the record journal. The members after Unit belong to
@@ -53,6 +56,13 @@ type record struct {
 	Usage    *wsv1.Usage    `json:"usage,omitempty"`
 
 	StopReason runtimev1.StopReason `json:"stopReason,omitempty"` // ended
+	Bytes      int64                `json:"bytes,omitempty"`      // ended: of the frames it leaves
+
+	Records []json.RawMessage `json:"records,omitempty"` // carried
+	Units   []string          `json:"units,omitempty"`   // removed
+	Newest  string            `json:"newest,omitempty"`  // removed: the greatest id so far
+
+	raw json.RawMessage // as it was read
 }
 
 // accepted is everything that a restarted daemon needs to know of a unit.
@@ -85,47 +95,13 @@ type entry struct {
 	requests   int
 	tokens     int64
 	cost       *float64 // USD; nil while no priced model was asked
+	first      uint64   // number of its oldest record
+	bytes      int64    // of its frames, once it has ended
 }
 
 func (m *Manager) write(ctx context.Context, r record) error {
-	r.At = m.now().UTC()
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if _, err := m.records.Append(ctx, data); err != nil {
-		return fmt.Errorf("record %s of unit %s: %w", r.Type, r.Unit, err)
-	}
-	return nil
-}
-
-// replay rebuilds the table of units from the records, oldest first.
-func replay(records Records) (units map[string]*entry, order []string, err error) {
-	const page = 512
-	units = map[string]*entry{}
-	for from := uint64(1); ; {
-		batch, err := records.Read(from, page)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(batch) == 0 {
-			return units, order, nil
-		}
-		for _, rec := range batch {
-			var r record
-			if err := json.Unmarshal(rec.Payload, &r); err != nil {
-				return nil, nil, fmt.Errorf("dispatch record %d: %w", rec.Seq, err)
-			}
-			if r.Type == recordAccepted {
-				order = append(order, r.Unit)
-				units[r.Unit] = &entry{}
-			}
-			if e := units[r.Unit]; e != nil {
-				e.apply(r)
-			}
-			from = rec.Seq + 1
-		}
-	}
+	_, err := m.append(ctx, r)
+	return err
 }
 
 // spend adds the cost of a turn, where it is known.
@@ -175,7 +151,7 @@ func (e *entry) apply(r record) {
 		e.commits = append(e.commits, r.Commits...)
 	case recordEnded:
 		at := r.At
-		e.endedAt, e.stopReason = &at, r.StopReason
+		e.endedAt, e.stopReason, e.bytes = &at, r.StopReason, r.Bytes
 		if r.Detail != "" {
 			e.detail = r.Detail
 		}

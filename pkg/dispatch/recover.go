@@ -33,6 +33,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 		}
 	}
 	m.wait.Go(func() { m.watch(m.life) })
+	m.wait.Go(func() { m.keepRetaining(m.life) })
 	return nil
 }
 
@@ -60,10 +61,12 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		r.retired, r.aborted = true, "its frames cannot be read: "+err.Error()
 	}
 	r.queue = append(r.queue, e.open...)
+	m.retain.accepting.RLock()
 	m.mu.Lock()
 	m.runs[id] = r
 	m.wait.Add(1)
 	m.mu.Unlock()
+	m.retain.accepting.RUnlock()
 	go r.live(m.life, r.takeUp)
 	return nil
 }

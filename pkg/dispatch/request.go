@@ -118,19 +118,18 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 
 // findSession returns the session with the id, or with "" the latest.
 func (m *Manager) findSession(ctx context.Context, subject, id string) (session.Meta, error) {
-	all, err := m.sessions.List(ctx, subject)
-	if err != nil {
-		return session.Meta{}, err
-	}
-	for _, s := range all {
-		if id == "" || s.Session == id {
-			return s, nil
-		}
-	}
 	if id == "" {
-		return session.Meta{}, fault.New(fault.NotFound, "there is no session to continue", "start one: vexa chat -p \"…\"")
+		latest, err := m.sessions.Latest(ctx, subject)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.NotFound, "there is no session to continue", "start one: vexa chat -p \"…\"")
+		}
+		return latest, err
 	}
-	return session.Meta{}, fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+	meta, err := m.sessions.Get(ctx, subject, id)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+	}
+	return meta, err
 }
 
 // resolveModel chooses the model and the protocol that runner and provider share.

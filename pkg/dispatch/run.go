@@ -74,6 +74,7 @@ type run struct {
 }
 
 func newRun(m *Manager, p plan, e *entry, out *publisher) *run {
+	out.limit = m.retain.policy.Dispatches.Topic
 	return &run{
 		m: m, plan: p, entry: e, out: out, state: runtimev1.Starting, busy: true,
 		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
@@ -116,6 +117,9 @@ func (r *run) live(ctx context.Context, begin func(context.Context)) {
 func (r *run) leave(ctx context.Context) {
 	r.m.mu.Lock()
 	delete(r.m.runs, r.id())
+	if r.entry.endedAt != nil {
+		r.m.countEnded(r.entry)
+	}
 	r.m.mu.Unlock()
 	close(r.done)
 	if r.active != nil {

@@ -24,6 +24,8 @@ type publisher struct {
 	seq      uint64
 	agentSeq uint64 // newest of the worker's numbers on the topic
 	cursor   stream.Cursor
+	bytes    int64 // on the topic
+	limit    int64 // bytes to keep there; 0: all
 	damaged  error // why the topic cannot be continued: what would be published is dropped
 }
 
@@ -45,6 +47,7 @@ func openPublisher(ctx context.Context, log stream.Log, now func() time.Time, un
 				return nil, err
 			}
 			p.seq, p.cursor = f.Seq, e.Cursor
+			p.bytes += int64(len(e.Payload))
 			p.agentSeq = max(p.agentSeq, f.AgentSeq)
 		}
 	}
@@ -75,7 +78,8 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 	}
 	p.seq, p.cursor = f.Seq, cursor
 	p.agentSeq = max(p.agentSeq, f.AgentSeq)
-	return nil
+	p.bytes += int64(len(data))
+	return p.trim(ctx)
 }
 
 // sync makes what was published durable.
