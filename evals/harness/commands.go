@@ -28,6 +28,7 @@ func (s *suite) commands() map[string]command {
 		"jq":         cmdJQ,
 		"kill9":      cmdKill9,
 		"podman":     s.cmdPodman,
+		"provider":   cmdProvider,
 		"vexa":       cmdVexa,
 		"waitfor":    cmdWaitFor,
 	}

@@ -98,9 +98,12 @@ func podmanWorks() error {
 	if os.Getuid() == 0 {
 		return fmt.Errorf("running as root, whose containers are not rootless")
 	}
-	out, err := exec.Command("podman", "info", "--format", "{{.Host.Security.Rootless}}").CombinedOutput()
+	cmd := exec.Command("podman", "info", "--format", "{{.Host.Security.Rootless}}")
+	var warnings strings.Builder
+	cmd.Stderr = &warnings
+	out, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("podman info: %w: %s", err, out)
+		return fmt.Errorf("podman info: %w: %s", err, &warnings)
 	}
 	if strings.TrimSpace(string(out)) != "true" {
 		return fmt.Errorf("podman is not rootless")
