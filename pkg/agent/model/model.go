@@ -158,6 +158,7 @@ type Error struct {
 	RetryAfter time.Duration // how long it asks to wait; 0: it does not say
 	TooLong    bool          // the conversation does not fit the model
 	Transient  bool          // the same request may well succeed later
+	Lost       bool          // the connection was refused or broke: nobody answered
 	Err        error
 }
 

@@ -165,6 +165,7 @@ func Run(t *testing.T, p Protocol) {
 	t.Run("request", p.request)
 	t.Run("refusals", p.refusals)
 	t.Run("retries", p.retries)
+	t.Run("lost answers", p.lost)
 	t.Run("broken answers", p.broken)
 	t.Run("cancel", p.cancel)
 	t.Run("too long", p.tooLong)
@@ -287,7 +288,7 @@ func (p Protocol) retries(t *testing.T) {
 	if err != nil || resp.Message.Text != "at last" || len(deltas) != 1 {
 		t.Errorf("%+v, %v", resp, err)
 	}
-	if want := []time.Duration{7 * time.Second, 2 * time.Second, 4 * time.Second}; !reflect.DeepEqual(want, waits) {
+	if want := []time.Duration{7 * time.Second, 2 * time.Second, model.DefaultBackoff().LostFirst}; !reflect.DeepEqual(want, waits) {
 		t.Errorf("waits %+v, want %+v", waits, want)
 	}
 	waits = nil
@@ -302,30 +303,78 @@ func (p Protocol) retries(t *testing.T) {
 	gone := serve(t, p.play(Script{}))
 	gone.Close()
 	waits = nil
-	if _, _, err := ask(t.Context(), p.model(gone, &waits), Conversation()); err == nil || len(waits) != attempts-1 {
-		t.Errorf("no server: %v after waits %v", err, waits)
+	_, _, err = ask(t.Context(), p.model(gone, &waits), Conversation())
+	if total := sum(waits); err == nil || total > time.Minute || total < time.Minute-model.DefaultBackoff().LostMax {
+		t.Errorf("no server: %v after %s", err, total)
 	}
 }
 
-// broken: what was said before an answer breaks off is returned, and not asked
-// for again.
-func (p Protocol) broken(t *testing.T) {
+func sum(all []time.Duration) (total time.Duration) {
+	for _, d := range all {
+		total += d
+	}
+	return total
+}
+
+// lost: a connection that breaks in the middle of an answer costs no answer, and
+// nothing is seen twice.
+func (p Protocol) lost(t *testing.T) {
 	t.Parallel()
-	for name, script := range map[string]Script{
-		"error event": {Text: []string{"half an"}, Calls: []Call{{"c1", "read", []string{`{"a`}}}, Error: "overloaded"},
-		"closed":      {Text: []string{"half an"}, Broken: true},
+	for name, c := range map[string]struct {
+		next  []string
+		shown string
+	}{
+		"the same again":  {[]string{"On", "e two", " three."}, "One two three."},
+		"something else":  {[]string{"One, or four."}, "One two\n\nOne, or four."},
+		"less than that":  {[]string{"One"}, "One two\n\nOne"},
+		"no more at all":  {[]string{"One two"}, "One two"},
+		"piece for piece": {[]string{"One ", "two", "!"}, "One two!"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var waits []time.Duration
-			s := serve(t, p.play(script))
-			_, resp, err := ask(t.Context(), p.model(s, &waits), Conversation())
+			s := serve(t,
+				p.play(Script{Text: []string{"One ", "two"}, Calls: []Call{{"c1", "read", []string{`{"a`}}}, Broken: true}),
+				p.play(Script{Broken: true}),
+				p.play(Script{Text: c.next, Stop: model.StopEnd}))
+			deltas, resp, err := ask(t.Context(), p.model(s, &waits), Conversation())
+			if err != nil || resp.Message.Text != strings.Join(c.next, "") || len(resp.Message.Calls) != 0 {
+				t.Errorf("%+v, %v", resp, err)
+			}
+			shown := ""
+			for _, d := range deltas {
+				shown += d.Text
+			}
+			if shown != c.shown {
+				t.Errorf("the reader saw %q, want %q", shown, c.shown)
+			}
+		})
+	}
+}
+
+// broken: what was said before an answer breaks off is returned. It is asked for
+// again where the connection broke, for a while, and never where the provider
+// said so.
+func (p Protocol) broken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		script   Script
+		requests int
+	}{
+		"error event": {Script{Text: []string{"half an"}, Calls: []Call{{"c1", "read", []string{`{"a`}}}, Error: "overloaded"}, 1},
+		"closed":      {Script{Text: []string{"half an"}, Broken: true}, 1 + model.DefaultBackoff().Broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var waits []time.Duration
+			s := serve(t, p.play(c.script))
+			deltas, resp, err := ask(t.Context(), p.model(s, &waits), Conversation())
 			var e *model.Error
-			if !errors.As(err, &e) || !strings.Contains(err.Error(), script.Error) {
+			if !errors.As(err, &e) || !strings.Contains(err.Error(), c.script.Error) {
 				t.Errorf("error %v", err)
 			}
-			if resp.Message.Text != "half an" || s.count() != 1 {
-				t.Errorf("text %q after %d requests", resp.Message.Text, s.count())
+			if resp.Message.Text != "half an" || s.count() != c.requests || len(deltas) != 1 {
+				t.Errorf("text %q after %d requests, seen %+v", resp.Message.Text, s.count(), deltas)
 			}
 		})
 	}

@@ -21,6 +21,8 @@ import (
 // maxEvent is the longest event that is read, in bytes.
 const maxEvent = 32 << 20
 
+var errTooLong = fmt.Errorf("an event of the answer is over %d bytes", maxEvent)
+
 // Event is one server-sent event. Its data is valid until the next one.
 type Event struct {
 	Type string
@@ -75,7 +77,7 @@ func readLine(in *bufio.Reader, limit int) ([]byte, error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		if len(line)+len(part) > limit {
-			return nil, fmt.Errorf("an event of the answer is over %d bytes", maxEvent)
+			return nil, errTooLong
 		}
 		if err == nil && line == nil {
 			return trimEnd(part), nil
@@ -114,7 +116,7 @@ func Post(ctx context.Context, c *http.Client, req Call, yield func(Event) (bool
 	}
 	resp, err := c.Do(r)
 	if err != nil {
-		return broken(ctx, err)
+		return lost(ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -134,8 +136,10 @@ func Post(ctx context.Context, c *http.Client, req Call, yield func(Event) (bool
 	switch {
 	case fromYield != nil:
 		return fromYield
+	case errors.Is(err, errTooLong):
+		return &model.Error{Err: err}
 	case err != nil:
-		return broken(ctx, err)
+		return lost(ctx, err)
 	default:
 		return nil
 	}
@@ -148,12 +152,12 @@ type Call struct {
 	Body   any
 }
 
-// broken is a connection that failed: worth another attempt.
-func broken(ctx context.Context, err error) error {
+// lost is a connection that failed: worth another attempt.
+func lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &model.Error{Err: err, Transient: true}
+	return &model.Error{Err: err, Transient: true, Lost: true}
 }
 
 // refused reads an answer that is no success.
