@@ -1,13 +1,11 @@
 package git
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -21,77 +19,62 @@ type Object struct {
 	Content io.Reader
 }
 
-// ErrMissing reports an object that the repository does not hold.
-var ErrMissing = errors.New("object is missing")
+// The errors of reading objects.
+var (
+	ErrMissing  = errors.New("object is missing")
+	ErrTooLarge = errors.New("object is too large")
+)
 
 // Objects reads the objects with the given ids, full hexadecimal ones, through
 // one cat-file process, and calls fn with each in order. An error of fn ends it
-// and is returned.
+// and is returned. It is safe for concurrent use; fn may read other objects.
+//
+// The process is kept for later reads, see Close. One that has ended meanwhile
+// is replaced. Objects that were added since it was started are found.
 func (r *Repo) Objects(ctx context.Context, ids []string, fn func(Object) error) error {
 	for _, id := range ids {
 		if len(id) != 40 || !hexForm.MatchString(id) {
 			return fault.Newf(fault.Internal, "not an object id: %q", id)
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cmd := Cmd{Args: []string{"cat-file", "--batch", "--buffer"}}
-	proc, err := r.git.command(ctx, r.dir, cmd, r)
-	if err != nil {
-		return err
-	}
-	stderr := &head{left: stderrLimit}
-	proc.Stderr = stderr
-	proc.Stdin = strings.NewReader(strings.Join(ids, "\n") + "\n")
 	if len(ids) == 0 {
 		return nil
 	}
-	out, err := proc.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("git cat-file: %w", err)
-	}
-	if err := proc.Start(); err != nil {
-		return fmt.Errorf("git cat-file: %w", err)
-	}
-	err = drain(bufio.NewReaderSize(out, 256<<10), ids, fn)
-	if err != nil {
-		cancel() // the answer is already known
-		_ = proc.Wait()
-		return err
-	}
-	return verdict(ctx, proc.Wait(), cmd, proc.ProcessState.ExitCode(), stderr)
-}
-
-// drain parses "<id> <type> <size>\n<content>\n" for each id.
-func drain(out *bufio.Reader, ids []string, fn func(Object) error) error {
-	for _, id := range ids {
-		line, err := out.ReadString('\n')
+	for {
+		if ctx.Err() != nil {
+			return fmt.Errorf("git cat-file: %w", context.Cause(ctx))
+		}
+		p, err := r.take(ctx)
 		if err != nil {
-			return fmt.Errorf("git cat-file ended early at %s: %w", id, err)
-		}
-		parts := strings.Fields(line)
-		if len(parts) == 2 && parts[1] == "missing" {
-			return fmt.Errorf("%s: %w", id, ErrMissing)
-		}
-		if len(parts) != 3 || parts[0] != id {
-			return fmt.Errorf("git cat-file answered %q for %s", line, id)
-		}
-		size, err := strconv.ParseInt(parts[2], 10, 64)
-		if err != nil || size < 0 {
-			return fmt.Errorf("git cat-file answered %q for %s", line, id)
-		}
-		body := io.LimitReader(out, size)
-		if err := fn(Object{ID: id, Type: parts[1], Size: size, Content: body}); err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, body); err != nil {
-			return fmt.Errorf("git cat-file: %w", err)
-		}
-		if b, err := out.ReadByte(); err != nil || b != '\n' {
-			return fmt.Errorf("git cat-file: %s is cut short", id)
+		used := p.used
+		answered, err := r.read(ctx, p, ids, fn)
+		if !used || answered || !errors.Is(err, errEnded) {
+			return err
 		}
 	}
-	return nil
+}
+
+// Object returns the content of one object of the given type. One that is larger
+// than limit bytes is ErrTooLarge.
+func (r *Repo) Object(ctx context.Context, id, kind string, limit int64) ([]byte, error) {
+	var data []byte
+	err := r.Objects(ctx, []string{id}, func(o Object) error {
+		if o.Type != kind {
+			return fmt.Errorf("%s is a %s, not a %s", id, o.Type, kind)
+		}
+		if o.Size > limit {
+			return fmt.Errorf("%s has %d bytes: %w", id, o.Size, ErrTooLarge)
+		}
+		data = make([]byte, o.Size)
+		_, err := io.ReadFull(o.Content, data)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 func quote(s string) string {

@@ -10,6 +10,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -32,11 +34,13 @@ const (
 type Git struct {
 	path    string
 	version string
+	idle    time.Duration
 }
 
 // Options configures New.
 type Options struct {
-	Path string // absolute path of git; default: the first of the usual places
+	Path string        // absolute path of git; default: the first of the usual places
+	Idle time.Duration // how long a process is kept for the next read of an object; default 30 s
 }
 
 // New finds git and checks its version. It returns fault.Unavailable where
@@ -46,7 +50,7 @@ func New(ctx context.Context, opt Options) (*Git, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Git{path: path}
+	g := &Git{path: path, idle: cmp.Or(opt.Idle, defaultIdle)}
 	out, err := g.run(ctx, "/", Cmd{Args: []string{"version"}}, nil)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "ask "+path+" for its version", err)

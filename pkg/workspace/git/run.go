@@ -24,14 +24,15 @@ const DefaultLimit int64 = 64 << 20
 // stderrLimit bounds what is kept of git's complaints.
 const stderrLimit = 4 << 10
 
-// Repo is a bare repository of the host's own.
+// Repo is a bare repository of the host's own. It is safe for concurrent use.
 type Repo struct {
-	git *Git
-	dir string
+	git     *Git
+	dir     string
+	readers readers
 }
 
 // Repo names the bare repository at dir, an absolute path. It must be one that
-// only the host writes.
+// only the host writes. Who reads objects of it closes it in the end.
 func (g *Git) Repo(dir string) *Repo { return &Repo{git: g, dir: dir} }
 
 // Dir returns the repository's directory.
