@@ -21,6 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
 	"github.com/vexa-ai/vexa/pkg/seal"
@@ -145,6 +146,10 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	if err != nil {
 		return err
 	}
+	keep, err := retention.Load(p.home.Config)
+	if err != nil {
+		return err
+	}
 	trail := audit.Open(auditJournal, time.Now)
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
@@ -166,7 +171,8 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
-		Now: time.Now, NewID: newID, Log: p.log,
+		Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
+		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})
 	return err
 }
