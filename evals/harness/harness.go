@@ -35,6 +35,9 @@ func Run(t *testing.T, stage, dir string) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts in %s: %v", dir, err)
 	}
+	if err := checkOut(outDir(repository(t))); err != nil {
+		t.Fatal(err)
+	}
 	s := &suite{
 		stage:  stage,
 		root:   repository(t),

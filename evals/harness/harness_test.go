@@ -111,6 +111,29 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestAReportThatCannotBeWritten is said before the claims run, with what to do.
+func TestAReportThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := checkOut(dir); err != nil {
+		t.Fatalf("a fresh directory: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "report.json"), nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	taken := filepath.Join(dir, "report.json", "out") // which even root cannot write to
+	refused := map[string]string{taken: taken}
+	if os.Getuid() != 0 {
+		refused[dir] = filepath.Join(dir, "report.json")
+	}
+	for dir, path := range refused {
+		err := checkOut(dir)
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "remove "+dir+",") || !strings.Contains(err.Error(), EnvOut) {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
 // TestScriptsStateTheirClaim: a script without a claim proves nothing that the
 // report could name, and two with one name would hide each other.
 func TestScriptsStateTheirClaim(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"os"
@@ -55,14 +56,38 @@ func (r *report) add(res result) {
 	r.results = append(r.results, res)
 }
 
+// checkOut says, before anything runs, that the report could not be written to
+// dir, as where an earlier run was another user's.
+func checkOut(dir string) error {
+	for _, name := range []string{".lock", "stage0.json", "stage1.json", "report.json", "report.html"} {
+		path := filepath.Join(dir, name)
+		if err := unix.Access(path, unix.W_OK); err != nil && !errors.Is(err, unix.ENOENT) {
+			return cannotWrite(dir, path, err)
+		}
+	}
+	lock, err := lockFile(dir)
+	if err != nil {
+		return cannotWrite(dir, dir, err)
+	}
+	return lock.Close()
+}
+
+func cannotWrite(dir, path string, err error) error {
+	return fmt.Errorf("%s cannot be written: %w; remove %s, which is made again, or set %s to another directory", path, err, dir, EnvOut)
+}
+
+func lockFile(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+}
+
 // write leaves the stage's results in dir and makes report.json and report.html
 // from those of every stage that is there. Stages run in processes of their
 // own, so that a lock keeps two of them from writing at once.
 func (r *report) write(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := lockFile(dir)
 	if err != nil {
 		return err
 	}
