@@ -27,6 +27,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
@@ -200,6 +201,7 @@ func (s *stack) manager() *dispatch.Manager {
 		Runners:    catalog,
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
 		Images:     func(i runnerv1.Image) (string, error) { return "builtin:" + i.Builtin, nil },
+		Quota:      quota.NewGate(quota.Policy{}),
 		Now:        time.Now, NewID: newID, Log: s.log,
 	}
 	if s.change != nil {

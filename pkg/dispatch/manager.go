@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/stream"
 )
@@ -37,6 +38,7 @@ type Options struct {
 	Runners    Runners
 	Models     ResolveModel
 	Images     Images
+	Quota      *quota.Gate // nil: any number of containers
 	Now        func() time.Time
 	NewID      func() string // ULIDs, upper case
 	Log        *slog.Logger
@@ -64,6 +66,7 @@ type Manager struct {
 	runners    Runners
 	models     ResolveModel
 	images     Images
+	quota      *quota.Gate
 	now        func() time.Time
 	newID      func() string
 	log        *slog.Logger
@@ -94,7 +97,7 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 	return &Manager{
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
 		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
-		models: o.Models, images: o.Images, now: o.Now, newID: o.NewID, log: o.Log,
+		models: o.Models, images: o.Images, quota: cmp.Or(o.Quota, quota.NewGate(quota.Policy{})), now: o.Now, newID: o.NewID, log: o.Log,
 		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace),
 		life:         life, cancel: cancel,
 		units: t.units, order: t.order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
@@ -238,9 +241,19 @@ func (m *Manager) holder(subject, session string) *run {
 	return nil
 }
 
-// accept journals the intent, then lets a goroutine carry it out.
-func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
+// accept journals the intent, then lets a goroutine carry it out. It is refused
+// where too many wait already.
+func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error) {
 	id := p.Unit.ID
+	place, err := m.quota.Enter(p.Unit.Identity.Subject)
+	if err != nil {
+		return api.Started{}, err
+	}
+	defer func() {
+		if err != nil {
+			place.Leave()
+		}
+	}()
 	m.retain.accepting.RLock()
 	defer m.retain.accepting.RUnlock()
 	seq, err := m.append(ctx, record{Type: recordAccepted, Unit: id, Accepted: &p.accepted})
@@ -258,7 +271,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
 	}
 	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), first: seq}
 	e.apply(taken)
-	r := newRun(m, p, e, out)
+	r := newRun(m, p, e, out, place)
 	r.queue = append(r.queue, first)
 
 	m.mu.Lock()
@@ -272,7 +285,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (api.Started, error) {
 	m.wait.Add(1)
 	m.mu.Unlock()
 
-	go r.live(m.life, r.begin)
+	go r.live(m.life, r.enter)
 	return api.Started{Unit: id, Turn: first.id, Session: p.Session}, nil
 }
 
@@ -345,6 +358,7 @@ func (m *Manager) row(id string, e *entry) api.Dispatch {
 	}
 	if r := m.runs[id]; r != nil && e.endedAt == nil {
 		d.State = r.state
+		d.Detail = or(r.waiting(), d.Detail)
 		d.Requests += r.usage.Requests
 		d.Tokens += r.usage.InputTokens + r.usage.OutputTokens
 	}

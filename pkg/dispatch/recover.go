@@ -56,7 +56,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)
 		out = &publisher{unit: id, damaged: err}
 	}
-	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out)
+	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.quota.Force(e.Unit.Identity.Subject))
 	if err != nil {
 		r.retired, r.aborted = true, "its frames cannot be read: "+err.Error()
 	}

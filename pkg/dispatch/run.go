@@ -12,6 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
 
@@ -56,6 +57,7 @@ type run struct {
 	retired bool       // takes no more turns
 
 	// Owned by the goroutine.
+	place     *quota.Place // a container of its owner's, or a place in the queue for one
 	out       *publisher
 	socket    Socket
 	spec      runtimev1.Spec
@@ -73,10 +75,10 @@ type run struct {
 	over      bool
 }
 
-func newRun(m *Manager, p plan, e *entry, out *publisher) *run {
+func newRun(m *Manager, p plan, e *entry, out *publisher, place *quota.Place) *run {
 	out.limit = m.retain.policy.Dispatches.Topic
 	return &run{
-		m: m, plan: p, entry: e, out: out, state: runtimev1.Starting, busy: true,
+		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true,
 		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
 	}
 }
@@ -121,6 +123,7 @@ func (r *run) leave(ctx context.Context) {
 		r.m.countEnded(r.entry)
 	}
 	r.m.mu.Unlock()
+	r.place.Leave()
 	close(r.done)
 	if r.active != nil {
 		close(r.active.ended)
@@ -278,10 +281,16 @@ func (r *run) abort(ctx context.Context, why string) {
 }
 
 // interrupt ends the running turn and returns a channel that closes when that
-// is on disk. Without a running turn the channel is closed.
+// is on disk. A dispatch whose turn still waits for its container is stopped;
+// without a turn the channel is closed.
 func (r *run) interrupt() <-chan struct{} {
 	ended := make(chan struct{})
 	r.post(func(ctx context.Context) {
+		if r.active == nil && len(r.queue) > 0 {
+			r.askStop(ctx, runtimev1.ReasonStopped)
+			go func() { <-r.done; close(ended) }()
+			return
+		}
 		if r.active == nil {
 			close(ended)
 			return

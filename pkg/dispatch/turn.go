@@ -108,6 +108,8 @@ func (r *run) afterTurn(ctx context.Context) {
 		r.deliver(ctx)
 	case *r.plan.Unit.Limits.IdleSec == 0:
 		r.lose(stopGrace, runtimev1.ReasonCompleted) // the worker exits by itself
+	case r.crowded():
+		r.m.makeRoom(r.plan.Unit.Identity.Subject)
 	}
 }
 
