@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,100 +11,99 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/internal/removetree"
 	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/zootest"
 )
 
-// zoo fills dir with every way known to make a host's git, or a careless reader,
-// run something or read something else. Whatever runs makes the marker file.
-func zoo(tb testing.TB, dir, marker string) {
+// outsideOf makes what lies beside a tree.
+func outsideOf(tb testing.TB, dir string) zootest.Pen {
 	tb.Helper()
-	evil := filepath.Join(filepath.Dir(marker), "evil.sh")
-	if err := os.WriteFile(evil, fmt.Appendf(nil, "#!/bin/sh\ntouch %s\ncat 2>/dev/null\n", marker), 0o755); err != nil {
+	p := zootest.Pen{Dir: dir, Outside: filepath.Join(tb.TempDir(), "outside")}
+	if err := p.MakeOutside(); err != nil {
 		tb.Fatal(err)
 	}
-	hostile := fmt.Sprintf(`
-	fsmonitor = %[1]s
-	hooksPath = %[2]s
-	sshCommand = %[1]s
-	pager = %[1]s
-	editor = %[1]s
-	alternateRefsCommand = %[1]s
-[filter "x"]
-	clean = %[1]s
-	smudge = %[1]s
-	process = %[1]s
-	required = true
-[diff]
-	external = %[1]s
-[diff "x"]
-	command = %[1]s
-	textconv = %[1]s
-[merge "x"]
-	driver = %[1]s
-[gpg]
-	program = %[1]s
-[commit]
-	gpgSign = true
-[include]
-	path = %[3]s
-`, evil, filepath.Join(dir, "hooks"), filepath.Join(dir, "included.cfg"))
-	write(tb, dir, map[string]string{
-		"ok.md":             "an honest change\n",
-		"hooks/pre-commit!": "#!/bin/sh\ntouch " + marker + "\n",
-		"included.cfg":      "[core]\n\tfsmonitor = " + evil + "\n",
-		".gitattributes":    "* filter=x diff=x merge=x\n*.md text eol=crlf ident\n*.u16 working-tree-encoding=UTF-16\n",
-		"utf.u16":           "\xff\xfex\x00",
-		"out":               "->/etc/passwd",
-		"up":                "->../../../../etc",
-		"sub2/.git":         "gitdir: " + filepath.Join(dir, "sub/.git") + "\n",
-		"twin":              "1",
-		"TWIN":              "2",
-		"caf\u00e9":         "1",
-		"cafe\u0301":        "2",
-		"line\nfeed":        "x",
-		"-rf":               "x",
-		"--upload-pack=x":   "x",
-		".gitmodules":       "[submodule \"sub\"]\n\tpath = sub\n\turl = ext::" + evil + "\n\tignore = none\n",
+	tb.Cleanup(func() { _ = removetree.All(dir) })
+	return p
+}
 
-		strings.Repeat("long", 63) + "abc": "255 bytes",
-	})
-	plainGit(tb, dir, "init", "-q", "sub")
-	sub := filepath.Join(dir, "sub")
-	write(tb, sub, map[string]string{"f.md": "same size 1\n", ".gitattributes": "* filter=x diff=x\n"})
-	plainGit(tb, sub, "add", "-A")
-	plainGit(tb, sub, "commit", "-q", "-m", "x")
-	write(tb, sub, map[string]string{"f.md": "same size 2\n"})
-	top := filepath.Join(dir, ".git")
-	if _, err := os.Stat(top); err != nil {
-		plainGit(tb, dir, "init", "-q")
-	}
-	for _, g := range []string{top, filepath.Join(sub, ".git")} {
-		f, err := os.OpenFile(filepath.Join(g, "config"), os.O_APPEND|os.O_WRONLY, 0)
+// house plants every animal that is not alone, each in a directory of its own.
+func house(tb testing.TB, p zootest.Pen) []zootest.Housed {
+	tb.Helper()
+	var list []zootest.Housed
+	for _, a := range zootest.Zoo(false) {
+		h := zootest.Pen{Dir: filepath.Join(p.Dir, a.House), Outside: p.Outside}
+		if err := os.Mkdir(h.Dir, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		err := a.Plant(h)
+		if errors.Is(err, zootest.ErrElsewhere) {
+			if err := removetree.All(h.Dir); err != nil {
+				tb.Fatal(err)
+			}
+			continue
+		}
 		if err != nil {
-			tb.Fatal(err)
+			tb.Fatalf("%s: %v", a.Name, err)
 		}
-		_, err = f.WriteString("[core]" + hostile)
-		write(tb, g, map[string]string{"hooks/pre-commit!": "#!/bin/sh\ntouch " + marker, "hooks/post-index-change!": "#!/bin/sh\ntouch " + marker})
-		if err := errors.Join(err, f.Close()); err != nil {
-			tb.Fatal(err)
+		list = append(list, a)
+	}
+	return list
+}
+
+// committed lists the files of a commit of the repository.
+func (w *world) committed(tb testing.TB, id, rev string) []string {
+	tb.Helper()
+	out := plainGit(tb, "/", "--git-dir="+w.repo(id), "ls-tree", "-r", "-z", "--name-only", "--full-tree", rev)
+	return strings.FieldsFunc(out, func(r rune) bool { return r == 0 })
+}
+
+func rejections(list []workspace.Rejected) map[string]string {
+	m := make(map[string]string)
+	for _, r := range list {
+		m[r.Path] = r.Reason
+	}
+	return m
+}
+
+// tripsNothing clones what is committed with an ordinary git, works in the clone
+// as a person does, and looks for the canary.
+func (w *world) tripsNothing(tb testing.TB, p zootest.Pen, id string) {
+	tb.Helper()
+	for line := range strings.Lines(plainGit(tb, "/", "--git-dir="+w.repo(id), "fsck", "--full", "--strict", "--no-dangling")) {
+		// A link in the place of what git reads is followed by no git, and only said.
+		if !strings.Contains(line, "Symlink: .") {
+			tb.Errorf("fsck: %s", line)
 		}
 	}
-	huge, err := os.Create(filepath.Join(dir, "huge"))
+	clone := filepath.Join(tb.TempDir(), "clone")
+	plainGit(tb, "/", "clone", "-q", "--recurse-submodules", w.repo(id), clone)
+	for _, step := range []string{
+		"status --porcelain", "fsck --strict", "log -p --stat", "diff HEAD", "add -A", "commit -q --allow-empty -m x",
+		"checkout -q -b other", "merge -q main", "stash list", "gc -q", "grep -q -e x", "archive HEAD -o /dev/null",
+	} {
+		out := plainGit(tb, clone, strings.Fields(step)...)
+		if step == "status --porcelain" && strings.TrimSpace(out) != "" {
+			// What attributes of the tree bend shows as changed at once; nothing else does.
+			for line := range strings.Lines(out) {
+				if !strings.Contains(line, "x.txt") {
+					tb.Errorf("the clone begins changed: %s", line)
+				}
+			}
+		}
+	}
+	objects := exec.Command("git", "--git-dir="+w.repo(id), "cat-file", "--batch-all-objects", "--batch")
+	all, err := objects.Output()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := errors.Join(huge.Truncate(1<<41), huge.Close(),
-		unix.Mkfifo(filepath.Join(dir, "fifo"), 0o644),
-		unix.Mknod(filepath.Join(dir, "socket"), unix.S_IFSOCK|0o644, 0)); err != nil {
-		tb.Fatal(err)
+	if bytes.Contains(all, []byte(zootest.Secret)) {
+		tb.Error("the repository holds what lies outside the tree")
 	}
-}
-
-func tripped(marker string) bool {
-	_, err := os.Stat(marker)
-	return err == nil
+	if p.Bitten() {
+		tb.Error("something of the zoo ran on the host")
+	}
 }
 
 // TestHostileZoo takes the zoo through everything the store does.
@@ -112,13 +112,18 @@ func TestHostileZoo(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"ok.md": "before\n", "other.md": "x\n"})
-	c := w.checkout(t, "01ZOO")
-	other := w.checkout(t, "01OTHER")
-	marker := filepath.Join(t.TempDir(), "marker")
-	zoo(t, c.Dir(), marker)
+	c, other := w.checkout(t, "01ZOO"), w.checkout(t, "01OTHER")
+	p := outsideOf(t, c.Dir())
+	animals := house(t, p)
+	write(t, c.Dir(), map[string]string{"ok.md": "an honest change\n"})
 	out := w.seal(t, c, "hostile\n\nVexa-Launcher: root")
 	if !out.Merged || out.SHA == "" {
 		t.Fatalf("sealed %+v", out)
+	}
+	got := zootest.Outcome{Rejected: rejections(out.Rejected), Committed: w.committed(t, info.ID, out.SHA)}
+	own := zootest.Housed{Animal: zootest.Animal{Name: "what was there", Kept: []string{"ok.md", "other.md"}}}
+	for _, wrong := range zootest.Compare(append(animals, own), got) {
+		t.Error(wrong)
 	}
 	write(t, other.Dir(), map[string]string{"ok.md": "another change\n", "new.md": "y\n"})
 	if got := w.seal(t, other, "conflicts"); got.Merged || len(got.Conflicts) != 1 || got.Conflicts[0] != "ok.md" {
@@ -129,20 +134,21 @@ func TestHostileZoo(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, again.Dir(), map[string]string{"ok.md": "once more\n"})
-	if got := w.seal(t, again, "again"); !got.Merged {
+	if got := w.seal(t, again, "again"); !got.Merged || len(got.Rejected) != len(out.Rejected) {
 		t.Errorf("sealed again %+v", got)
 	}
 	if _, err := w.Diff(ctx, "notes", "", ""); err != nil {
 		t.Error(err)
 	}
 	log, err := w.Log(ctx, "notes", workspace.LogQuery{})
-	if err != nil || log[1].Launcher != "user:u_jane" || log[1].Message != "hostile" {
+	if err != nil || log[1].Launcher != "user:u_jane" || log[1].Message != "hostile" || !strings.HasPrefix(log[1].Author, jane.Name) {
 		t.Errorf("log %+v, %v", log, err)
 	}
 	fresh := w.checkout(t, "01FRESH")
 	if got, err := os.ReadFile(filepath.Join(fresh.Dir(), "ok.md")); err != nil || string(got) != "once more\n" {
 		t.Errorf("checked out %q, %v", got, err)
 	}
+	w.tripsNothing(t, p, info.ID)
 	if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Dispatch: "01ZOO", Author: jane}); err != nil {
 		t.Error(err)
 	}
@@ -151,76 +157,66 @@ func TestHostileZoo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.fsck(t, info.ID)
-	if tripped(marker) {
-		t.Error("something of the zoo ran on the host")
-	}
-	var refused []string
-	for _, r := range out.Rejected {
-		refused = append(refused, r.Path)
-	}
-	want := `.gitmodules café fifo huge out socket sub/.git sub2/.git twin up`
-	if got := strings.Join(refused, " "); sortWords(got) != sortWords(want) {
-		t.Errorf("refused %q, want %q", got, want)
-	}
+	w.tripsNothing(t, p, info.ID)
 }
 
-func sortWords(s string) string {
-	words := strings.Fields(s)
-	for i := range words {
-		for j := range i {
-			if words[i] < words[j] {
-				words[i], words[j] = words[j], words[i]
-			}
+// TestEachAnimalAtTheTop seals the animals that take the place of the checkout's
+// own .git, and those that live alone.
+func TestEachAnimalAtTheTop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	info := w.create(t, "notes", nil)
+	for i, a := range zootest.All() {
+		_, git := a.Refused[".git"]
+		if !a.Lives(false) || !git && a.Where&zootest.Ending == 0 {
+			continue // pkg/workspace/tree walks the others there
+		}
+		c := w.checkout(t, fmt.Sprintf("01TOP%d", i))
+		p := outsideOf(t, c.Dir())
+		if err := a.Plant(p); errors.Is(err, zootest.ErrElsewhere) {
+			continue
+		} else if err != nil {
+			t.Fatalf("%s: %v", a.Name, err)
+		}
+		out := w.seal(t, c, a.Name)
+		got := zootest.Outcome{Rejected: rejections(out.Rejected)}
+		if out.SHA != "" {
+			got.Committed = w.committed(t, info.ID, out.SHA)
+		}
+		for _, wrong := range zootest.Compare([]zootest.Housed{{Animal: a}}, got) {
+			t.Error(wrong)
+		}
+		if p.Bitten() {
+			t.Errorf("%s ran on the host", a.Name)
+		}
+		if err := errors.Join(removetree.All(c.Dir()), os.Mkdir(c.Dir(), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		w.seal(t, c, "empty") // the next starts from nothing
+		if err := w.Release(context.Background(), c, false); err != nil {
+			t.Errorf("%s: %v", a.Name, err)
 		}
 	}
-	return strings.Join(words, " ")
+	w.fsck(t, info.ID)
 }
 
-// TestZooTripsPlainGit proves that the zoo is hostile: an ordinary git runs it,
-// in the agent's repository and from one of the host's own.
-func TestZooTripsPlainGit(t *testing.T) {
+// TestHostileImport makes a workspace of a hostile folder, and checks it out.
+func TestHostileImport(t *testing.T) {
 	t.Parallel()
-	for name, env := range map[string][]string{
-		"in its repository":       nil,
-		"from a host's own":       {"GIT_DIR=host", "GIT_WORK_TREE=zoo"},
-		"with the usual guards":   {"GIT_DIR=host", "GIT_WORK_TREE=zoo", "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=/dev/null", "GIT_CONFIG_KEY_1=core.fsmonitor", "GIT_CONFIG_VALUE_1=false"},
-		"an innocent status only": {"status"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			base := t.TempDir()
-			dir, host := filepath.Join(base, "zoo"), filepath.Join(base, "host")
-			if err := os.Mkdir(dir, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			marker := filepath.Join(t.TempDir(), "marker")
-			zoo(t, dir, marker)
-			for _, f := range []string{"fifo", "socket", "huge"} { // git would add for hours
-				if err := os.Remove(filepath.Join(dir, f)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			plainGit(t, base, "init", "-q", "--bare", host)
-			args := []string{"add", "-A"}
-			var set []string
-			for _, kv := range env {
-				kv = strings.ReplaceAll(strings.ReplaceAll(kv, "=host", "="+host), "=zoo", "="+dir)
-				if kv == "status" {
-					args = []string{"status"}
-					continue
-				}
-				set = append(set, kv)
-			}
-			for range 2 {
-				cmd := exec.Command("git", args...)
-				cmd.Dir = dir
-				cmd.Env = append(append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1"), set...)
-				_ = cmd.Run()
-			}
-			if !tripped(marker) {
-				t.Error("the zoo is harmless: the test above proves nothing")
-			}
-		})
+	w := newWorld(t)
+	p := outsideOf(t, t.TempDir())
+	animals := house(t, p)
+	if err := zootest.Evil().Plant(p); err != nil {
+		t.Fatal(err)
 	}
+	info, err := w.Create(context.Background(), "notes", p.Dir, jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := zootest.Outcome{Rejected: rejections(info.Rejected), Committed: w.committed(t, info.ID, "main")}
+	for _, wrong := range zootest.Compare(append(animals, zootest.Housed{Animal: zootest.Evil()}), got) {
+		t.Error(wrong)
+	}
+	w.checkoutMode(t, "01READS", unitv1.ReadOnly)
+	w.tripsNothing(t, p, info.ID)
 }

@@ -152,6 +152,9 @@ func (w *walker) readOnce(n *node) (Entry, error) {
 		return Entry{}, refusal(whyNot(err))
 	}
 	e := Entry{Name: n.name}
+	if before.Mode&unix.S_IFMT == unix.S_IFREG && uint64(before.Nlink) > n.links { //nolint:unconvert // its width depends on the platform
+		return Entry{}, refusal("it changed while it was read")
+	}
 	switch before.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		e.Mode = fileMode(before.Mode)

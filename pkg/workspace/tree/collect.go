@@ -25,9 +25,10 @@ type File struct {
 }
 
 // Collect calls fn with the regular files below dir whose path match answers
-// yes for, in order. Everything else is passed over: links, FIFOs, sockets,
-// devices, other file systems, what may not be read. It opens as Walk does, and
-// a file that keeps changing, or a cap that is passed, is fault.Invalid.
+// yes for, in order, those with several names last. Everything else is passed
+// over: links, FIFOs, sockets, devices, other file systems, files that have a
+// name outside dir, what may not be read. It opens as Walk does, and a file that
+// keeps changing, or a cap that is passed, is fault.Invalid.
 func Collect(ctx context.Context, dir string, limits Limits, match func(path string) bool, fn func(File) error) error {
 	root, err := openRoot(dir)
 	if err != nil {
@@ -35,7 +36,17 @@ func Collect(ctx context.Context, dir string, limits Limits, match func(path str
 	}
 	defer unix.Close(root) //nolint:errcheck // it was only read
 	c := &collector{ctx: ctx, limits: limits.withDefaults(), match: match, fn: fn}
-	return c.dir(root, "", 0)
+	if err := c.dir(root, "", 0); err != nil {
+		return err
+	}
+	for _, l := range c.linked {
+		if names := c.names[l.inode]; names == l.names {
+			if err := c.take(root, l.path, l.path, names); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 type collector struct {
@@ -45,6 +56,15 @@ type collector struct {
 	fn     func(File) error
 	seen   int
 	bytes  int64
+	names  map[inode]uint64 // how many names of a file with several were found
+	linked []linkedFile     // those of them that are wanted
+}
+
+// linkedFile is one name of a file that has several.
+type linkedFile struct {
+	path  string
+	inode inode
+	names uint64
 }
 
 func (c *collector) dir(fd int, prefix string, depth int) error {
@@ -90,14 +110,29 @@ func (c *collector) name(fd int, prefix, name string, depth int) error {
 		defer unix.Close(sub) //nolint:errcheck // it was only read
 		return c.dir(sub, path+"/", depth+1)
 	case unix.S_IFREG:
+		if st.Nlink > 1 {
+			if c.names == nil {
+				c.names = make(map[inode]uint64)
+			}
+			c.names[inode{st.Dev, st.Ino}]++
+		}
 		if len(path) > git.MaxPath || !c.match(path) {
 			return nil
 		}
+		if names := uint64(st.Nlink); names > 1 { //nolint:unconvert // its width depends on the platform
+			c.linked = append(c.linked, linkedFile{path, inode{st.Dev, st.Ino}, names})
+			return nil
+		}
+		return c.take(fd, name, path, 1)
 	default:
 		return nil
 	}
+}
+
+// take reads a file, which may have so many names, and hands it out.
+func (c *collector) take(dir int, name, path string, names uint64) error {
 	for range tries {
-		f, err := c.read(fd, name)
+		f, err := c.read(dir, name, names)
 		switch {
 		case errors.Is(err, object.ErrMoved):
 			continue
@@ -113,15 +148,16 @@ func (c *collector) name(fd int, prefix, name string, depth int) error {
 }
 
 // read opens a file once and takes everything from that descriptor; nil where
-// there is no readable regular file any more.
-func (c *collector) read(dir int, name string) (*File, error) {
+// there is no readable regular file any more, or one with more names.
+func (c *collector) read(dir int, name string, names uint64) (*File, error) {
 	fd, err := openFile(dir, name)
 	if err != nil {
 		return nil, nil
 	}
 	defer unix.Close(fd) //nolint:errcheck // it was only read
 	var before, after unix.Stat_t
-	if err := unix.Fstat(fd, &before); err != nil || before.Mode&unix.S_IFMT != unix.S_IFREG {
+	if err := unix.Fstat(fd, &before); err != nil || before.Mode&unix.S_IFMT != unix.S_IFREG ||
+		uint64(before.Nlink) > names { //nolint:unconvert // its width depends on the platform
 		return nil, err
 	}
 	if before.Size > c.limits.FileBytes || c.bytes+before.Size > c.limits.TotalBytes {

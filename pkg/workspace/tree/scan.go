@@ -180,6 +180,8 @@ func (w *walker) lookDir(at *level, n *node, dev uint64) (bool, error) {
 	case (n.prev == nil || n.prev.Mode != object.ModeDir) && w.isIgnored(at, n.name, true):
 		w.ignored++
 		return false, nil
+	case isGitattributes(n.name):
+		w.reject(n, "Git reads a file of this name, and takes no directory for it")
 	case dev != w.dev:
 		w.reject(n, "it lies on another file system")
 	case below.depth > w.limits.Depth:
