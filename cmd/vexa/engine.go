@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
@@ -21,6 +23,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
@@ -164,6 +167,10 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	if err != nil {
 		return err
 	}
+	gate, err := containerQuota(p.home)
+	if err != nil {
+		return err
+	}
 	e.Dispatch, err = dispatch.New(ctx, dispatch.Options{
 		Home: p.home, Binary: self, Records: records, Streams: e.Streams,
 		Runtime: remote.New(p.home.RuntimeSocket()), Workspaces: e.Workspaces, Sessions: e.Sessions,
@@ -171,10 +178,20 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
-		Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
+		Quota: gate, Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
 		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})
 	return err
+}
+
+// containerQuota is how many containers this machine gives each owner.
+func containerQuota(h home.Home) (*quota.Gate, error) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return nil, fmt.Errorf("ask how much memory there is: %w", err)
+	}
+	policy, err := quota.Load(h.Config, int64(info.Totalram)*int64(info.Unit))
+	return quota.NewGate(policy), err
 }
 
 func resolveModel(table *inference.Table) dispatch.ResolveModel {
