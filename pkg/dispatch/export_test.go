@@ -6,3 +6,6 @@ func (m *Manager) Abandon() {
 	m.cancel()
 	m.wait.Wait()
 }
+
+// SetCarryGap replaces carryGap.
+func (m *Manager) SetCarryGap(records uint64) { m.retain.gap = records }

@@ -141,7 +141,7 @@ func (m *Manager) trimRecords(ctx context.Context) error {
 		if i+1 < len(pins) {
 			next = pins[i+1].seq
 		}
-		if next-pins[0].seq > carryGap*uint64(i+1) {
+		if next-pins[0].seq > m.retain.gap*uint64(i+1) {
 			carried = i + 1
 		}
 	}

@@ -25,6 +25,7 @@ const (
 type retainer struct {
 	policy retention.Policy
 	every  time.Duration
+	gap    uint64 // carryGap; tests make it smaller
 	also   func(ctx context.Context, now time.Time) error
 	nudged chan struct{} // holds one: enough has ended
 
@@ -210,7 +211,7 @@ const ulidLen = 26
 
 func newRetainer(o Options, t *table) retainer {
 	return retainer{
-		policy: o.Retention, every: cmp.Or(o.RetainEvery, RetainEvery), also: o.AlsoRetain, nudged: make(chan struct{}, 1),
+		policy: o.Retention, every: cmp.Or(o.RetainEvery, RetainEvery), gap: carryGap, also: o.AlsoRetain, nudged: make(chan struct{}, 1),
 		leaving: map[string]*entry{}, bytes: t.bytes, newest: t.newest, noted: t.noted, seen: t.seen,
 	}
 }

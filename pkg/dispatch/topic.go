@@ -79,7 +79,7 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 	p.seq, p.cursor = f.Seq, cursor
 	p.agentSeq = max(p.agentSeq, f.AgentSeq)
 	p.bytes += int64(len(data))
-	return p.trim(ctx)
+	return p.trim(ctx, int64(len(data)))
 }
 
 // sync makes what was published durable.
