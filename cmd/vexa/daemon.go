@@ -74,7 +74,11 @@ func serveDaemon(ctx context.Context) error {
 		},
 	})
 	log.InfoContext(ctx, "daemon starts", "pid", os.Getpid(), "install", h.InstallID)
-	return s.Serve(ctx)
+	if err := s.Serve(ctx); err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "daemon ends")
+	return nil
 }
 
 func kernelPID(h home.Home) func(context.Context) (int, error) {

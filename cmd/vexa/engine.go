@@ -109,7 +109,7 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	if err := os.MkdirAll(p.home.Workspaces(), 0o700); err != nil {
 		return err
 	}
-	packs := filepath.Join(p.home.Plain, "packs")
+	packs := p.home.Packs()
 	e.Workspaces, err = workspace.Open(workspace.Options{
 		Root: p.home.Workspaces(), Packs: packs, Git: g, Now: time.Now, NewID: newID,
 	})

@@ -39,7 +39,7 @@ func TestClosedEngineLeavesNoHistory(t *testing.T) {
 			Dir: filepath.Join(dir, "ws"), History: filepath.Join(dir, "history"), Meta: filepath.Join(dir, "meta"),
 		})
 		must(t, err)
-		packs := filepath.Join(h.Plain, "packs")
+		packs := h.Packs()
 		if _, err := os.Stat(packs); err != nil {
 			t.Fatal("the history is kept elsewhere now: ", err)
 		}

@@ -47,10 +47,14 @@ type Install struct {
 	ID          string
 	Key         string // missing | plain | sealed
 	Daemon      string // version of the running daemon; empty: none runs
+	Locked      bool   // the running daemon does not have the key
+	LastWords   string // where none runs: the error that the last one ended with; empty: it did not
+	Trouble     string // what a running daemon answers instead of its state; empty: its state
 	Kernel      bool   // the runtime kernel answers the daemon
 	Unencrypted int    // workspaces that rest unencrypted
 	Live        []string
 	Units       string // directory of the units' working copies
+	Packs       string // directory of the history that their containers read
 }
 
 // Options say where and for whom to look.

@@ -240,7 +240,10 @@ func (m *machine) swapProgram(old, now string) {
 
 func TestInstallation(t *testing.T) {
 	t.Parallel()
-	state := doctor.Install{ID: "0123456789ab", Key: "plain", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, Units: "/shm/units"}
+	state := doctor.Install{ID: "0123456789ab", Key: "plain", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, Units: "/shm/units", Packs: "/shm/packs"}
+	stopped := func(i *doctor.Install) { i.Daemon, i.Kernel, i.Live = "", false, nil }
+	locked := func(i *doctor.Install) { i.Locked, i.Kernel, i.Live = true, false, nil }
+	const all = "container vexa-agent-01live, container vexa-agent-01dead, working copy 01GONE, working copy 01LIVE, readable history in /shm/packs"
 	for name, c := range map[string]struct {
 		change func(*doctor.Install)
 		check  string
@@ -253,13 +256,22 @@ func TestInstallation(t *testing.T) {
 		"not encrypted yet":      {nil, "workspaces", doctor.Warn, "2 rest unencrypted"},
 		"version skew":           {func(i *doctor.Install) { i.Daemon = "0.9" }, "daemon", doctor.Warn, "0.9"},
 		"kernel down":            {func(i *doctor.Install) { i.Kernel = false }, "daemon", doctor.Warn, "kernel"},
+		"no daemon":              {stopped, "daemon", doctor.OK, "starts by itself"},
+		"a start that failed":    {func(i *doctor.Install) { stopped(i); i.LastWords = "journal audit: damaged" }, "daemon", doctor.Fail, "journal audit: damaged"},
+		"no answer":              {func(i *doctor.Install) { i.Trouble = "boom" }, "daemon", doctor.Fail, "boom"},
+		"locked":                 {locked, "daemon", doctor.OK, "vexa unlock"},
+		"locked, the key":        {func(i *doctor.Install) { locked(i); i.Key = "sealed" }, "identity", doctor.OK, "passphrase"},
 		"leftovers":              {nil, "leftovers", doctor.Warn, "container vexa-agent-01dead, working copy 01GONE"},
+		"after a crash":          {stopped, "leftovers", doctor.Warn, all},
+		"a crash, then locked":   {locked, "leftovers", doctor.Warn, all},
+		"nothing left":           {func(i *doctor.Install) { i.Live = []string{"01LIVE", "01DEAD", "01GONE"} }, "leftovers", doctor.OK, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := userDebian(t)
 			m.podman = map[string]string{"ps": "vexa-agent-01live\nvexa-agent-01dead\n"}
 			m.files["/shm/units/01LIVE/x"], m.files["/shm/units/01GONE/x"] = "", ""
+			m.stats["/shm/packs"] = doctor.File{Mode: fs.ModeDir}
 			in := state
 			if c.change != nil {
 				c.change(&in)
@@ -271,6 +283,21 @@ func TestInstallation(t *testing.T) {
 				t.Errorf("%+v, want %s saying %q", f, c.want, c.says)
 			}
 		})
+	}
+}
+
+// Where Podman does not answer, doctor does not say that nothing is left.
+func TestLeftoversThatCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	m := userDebian(t)
+	m.broken["podman"] = errors.New("boom")
+	d := newDoctor(t, m, func(o *doctor.Options) {
+		o.Install = func(context.Context) (doctor.Install, error) {
+			return doctor.Install{ID: "0123456789ab", Key: "plain", Units: "/shm/units"}, nil
+		}
+	})
+	if f := examine(t, d)["leftovers"]; f.Status != doctor.Warn || !strings.Contains(f.Detail, "boom") {
+		t.Errorf("%+v", f)
 	}
 }
 

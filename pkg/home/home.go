@@ -147,6 +147,10 @@ func (h Home) PodmanSocket() string { return filepath.Join(h.Run, "podman.sock")
 // DaemonLog is the daemon's log file; it carries ids, never contents.
 func (h Home) DaemonLog() string { return filepath.Join(h.State, "daemon.log") }
 
+// Packs holds the readable history that live containers are given; an open
+// installation makes it anew.
+func (h Home) Packs() string { return filepath.Join(h.Plain, "packs") }
+
 // Units is the directory of the per-dispatch directories: the kernel's root.
 func (h Home) Units() string { return filepath.Join(h.Plain, "units") }
 

@@ -143,57 +143,6 @@ func newDoctor(o *Options) (*doctor.Doctor, error) {
 	return doctor.New(do)
 }
 
-// install looks at the installation without starting a daemon.
-func install(ctx context.Context, f *factory.Factory) (doctor.Install, error) {
-	h, err := f.OpenHome()
-	if err != nil {
-		return doctor.Install{}, err
-	}
-	in := doctor.Install{ID: h.InstallID, Units: h.Units()}
-	if f.Keys != nil {
-		state, err := f.Keys.State(h)
-		if err != nil {
-			return in, err
-		}
-		in.Key = string(state)
-	}
-	c, err := f.Dial(false)
-	if err != nil {
-		return in, err
-	}
-	defer c.Close()
-	st, err := c.Status(ctx)
-	if err != nil {
-		return in, ignoreAbsent(err)
-	}
-	in.Daemon, in.Kernel = st.Version, st.RuntimePID != 0
-	live, err := c.Dispatches(ctx, false)
-	if err != nil {
-		return in, err
-	}
-	for _, d := range live {
-		in.Live = append(in.Live, d.ID)
-	}
-	if st.Locked {
-		return in, nil
-	}
-	list, err := c.Workspaces(ctx)
-	for _, w := range list {
-		if !w.Encrypted {
-			in.Unencrypted++
-		}
-	}
-	return in, err
-}
-
-// ignoreAbsent drops the error that no daemon runs: it need not.
-func ignoreAbsent(err error) error {
-	if fault.Is(err, fault.Unreachable) {
-		return nil
-	}
-	return err
-}
-
 // show prints the findings: with the reasons and what to do for a person, else
 // one line each of name, status and detail.
 func show(f *factory.Factory, findings []doctor.Finding, person bool) error {

@@ -156,7 +156,7 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.status.Locked {
-		return api.Started{}, fault.New(fault.Locked, "Vexa is locked", "run: vexa unlock")
+		return api.Started{}, errLocked()
 	}
 	if s, again := d.keys[r.Key]; again && r.Key != "" {
 		return s, nil

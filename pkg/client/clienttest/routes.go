@@ -153,6 +153,10 @@ func (d *Daemon) setLocked(locked bool) {
 func (d *Daemon) serveDispatches(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.status.Locked {
+		answer(w, 0, nil, errLocked())
+		return
+	}
 	list := []api.Dispatch{}
 	for _, u := range slices.Backward(d.units) {
 		if u.d.EndedAt == nil || r.URL.Query().Get("all") != "" {
@@ -251,3 +255,5 @@ func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+func errLocked() error { return fault.New(fault.Locked, "Vexa is locked", "run: vexa unlock") }
