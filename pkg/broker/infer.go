@@ -60,33 +60,41 @@ type rejected struct {
 // Error returns the message.
 func (r *rejected) Error() string { return r.message }
 
-// infer serves one API.
+// infer serves one API. A request that the end of the socket cuts off gets no
+// answer but a broken connection, so that a client asks the next broker.
 func (s *Socket) infer(a api) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		claims, err := s.verify(r, identityv1.AudienceBroker)
-		if err != nil {
-			s.refuseToken(w, r, audit.Inference, err)
-			return
+		s.serveInference(a, w, r)
+		if r.Context().Err() != nil || !s.live() {
+			panic(http.ErrAbortHandler) // how a handler breaks its connection; the server takes it
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.broker.opts.Timeouts.Total)
-		defer cancel()
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		case <-ctx.Done():
-			writeError(w, http.StatusBadRequest, "too many requests of this dispatch are under way")
-			return
-		}
-		x := &exchange{socket: s, api: a, in: r, began: s.broker.opts.Now()}
-		defer x.done()
-		release, err := x.prepare(ctx, w, claims)
-		if err != nil {
-			x.reject(ctx, w, err)
-			return
-		}
-		defer release()
-		x.run(ctx, w)
 	}
+}
+
+func (s *Socket) serveInference(a api, w http.ResponseWriter, r *http.Request) {
+	claims, err := s.verify(r, identityv1.AudienceBroker)
+	if err != nil {
+		s.refuseToken(w, r, audit.Inference, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.broker.opts.Timeouts.Total)
+	defer cancel()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		writeError(w, http.StatusBadRequest, "too many requests of this dispatch are under way")
+		return
+	}
+	x := &exchange{socket: s, api: a, in: r, began: s.broker.opts.Now()}
+	defer x.done()
+	release, err := x.prepare(ctx, w, claims)
+	if err != nil {
+		x.reject(ctx, w, err)
+		return
+	}
+	defer release()
+	x.run(ctx, w)
 }
 
 // prepare decides whether the request may go on, and makes it ready. After nil

@@ -37,7 +37,7 @@ func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, resp *http.
 	w.WriteHeader(http.StatusOK)
 	out := &flusher{w: w, control: http.NewResponseController(w), patience: idle.after}
 	err := x.pump(out, resp.Body, idle)
-	if err == nil || out.gone {
+	if err == nil || out.gone || x.in.Context().Err() != nil {
 		return err
 	}
 	if cause := context.Cause(ctx); cause != nil {

@@ -2,7 +2,9 @@ package broker_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -162,5 +164,59 @@ func TestLargeRequests(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("it was answered with %s", resp.Status)
+	}
+}
+
+// A request that the end of the socket cuts off is no answer of any kind: the
+// client asks the next daemon.
+func TestCloseBreaksRequests(t *testing.T) {
+	t.Parallel()
+	for name, began := range map[string]bool{"before the answer": false, "in its middle": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hold := make(chan struct{})
+			defer close(hold)
+			up := &provider{answer: func(w http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+				if began {
+					w.Header().Set("Content-Type", "text/event-stream")
+					_, _ = io.WriteString(w, "event: ping\ndata: {\"type\":\"ping\"}\n\n")
+					_ = http.NewResponseController(w).Flush()
+				}
+				select {
+				case <-hold:
+				case <-r.Context().Done():
+				}
+			}}
+			s := open(t, config{upstream: up})
+			ended := make(chan error, 1)
+			var body []byte
+			read := make(chan struct{}, 1)
+			go func() {
+				resp, err := s.client.Do(s.request(t.Context(), messages, say("claude/m1", "x", true)))
+				if err != nil {
+					ended <- err
+					return
+				}
+				defer resp.Body.Close()
+				first := make([]byte, 1)
+				if _, err := io.ReadFull(resp.Body, first); err != nil {
+					ended <- err
+					return
+				}
+				read <- struct{}{}
+				body, err = io.ReadAll(resp.Body)
+				ended <- err
+			}()
+			await(t, "the request", func() bool { return up.count() == 1 })
+			if began {
+				<-read
+			}
+			if err := s.socket.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err == nil || strings.Contains(string(body), "broke off") {
+				t.Errorf("the client got %q and %v", body, err)
+			}
+		})
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +58,7 @@ type stack struct {
 	key        ed25519.PrivateKey
 	id         *seal.Identity
 	table      *inference.Table
+	asked      *atomic.Int32 // requests that reached a provider
 	log        *slog.Logger
 	change     func(*dispatch.Options) // of the managers to come, where it is set
 	m          *dispatch.Manager
@@ -83,7 +86,7 @@ func newStack(t *testing.T) *stack {
 	}
 	out := &testWriter{t: t}
 	t.Cleanup(out.close)
-	s := &stack{t: t, home: h, driver: runtimetest.NewMemory(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))}
+	s := &stack{t: t, home: h, driver: runtimetest.NewMemory(), asked: &atomic.Int32{}, log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))}
 	s.id, err = seal.NewIdentity()
 	must(t, err)
 	_, s.key, err = ed25519.GenerateKey(nil)
@@ -186,7 +189,7 @@ func (s *stack) manager() *dispatch.Manager {
 	trail := audit.Open(s.auditJournal(), time.Now)
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
-		Providers: s.table, Upstream: inference.NewUpstream(inference.UpstreamOptions{}), Audit: trail,
+		Providers: s.table, Upstream: counted{inference.NewUpstream(inference.UpstreamOptions{}), s.asked}, Audit: trail,
 		Now: time.Now, Log: s.log,
 	})
 	must(s.t, err)
@@ -210,6 +213,17 @@ func (s *stack) manager() *dispatch.Manager {
 	m, err := dispatch.New(context.Background(), options)
 	must(s.t, err)
 	return m
+}
+
+// counted counts the requests that reach a provider.
+type counted struct {
+	broker.Upstream
+	n *atomic.Int32
+}
+
+func (c counted) Do(req *http.Request, p inference.Provider) (*http.Response, error) {
+	c.n.Add(1)
+	return c.Upstream.Do(req, p)
 }
 
 // restart is the daemon gone without a word, and another one.

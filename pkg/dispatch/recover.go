@@ -54,7 +54,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	}
 	if err != nil {
 		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)
-		out = &publisher{unit: id, damaged: err}
+		out = &publisher{unit: id, mute: true}
 	}
 	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.quota.Force(e.Unit.Identity.Subject))
 	if err != nil {
@@ -139,7 +139,7 @@ func (r *run) reopen(ctx context.Context) error {
 		}
 		r.checkouts = append(r.checkouts, c)
 	}
-	if r.plan.manifest.Name == "" || r.out.damaged != nil {
+	if r.plan.manifest.Name == "" || r.out.mute {
 		return nil // there is nothing to speak to its worker about
 	}
 	if err := r.openSocket(ctx); err != nil {

@@ -26,7 +26,7 @@ type publisher struct {
 	cursor   stream.Cursor
 	bytes    int64 // on the topic
 	limit    int64 // bytes to keep there; 0: all
-	damaged  error // why the topic cannot be continued: what would be published is dropped
+	mute     bool  // the topic cannot be continued: what would be published is dropped
 }
 
 // openPublisher continues the topic where it ends.
@@ -64,7 +64,7 @@ func (p *publisher) agent(ctx context.Context, turn string, agentSeq uint64, bod
 }
 
 func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
-	if p.damaged != nil {
+	if p.mute {
 		return nil
 	}
 	f.Seq, f.TS, f.Unit = p.seq+1, p.now().UTC(), p.unit
@@ -84,7 +84,7 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 
 // sync makes what was published durable.
 func (p *publisher) sync(ctx context.Context) error {
-	if p.damaged != nil {
+	if p.mute {
 		return nil
 	}
 	return p.log.Sync(ctx, OutTopic(p.unit))

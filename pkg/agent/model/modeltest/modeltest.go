@@ -341,12 +341,12 @@ func (p Protocol) lost(t *testing.T) {
 			if err != nil || resp.Message.Text != strings.Join(c.next, "") || len(resp.Message.Calls) != 0 {
 				t.Errorf("%+v, %v", resp, err)
 			}
-			shown := ""
+			var shown strings.Builder
 			for _, d := range deltas {
-				shown += d.Text
+				shown.WriteString(d.Text)
 			}
-			if shown != c.shown {
-				t.Errorf("the reader saw %q, want %q", shown, c.shown)
+			if shown.String() != c.shown {
+				t.Errorf("the reader saw %q, want %q", shown.String(), c.shown)
 			}
 		})
 	}
