@@ -155,5 +155,6 @@ func (e *entry) apply(r record) {
 		if r.Detail != "" {
 			e.detail = r.Detail
 		}
+	case recordCarried, recordRemoved: // about the table: see table.apply
 	}
 }

@@ -80,29 +80,27 @@ func walk(records Records, from uint64, fn func(seq uint64, r record) error) err
 
 func (t *table) apply(seq uint64, r record) error {
 	t.seen = seq
-	switch r.Type {
-	case recordAccepted:
-		t.units[r.Unit] = &entry{first: seq}
-	case recordCarried:
-		e := &entry{first: seq}
-		for _, raw := range r.Records {
-			var old record
-			if err := json.Unmarshal(raw, &old); err != nil {
-				return fmt.Errorf("dispatch record %d: %w", seq, err)
-			}
-			e.apply(old)
-		}
-		t.units[r.Unit] = e
-		return nil
-	case recordRemoved:
+	if r.Type == recordRemoved {
 		for _, id := range r.Units {
 			delete(t.units, id)
 		}
 		t.newest, t.noted = max(t.newest, r.Newest), seq
 		return nil
 	}
-	if e := t.units[r.Unit]; e != nil {
-		e.apply(r)
+	if r.Type == recordAccepted || r.Type == recordCarried {
+		t.units[r.Unit] = &entry{first: seq}
+	}
+	e := t.units[r.Unit]
+	if e == nil {
+		return nil // what is left of a unit that was removed
+	}
+	e.apply(r)
+	for _, raw := range r.Records {
+		var old record
+		if err := json.Unmarshal(raw, &old); err != nil {
+			return fmt.Errorf("dispatch record %d: %w", seq, err)
+		}
+		e.apply(old)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"os"
+	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -58,12 +59,12 @@ func (j *Journal) TrimTo(bytes int64) error {
 	j.mu.Lock()
 	var kept int64
 	seq := uint64(0)
-	for i := len(j.segments) - 1; i >= 0; i-- {
-		kept += j.segments[i].size
+	for i, s := range slices.Backward(j.segments) {
+		kept += s.size
 		if kept > bytes && i < len(j.segments)-1 {
 			break
 		}
-		seq = j.segments[i].first
+		seq = s.first
 	}
 	j.mu.Unlock()
 	return j.TrimBefore(seq)
