@@ -131,7 +131,7 @@ func (k *Kernel) plan(ctx context.Context, spec runtimev1.Spec, claims identityv
 			p.facts.writable = append(p.facts.writable, rel)
 		}
 	}
-	before, err := k.measure(ctx, p.facts, nil, noQuota)
+	before, err := k.measure(p.facts, nil, noQuota())
 	if err != nil {
 		return nil, fault.Newf(fault.Invalid, "measure the writable mounts: %w", err)
 	}

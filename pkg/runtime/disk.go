@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -39,12 +38,13 @@ type usage struct {
 // quota is up to where a workload is measured; beyond it is too much.
 type quota struct{ charged, names int64 }
 
-var noQuota = quota{charged: math.MaxInt64, names: math.MaxInt64}
+// noQuota allows all.
+func noQuota() quota { return quota{charged: math.MaxInt64, names: math.MaxInt64} }
 
 // quota of a workload with these facts.
 func (k *Kernel) quota(f facts) quota {
 	if f.disk == 0 {
-		return noQuota
+		return noQuota()
 	}
 	return quota{charged: f.base + f.disk, names: f.names + int64(k.opt.DiskNames)}
 }
@@ -67,7 +67,7 @@ func (q quota) over(u usage) string {
 //
 // Who moves or passes on a file faster than it is looked for is not caught by
 // it; the low-water mark of the file system is what holds then.
-func (k *Kernel) measure(ctx context.Context, f facts, pids []int, q quota) (usage, error) {
+func (k *Kernel) measure(f facts, pids []int, q quota) (usage, error) {
 	m := meter{quota: q}
 	h := newHolds()
 	for _, rel := range f.writable {
@@ -87,7 +87,7 @@ func (k *Kernel) measure(ctx context.Context, f facts, pids []int, q quota) (usa
 		}
 	}
 	for _, pid := range pids {
-		if ctx.Err() != nil || q.over(m.usage) != "" {
+		if q.over(m.usage) != "" {
 			break
 		}
 		if err := h.process(pid); err != nil {

@@ -25,8 +25,8 @@ func RemovedMapping(line []byte) (number uint64, size int64, ok bool) {
 }
 
 // Due reports whether to measure, since a measurement that took so long and
-// left so much room.
-func Due(took, since time.Duration, room, grown int64) bool {
-	d := disk{measured: time.Unix(0, 0), took: took, room: room}
-	return d.due(d.measured.Add(since), Space{Bytes: uint64(grown)}, false)
+// left so much room, in bytes and in names.
+func Due(took, since time.Duration, room int64, now Space) bool {
+	d := disk{measured: time.Unix(0, 0), took: took, room: quota{charged: room, names: room}}
+	return d.due(d.measured.Add(since), now, false)
 }

@@ -154,7 +154,7 @@ func (h *holds) closedTable(pid int, tid, dir string) error {
 		h.blind = true // a thread's own table cannot be copied from
 		return nil
 	}
-	defer unix.Close(process)
+	defer func() { _ = unix.Close(process) }()
 	for _, name := range fds {
 		if h.looks++; h.looks > maxLooks {
 			return errTooMuchOpen

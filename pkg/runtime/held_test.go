@@ -213,7 +213,11 @@ func TestRemovedFilesElsewhereDoNotCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(other)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(other); err != nil {
+			t.Error(err)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		k, stop := w.run()

@@ -36,6 +36,9 @@ type Space struct {
 // used is how many bytes are taken.
 func (s Space) used() int64 { return int64(s.Bytes - min(s.Bytes, s.FreeBytes)) }
 
+// files is how many files and directories there are, where that is told.
+func (s Space) files() int64 { return int64(s.Files - min(s.Files, s.FreeFiles)) }
+
 // low says what is running out, in words; empty: nothing.
 func (s Space) low() string {
 	mark := min(max(lowSpace, s.Bytes/lowPart), s.Bytes/lowAtMost)
@@ -65,18 +68,19 @@ type disk struct {
 
 	measured time.Time     // when the last measurement ended
 	took     time.Duration // how long it took
-	used     int64         // of the file system, before it
-	room     int64         // least that a workload had left
-	unseen   int64         // used, less what was found in the mounts of the running
+	before   Space         // as the file system was before it
+	room     quota         // least that a workload had left
+	unseen   int64         // bytes used, less what was found in the mounts of the running
 }
 
 // due reports whether to measure, rather than only to look at how full the file
 // system is. No workload outgrows its room before the file system's use grows by
 // as much, so that is when it is measured early; and once for each workload as
-// soon as it runs. Empty files are found at the regular times.
+// soon as it runs.
 func (d *disk) due(now time.Time, s Space, fresh bool) bool {
 	since := now.Sub(d.measured)
-	if fresh || s.used()-d.used > d.room {
+	grown := s.used()-d.before.used() > d.room.charged || s.files()-d.before.files() > d.room.names
+	if fresh || grown {
 		return since >= growingShare*d.took
 	}
 	return since >= min(diskShare*d.took, maxDiskEvery)
@@ -125,10 +129,10 @@ func (k *Kernel) running() []*workload {
 func (k *Kernel) measureAll(ctx context.Context, list []*workload, space Space) {
 	began := k.opt.Now()
 	pids := k.processes(ctx, list)
-	room, unseen := int64(noQuota.charged), space.used()
+	room, unseen := noQuota(), space.used()
 	for _, w := range list {
 		q := k.quota(w.facts)
-		u, err := k.measure(ctx, w.facts, pids[w], q)
+		u, err := k.measure(w.facts, pids[w], q)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -137,7 +141,8 @@ func (k *Kernel) measureAll(ctx context.Context, list []*workload, space Space) 
 		case q.over(u) != "":
 			k.overQuota(ctx, w, q.over(u), quotaGrace)
 		}
-		room, unseen = min(room, q.charged-u.charged), unseen-u.blocks
+		room.charged, room.names = min(room.charged, q.charged-u.charged), min(room.names, q.names-u.names)
+		unseen -= u.blocks
 		k.mu.Lock()
 		w.measured, w.use = true, u
 		k.mu.Unlock()
@@ -146,7 +151,7 @@ func (k *Kernel) measureAll(ctx context.Context, list []*workload, space Space) 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.disk.measured, k.disk.took = now, now.Sub(began)
-	k.disk.used, k.disk.room, k.disk.unseen = space.used(), room, max(0, unseen)
+	k.disk.before, k.disk.room, k.disk.unseen = space, room, max(0, unseen)
 }
 
 // processes finds the processes of workloads. Without them only files that have

@@ -187,16 +187,17 @@ func TestWhenToMeasure(t *testing.T) {
 	const room = 1 << 20
 	for name, c := range map[string]struct {
 		took, since time.Duration
-		grown       int64
+		grown       runtime.Space
 		want        bool
 	}{
-		"cheap":                  {time.Millisecond, 20 * time.Millisecond, 0, true},
-		"a twentieth":            {100 * time.Millisecond, 1900 * time.Millisecond, 0, false},
-		"a twentieth, later":     {100 * time.Millisecond, 2 * time.Second, 0, true},
-		"ten seconds at most":    {time.Minute, 10 * time.Second, 0, true},
-		"growth within the room": {time.Second, 2 * time.Second, room, false},
-		"growth beyond it":       {time.Second, 2 * time.Second, room + 1, true},
-		"but half of the time":   {time.Second, 1900 * time.Millisecond, room + 1, false},
+		"cheap":                  {time.Millisecond, 20 * time.Millisecond, runtime.Space{}, true},
+		"a twentieth":            {100 * time.Millisecond, 1900 * time.Millisecond, runtime.Space{}, false},
+		"a twentieth, later":     {100 * time.Millisecond, 2 * time.Second, runtime.Space{}, true},
+		"ten seconds at most":    {time.Minute, 10 * time.Second, runtime.Space{}, true},
+		"growth within the room": {time.Second, 2 * time.Second, runtime.Space{Bytes: room, Files: room}, false},
+		"growth beyond it":       {time.Second, 2 * time.Second, runtime.Space{Bytes: room + 1}, true},
+		"empty files beyond it":  {time.Second, 2 * time.Second, runtime.Space{Files: room + 1}, true},
+		"but half of the time":   {time.Second, 1900 * time.Millisecond, runtime.Space{Bytes: room + 1}, false},
 	} {
 		if got := runtime.Due(c.took, c.since, room, c.grown); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
