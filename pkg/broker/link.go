@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -58,11 +59,21 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})
 		return
 	}
-	order := s.supersede()
-	s.linking.Lock() // the one that was ended says Disconnected first
-	defer s.linking.Unlock()
-	if err := s.attend(r.Context(), conn, hello, order); err != nil {
-		s.log.InfoContext(r.Context(), "the link ended", "error", err)
+	a := s.supersede(conn)
+	select {
+	case s.linking <- struct{}{}: // the one that was ended has said Disconnected
+		defer func() { <-s.linking }()
+	case <-a.superseded:
+		return
+	case <-r.Context().Done():
+		return
+	}
+	if err := s.attend(r.Context(), conn, hello, a); err != nil {
+		level := slog.LevelInfo
+		if link.Ended(err) || !s.live() {
+			level = slog.LevelDebug
+		}
+		s.log.Log(r.Context(), level, "the link ended", "error", err)
 	}
 }
 
@@ -86,22 +97,30 @@ func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
 	return hello, conn.SetReadDeadline(time.Time{})
 }
 
-// supersede ends the connection that is attached, and returns the place of the
-// new one in the order of arrival.
-func (s *Socket) supersede() uint64 {
+// arrival is a connection that has said hello.
+type arrival struct {
+	conn       *link.Conn
+	superseded chan struct{} // closed when a newer one has come
+}
+
+// supersede ends the newest connection, be it served or waiting to be, and puts
+// the one that came in its place.
+func (s *Socket) supersede(conn *link.Conn) *arrival {
+	a := &arrival{conn: conn, superseded: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.worker != nil {
-		_ = s.worker.conn.Close() // it is given up either way
+	if s.newest != nil {
+		close(s.newest.superseded)
+		_ = s.newest.conn.Close() // it is given up either way
 	}
-	s.arrived++
-	return s.arrived
+	s.newest = a
+	return a
 }
 
 // attend reads the worker's reports until the connection ends.
-func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report, order uint64) error {
+func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report, a *arrival) error {
 	w := &worker{conn: conn, acks: make(chan struct{}, 1), done: make(chan struct{})}
-	if err := s.attach(ctx, w, hello, order); err != nil {
+	if err := s.attach(ctx, w, hello, a); err != nil {
 		return err
 	}
 	go s.sendAcks(w)
@@ -121,9 +140,9 @@ func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report,
 }
 
 // attach tells the owner, and the worker what is stored already.
-func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report, order uint64) error {
+func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report, a *arrival) error {
 	s.mu.Lock()
-	if s.closed || order != s.arrived {
+	if s.closed || a != s.newest {
 		s.mu.Unlock()
 		return errors.New("the socket is closed, or a newer connection is there")
 	}

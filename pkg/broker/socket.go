@@ -29,12 +29,12 @@ type Socket struct {
 	slots   chan struct{} // one for each request under way
 	large   chan struct{} // one for each of them that is large
 
-	linking sync.Mutex // held by the connection that is served
+	linking chan struct{} // holds one while a connection is served
 
 	mu      sync.Mutex
 	worker  *worker // attached, or nil
-	arrived uint64  // counts the connections that said hello
-	turn    string  // in progress, or the last one
+	newest  *arrival
+	turn    string // in progress, or the last one
 	lastSeq uint64
 	closed  bool
 }
@@ -59,6 +59,7 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 		denials: newAllowance(b.opts.Rates.DenialsPerHour, time.Hour, b.opts.Now),
 		slots:   make(chan struct{}, b.opts.Rates.Requests),
 		large:   make(chan struct{}, b.opts.Rates.LargeRequests),
+		linking: make(chan struct{}, 1),
 		lastSeq: s.LastAgentSeq, turn: s.Turn,
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))

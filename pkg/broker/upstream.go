@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -91,7 +92,11 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 }
 
 func (x *exchange) unreachable(ctx context.Context, err error) error {
-	x.socket.log.WarnContext(ctx, "a provider did not answer", "provider", x.provider.Name, "attempt", x.attempts, "error", err)
+	level := slog.LevelWarn
+	if x.in.Context().Err() != nil {
+		level = slog.LevelDebug // nobody waits for it any more
+	}
+	x.socket.log.Log(ctx, level, "a provider did not answer", "provider", x.provider.Name, "attempt", x.attempts, "error", err)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errIdle):
 		return fmt.Errorf("provider %s did not answer in time", x.provider.Name)

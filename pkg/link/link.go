@@ -18,6 +18,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -138,3 +139,10 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadlin
 
 // Close ends the connection; a Receive that waits returns with an error.
 func (c *Conn) Close() error { return c.conn.Close() }
+
+// Ended reports whether err says no more than that the connection is over,
+// whichever side ended it.
+func Ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

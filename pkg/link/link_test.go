@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -261,4 +263,18 @@ func FuzzReceiveLine(f *testing.F) {
 			t.Fatalf("lines %q came from %q", got, data)
 		}
 	})
+}
+
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{io.EOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if !link.Ended(fmt.Errorf("read: %w", err)) {
+			t.Errorf("%v is not taken for an end", err)
+		}
+	}
+	for _, err := range []error{nil, link.ErrTooLong, syscall.ECONNREFUSED, io.ErrUnexpectedEOF} {
+		if link.Ended(err) {
+			t.Errorf("%v is taken for an ordinary end", err)
+		}
+	}
 }

@@ -50,7 +50,11 @@ func (c *connector) run(ctx context.Context) {
 			return
 		}
 		c.publish(err)
-		c.options.Log.WarnContext(ctx, "no link to the broker", slog.Any("error", err))
+		level := slog.LevelWarn
+		if link.Ended(err) {
+			level = slog.LevelDebug // the broker starts again, or is done with us
+		}
+		c.options.Log.Log(ctx, level, "no link to the broker", slog.Any("error", err))
 		if c.box.acked() != before { // a broker that takes what it is sent
 			wait = c.options.MinBackoff
 		}
@@ -88,8 +92,8 @@ func (c *connector) once(ctx context.Context) error {
 	}()
 	err = c.receive(ctx, conn)
 	cancel()
-	if sendErr := <-sent; err == nil {
-		err = sendErr
+	if sendErr := <-sent; sendErr != nil && link.Ended(err) {
+		return sendErr // that is why
 	}
 	return err
 }
