@@ -19,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
@@ -178,7 +179,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
-		Quota: gate, Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
+		Quota: gate, Failpoints: failpoint.New(os.Getenv(failpoint.Env)), Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
 		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})
 	return err

@@ -34,11 +34,14 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	}
 	err := errors.Join(r.unsaved, r.out.sync(ctx))
 	if err == nil {
+		r.m.at(ctx, pointReleasing)
 		err = r.release(ctx)
 	}
 	if err == nil {
+		r.m.at(ctx, pointReleased)
 		ended.Detail = detail
 		err = r.m.write(ctx, ended)
+		r.m.at(ctx, pointEnded)
 	}
 	if err != nil {
 		r.unsaved = err
@@ -90,6 +93,7 @@ func (r *run) sealRest(ctx context.Context) {
 	if len(commits) > 0 {
 		rec := record{Type: recordSealed, Unit: r.id(), Turn: r.last.id, Commits: commits}
 		if err = errors.Join(err, r.m.write(ctx, rec)); err == nil {
+			r.m.at(ctx, pointResealed)
 			r.show(func() { r.entry.apply(rec) })
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/quota"
@@ -38,7 +39,8 @@ type Options struct {
 	Runners    Runners
 	Models     ResolveModel
 	Images     Images
-	Quota      *quota.Gate // nil: any number of containers
+	Quota      *quota.Gate    // nil: any number of containers
+	Failpoints *failpoint.Set // nil outside of tests
 	Now        func() time.Time
 	NewID      func() string // ULIDs, upper case
 	Log        *slog.Logger
@@ -67,6 +69,7 @@ type Manager struct {
 	models     ResolveModel
 	images     Images
 	quota      *quota.Gate
+	failpoints *failpoint.Set
 	now        func() time.Time
 	newID      func() string
 	log        *slog.Logger
@@ -97,7 +100,7 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 	return &Manager{
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
 		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
-		models: o.Models, images: o.Images, quota: cmp.Or(o.Quota, quota.NewGate(quota.Policy{})), now: o.Now, newID: o.NewID, log: o.Log,
+		models: o.Models, images: o.Images, quota: cmp.Or(o.Quota, quota.NewGate(quota.Policy{})), failpoints: o.Failpoints, now: o.Now, newID: o.NewID, log: o.Log,
 		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace),
 		life:         life, cancel: cancel,
 		units: t.units, order: t.order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
@@ -285,6 +288,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error)
 	m.wait.Add(1)
 	m.mu.Unlock()
 
+	m.at(ctx, pointAccepted)
 	go r.live(m.life, r.enter)
 	return api.Started{Unit: id, Turn: first.id, Session: p.Session}, nil
 }

@@ -33,6 +33,7 @@ const (
 
 // begin brings the container of a new dispatch up.
 func (r *run) begin(ctx context.Context) {
+	r.m.at(ctx, pointBegun)
 	status, err := r.prepare(ctx)
 	if err != nil {
 		r.m.log.ErrorContext(ctx, "start unit", "unit", r.id(), "error", err)
@@ -52,6 +53,7 @@ func (r *run) started(ctx context.Context, status runtimev1.Status) {
 		r.state = runtimev1.Running
 		r.entry.container, r.entry.detail = status.Container, status.Detail
 	})
+	r.m.at(ctx, pointStarted)
 	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Running), Container: status.Container, Detail: status.Detail})
 	if !r.connected {
 		r.lose(r.m.connectGrace, runtimev1.ReasonStartFailed)
@@ -94,7 +96,9 @@ func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
 	if err := r.describe(dir); err != nil {
 		return runtimev1.Status{}, err
 	}
+	r.m.at(ctx, pointPrepared)
 	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
+	r.m.at(ctx, pointCreated)
 	return status, joined(err, r.noteStart(ctx, err))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/quota"
 )
 
 // Recover takes up what an earlier daemon left: containers that still run are
@@ -56,7 +57,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)
 		out = &publisher{unit: id, mute: true}
 	}
-	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.quota.Force(e.Unit.Identity.Subject))
+	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.placeOf(e))
 	if err != nil {
 		r.retired, r.aborted = true, "its frames cannot be read: "+err.Error()
 	}
@@ -69,6 +70,17 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	m.retain.accepting.RUnlock()
 	go r.live(m.life, r.takeUp)
 	return nil
+}
+
+// placeOf is the place of a unit that had not ended: one that never had a
+// container waits again for its turn.
+func (m *Manager) placeOf(e *entry) *quota.Place {
+	if e.container == "" {
+		if place, err := m.quota.Enter(e.Unit.Identity.Subject); err == nil {
+			return place
+		}
+	}
+	return m.quota.Force(e.Unit.Identity.Subject)
 }
 
 // takeUp continues a dispatch of an earlier daemon.
@@ -92,6 +104,9 @@ func (r *run) takeUp(ctx context.Context) {
 func (r *run) resume(ctx context.Context) {
 	status, err := r.m.runtime.Get(ctx, r.id())
 	switch {
+	case fault.Is(err, fault.NotFound) && r.neverRan(ctx):
+		r.enterAgain(ctx)
+		return
 	case fault.Is(err, fault.NotFound):
 		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed, Detail: "the daemon was restarted"})
 		return
@@ -108,6 +123,8 @@ func (r *run) resume(ctx context.Context) {
 		return
 	}
 	if r.entry.container == "" {
+		r.place.Leave()
+		r.place = r.m.quota.Force(r.plan.Unit.Identity.Subject)
 		r.started(ctx, status) // the crash came before that was recorded
 		return
 	}
@@ -119,6 +136,36 @@ func (r *run) resume(ctx context.Context) {
 	if !r.connected && r.deadline == nil {
 		r.lose(r.m.connectGrace, runtimev1.ReasonFailed)
 	}
+}
+
+// neverRan reports whether the daemon was killed before the dispatch had a
+// container: none is recorded, and there is nothing that one would have written.
+func (r *run) neverRan(ctx context.Context) bool {
+	if r.entry.container != "" || len(r.queue) == 0 || r.aborted != "" || r.plan.manifest.Name == "" {
+		return false
+	}
+	commits, err := r.sealAll(ctx, r.queue[0], true)
+	if err == nil && len(commits) == 0 {
+		return true
+	}
+	r.last = r.queue[0]
+	return false
+}
+
+// enterAgain begins a dispatch anew that never ran.
+func (r *run) enterAgain(ctx context.Context) {
+	if r.socket != nil {
+		if err := r.socket.Close(); err != nil {
+			r.m.log.WarnContext(ctx, "close broker socket", "unit", r.id(), "error", err)
+		}
+		r.socket = nil
+	}
+	if err := r.release(ctx); err != nil {
+		r.failStart(ctx, err)
+		return
+	}
+	r.checkouts = nil
+	r.enter(ctx)
 }
 
 // reopen finds the checkouts and opens the socket again. A unit whose

@@ -239,6 +239,7 @@ func (m *Manager) rewrite(ctx context.Context, p pin, e *entry) error {
 	if err != nil {
 		return err
 	}
+	m.at(ctx, pointCarried)
 	m.mu.Lock()
 	e.first = seq
 	m.mu.Unlock()

@@ -158,6 +158,7 @@ func (m *Manager) remove(ctx context.Context, ids []string) error {
 			}
 		}
 	}
+	m.at(ctx, pointRemoved)
 	m.mu.Lock()
 	newest := max(m.retain.newest, slices.Max(ids))
 	m.mu.Unlock()

@@ -219,6 +219,7 @@ func (r *run) offer(ctx context.Context, text, key string) (api.Started, error) 
 		if err := r.m.write(ctx, taken); err != nil {
 			return err
 		}
+		r.m.at(ctx, pointOffered)
 		r.queue = append(r.queue, t)
 		r.show(func() { r.busy = true; r.entry.apply(taken) })
 		r.after = append(r.after, r.deliver)

@@ -26,7 +26,8 @@ type publisher struct {
 	cursor   stream.Cursor
 	bytes    int64 // on the topic
 	limit    int64 // bytes to keep there; 0: all
-	mute     bool  // the topic cannot be continued: what would be published is dropped
+	told     told
+	mute     bool // the topic cannot be continued: what would be published is dropped
 }
 
 // openPublisher continues the topic where it ends.
@@ -49,6 +50,7 @@ func openPublisher(ctx context.Context, log stream.Log, now func() time.Time, un
 			p.seq, p.cursor = f.Seq, e.Cursor
 			p.bytes += int64(len(e.Payload))
 			p.agentSeq = max(p.agentSeq, f.AgentSeq)
+			p.told.note(f)
 		}
 	}
 }
@@ -78,6 +80,7 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 	}
 	p.seq, p.cursor = f.Seq, cursor
 	p.agentSeq = max(p.agentSeq, f.AgentSeq)
+	p.told.note(f)
 	p.bytes += int64(len(data))
 	return p.trim(ctx, int64(len(data)))
 }

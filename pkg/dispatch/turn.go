@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
@@ -24,15 +25,24 @@ func (r *run) deliver(ctx context.Context) {
 	r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
 	r.queue = r.queue[1:]
 	r.deadline = nil
-	r.publish(ctx, r.active.id, wsv1.TurnAccepted{
-		Session: r.plan.Session, Runner: r.plan.Unit.Runner, Model: r.plan.Model,
-		Container: r.entry.container, Resumed: r.plan.Resumed || r.entry.turns > 1, Text: r.active.text,
-	})
+	r.sayAccepted(ctx)
 	input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
 	r.noteInput(ctx, input)
 	if err := r.send(ctx, input); err != nil {
 		r.m.log.WarnContext(ctx, "send turn; it is sent again when the worker connects", "unit", r.id(), "error", err)
 	}
+	r.m.at(ctx, pointDelivered)
+}
+
+// sayAccepted publishes that the agent works on the running turn, once.
+func (r *run) sayAccepted(ctx context.Context) {
+	if r.out.about(r.active.id).accepted {
+		return
+	}
+	r.publish(ctx, r.active.id, wsv1.TurnAccepted{
+		Session: r.plan.Session, Runner: r.plan.Unit.Runner, Model: r.plan.Model,
+		Container: r.entry.container, Resumed: r.plan.Resumed || r.entry.turns > 1, Text: r.active.text,
+	})
 }
 
 // noteInput puts what the worker is asked on unit:<id>:in.
@@ -64,17 +74,26 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 		r.plan.SessionRef = end.SessionRef
 	}
 	sessionErr := r.saveSession(ctx)
+	r.m.at(ctx, pointSession)
 	r.last = active.turn
 	commits, sealErr := r.sealAll(ctx, active.turn, false)
+	r.m.at(ctx, pointSealed)
 	if err := errors.Join(sealErr, sessionErr); err != nil {
 		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
 		done.OK, done.Error = false, err.Error()
 	}
 	usage := r.usage
-	if usage.Requests > 0 {
+	if said := r.out.about(active.id); said.usage != nil {
+		usage = *said.usage
+	} else if usage.Requests > 0 {
 		r.publish(ctx, active.id, usage)
 	}
-	r.publish(ctx, active.id, done)
+	if said := r.out.about(active.id); said.done != nil {
+		done = *said.done
+	} else {
+		r.publish(ctx, active.id, done)
+	}
+	r.m.at(ctx, pointTold)
 	r.closeTurn(ctx, record{
 		Type: recordTurnDone, Unit: r.id(), Turn: active.id, Done: &done, Commits: commits, Usage: &usage,
 	})
@@ -86,6 +105,7 @@ func (r *run) closeTurn(ctx context.Context, rec record) {
 		r.m.log.ErrorContext(ctx, "record the end of a turn", "unit", r.id(), "error", err)
 		r.unsaved = errors.Join(r.unsaved, err)
 	}
+	r.m.at(ctx, pointTurnDone)
 	close(r.active.ended)
 	r.active, r.deadline = nil, nil
 	oneShot := *r.plan.Unit.Limits.IdleSec == 0
@@ -128,7 +148,9 @@ func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv
 			continue
 		}
 		for _, rej := range sealed.Rejected {
-			r.publish(ctx, t.id, wsv1.Rejected{Workspace: w.ID, Path: rej.Path, Reason: rej.Reason})
+			if !r.out.about(t.id).reject(w.ID, rej.Path) {
+				r.publish(ctx, t.id, wsv1.Rejected{Workspace: w.ID, Path: rej.Path, Reason: rej.Reason})
+			}
 		}
 		if sealed.SHA == "" {
 			continue
@@ -138,7 +160,9 @@ func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv
 			Merged: sealed.Merged, Conflicts: sealed.Conflicts, Files: sealed.Files,
 		}
 		commits = append(commits, commit)
-		r.publish(ctx, t.id, commit)
+		if !r.out.about(t.id).commit(w.ID, commit.SHA) {
+			r.publish(ctx, t.id, commit)
+		}
 	}
 	r.unsaved = err
 	return commits, err
@@ -149,8 +173,18 @@ func (r *run) seal(ctx context.Context, c *workspace.Checkout, t turn, thorough 
 	return r.m.workspaces.Seal(ctx, workspace.SealRequest{
 		Checkout: c, Author: author(u), Message: subjectLine(t.text),
 		Unit: u.ID, Launcher: u.Identity.Launcher, Runner: u.Runner, Session: r.plan.Session, Turn: t.id,
-		Thorough: thorough,
+		Reported: r.recorded(c), Thorough: thorough,
 	})
+}
+
+// recorded is the newest commit of a checkout that the records have.
+func (r *run) recorded(c *workspace.Checkout) string {
+	for _, known := range slices.Backward(r.entry.commits) {
+		if known.Workspace == c.Workspace() {
+			return known.SHA
+		}
+	}
+	return c.Base()
 }
 
 // author is the person on whose behalf the agent wrote.

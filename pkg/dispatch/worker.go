@@ -20,7 +20,7 @@ type worker struct{ run *run }
 // Connected takes the worker's first line of a connection.
 func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 	r := w.run
-	return r.call(ctx, func(context.Context) error {
+	return r.call(ctx, func(ctx context.Context) error {
 		r.connected = true
 		if r.asked == "" && (r.active == nil || !r.active.interrupted) {
 			r.deadline = nil // it was for the worker to come
@@ -29,6 +29,7 @@ func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 			r.after = append(r.after, r.deliver)
 			return nil
 		}
+		r.sayAccepted(ctx)
 		if r.active.end == nil && hello.Turn != r.active.id {
 			// It was sent to a connection that broke. A worker that has run it
 			// already ignores it and repeats its report.
@@ -142,6 +143,7 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 	if err := r.m.write(ctx, rec); err != nil {
 		return err
 	}
+	r.m.at(ctx, pointTurnEnd)
 	rec.At = r.m.now().UTC()
 	r.active.end = &end
 	r.deadline = nil
