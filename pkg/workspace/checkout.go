@@ -14,7 +14,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/internal/removetree"
-	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
@@ -146,11 +145,11 @@ func (s *Store) fill(ctx context.Context, r *repo, c *Checkout) error {
 	if c.index, err = r.readIndex(ctx, base); err != nil {
 		return err
 	}
-	when, err := r.commitTime(ctx, base)
+	commit, err := r.readCommit(ctx, base)
 	if err != nil {
 		return err
 	}
-	if err := s.materialise(ctx, r, c, when); err != nil {
+	if err := s.materialise(ctx, r, c, commit.Committer.Time); err != nil {
 		return err
 	}
 	if c.note.Mode == unitv1.ReadWrite {
@@ -183,19 +182,6 @@ func (s *Store) startBranch(ctx context.Context, r *repo, c *Checkout, base obje
 		}
 	}
 	return r.setRef(c.ref(), base, old)
-}
-
-// readIndex lists the tree of a commit; nothing is known of any file.
-func (r *repo) readIndex(ctx context.Context, commit object.ID) (*tree.Index, error) {
-	root, err := r.treeOf(ctx, commit)
-	if err != nil {
-		return nil, err
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-r", "-t", "-z", "--full-tree", commit.String()}, Limit: 1 << 30})
-	if err != nil {
-		return nil, err
-	}
-	return tree.ParseList(root, string(res.Stdout))
 }
 
 // save stores the note, and the index where it changed. The index is only a

@@ -9,6 +9,39 @@ import (
 // SetStep makes s call fn between the durable steps of its changes.
 func SetStep(s *Store, fn func(string)) { s.step = fn }
 
+// IsAncestor reports whether one commit of a workspace holds another.
+func IsAncestor(s *Store, name, ancestor, descendant string) (bool, error) {
+	ctx := context.Background()
+	r, err := s.open(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	a, err := object.ParseID(ancestor)
+	if err != nil {
+		return false, err
+	}
+	d, err := object.ParseID(descendant)
+	if err != nil {
+		return false, err
+	}
+	return r.isAncestor(ctx, a, d)
+}
+
+// ReadIndex lists the tree of a commit.
+func ReadIndex(s *Store, name, commit string) error {
+	ctx := context.Background()
+	r, err := s.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	id, err := object.ParseID(commit)
+	if err != nil {
+		return err
+	}
+	_, err = r.readIndex(ctx, id)
+	return err
+}
+
 // SetMain moves a workspace's main as the store itself does.
 func SetMain(s *Store, name, id, old string) error {
 	r, err := s.open(context.Background(), name)

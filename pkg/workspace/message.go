@@ -16,7 +16,8 @@ const (
 	trailerRunner   = "Vexa-Runner"
 	trailerSession  = "Vexa-Session"
 	trailerTurn     = "Vexa-Turn"
-	trailerUndo     = "Vexa-Undo" // the id of a commit that was taken back
+	trailerUndo     = "Vexa-Undo"  // the id of a commit that was taken back
+	trailerDepth    = "Vexa-Depth" // how many commits the history of a private ref has
 )
 
 // maxSubject is the longest first line of a commit message, in characters.

@@ -1,12 +1,14 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,12 +74,14 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 	if err != nil {
 		return err
 	}
-	parents, err := r.boundedParents(ctx, old, keep)
+	parents, depth, err := r.boundedParents(ctx, old, keep)
 	if err != nil {
 		return err
 	}
 	vexa := Author{Subject: CommitterName, Email: CommitterEmail}
-	commit, err := pack.Add(object.KindCommit, s.commit(vexa, root, parents, message{subject: "Keep"}))
+	commit, err := pack.Add(object.KindCommit, s.commit(vexa, root, parents, message{
+		subject: "Keep", trailers: [][2]string{{trailerDepth, strconv.Itoa(depth)}},
+	}))
 	if err != nil {
 		return err
 	}
@@ -94,23 +98,56 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 	return nil
 }
 
-// boundedParents is old, or nothing where its history has reached keep commits.
-func (r *repo) boundedParents(ctx context.Context, old object.ID, keep int) ([]object.ID, error) {
+// boundedParents is old, or nothing where its history has reached keep commits;
+// depth is how many commits the history then has with the next.
+func (r *repo) boundedParents(ctx context.Context, old object.ID, keep int) (parents []object.ID, depth int, err error) {
 	if old.IsZero() {
-		return nil, nil
+		return nil, 1, nil
 	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-list", "--count", "--max-count=" + strconv.Itoa(keep), old.String()}})
+	c, err := r.readCommit(ctx, old)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	_, said, _ := strings.Cut(c.Message, "\n"+trailerDepth+": ")
+	depth, err = strconv.Atoi(strings.TrimSpace(said))
+	if err != nil || depth < 1 { // written before commits said it, or by somebody else
+		if depth, err = r.depth(ctx, old, keep); err != nil {
+			return nil, 0, err
+		}
+	}
+	if depth >= keep {
+		return nil, 1, nil
+	}
+	return []object.ID{old}, depth + 1, nil
+}
+
+// depth counts the commits of a history, up to limit.
+func (r *repo) depth(ctx context.Context, from object.ID, limit int) (int, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-list", "--count", "--max-count=" + strconv.Itoa(limit), from.String()}})
+	if err != nil {
+		return 0, err
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
 	if err != nil {
-		return nil, fmt.Errorf("git rev-list counted %q", res.Stdout)
+		return 0, fmt.Errorf("git rev-list counted %q", res.Stdout)
 	}
-	if n >= keep {
-		return nil, nil
+	return n, nil
+}
+
+// timeOf reads the committer's time of a commit.
+func timeOf(o git.Object) (time.Time, error) {
+	if o.Type != "commit" || o.Size > maxCommit {
+		return time.Time{}, fmt.Errorf("%s is a %s of %d bytes, not a commit", o.ID, o.Type, o.Size)
 	}
-	return []object.ID{old}, nil
+	data := make([]byte, o.Size)
+	if _, err := io.ReadFull(o.Content, data); err != nil {
+		return time.Time{}, err
+	}
+	c, err := object.ParseCommit(data)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("commit %s: %w", o.ID, err)
+	}
+	return c.Committer.Time, nil
 }
 
 // spool writes a blob whose size is not known beforehand, by way of a file that
@@ -152,14 +189,14 @@ func (s *Store) ReadPrivate(ctx context.Context, id, name, file string, read fun
 	if commit.IsZero() {
 		return missing
 	}
-	files, err := r.list(ctx, commit, file)
+	e, err := r.entry(ctx, commit, file)
 	if err != nil {
 		return err
 	}
-	if len(files) != 1 {
+	if e.ID.IsZero() {
 		return missing
 	}
-	return r.Objects(ctx, []string{files[0].SHA}, func(o git.Object) error { return read(o.Content) })
+	return r.Objects(ctx, []string{e.ID.String()}, func(o git.Object) error { return read(o.Content) })
 }
 
 // ListPrivate returns the private refs below a prefix that ends in a slash, the
@@ -172,25 +209,25 @@ func (s *Store) ListPrivate(ctx context.Context, id, prefix string) ([]PrivateRe
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{
-		"for-each-ref", "--sort=-committerdate", "--format=%(refname) %(objectname) %(committerdate:unix)", privateSpace + prefix,
-	}})
+	refs, err := r.refsBelow(privateSpace + prefix)
 	if err != nil {
 		return nil, err
 	}
 	var out []PrivateRef
-	for line := range strings.Lines(string(res.Stdout)) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			return nil, fmt.Errorf("git for-each-ref printed %q", line)
-		}
-		sec, err := strconv.ParseInt(f[2], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("git for-each-ref printed %q", line)
-		}
-		out = append(out, PrivateRef{Name: strings.TrimPrefix(f[0], privateSpace), SHA: f[1], Time: time.Unix(sec, 0).UTC()})
+	var ids []string
+	for name, id := range refs {
+		out = append(out, PrivateRef{Name: strings.TrimPrefix(name, privateSpace), SHA: id.String()})
+		ids = append(ids, id.String())
 	}
-	return out, nil
+	next := 0
+	err = r.Objects(ctx, ids, func(o git.Object) error {
+		t, err := timeOf(o)
+		out[next].Time = t
+		next++
+		return err
+	})
+	slices.SortFunc(out, func(a, b PrivateRef) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Name, b.Name)) })
+	return out, err
 }
 
 // DropPrivate removes a private ref, which need not exist.

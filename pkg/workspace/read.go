@@ -31,19 +31,7 @@ func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) 
 	if err != nil {
 		return nil, err
 	}
-	return r.list(ctx, commit, "")
-}
-
-// list runs ls-tree -l on a commit: all files below it, or the one entry at a
-// path.
-func (r *repo) list(ctx context.Context, commit object.ID, path string) ([]FileEntry, error) {
-	args := []string{"ls-tree", "-z", "-l", "--full-tree"}
-	if path == "" {
-		args = append(args, "-r", commit.String())
-	} else {
-		args = append(args, commit.String(), "--", path)
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: args, Limit: 1 << 30})
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-z", "-l", "--full-tree", "-r", commit.String()}, Limit: 1 << 30})
 	if err != nil {
 		return nil, err
 	}
@@ -77,18 +65,18 @@ func (s *Store) ReadFile(ctx context.Context, id, rev, path string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	files, err := r.list(ctx, commit, path)
+	e, err := r.entry(ctx, commit, path)
 	if err != nil {
 		return nil, err
 	}
-	if len(files) != 1 || files[0].Path != path || strings.HasPrefix(files[0].Mode, "04") || files[0].Mode == "160000" {
-		return nil, fault.New(fault.NotFound, "no file "+tree.Escape(path)+" in "+commit.String()[:12], "vexa workspace show lists them")
+	if e.ID.IsZero() || e.Mode == object.ModeDir || e.Mode == object.ModeGitlink {
+		return nil, fault.New(fault.NotFound, "no file "+tree.Escape(path)+" in "+commit.String()[:12], "vexa workspace files lists them")
 	}
-	if files[0].Size > maxFile {
+	data, err := r.Object(ctx, e.ID.String(), "blob", maxFile)
+	if errors.Is(err, git.ErrTooLarge) {
 		return nil, fault.New(fault.Invalid, tree.Escape(path)+" is larger than "+strconv.Itoa(maxFile)+" bytes", "check the workspace out to read it")
 	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "blob", files[0].SHA}, Limit: maxFile})
-	return res.Stdout, err
+	return data, err
 }
 
 // Diff returns the unified diff between two commits. An empty to means main, an
@@ -109,10 +97,10 @@ func (s *Store) Diff(ctx context.Context, id, from, to string) (string, error) {
 			return "", err
 		}
 		before = commit.String()
-	} else if parents, err := r.parents(ctx, after); err != nil {
+	} else if c, err := r.readCommit(ctx, after); err != nil {
 		return "", err
-	} else if len(parents) > 0 {
-		before = parents[0].String()
+	} else if len(c.Parents) > 0 {
+		before = c.Parents[0].String()
 	}
 	res, err := r.Run(ctx, git.Cmd{
 		Args: []string{

@@ -1,8 +1,6 @@
 package workspace
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,19 +33,70 @@ func (r *repo) ref(name string) (object.ID, error) {
 
 // packedRef looks in the file that git keeps old refs in.
 func (r *repo) packedRef(name string) (object.ID, error) {
+	var found object.ID
+	err := r.packedRefs(func(ref, id string) (err error) {
+		if ref == name {
+			found, err = object.ParseID(id)
+		}
+		return err
+	})
+	return found, err
+}
+
+// packedRefs calls fn with each ref of that file.
+func (r *repo) packedRefs(fn func(name, id string) error) error {
 	data, err := os.ReadFile(filepath.Join(r.Dir(), "packed-refs"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return object.ID{}, nil
+		return nil
 	}
 	if err != nil {
-		return object.ID{}, err
+		return err
 	}
-	for sc := bufio.NewScanner(bytes.NewReader(data)); sc.Scan(); {
-		if id, ref, ok := strings.Cut(sc.Text(), " "); ok && ref == name {
-			return object.ParseID(id)
+	for line := range strings.Lines(string(data)) {
+		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if !ok || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "^") {
+			continue
+		}
+		if err := fn(name, id); err != nil {
+			return fmt.Errorf("the packed refs of workspace %s are damaged: %w", r.id, err)
 		}
 	}
-	return object.ID{}, nil
+	return nil
+}
+
+// refsBelow returns the refs whose names begin with a prefix that ends in a
+// slash. Those with a file of their own are read first: one that git packs
+// meanwhile is then in the other place.
+func (r *repo) refsBelow(prefix string) (map[string]object.ID, error) {
+	refs := make(map[string]object.ID)
+	err := filepath.WalkDir(filepath.Join(r.Dir(), prefix), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".lock") {
+			return err
+		}
+		name, err := filepath.Rel(r.Dir(), path)
+		if err != nil {
+			return err
+		}
+		id, err := r.ref(name)
+		if err == nil && !id.IsZero() {
+			refs[name] = id
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = r.packedRefs(func(name, id string) (err error) {
+		if _, loose := refs[name]; loose || !strings.HasPrefix(name, prefix) {
+			return nil
+		}
+		refs[name], err = object.ParseID(id)
+		return err
+	})
+	return refs, err
 }
 
 // setRef moves a ref from old (zero: it must not exist) to id, durably. The
@@ -87,17 +136,26 @@ func (r *repo) deleteRef(ctx context.Context, name string, old object.ID) error 
 			return err
 		}
 	}
-	_, err := r.Run(ctx, git.Cmd{Args: []string{"update-ref", "-d", name, old.String()}})
-	return err
-}
-
-// isAncestor reports whether descendant holds every commit of ancestor.
-func (r *repo) isAncestor(ctx context.Context, ancestor, descendant object.ID) (bool, error) {
-	if ancestor == descendant {
-		return true, nil
+	packed, err := r.packedRef(name)
+	if err != nil {
+		return err
 	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"merge-base", "--is-ancestor", ancestor.String(), descendant.String()}, OK: []int{1}})
-	return err == nil && res.Code == 0, err
+	if !packed.IsZero() {
+		_, err := r.Run(ctx, git.Cmd{Args: []string{"update-ref", "-d", name, old.String()}})
+		return err
+	}
+	now, err := r.ref(name)
+	if err != nil {
+		return err
+	}
+	if now != old {
+		return fault.Newf(fault.Conflict, "%s of workspace %s has moved", name, r.id)
+	}
+	path := filepath.Join(r.Dir(), name)
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
 // resolve validates a revision from outside and returns its commit.
@@ -107,34 +165,4 @@ func (r *repo) resolve(ctx context.Context, rev string) (object.ID, error) {
 		return object.ID{}, err
 	}
 	return object.ParseID(hex)
-}
-
-// treeOf returns the tree of a commit.
-func (r *repo) treeOf(ctx context.Context, commit object.ID) (object.ID, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--verify", "--end-of-options", commit.String() + "^{tree}"}})
-	if err != nil {
-		return object.ID{}, err
-	}
-	return object.ParseID(strings.TrimSpace(string(res.Stdout)))
-}
-
-// parents returns the parents of a commit.
-func (r *repo) parents(ctx context.Context, commit object.ID) ([]object.ID, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-list", "--parents", "--max-count=1", commit.String()}})
-	if err != nil {
-		return nil, err
-	}
-	fields := strings.Fields(string(res.Stdout))
-	if len(fields) == 0 {
-		return nil, fmt.Errorf("git names no parents of %s", commit)
-	}
-	var ids []object.ID
-	for _, f := range fields[1:] {
-		id, err := object.ParseID(f)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
 }

@@ -157,7 +157,7 @@ func (s *Store) firstCommit(ctx context.Context, r *repo, from string, author Au
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "there is no directory "+from, "")
+		return nil, fault.New(fault.NotFound, "there is no directory "+from, "name one that exists, or leave --from out for an empty workspace")
 	}
 	if err != nil {
 		return nil, err
@@ -245,16 +245,11 @@ func (s *Store) find(ctx context.Context, nameOrID string) (record, error) {
 	return record{}, missing
 }
 
-// ID returns the id of the workspace with the name or id. It is cheap.
-func (s *Store) ID(ctx context.Context, nameOrID string) (string, error) {
+// Find returns the id and the name of the workspace with the name or id. It
+// reads nothing but the registry.
+func (s *Store) Find(ctx context.Context, nameOrID string) (id, name string, err error) {
 	rec, err := s.find(ctx, nameOrID)
-	return rec.ID, err
-}
-
-// Name returns the name of the workspace with the name or id. It is cheap.
-func (s *Store) Name(ctx context.Context, nameOrID string) (string, error) {
-	rec, err := s.find(ctx, nameOrID)
-	return rec.Name, err
+	return rec.ID, rec.Name, err
 }
 
 // List returns the workspaces by name, without Files and Unmerged.
@@ -292,27 +287,14 @@ func (s *Store) info(ctx context.Context, rec record) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	when, err := r.commitTime(ctx, head)
+	c, err := r.readCommit(ctx, head)
 	if err != nil {
 		return Info{}, err
 	}
 	return Info{
-		ID: rec.ID, Name: rec.Name, Head: head.String(), CreatedAt: rec.CreatedAt, UpdatedAt: when, Files: -1,
+		ID: rec.ID, Name: rec.Name, Head: head.String(), CreatedAt: rec.CreatedAt, UpdatedAt: c.Committer.Time, Files: -1,
 		Bucket: ws.Bucket, Mode: unitv1.Mode(ws.Mode), Encrypted: ws.Encryption.Scheme != "none",
 	}, nil
-}
-
-// commitTime returns the committer's time of a commit.
-func (r *repo) commitTime(ctx context.Context, commit object.ID) (time.Time, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"log", "--max-count=1", "--format=%ct", commit.String()}})
-	if err != nil {
-		return time.Time{}, err
-	}
-	sec, err := strconv.ParseInt(strings.TrimSpace(string(res.Stdout)), 10, 64)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.Unix(sec, 0).UTC(), nil
 }
 
 // Lookup finds a workspace by name or id and describes it in full.

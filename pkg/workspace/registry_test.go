@@ -55,8 +55,13 @@ func TestRegistry(t *testing.T) {
 	if err != nil || byID.Name != "notes" || byID.Files != 1 || byID.UpdatedAt.IsZero() {
 		t.Errorf("%+v, %v", byID, err)
 	}
-	if id, err := w.ID(ctx, "notes"); err != nil || id != info.ID {
-		t.Errorf("%s, %v", id, err)
+	for _, ref := range []string{"notes", info.ID} {
+		if id, name, err := w.Find(ctx, ref); err != nil || id != info.ID || name != "notes" {
+			t.Errorf("%s: %s, %s, %v", ref, id, name, err)
+		}
+	}
+	if _, _, err := w.Find(ctx, "other"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("no workspace: %v", err)
 	}
 	if st, err := os.Stat(w.root); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("the root is %v", st.Mode())

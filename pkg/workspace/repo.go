@@ -64,7 +64,41 @@ func (s *Store) openRepo(rec record) (*repo, error) {
 	if err := checkRepo(dir, rec.Name); err != nil {
 		return nil, err
 	}
-	return &repo{Repo: s.opt.Git.Repo(dir), store: s, id: rec.ID, name: rec.Name}, nil
+	opened, err := s.opened(rec.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &repo{Repo: opened, store: s, id: rec.ID, name: rec.Name}, nil
+}
+
+// opened returns the repository of a workspace, the same each time, so that the
+// process that reads its objects is kept.
+func (s *Store) opened(id string) (*git.Repo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
+	}
+	r := s.repos[id]
+	if r == nil {
+		r = s.opt.Git.Repo(s.repoDir(id))
+		s.repos[id] = r
+	}
+	return r, nil
+}
+
+// Close ends what the store keeps running for quick reads. Nothing can be done
+// with its workspaces afterwards.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	repos := s.repos
+	s.repos = nil
+	s.mu.Unlock()
+	for _, r := range repos {
+		r.Close()
+	}
+	return nil
 }
 
 // checkRepo holds the repository to the template.

@@ -103,11 +103,11 @@ func (s *Store) currentTip(ctx context.Context, r *repo, c *Checkout) (object.ID
 
 // changedBy counts the files that a commit with the given index changed.
 func (r *repo) changedBy(ctx context.Context, id object.ID, index *tree.Index) (int, error) {
-	parents, err := r.parents(ctx, id)
-	if err != nil || len(parents) == 0 {
+	c, err := r.readCommit(ctx, id)
+	if err != nil || len(c.Parents) == 0 {
 		return 0, err
 	}
-	before, err := r.readIndex(ctx, parents[0])
+	before, err := r.readIndex(ctx, c.Parents[0])
 	if err != nil {
 		return 0, err
 	}

@@ -43,8 +43,10 @@ type Options struct {
 type Store struct {
 	opt Options
 
-	mu    sync.Mutex
-	locks map[string]chan struct{} // by path
+	mu     sync.Mutex
+	locks  map[string]chan struct{} // by path
+	repos  map[string]*git.Repo     // by id
+	closed bool
 
 	step func(string) // tests: called between the durable steps of a change
 }
@@ -79,7 +81,7 @@ func Open(opt Options) (*Store, error) {
 	if err := makePrivate(opt.Root); err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, locks: make(map[string]chan struct{}), step: func(string) {}}
+	s := &Store{opt: opt, locks: make(map[string]chan struct{}), repos: make(map[string]*git.Repo), step: func(string) {}}
 	return s, nil
 }
 

@@ -38,7 +38,13 @@ func newWorld(tb testing.TB) *world {
 
 func (w *world) open(tb testing.TB) {
 	tb.Helper()
-	g, err := git.New(context.Background(), git.Options{})
+	w.openWith(tb, "")
+}
+
+// openWith opens the store with the git at path; "" is the machine's.
+func (w *world) openWith(tb testing.TB, path string) {
+	tb.Helper()
+	g, err := git.New(context.Background(), git.Options{Path: path})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,6 +56,7 @@ func (w *world) open(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { _ = w.Close() })
 }
 
 func (w *world) create(tb testing.TB, name string, files map[string]string) workspace.Info {

@@ -187,7 +187,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := w.ws.ID(ctx, "personal")
+	id, _, err := w.ws.Find(ctx, "personal")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := w.ws.ID(ctx, "personal")
+	id, _, err := w.ws.Find(ctx, "personal")
 	if err != nil {
 		t.Fatal(err)
 	}

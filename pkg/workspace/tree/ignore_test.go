@@ -126,29 +126,3 @@ func TestIndexRoundTrip(t *testing.T) {
 		t.Error("a damaged index was read")
 	}
 }
-
-func TestParseList(t *testing.T) {
-	t.Parallel()
-	const id = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-	for _, bad := range []string{
-		"100644 blob " + id + "\t.git\x00",
-		"100644 blob " + id + "\t..\x00",
-		"100644 blob " + id + "\ta\x00100644 blob " + id + "\ta\x00",
-		"120000 blob " + id + "\ta\x00040000 tree " + id + "\ta\x00100644 blob " + id + "\ta/b\x00",
-		"100644 blob " + id + "\ta/b\x00",
-		"040000 tree " + id + "\tsub\x00100644 blob " + id + "\tsub/GIT~1\x00",
-		"nonsense\x00",
-		"100644 blob short\ta\x00",
-	} {
-		if _, err := tree.ParseList([20]byte{}, bad); err == nil {
-			t.Errorf("%q was read", bad)
-		}
-	}
-}
-
-func FuzzParseList(f *testing.F) {
-	f.Add("040000 tree e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\ta\x00100644 blob e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\ta/b\x00")
-	f.Fuzz(func(_ *testing.T, text string) {
-		_, _ = tree.ParseList([20]byte{}, text)
-	})
-}
