@@ -28,7 +28,10 @@ const (
 	holdFlight  = "in flight"  // by a descriptor on its way through a socket
 )
 
-const holdEnv = "VEXA_TEST_HOLD"
+const (
+	holdEnv = "VEXA_TEST_HOLD"
+	tail    = 4 << 20 // bytes
+)
 
 // TestMain becomes the process of a container where it was started as one.
 func TestMain(m *testing.M) {
@@ -124,6 +127,7 @@ func (w *world) holder(id, how, dir string) (end func()) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
+		text = append(text, make([]byte, tail)...) // which is not mapped
 		if err := os.WriteFile(path, text, 0o700); err != nil {
 			w.t.Fatal(err)
 		}
@@ -158,6 +162,20 @@ func (w *world) holder(id, how, dir string) (end func()) {
 	}
 }
 
+// programMB is more than this program takes, and less than with a tail.
+func programMB(t *testing.T) int {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Size()+tail/2) >> 20
+}
+
 // limited is a workload that may grow by 1 MB.
 func (w *world) limited(id string) runtimev1.Spec {
 	spec := w.spec(id, "sleep")
@@ -181,6 +199,9 @@ func TestRemovedFilesCount(t *testing.T) {
 				k, stop := w.run()
 				defer stop()
 				spec := w.limited(unitA)
+				if how == holdProgram {
+					spec.Limits.DiskMB = programMB(t)
+				}
 				w.create(k, spec)
 				w.create(k, w.limited(unitB)) // which holds nothing
 				end := w.holder(unitA, how, spec.Mounts[0].Source)
