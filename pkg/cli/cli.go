@@ -94,7 +94,7 @@ func addCommands(root *cobra.Command, f *Factory) {
 	add(groupThings, workspacecmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
 	add(groupSetup, daemon, daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
-	root.SetHelpCommandGroupID(groupSetup)
+	root.SetHelpCommand(newHelpCmd())
 	root.SetCompletionCommandGroupID(groupSetup)
 	root.AddCommand(newDocsCmd(root))
 	root.AddCommand(topics()...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -41,7 +42,7 @@ func Execute(ctx context.Context, f *Factory, args []string) int {
 	if r.err == nil || errors.Is(r.err, errListed) {
 		return 0
 	}
-	err := classify(ctx, r.err)
+	err := firstUse(f, classify(ctx, r.err))
 	code := ExitCode(err)
 	report(f, err, code, jsonAsked(r.cmd, args))
 	return code
@@ -57,6 +58,22 @@ func classify(ctx context.Context, err error) error {
 		return cause
 	}
 	return fault.Wrap(fault.Interrupted, "interrupted", err)
+}
+
+// firstUse says what to do where Vexa is locked for want of a key: unlocking
+// opens none then.
+func firstUse(f *Factory, err error) error {
+	if !fault.Is(err, fault.Locked) || f.Keys == nil {
+		return err
+	}
+	h, herr := f.OpenHome()
+	if herr != nil {
+		return err
+	}
+	if state, kerr := f.Keys.State(h); kerr != nil || state != factory.KeyMissing {
+		return err
+	}
+	return fault.New(fault.Locked, "this installation has no key yet", "make one, a workspace and a model with: vexa init")
 }
 
 // jsonAsked reports whether errors are to be JSON too. A command line that

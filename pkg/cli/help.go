@@ -8,8 +8,44 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
 )
+
+// newHelpCmd returns the command vexa help. A word that names nothing is a
+// usage error.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND | TOPIC]",
+		Short:   "Explain a command or a topic",
+		Long:    "Explains a command, as its flag --help does, or a topic.",
+		Example: "$ vexa help workspace undo\n$ vexa help exit-codes",
+		GroupID: groupSetup,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return fault.Newf(fault.Usage, "find the command: %w", err)
+			}
+			if len(rest) > 0 && found.HasSubCommands() {
+				return grammar.UnknownCommand(found, rest[0])
+			}
+			found.InitDefaultHelpFlag() // as its flag --help has it
+			return found.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var words []cobra.Completion
+			if parent, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, c := range parent.Commands() {
+					if c.IsAvailableCommand() || isTopic(c) {
+						words = append(words, cobra.CompletionWithDesc(c.Name(), c.Short))
+					}
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
 
 // help prints the help of a command: examples first, then usage, what it does,
 // its commands, flags and JSON fields. It goes to stdout: it was asked for.

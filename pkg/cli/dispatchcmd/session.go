@@ -29,6 +29,10 @@ func newSessionList(f *factory.Factory) *cobra.Command {
 	}
 	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Session, error) { return c.Sessions(ctx) }
 	return query.List(f, cmd, sessionFields(), ask, func(list []api.Session) error {
+		if len(list) == 0 {
+			f.Notice("no conversations yet; start one with: vexa chat")
+			return nil
+		}
 		tty := factory.IsTTY(f.OutTTY)
 		t := output.NewTable(f.Out, tty, "SESSION", "RUNNER", "LAST UNIT", "UPDATED")
 		for _, s := range list {

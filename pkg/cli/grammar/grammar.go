@@ -28,13 +28,28 @@ func Group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// UnknownCommand is the usage error for a word that is no command of parent.
+// UnknownCommand is the usage error for a word that is no command of parent. It
+// names the one that was probably meant: by its spelling, else by its verb.
 func UnknownCommand(parent *cobra.Command, word string) error {
 	hint := "see: " + parent.CommandPath() + " --help"
 	if near := Nearest(word, names(parent)); near != "" {
 		hint = "did you mean: " + parent.CommandPath() + " " + near
+	} else if verbs := verbsNamed(parent, word); len(verbs) > 0 {
+		hint = "did you mean: " + strings.Join(verbs, ", ")
 	}
 	return fault.New(fault.Usage, fmt.Sprintf("unknown command %q for %q", word, parent.CommandPath()), hint)
+}
+
+// verbsNamed lists the commands called verb in the groups below parent.
+func verbsNamed(parent *cobra.Command, verb string) (paths []string) {
+	for _, group := range parent.Commands() {
+		for _, c := range group.Commands() {
+			if !c.Hidden && !group.Hidden && c.Name() == verb {
+				paths = append(paths, c.CommandPath())
+			}
+		}
+	}
+	return paths
 }
 
 func names(parent *cobra.Command) []string {

@@ -31,6 +31,9 @@ func newDiff(f *factory.Factory) *cobra.Command {
 		return c.Diff(ctx, args[0], from, to)
 	}
 	return query.One(f, cmd, diffFields(), ask, func(d api.Diff) error {
+		if d.Patch == "" {
+			f.Notice("nothing changed")
+		}
 		patch := d.Patch
 		if factory.IsTTY(f.OutTTY) {
 			patch = plain.Text(patch)

@@ -29,6 +29,10 @@ func newList(f *factory.Factory) *cobra.Command {
 		return c.Workspaces(ctx)
 	}
 	return query.List(f, cmd, workspaceFields(), ask, func(list []api.Workspace) error {
+		if len(list) == 0 {
+			f.Notice("no workspaces yet; make one with: vexa workspace create NAME")
+			return nil
+		}
 		tty := factory.IsTTY(f.OutTTY)
 		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "FILES", "UPDATED", "UNMERGED")
 		for _, w := range list {

@@ -44,6 +44,10 @@ func newLog(f *factory.Factory) *cobra.Command {
 }
 
 func printLog(f *factory.Factory, list []api.Commit) error {
+	if len(list) == 0 {
+		f.Notice("no commit matches")
+		return nil
+	}
 	tty := factory.IsTTY(f.OutTTY)
 	t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "LAUNCHER", "UNIT", "MESSAGE")
 	for _, x := range list {
