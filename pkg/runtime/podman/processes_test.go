@@ -1,6 +1,7 @@
 package podman_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,12 +103,14 @@ func TestProcessesOfAContainer(t *testing.T) {
 // find repeats until the shells have started what they start.
 func find(t *testing.T, d *podman.Driver, ids []string) map[string][]int {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for {
 		found, err := d.Processes(t.Context(), ids)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(found[ids[0]]) >= 3 && len(found[ids[1]]) >= 3 || t.Context().Err() != nil {
+		if len(found[ids[0]]) >= 3 && len(found[ids[1]]) >= 3 || ctx.Err() != nil {
 			return found
 		}
 	}
