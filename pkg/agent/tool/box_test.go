@@ -199,9 +199,9 @@ func TestReadOnlyWorkspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"a", "new", "deep/new"} {
-		w.fails("read-only", "write", args{"path": filepath.Join(dir, path), "content": "x"})
+		w.fails("read-only in this run", "write", args{"path": filepath.Join(dir, path), "content": "x"})
 	}
-	w.fails("read-only", "edit", args{"path": filepath.Join(dir, "a"), "old": "text", "new": "x"})
+	w.fails("read-only in this run", "edit", args{"path": filepath.Join(dir, "a"), "old": "text", "new": "x"})
 	if got := w.ok("read", args{"path": filepath.Join(dir, "a")}); got != "text" {
 		t.Errorf("read %q", got)
 	}
