@@ -152,7 +152,7 @@ func (w *walker) readOnce(n *node) (Entry, error) {
 		return Entry{}, refusal(whyNot(err))
 	}
 	e := Entry{Name: n.name}
-	if before.Mode&unix.S_IFMT == unix.S_IFREG && uint64(before.Nlink) > n.links { //nolint:unconvert // its width depends on the platform
+	if changedKind(n, &before) {
 		return Entry{}, refusal("it changed while it was read")
 	}
 	switch before.Mode & unix.S_IFMT {
@@ -181,6 +181,15 @@ func (w *walker) readOnce(n *node) (Entry, error) {
 		e.Stat = Stat{}
 	}
 	return e, nil
+}
+
+// changedKind reports whether a file has taken the place of a link, or one with
+// more names than the scan counted that of another.
+func changedKind(n *node, st *unix.Stat_t) bool {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	return n.mode == object.ModeLink || uint64(st.Nlink) > n.links //nolint:unconvert // its width depends on the platform
 }
 
 // content writes a file's bytes: size of them, no more and no fewer.
