@@ -95,11 +95,7 @@ func (r *textRenderer) commit(c wsv1.Commit) {
 			plain.Line(strings.Join(c.Conflicts, ", ")), plain.Line(c.Branch))
 		return
 	}
-	files := "files"
-	if c.Files == 1 {
-		files = "file"
-	}
-	r.note("* commit %s in %s (%d %s)", shortSHA(c.SHA), plain.Line(name), c.Files, files)
+	r.note("* commit %s in %s (%s)", shortSHA(c.SHA), plain.Line(name), output.Plural(c.Files, "file"))
 }
 
 func shortSHA(sha string) string { return plain.Line(sha[:min(len(sha), 12)]) }

@@ -122,7 +122,7 @@ func describe(body wsv1.Body) string {
 	case wsv1.ToolResult:
 		return verdict(b.OK) + " " + b.Output
 	case wsv1.Usage:
-		return fmt.Sprintf("%s: %d requests, %d tokens in, %d out", b.Model, b.Requests, b.InputTokens, b.OutputTokens)
+		return fmt.Sprintf("%s: %s, %d tokens in, %d out", b.Model, output.Plural(b.Requests, "request"), b.InputTokens, b.OutputTokens)
 	case wsv1.Commit:
 		return describeCommit(b)
 	case wsv1.Card:
@@ -145,7 +145,7 @@ func describeCommit(c wsv1.Commit) string {
 	if name == "" {
 		name = c.Workspace
 	}
-	s := fmt.Sprintf("%s in %s, %d files", c.SHA, name, c.Files)
+	s := fmt.Sprintf("%s in %s, %s", c.SHA, name, output.Plural(c.Files, "file"))
 	if len(c.Conflicts) > 0 {
 		s += ", not merged: conflicts in " + strings.Join(c.Conflicts, ", ")
 	}

@@ -111,11 +111,12 @@ func Ago(d time.Duration) string {
 	case d < 48*time.Hour:
 		return strings.TrimSuffix(d.Truncate(time.Hour).String(), "0m0s") + " ago"
 	default:
-		return plural(int(d/(24*time.Hour)), "day") + " ago"
+		return Plural(int(d/(24*time.Hour)), "day") + " ago"
 	}
 }
 
-func plural(n int, noun string) string {
+// Plural renders a count of things.
+func Plural(n int, noun string) string {
 	s := strconv.Itoa(n) + " " + noun
 	if n != 1 {
 		s += "s"

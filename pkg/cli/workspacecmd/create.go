@@ -60,6 +60,6 @@ func runCreate(ctx context.Context, o *CreateOptions) error {
 	if o.JSON.On() {
 		return output.One(o.Factory.Out, &o.JSON, workspaceFields(), w)
 	}
-	o.Factory.Notice("created workspace %s (%d files)", w.Name, w.Files)
+	o.Factory.Notice("created workspace %s (%s)", w.Name, output.Plural(w.Files, "file"))
 	return nil
 }

@@ -67,7 +67,7 @@ func runUndo(ctx context.Context, o *UndoOptions) error {
 			"take those back first, or use --to")
 	}
 	if !o.JSON.On() {
-		f.Notice("took back %d commits of %s as %s", len(u.Reverted), o.Name, short(u.SHA, true))
+		f.Notice("took back %s of %s as %s", output.Plural(len(u.Reverted), "commit"), o.Name, short(u.SHA, true))
 	}
 	return nil
 }
