@@ -120,6 +120,7 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	if err != nil {
 		return err
 	}
+	p.closers.add(e.Workspaces.Close)
 	e.Sessions = session.New(session.Options{Store: e.Workspaces, Sealer: p.id, Now: time.Now})
 	return nil
 }

@@ -144,6 +144,9 @@ func (m *Manager) Start(ctx context.Context, caller Caller, req api.StartRequest
 			return started, err
 		}
 	}
+	if err := p.ended(ctx, m); err != nil {
+		return api.Started{}, err
+	}
 	if err := m.available(ctx); err != nil {
 		return api.Started{}, err
 	}

@@ -27,7 +27,7 @@ type Runtime interface {
 
 // Workspaces is the workspace store.
 type Workspaces interface {
-	Lookup(ctx context.Context, nameOrID string) (workspace.Info, error)
+	Find(ctx context.Context, nameOrID string) (id, name string, err error)
 	ReadFile(ctx context.Context, id, rev, path string) ([]byte, error)
 	Checkout(ctx context.Context, req workspace.CheckoutRequest) (*workspace.Checkout, error)
 	OpenCheckout(ctx context.Context, meta string) (*workspace.Checkout, error)

@@ -28,6 +28,7 @@ type plan struct {
 	accepted
 	manifest runnerv1.Manifest
 	text     string // what the first turn says
+	fromLive bool   // the session was described by the live dispatch that holds it
 }
 
 // personal is the workspace that keeps sessions, and the default grant.
@@ -96,10 +97,14 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 	if req.Session != "" && !sessionPattern.MatchString(req.Session) {
 		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", req.Session), "see vexa session list")
 	}
-	meta, err := m.findSession(ctx, caller.Subject, req.Session)
-	if err != nil {
-		return err
+	meta, live := m.liveSession(caller.Subject, req.Session)
+	if !live {
+		var err error
+		if meta, err = m.findSession(ctx, caller.Subject, req.Session); err != nil {
+			return err
+		}
 	}
+	p.fromLive = live
 	p.Session, p.SessionRef, p.Resumed = meta.Session, meta.Ref, true
 	req.Runner = or(req.Runner, meta.Runner)
 	req.Model = or(req.Model, meta.Model)
@@ -114,6 +119,28 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 			"leave --runner out, or start a new session")
 	}
 	return nil
+}
+
+// liveSession describes a session by the live dispatch that holds it, without
+// Ref, which may change with each turn.
+func (m *Manager) liveSession(subject, id string) (session.Meta, bool) {
+	r := m.holder(subject, id)
+	if id == "" || r == nil {
+		return session.Meta{}, false
+	}
+	u := r.plan.Unit
+	return session.Meta{Session: id, Runner: u.Runner, Model: r.plan.Model, Workspaces: grantList(u)}, true
+}
+
+// ended fills in what a plan lacks that was made from a live dispatch, once
+// that has ended.
+func (p *plan) ended(ctx context.Context, m *Manager) error {
+	if !p.fromLive {
+		return nil
+	}
+	meta, err := m.findSession(ctx, p.Unit.Identity.Subject, p.Session)
+	p.SessionRef, p.fromLive = meta.Ref, false
+	return err
 }
 
 // findSession returns the session with the id, or with "" the latest.
@@ -160,19 +187,19 @@ func (m *Manager) resolveGrants(ctx context.Context, asked []api.Grant, p *plan)
 	p.Names = map[string]string{}
 	grants := make([]unitv1.Workspace, 0, len(asked))
 	for _, g := range asked {
-		info, err := m.workspaces.Lookup(ctx, g.Workspace)
+		id, name, err := m.workspaces.Find(ctx, g.Workspace)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := p.Names[info.ID]; twice {
-			return nil, fault.New(fault.Invalid, "workspace "+info.Name+" is granted twice", "name each workspace once")
+		if _, twice := p.Names[id]; twice {
+			return nil, fault.New(fault.Invalid, "workspace "+name+" is granted twice", "name each workspace once")
 		}
 		mode := g.Mode
 		if mode == "" {
 			mode = unitv1.ReadWrite
 		}
-		p.Names[info.ID] = info.Name
-		grants = append(grants, unitv1.Workspace{ID: info.ID, Mode: mode})
+		p.Names[id] = name
+		grants = append(grants, unitv1.Workspace{ID: id, Mode: mode})
 	}
 	return grants, nil
 }

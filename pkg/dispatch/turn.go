@@ -217,13 +217,18 @@ func (r *run) saveSession(ctx context.Context) error {
 		return err
 	}
 	u := r.plan.Unit
+	return r.m.sessions.Save(ctx, session.SaveRequest{
+		Subject: u.Identity.Subject, Session: r.plan.Session, Unit: u.ID, Runner: u.Runner, Model: r.plan.Model,
+		Ref: r.plan.SessionRef, Workspaces: grantList(u),
+		Dir: filepath.Join(r.m.home.Unit(u.ID), "session"), Globs: globs,
+	})
+}
+
+// grantList is how a session keeps the workspaces of a unit.
+func grantList(u unitv1.Unit) []string {
 	grants := make([]string, 0, len(u.Workspaces))
 	for _, w := range u.Workspaces {
 		grants = append(grants, w.ID+":"+string(w.Mode))
 	}
-	return r.m.sessions.Save(ctx, session.SaveRequest{
-		Subject: u.Identity.Subject, Session: r.plan.Session, Unit: u.ID, Runner: u.Runner, Model: r.plan.Model,
-		Ref: r.plan.SessionRef, Workspaces: grants,
-		Dir: filepath.Join(r.m.home.Unit(u.ID), "session"), Globs: globs,
-	})
+	return grants
 }

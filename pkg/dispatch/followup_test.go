@@ -1,0 +1,109 @@
+package dispatch_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
+)
+
+// countedSessions counts how often what is kept of a session is read.
+type countedSessions struct {
+	dispatch.Sessions
+	reads atomic.Int32
+	ref   string // given for that of each session, where it is set
+}
+
+func (c *countedSessions) Get(ctx context.Context, subject, id string) (session.Meta, error) {
+	c.reads.Add(1)
+	meta, err := c.Sessions.Get(ctx, subject, id)
+	if c.ref != "" {
+		meta.Ref = c.ref
+	}
+	return meta, err
+}
+
+// TestFollowUpReadsNothingBack: the live dispatch knows its session, also before
+// it is kept anywhere.
+func TestFollowUpReadsNothingBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	var kept *countedSessions
+	s.restart(func(o *dispatch.Options) {
+		kept = &countedSessions{Sessions: o.Sessions}
+		o.Sessions = kept
+	})
+	first := s.start(api.StartRequest{Text: "one", Runner: "notebook", Limits: limits(60)})
+	early := s.start(api.StartRequest{Text: "two", Session: first.Session, Limits: limits(60)})
+	s.turn(first)
+	s.turn(early)
+	third := s.start(api.StartRequest{
+		Text: "three", Session: first.Session, Runner: "notebook", Limits: limits(60),
+		Workspaces: []api.Grant{{Workspace: "personal", Mode: "rw"}},
+	})
+	s.turn(third)
+	if early.Unit != first.Unit || third.Unit != first.Unit {
+		t.Errorf("units %s, %s and %s", first.Unit, early.Unit, third.Unit)
+	}
+	if n := kept.reads.Load(); n != 0 {
+		t.Errorf("the session was read %d times", n)
+	}
+	for name, req := range map[string]api.StartRequest{
+		"another runner":         {Text: "x", Session: first.Session, Runner: "text"},
+		"an unknown workspace":   {Text: "x", Session: first.Session, Workspaces: []api.Grant{{Workspace: "nowhere"}}},
+		"a session of nobody":    {Text: "x", Session: "00000000-0000-4000-8000-000000000000"},
+		"a runner without model": {Text: "x", Session: first.Session, Model: "m"},
+	} {
+		if _, err := s.m.Start(t.Context(), jane, req); err == nil {
+			t.Errorf("%s: it was taken", name)
+		}
+	}
+	other := jane
+	other.Subject = "u_eve"
+	if _, err := s.m.Start(t.Context(), other, api.StartRequest{Text: "x", Session: first.Session}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("somebody else continued the session: %v", err)
+	}
+	_, err := s.m.Stop(t.Context(), first.Unit, false)
+	must(t, err)
+}
+
+// TestFollowUpOfALeavingDispatch: a new container is told what the last turn
+// kept, not what was known before it.
+func TestFollowUpOfALeavingDispatch(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	var kept *countedSessions
+	s.restart(func(o *dispatch.Options) {
+		kept = &countedSessions{Sessions: o.Sessions, ref: "kept"}
+		o.Sessions = kept
+	})
+	first := s.start(api.StartRequest{Text: "one", Runner: "notebook", Limits: limits(0)})
+	second := s.start(api.StartRequest{Text: "two", Session: first.Session, Limits: limits(0)})
+	if second.Unit == first.Unit {
+		t.Fatal("a container that leaves took a turn")
+	}
+	if n := kept.reads.Load(); n != 1 {
+		t.Errorf("the session was read %d times, want once", n)
+	}
+	s.turn(second)
+	s.ended(second.Unit)
+	records, err := s.records.Read(1, 1000)
+	must(t, err)
+	if !recorded(records, second.Unit, `"sessionRef":"kept"`) {
+		t.Error("the new dispatch was accepted without what the session is called")
+	}
+}
+
+// recorded reports whether a record of a unit holds the text.
+func recorded(records []journal.Record, unit, text string) bool {
+	return slices.ContainsFunc(records, func(r journal.Record) bool {
+		return strings.Contains(string(r.Payload), unit) && strings.Contains(string(r.Payload), text)
+	})
+}
