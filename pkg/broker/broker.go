@@ -111,7 +111,8 @@ type Events interface {
 	Disconnected(err error)
 	// Usage says what was metered: for the turn in progress, and in total.
 	Usage(turn, unit wsv1.Usage)
-	// Denied says that something was refused.
+	// Denied says that something was refused. After DeniedFlood, and after
+	// DeniedReport of an attached worker, no worker is attached any more.
 	Denied(reason Denial, detail string)
 }
 
@@ -129,6 +130,7 @@ const (
 	DeniedCost     Denial = "limit-cost"
 	DeniedRate     Denial = "rate"   // too many requests at once, or too many bytes
 	DeniedReport   Denial = "report" // a report that a worker may not make
+	DeniedFlood    Denial = "flood"  // a report, or those of one turn, of too many bytes
 )
 
 // Broker opens sockets. It is safe for concurrent use.

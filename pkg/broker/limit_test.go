@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -103,12 +104,15 @@ func TestTurns(t *testing.T) {
 	s.worker("")
 	await(t, "the worker", s.socket.Attached)
 	for i := 1; i <= 2; i++ {
-		if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: "t", Text: "x"}); err != nil {
-			t.Fatal(err)
+		id := fmt.Sprint("t", i)
+		for range i { // the second is sent again, as after a reconnect
+			if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: id, Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s.post(messages, say("claude/m1", "x", true))
 		await(t, "the audit record", func() bool { return len(s.trail.all()) == i })
-		if e := s.trail.all()[i-1]; e.Detail["turn"] != "t" {
+		if e := s.trail.all()[i-1]; e.Detail["turn"] != id {
 			t.Errorf("recorded %+v", e)
 		}
 		turn, all := s.socket.Usage()

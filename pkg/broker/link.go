@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/audit"
@@ -27,13 +26,10 @@ const (
 
 // worker is an attached connection.
 type worker struct {
-	conn  *link.Conn
-	acks  chan struct{} // there is something to acknowledge
-	done  chan struct{} // the connection is over
-	bytes atomic.Int64  // of reports in the turn in progress
+	conn *link.Conn
+	acks chan struct{} // there is something to acknowledge
+	done chan struct{} // the connection is over
 }
-
-func (w *worker) newTurn() { w.bytes.Store(0) }
 
 func (w *worker) acknowledge() {
 	select {
@@ -48,17 +44,23 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 		s.refuseToken(rw, r, audit.Stream, err)
 		return
 	}
+	if s.brokenOff() {
+		// Recorded once already. It is the answer at which a worker gives up.
+		writeError(rw, http.StatusForbidden, "this dispatch broke the rules of its link")
+		return
+	}
 	conn, err := link.Accept(rw, r)
 	if err != nil {
 		s.log.DebugContext(r.Context(), "no link", "error", err)
 		return
 	}
 	defer func() { _ = conn.Close() }() // it is over either way
-	hello, err := s.hello(conn)
+	hello, err := hello(conn)
 	if err != nil {
 		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})
 		return
 	}
+	conn.LimitLine(s.broker.opts.Rates.ReportBytes)
 	a := s.supersede(conn)
 	select {
 	case s.linking <- struct{}{}: // the one that was ended has said Disconnected
@@ -77,7 +79,7 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
+func hello(conn *link.Conn) (wsv1.Report, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
 		return wsv1.Report{}, err
 	}
@@ -86,7 +88,6 @@ func (s *Socket) hello(conn *link.Conn) (wsv1.Report, error) {
 	if err != nil {
 		return wsv1.Report{}, fmt.Errorf("no hello: %w", err)
 	}
-	conn.LimitLine(link.MaxLine)
 	hello, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
 	if err != nil {
 		return hello, err
@@ -185,6 +186,9 @@ func (s *Socket) receive(ctx context.Context, w *worker) error {
 	pace := newPace(s.broker.opts.Rates.ReportsPerSec, s.broker.opts.Now)
 	for {
 		line, err := w.conn.ReceiveLine()
+		if errors.Is(err, link.ErrTooLong) {
+			return s.breakOff(ctx, DeniedFlood, fmt.Errorf("a report of more than %d bytes", s.broker.opts.Rates.ReportBytes))
+		}
 		if err != nil {
 			return err
 		}
@@ -197,24 +201,35 @@ func (s *Socket) receive(ctx context.Context, w *worker) error {
 	}
 }
 
-// report takes one line. A line that a worker may not send is refused, recorded
-// and ends the connection: nothing after it can be put in order.
-func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
-	rates := s.broker.opts.Rates
-	refuse := func(reason Denial, err error) error {
+// breakOff refuses what a worker may not send, and everything that could come
+// after it: nothing of that can be put in order, and a worker repeats what was
+// not stored. It is recorded once.
+func (s *Socket) breakOff(ctx context.Context, reason Denial, err error) error {
+	s.mu.Lock()
+	first := !s.broken
+	s.broken = true
+	s.mu.Unlock()
+	if first {
 		s.deny(ctx, reason, refusal{audit.Stream, "report", err.Error()})
-		return err
 	}
-	if len(line) > rates.ReportBytes {
-		return refuse(DeniedRate, fmt.Errorf("a report of %d bytes is over the limit of %d", len(line), rates.ReportBytes))
-	}
+	return err
+}
+
+func (s *Socket) brokenOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// report takes one line.
+func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
 	r, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
 	if err != nil {
-		return refuse(DeniedReport, err)
+		return s.breakOff(ctx, DeniedReport, err)
 	}
 	switch r.Type {
 	case wsv1.ReportHello:
-		return refuse(DeniedReport, errors.New("a second hello"))
+		return s.breakOff(ctx, DeniedReport, errors.New("a second hello"))
 	case wsv1.ReportIdle:
 		return s.hand(ctx, r)
 	default:
@@ -227,10 +242,10 @@ func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
 		w.acknowledge()
 		return nil
 	case r.AgentSeq > last+1:
-		return refuse(DeniedReport, fmt.Errorf("report %d follows %d", r.AgentSeq, last))
+		return s.breakOff(ctx, DeniedReport, fmt.Errorf("report %d follows %d", r.AgentSeq, last))
 	}
-	if w.bytes.Add(int64(len(line))) > rates.TurnBytes {
-		return refuse(DeniedRate, fmt.Errorf("the reports of one turn are over %d bytes", rates.TurnBytes))
+	if most := s.broker.opts.Rates.TurnBytes; s.turnBytes.Add(int64(len(line))) > most {
+		return s.breakOff(ctx, DeniedFlood, fmt.Errorf("the reports of one turn are over %d bytes", most))
 	}
 	if err := s.hand(ctx, r); err != nil {
 		return err

@@ -258,7 +258,7 @@ func TestReportsRefused(t *testing.T) {
 		"a type twice":            {`{"type":"frame","agentSeq":1,"turn":"t1","frame":{"type":"message","type":"commit","text":"x"}}`, broker.DeniedReport},
 		"an end that is none":     {`{"type":"turn-end","agentSeq":1,"turn":"t1","end":{"outcome":"won","exitCode":0,"reply":""}}`, broker.DeniedReport},
 		"an idle with a number":   {`{"type":"idle","agentSeq":1}`, broker.DeniedReport},
-		"far too long":            {`{"type":"frame","agentSeq":1,"turn":"t1","frame":{"type":"message","text":"` + strings.Repeat("x", 1<<20) + `"}}`, broker.DeniedRate},
+		"far too long":            {`{"type":"frame","agentSeq":1,"turn":"t1","frame":{"type":"message","text":"` + strings.Repeat("x", 1<<20) + `"}}`, broker.DeniedFlood},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -277,30 +277,6 @@ func TestReportsRefused(t *testing.T) {
 				t.Errorf("the owner heard %q", d)
 			}
 		})
-	}
-}
-
-// The reports of one turn are bounded in all; a new turn has room again.
-func TestTurnBytes(t *testing.T) {
-	t.Parallel()
-	s := open(t, config{options: func(o *broker.Options) { o.Rates.TurnBytes = 1000 }})
-	c := s.worker("")
-	await(t, "the worker", s.socket.Attached)
-	send(t, c, frame(1, strings.Repeat("x", 700)))
-	acked(t, c, 1)
-	if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: "t2", Text: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	var in wsv1.Input
-	if err := c.Receive(&in); err != nil || in.Turn != "t2" {
-		t.Fatalf("%+v, %v", in, err)
-	}
-	send(t, c, frame(2, strings.Repeat("x", 700)))
-	acked(t, c, 2)
-	send(t, c, frame(3, strings.Repeat("x", 700)))
-	ended(t, c)
-	if d := s.owner.denials(); len(d) != 1 || !strings.HasPrefix(d[0], "rate") {
-		t.Errorf("the owner heard %q", d)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -36,7 +37,10 @@ type Socket struct {
 	newest  *arrival
 	turn    string // in progress, or the last one
 	lastSeq uint64
+	broken  bool // the worker broke the rules of the link: there is none any more
 	closed  bool
+
+	turnBytes atomic.Int64 // of reports in the turn in progress
 }
 
 // Open listens on the session's socket and serves it until Close. The context
@@ -107,13 +111,21 @@ func (s *Socket) Send(ctx context.Context, in wsv1.Input) error {
 		return fault.New(fault.Unavailable, "no worker is attached to unit "+s.session.Unit.ID, "")
 	}
 	if in.Type == wsv1.InputTurn {
-		s.meter.newTurn()
-		w.newTurn()
-		s.mu.Lock()
-		s.turn = in.Turn
-		s.mu.Unlock()
+		s.begin(in.Turn)
 	}
 	return fault.Wrap(fault.Unavailable, "send to the worker of unit "+s.session.Unit.ID, w.conn.Send(in))
+}
+
+// begin begins the counts of a turn, unless it is sent again.
+func (s *Socket) begin(turn string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turn == turn {
+		return
+	}
+	s.turn = turn
+	s.meter.newTurn()
+	s.turnBytes.Store(0)
 }
 
 // Attached reports whether a worker is attached.

@@ -134,6 +134,19 @@ func forge(conn *link.Conn, turn string) error {
 	return conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(forged)})
 }
 
+// flood reports more than the broker takes, again and again.
+func flood(conn *link.Conn, turn string) error {
+	frame, err := json.Marshal(map[string]string{"type": "message", "text": strings.Repeat("x", 9<<20)})
+	if err != nil {
+		return err
+	}
+	report := wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: frame}
+	for range 3 {
+		_ = conn.Send(report) // the broker hangs up in its middle
+	}
+	return nil
+}
+
 // started says so, as the scripts of these tests do.
 func started(conn *link.Conn, turn string) error {
 	return conn.Send(wsv1.Report{

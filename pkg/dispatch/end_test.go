@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -184,4 +185,48 @@ func TestCloseSealsRunningTurns(t *testing.T) {
 	if _, err := s.m.Start(t.Context(), jane, api.StartRequest{Text: "true", Runner: "text"}); !fault.Is(err, fault.Unreachable) {
 		t.Errorf("a closed manager took a message: %v", err)
 	}
+}
+
+// A worker that reports more than a turn may loses its turn, is recorded once,
+// and is told of; another dispatch does not notice.
+func TestWorkerThatFloodsIsEnded(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	gate := s.home.State + "/gate"
+	other := s.start(api.StartRequest{Text: "echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done; echo finished", Runner: "text", Limits: limits(0)})
+	s.waitForWord(other.Unit)
+	s.driver.Program("/.vexa/bin/vexa", s.speaker(flood))
+	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
+	frames := s.turn(st)
+	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeLimit || !strings.Contains(d.Error, "more than") {
+		t.Errorf("turn-done %+v", d)
+	}
+	told := body[wsv1.Error](frames)
+	if len(told) != 1 || told[0].Code != string(fault.Denied) || !strings.Contains(told[0].Message, "flood") {
+		t.Errorf("told %+v", told)
+	}
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonFailed || !strings.Contains(row.Detail, "more than") {
+		t.Errorf("row %+v", row)
+	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	if d := done(t, s.turn(other)); !d.OK || !strings.Contains(d.Reply, "finished") {
+		t.Errorf("the other's turn-done %+v", d)
+	}
+	s.eventually("the record", func() bool { return s.denials(st.Unit) > 0 })
+	if n := s.denials(st.Unit); n != 1 {
+		t.Errorf("%d denials are recorded", n)
+	}
+}
+
+// denials counts what the boundary refused a unit, as it is recorded.
+func (s *stack) denials(unit string) (n int) {
+	s.t.Helper()
+	entries, err := s.trail.Read(1, 1000)
+	must(s.t, err)
+	for _, e := range entries {
+		if e.Unit == unit && e.Effect == audit.Deny {
+			n++
+		}
+	}
+	return n
 }

@@ -109,7 +109,7 @@ func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status 
 		case r.active.end != nil:
 			end = r.settled(r.active, reason, status.Detail)
 		case r.aborted != "":
-			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, Error: r.aborted}
+			end = wsv1.TurnEnd{Outcome: r.abortedAs, Error: r.aborted}
 		case r.active.interrupted:
 			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, Error: "the turn was interrupted"}
 		}

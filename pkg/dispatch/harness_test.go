@@ -59,6 +59,7 @@ type stack struct {
 	id         *seal.Identity
 	table      *inference.Table
 	asked      *atomic.Int32 // requests that reached a provider
+	trail      *audit.Log    // of the newest manager
 	log        *slog.Logger
 	change     func(*dispatch.Options) // of the managers to come, where it is set
 	m          *dispatch.Manager
@@ -187,6 +188,7 @@ func (s *stack) manager() *dispatch.Manager {
 	catalog, err := runner.Load(os.DirFS("testdata/runners"))
 	must(s.t, err)
 	trail := audit.Open(s.auditJournal(), time.Now)
+	s.trail = trail
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
 		Providers: s.table, Upstream: counted{inference.NewUpstream(inference.UpstreamOptions{}), s.asked}, Audit: trail,

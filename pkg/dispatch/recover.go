@@ -10,6 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/quota"
 )
@@ -59,7 +60,8 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	}
 	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.placeOf(e))
 	if err != nil {
-		r.retired, r.aborted = true, "its frames cannot be read: "+err.Error()
+		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
+		r.aborted = "its frames cannot be read: " + err.Error()
 	}
 	r.queue = append(r.queue, e.open...)
 	m.retain.accepting.RLock()

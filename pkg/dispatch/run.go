@@ -69,6 +69,7 @@ type run struct {
 	last      turn // the newest turn that was sealed
 	asked     runtimev1.StopReason
 	aborted   string           // why the host ended it, where the container gave cause
+	abortedAs wsv1.Outcome     // of its turn
 	deadline  <-chan time.Time // when patience with the container ends
 	patience  runtimev1.StopReason
 	after     []func(context.Context) // to do once the sender of the mail has its answer
@@ -272,11 +273,11 @@ func (r *run) askStop(ctx context.Context, reason runtimev1.StopReason) {
 }
 
 // abort ends the container at once, for what it did.
-func (r *run) abort(ctx context.Context, why string) {
+func (r *run) abort(ctx context.Context, as wsv1.Outcome, why string) {
 	if r.asked != "" {
 		return
 	}
-	r.asked, r.aborted = runtimev1.ReasonFailed, why
+	r.asked, r.aborted, r.abortedAs = runtimev1.ReasonFailed, why, as
 	r.show(func() { r.retired = true; r.state = runtimev1.Stopping })
 	r.stopContainer(ctx, runtimev1.ReasonStopped)
 }

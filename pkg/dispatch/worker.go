@@ -66,8 +66,8 @@ func (w *worker) Usage(turn, _ wsv1.Usage) {
 }
 
 // Denied notes that the boundary refused something of the container's. One
-// that breaks the link's rules is ended: nothing after that can be put in
-// order, and its worker would only repeat it.
+// that breaks the link's rules, or floods it, is ended: the broker takes no
+// report of it any more.
 func (w *worker) Denied(reason broker.Denial, detail string) {
 	r := w.run
 	r.post(func(ctx context.Context) {
@@ -79,8 +79,12 @@ func (w *worker) Denied(reason broker.Denial, detail string) {
 		if r.active != nil && (reason == broker.DeniedTokens || reason == broker.DeniedCost) {
 			r.active.limited = true
 		}
-		if reason == broker.DeniedReport {
-			r.abort(ctx, "the worker broke the rules of its socket: "+detail)
+		switch reason {
+		case broker.DeniedReport:
+			r.abort(ctx, wsv1.OutcomeFailed, "the worker broke the rules of its socket: "+detail)
+		case broker.DeniedFlood:
+			r.abort(ctx, wsv1.OutcomeLimit, "the worker reported more than a turn may: "+detail)
+		default:
 		}
 	})
 }
