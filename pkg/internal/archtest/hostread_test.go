@@ -1,0 +1,116 @@
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pathCalls are the calls that follow links, or look at whatever a path names.
+func pathCalls() map[string][]string {
+	return map[string][]string{
+		"os": {
+			"Chdir", "Chmod", "Chown", "Chtimes", "CopyFS", "Create", "CreateTemp", "DirFS", "Lchown", "Link", "Lstat", "Mkdir", "MkdirAll", "Open",
+			"OpenFile", "OpenInRoot", "OpenRoot", "ReadDir", "ReadFile", "Readlink", "Remove", "RemoveAll", "Rename", "Stat", "Symlink", "Truncate", "WriteFile",
+		},
+		"filepath": {"EvalSymlinks", "Glob", "Walk", "WalkDir"},
+		"unix":     {"Chmod", "Creat", "Link", "Lstat", "Mkdir", "Open", "Openat", "Openat2", "Readlink", "Rename", "Rmdir", "Stat", "Symlink", "Truncate", "Unlink"},
+		"syscall":  {"Chmod", "Creat", "Link", "Lstat", "Mkdir", "Open", "Openat", "Readlink", "Rename", "Rmdir", "Stat", "Symlink", "Truncate", "Unlink"},
+	}
+}
+
+// hostFile says which of these calls one file makes, and on what.
+type hostFile struct{ calls, on string }
+
+// hostFiles are the files of the packages that handle a unit's directory and use
+// paths at all. Below ws/ and session/ an agent writes: there a path may lead
+// anywhere, at any time. Nothing on the host opens one there but the tree walker,
+// the disk meter and removetree, each name by the descriptor of its directory and
+// without following it.
+func hostFiles() map[string]hostFile {
+	const (
+		beneath = "an agent's tree: from a descriptor of its root, following nothing"
+		before  = "a directory that the host makes before any container starts; and notes that are never mounted"
+		ours    = "the host's repository and what is beside it, which is never mounted"
+	)
+	return map[string]hostFile{
+		"pkg/broker/listen.go":                  {"os.Open os.OpenRoot", "run/, which is mounted read-only"},
+		"pkg/dispatch/prepare.go":               {"os.MkdirAll", before},
+		"pkg/dispatch/recover.go":               {"os.Stat", "the unit's directory itself, which is not mounted"},
+		"pkg/internal/removetree/removetree.go": {"os.Remove unix.Chmod unix.Openat", beneath},
+		"pkg/runtime/disk.go":                   {"unix.Open unix.Openat", beneath},
+		"pkg/runtime/held.go":                   {"os.Open os.ReadFile unix.Stat", "/proc: what the container's processes hold open is looked at, and never opened"},
+		"pkg/runtime/image/image.go":            {"os.Open", "this binary"},
+		"pkg/runtime/mounts.go":                 {"filepath.EvalSymlinks os.Lstat os.Stat", before},
+		"pkg/workspace/checkout.go":             {"os.Chmod os.MkdirAll os.ReadDir os.ReadFile os.Remove os.Rename os.WriteFile", before},
+		"pkg/workspace/git/git.go":              {"os.Stat", "the git program"},
+		"pkg/workspace/gitdir.go":               {"os.Chmod os.Mkdir os.WriteFile", before},
+		"pkg/workspace/history.go":              {"os.Chmod os.Link os.Mkdir os.MkdirAll os.Open os.OpenFile os.ReadDir os.ReadFile os.Remove os.Stat", "the pack cache; and history/, which is mounted read-only"},
+		"pkg/workspace/lock.go":                 {"os.OpenFile", ours},
+		"pkg/workspace/maintain.go":             {"os.ReadDir os.Remove os.Stat os.WriteFile", ours},
+		"pkg/workspace/materialise.go":          {"unix.Open unix.Openat", before},
+		"pkg/workspace/merge.go":                {"filepath.WalkDir os.Mkdir os.RemoveAll", ours},
+		"pkg/workspace/object/loose.go":         {"os.MkdirAll os.Open os.WriteFile", ours},
+		"pkg/workspace/object/pack.go":          {"os.CreateTemp os.Open os.Remove os.Rename", ours},
+		"pkg/workspace/private.go":              {"os.CreateTemp os.Remove", ours},
+		"pkg/workspace/refs.go":                 {"filepath.WalkDir os.MkdirAll os.OpenFile os.ReadFile os.Remove os.Rename", ours},
+		"pkg/workspace/registry.go":             {"os.Mkdir os.ReadDir os.ReadFile os.RemoveAll os.Rename", ours},
+		"pkg/workspace/repo.go":                 {"os.Lstat os.MkdirAll os.ReadFile", ours},
+		"pkg/workspace/session/capsule.go":      {"os.MkdirAll os.OpenRoot os.ReadDir os.RemoveAll", before},
+		"pkg/workspace/tree/open.go":            {"unix.Chmod unix.Open unix.Openat unix.Openat2", beneath},
+	}
+}
+
+// TestHostReads: in the packages that handle what an agent wrote, every use of a
+// path is known, with what it is used on.
+func TestHostReads(t *testing.T) {
+	t.Parallel()
+	scope := []string{"pkg/broker", "pkg/daemon", "pkg/dispatch", "pkg/internal/removetree", "pkg/runtime", "pkg/workspace"}
+	known := hostFiles()
+	for _, file := range files(t, ".go") {
+		dir := filepath.Dir(file)
+		if !underAny(dir, scope) || strings.HasSuffix(file, "_test.go") || strings.HasSuffix(dir, "test") || under(dir, "pkg/runtime/podman") {
+			continue
+		}
+		calls := strings.Join(callsOf(t, file), " ")
+		want, listed := known[file]
+		switch {
+		case calls == want.calls && (!listed || want.on != ""):
+		case calls == "":
+			t.Errorf("%s uses no path any more: drop it from the list", file)
+		default:
+			t.Errorf("%s calls %s; known is %q. Below a unit's ws/ and session/ use pkg/workspace/tree or pkg/internal/removetree; elsewhere list it, with what it is used on", file, calls, want.calls)
+		}
+		delete(known, file)
+	}
+	for file := range known {
+		t.Errorf("%s is listed and does not exist", file)
+	}
+}
+
+// callsOf are the calls of a file that take a path, sorted, each once.
+func callsOf(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), file), nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := pathCalls()
+	var found []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(watched[pkg.Name], sel.Sel.Name) {
+			found = append(found, pkg.Name+"."+sel.Sel.Name)
+		}
+		return true
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
+}
