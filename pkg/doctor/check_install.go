@@ -30,7 +30,7 @@ func checkDaemon(_ context.Context, p *probe) Finding {
 	case err != nil:
 		return Finding{} // identity says it
 	case in.Daemon == "" && in.LastWords != "":
-		return fail("not running; the last one ended with: "+in.LastWords, "put that right, then: vexa daemon start", "its log: vexa daemon logs")
+		return fail("not running; the last one ended with: "+in.LastWords, "put that right, then: vexa daemon start", "its log: vexa daemon logs").blocks()
 	case in.Daemon == "":
 		return ok("not running; it starts by itself")
 	case in.Trouble != "":

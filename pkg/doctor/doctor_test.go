@@ -281,6 +281,8 @@ func TestInstallation(t *testing.T) {
 			})
 			if f := examine(t, d)[c.check]; f.Status != c.want || !strings.Contains(f.Detail, c.says) {
 				t.Errorf("%+v, want %s saying %q", f, c.want, c.says)
+			} else if f.Blocking != (in.LastWords != "") {
+				t.Errorf("blocking: %t", f.Blocking)
 			}
 		})
 	}
