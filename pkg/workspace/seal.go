@@ -17,7 +17,8 @@ import (
 // the same checkout tries again.
 //
 // Killed at any instant, the same call may be made again, through OpenCheckout:
-// a commit that was made but not reported is then reported.
+// a commit that was made but not reported is then reported, and with
+// SealRequest.Reported one that was reported and forgotten, too.
 func (s *Store) Seal(ctx context.Context, req SealRequest) (Sealed, error) {
 	c := req.Checkout
 	if c == nil || c.note.Mode != unitv1.ReadWrite {
@@ -46,7 +47,7 @@ func (s *Store) seal(ctx context.Context, r *repo, req SealRequest) (Sealed, err
 	if err != nil {
 		return out, err
 	}
-	unreported := tip.String() != c.note.Tip
+	unreported := tip.String() != c.note.Tip || req.Reported != "" && req.Reported != tip.String()
 	msg := message{subject: req.Message, trailers: [][2]string{
 		{trailerUnit, req.Unit},
 		{trailerSubject, req.Author.Subject},
