@@ -113,3 +113,30 @@ func TestDoctorAsksBeforeItChangesAnything(t *testing.T) {
 		t.Errorf("stdout %q", b.out.String())
 	}
 }
+
+// Root is told early that agents never run as root, and where it hits them.
+func TestRootIsToldWhyNothingRuns(t *testing.T) {
+	t.Parallel()
+	for uid, hint := range map[int]string{
+		0:    "you are root, and agents never run as root: vexa doctor --fix sets up a user and says how to run Vexa as that user",
+		1000: "see: vexa doctor",
+	} {
+		b := newBench(t)
+		b.f.UID = func() int { return uid }
+		if err := b.daemon.Reset("kernel-down"); err != nil {
+			t.Fatal(err)
+		}
+		if code := b.run("chat", "-p", "hello"); code != 7 {
+			t.Errorf("uid %d: exit code %d", uid, code)
+		}
+		want(t, b.err.String(), "vexa: error: the runtime does not answer\nvexa: hint: "+hint+"\n")
+		b.err = &buffer{}
+		b.f.Err = b.err
+		if code := b.run("init", "--yes"); code != 0 {
+			t.Errorf("uid %d: exit code %d: %s", uid, code, b.err.String())
+		}
+		if warned := strings.Contains(b.err.String(), "vexa: warning: you are root"); warned != (uid == 0) {
+			t.Errorf("uid %d: %s", uid, b.err.String())
+		}
+	}
+}

@@ -42,7 +42,7 @@ func Execute(ctx context.Context, f *Factory, args []string) int {
 	if r.err == nil || errors.Is(r.err, errListed) {
 		return 0
 	}
-	err := firstUse(f, classify(ctx, r.err))
+	err := explain(f, classify(ctx, r.err))
 	code := ExitCode(err)
 	report(f, err, code, jsonAsked(r.cmd, args))
 	return code
@@ -60,9 +60,16 @@ func classify(ctx context.Context, err error) error {
 	return fault.Wrap(fault.Interrupted, "interrupted", err)
 }
 
-// firstUse says what to do where Vexa is locked for want of a key: unlocking
-// opens none then.
-func firstUse(f *Factory, err error) error {
+// asRoot is the hint for root, whose containers the runtime kernel refuses.
+const asRoot = "you are root, and agents never run as root: vexa doctor --fix sets up a user and says how to run Vexa as that user"
+
+// explain says what to do about an error that has its cause on this side of
+// the daemon: Vexa is locked for want of a key, which no unlocking opens, or
+// the person is root.
+func explain(f *Factory, err error) error {
+	if fault.Is(err, fault.Unavailable) && f.IsRoot() {
+		return &fault.Error{Kind: fault.Unavailable, Hint: asRoot, Err: err}
+	}
 	if !fault.Is(err, fault.Locked) || f.Keys == nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package factory
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 )
@@ -35,6 +36,14 @@ func (f *Factory) Say(format string, args ...any) {
 // Warn writes one line to stderr, always.
 func (f *Factory) Warn(format string, args ...any) {
 	_, _ = fmt.Fprintln(f.Err, "vexa: warning: "+plain.Line(fmt.Sprintf(format, args...)))
+}
+
+// IsRoot reports whether this process runs as root, as which no agent runs.
+func (f *Factory) IsRoot() bool {
+	if f.UID == nil {
+		return os.Getuid() == 0
+	}
+	return f.UID() == 0
 }
 
 // CanPrompt reports whether a person can be asked: stdin and stderr are

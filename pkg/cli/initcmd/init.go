@@ -67,6 +67,9 @@ func run(ctx context.Context, o *Options) error {
 	if err != nil {
 		return err
 	}
+	if o.Factory.IsRoot() {
+		o.Factory.Warn("you are root, and agents never run as root: vexa doctor --fix sets up a user to run Vexa as")
+	}
 	if err := o.key(ctx, h); err != nil {
 		return err
 	}

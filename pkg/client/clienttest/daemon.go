@@ -158,6 +158,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if d.status.Locked {
 		return api.Started{}, errLocked()
 	}
+	if d.status.RuntimePID == 0 {
+		return api.Started{}, fault.New(fault.Unavailable, "the runtime does not answer", "see: vexa doctor")
+	}
 	if s, again := d.keys[r.Key]; again && r.Key != "" {
 		return s, nil
 	}
