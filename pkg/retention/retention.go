@@ -16,16 +16,11 @@
 package retention
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/configfile"
 )
 
 // Dispatches bound what is kept of ended dispatches: their rows and their
@@ -101,33 +96,19 @@ type file struct {
 // missing is the default; one that does not hold to its form is fault.Invalid,
 // never the default.
 func Load(dir string) (Policy, error) {
-	path := filepath.Join(dir, File)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Default(), nil
-	}
-	if err != nil {
-		return Policy{}, fault.Wrap(fault.Internal, "read what is kept for how long", err)
-	}
-	p, err := Parse(data)
-	if err != nil {
-		return Policy{}, &fault.Error{
-			Kind: fault.Invalid, Msg: path, Err: err, Hint: "put it right, or remove it: without it the defaults hold",
-		}
-	}
-	return p, nil
+	p := Default()
+	err := configfile.Read(filepath.Join(dir, File), func(data []byte) (err error) {
+		p, err = Parse(data)
+		return err
+	})
+	return p, err
 }
 
 // Parse reads the content of such a file.
 func Parse(data []byte) (Policy, error) {
 	var f file
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
+	if err := configfile.Decode(data, &f); err != nil {
 		return Policy{}, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Policy{}, errors.New("there is something after its end")
 	}
 	if f.Version != fileVersion {
 		return Policy{}, errors.New("its version is not 1")
@@ -147,32 +128,17 @@ func Parse(data []byte) (Policy, error) {
 }
 
 func days(to *time.Duration, where string, n *int) error {
-	if n == nil {
-		return nil
-	}
-	*to = time.Duration(*n) * day
-	return within(where, *n, maxDays)
+	d := int(*to / day)
+	err := configfile.Set(&d, where, n, maxDays)
+	*to = time.Duration(d) * day
+	return err
 }
 
-func count(to *int, where string, n *int) error {
-	if n == nil {
-		return nil
-	}
-	*to = *n
-	return within(where, *n, maxCount)
-}
+func count(to *int, where string, n *int) error { return configfile.Set(to, where, n, maxCount) }
 
 func megabytes(to *int64, where string, n *int) error {
-	if n == nil {
-		return nil
-	}
-	*to = int64(*n) * megabyte
-	return within(where, *n, maxCount)
-}
-
-func within(where string, n, most int) error {
-	if n < 0 || n > most {
-		return fault.Newf(fault.Invalid, "%s is not between 0 and %d", where, most)
-	}
-	return nil
+	mb := int(*to / megabyte)
+	err := configfile.Set(&mb, where, n, maxCount)
+	*to = int64(mb) * megabyte
+	return err
 }
