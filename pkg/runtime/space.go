@@ -221,11 +221,15 @@ func (w *workload) leaving(now time.Time) bool {
 
 // overQuota ends w, with no more grace than given.
 func (k *Kernel) overQuota(ctx context.Context, w *workload, detail string, grace time.Duration) {
-	k.opt.Log.WarnContext(ctx, "a workload uses too much disk", "unit", w.facts.unit, "why", detail)
 	k.mu.Lock()
-	if w.reason == "" {
+	ending := w.reason != "" || !w.live()
+	if !ending {
 		w.grace = min(grace, k.opt.Grace)
 	}
 	k.mu.Unlock()
+	if ending {
+		return
+	}
+	k.opt.Log.WarnContext(ctx, "a workload uses too much disk", "unit", w.facts.unit, "why", detail)
 	k.stopLogged(ctx, w, runtimev1.ReasonQuota, detail)
 }
