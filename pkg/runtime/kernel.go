@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	gort "runtime"
 	"sync"
 	"time"
 
@@ -45,7 +46,8 @@ const (
 	defaultRing      = 4096                   // events kept for a client that comes back
 	defaultDiskEvery = 250 * time.Millisecond // a writer at 1 GB/s is seen before it fills a machine's memory
 	defaultDiskNames = 200_000                // a large checkout once more; counting them takes a fraction of a second
-	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping
+	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping; from the slot on
+	startsPerCPU     = 2                      // one makes its mounts while another waits for the engine's database
 	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
 	maxRetry         = 5 * time.Second
 )
@@ -68,6 +70,7 @@ type Options struct {
 	Ring      int           // events kept for replay
 	DiskEvery time.Duration // how often the disk is looked at, at most
 	DiskNames int           // files and directories that a workload with a disk limit may add
+	Starts    int           // workloads that are being started at once; the others wait their turn
 	Node      string        // reported in statuses
 
 	Space    func(path string) (Space, error) // of path's file system; default: statfs
@@ -101,6 +104,7 @@ type Kernel struct {
 	jobs   chan func(context.Context)
 	woken  chan struct{} // capacity 1: the next deadline may have changed
 	events *ring
+	starts slots
 
 	mu        sync.Mutex // guards all below and the fields of each workload
 	workloads map[string]*workload
@@ -122,7 +126,8 @@ func New(opt Options) (*Kernel, error) {
 	defaults(&opt)
 	return &Kernel{
 		opt: opt, layout: layout, epoch: epoch(opt.Now()), ready: make(chan struct{}), closed: make(chan struct{}),
-		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring), workloads: map[string]*workload{},
+		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring),
+		starts: slots{free: opt.Starts}, workloads: map[string]*workload{},
 	}, nil
 }
 
@@ -147,6 +152,9 @@ func defaults(opt *Options) {
 	}
 	if opt.DiskNames == 0 {
 		opt.DiskNames = defaultDiskNames
+	}
+	if opt.Starts == 0 {
+		opt.Starts = startsPerCPU * gort.GOMAXPROCS(0)
 	}
 	if opt.Space == nil {
 		opt.Space = statfs

@@ -38,6 +38,9 @@ func (k *Kernel) launch(ctx context.Context, p *plan) (runtimev1.Status, error) 
 		return k.statusOf(w), fault.New(fault.Unavailable, "the runtime kernel is stopping", "")
 	}
 	st := k.statusOf(w)
+	if st.Container == "" && st.StopReason != runtimev1.ReasonStartFailed {
+		return st, fault.New(fault.Conflict, "workload "+st.WorkloadID+" was stopped before it was started", "")
+	}
 	if st.StopReason == runtimev1.ReasonStartFailed {
 		return st, fault.New(fault.Unavailable, "workload "+st.WorkloadID+" did not start: "+st.Detail, "run vexa doctor")
 	}
@@ -54,9 +57,16 @@ func (k *Kernel) spawn(f func(context.Context)) error {
 	}
 }
 
-// live is a workload's life, from its image to its end.
+// live is a workload's life, from its turn to be started to its end.
 func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
+	if !k.starts.take(ctx, w.halt) {
+		if ctx.Err() == nil {
+			k.neverRan(w)
+		}
+		return
+	}
 	id, err := k.start(ctx, p)
+	k.starts.give()
 	if err != nil {
 		if ctx.Err() == nil {
 			k.discardUnit(ctx, w)
@@ -100,6 +110,19 @@ func (k *Kernel) start(ctx context.Context, p *plan) (id string, err error) {
 		return "", err
 	}
 	return id, k.opt.Failpoints.At(ctx, pointLaunched)
+}
+
+// neverRan ends a workload that was stopped before its turn to be started came.
+func (k *Kernel) neverRan(w *workload) {
+	k.mu.Lock()
+	now := k.opt.Now().UTC()
+	w.status.StoppedAt, w.status.StopReason = &now, w.reason
+	w.status.Detail = joinDetail(w.status.Detail, joinDetail("it was stopped before it was started", w.detail))
+	k.enter(w, runtimev1.Stopped)
+	k.mu.Unlock()
+	close(w.started)
+	close(w.ended)
+	k.wake()
 }
 
 // fail ends a workload that could not be started.
@@ -245,9 +268,10 @@ func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) e
 	w.asked = k.opt.Now()
 	running := w.status.State == runtimev1.Running
 	k.enter(w, runtimev1.Stopping)
+	close(w.halt)
 	k.mu.Unlock()
 	if !running {
-		return nil // its life looks at the reason once it has started
+		return nil // it gives up its turn, or looks at the reason once it has started
 	}
 	return k.spawn(func(ctx context.Context) { k.end(ctx, w) })
 }

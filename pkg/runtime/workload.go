@@ -15,6 +15,7 @@ import (
 type workload struct {
 	facts   facts         // never changes
 	started chan struct{} // closed when it runs or could not be started
+	halt    chan struct{} // closed when it is to end
 	ended   chan struct{} // closed when it is stopped and its container removed
 
 	status   runtimev1.Status
@@ -44,7 +45,7 @@ type facts struct {
 func (k *Kernel) newWorkload(f facts, backend string) *workload {
 	now := k.opt.Now()
 	return &workload{
-		facts: f, grace: k.opt.Grace, started: make(chan struct{}), ended: make(chan struct{}), touched: now,
+		facts: f, grace: k.opt.Grace, started: make(chan struct{}), halt: make(chan struct{}), ended: make(chan struct{}), touched: now,
 		status: runtimev1.Status{
 			WorkloadID: f.unit, Profile: f.profile, State: runtimev1.Starting, Backend: backend, Node: k.opt.Node,
 		},
