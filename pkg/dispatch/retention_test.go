@@ -412,3 +412,29 @@ func TestRetentionSweepsBranches(t *testing.T) {
 		t.Errorf("branches %v, not %s", got, live.Unit)
 	}
 }
+
+// What was removed stays so where a dispatch that lives on keeps its records
+// from being trimmed.
+func TestRetentionBehindALiveUnit(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.keep(retention.Dispatches{Count: 1})
+	live := s.start(api.StartRequest{Text: "remember", Runner: "notebook", Limits: limits(600)})
+	s.turn(live)
+	var gone, last api.Started
+	for _, st := range []*api.Started{&gone, &last} {
+		*st = s.start(api.StartRequest{Text: "hello", Runner: "notebook", Limits: limits(0)})
+		s.turn(*st)
+		s.ended(st.Unit)
+		<-s.m.Done(st.Unit)
+	}
+	must(t, s.m.Retain(t.Context()))
+	s.hasOnly("removed", live.Unit, last.Unit)
+	s.keep(retention.Dispatches{})
+	s.hasOnly("after a restart", live.Unit, last.Unit)
+	if first := s.records.First(); first != 1 {
+		t.Fatalf("the records begin at %d", first)
+	}
+	_, err := s.m.Stop(t.Context(), live.Unit, false)
+	must(t, err)
+}
