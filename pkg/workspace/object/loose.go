@@ -17,7 +17,7 @@ import (
 const maxLoose = 1 << 30
 
 // WriteLoose writes a loose object below dir, an objects directory that is
-// thrown away: nothing is flushed.
+// thrown away: nothing is flushed. One that is there already is left as it is.
 func WriteLoose(dir string, kind Kind, data []byte) (ID, error) {
 	id, err := Name(kind, data)
 	if err != nil {
@@ -27,6 +27,9 @@ func WriteLoose(dir string, kind Kind, data []byte) (ID, error) {
 	path := filepath.Join(dir, name[:2], name[2:])
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return id, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return id, nil
 	}
 	var buf bytes.Buffer
 	z := zlib.NewWriter(&buf)

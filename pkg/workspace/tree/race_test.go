@@ -38,7 +38,7 @@ func TestRaces(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // a walk that never ends is refused by it
 	defer cancel()
-	rounds, swaps := scale(20_000, 400), int64(scale(1_000_000, 20_000))
+	rounds, swaps := scale(20_000, 150), int64(scale(1_000_000, 10_000))
 	why := make(map[string]int)
 	var prev *tree.Index
 	for i := 0; i < rounds || s.Swaps() < swaps; i++ {

@@ -53,7 +53,7 @@ func names() []Animal {
 		twins("link and directory that are twins", "only in case", "A/modules/x", "a"),
 		deep("deeper than the cap", 200, "d"),
 		deep("deeper than any path", 200, strings.Repeat("p", 60)),
-		deep("deeper than any descriptors", 1500, "d"),
+		deep("deeper by far", 600, "d"),
 	}
 }
 

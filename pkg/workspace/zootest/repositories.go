@@ -142,7 +142,7 @@ func stores() []Animal {
 	return []Animal{
 		shown(hostile("alternates to another workspace", repository{
 			extra: files{"objects/info/alternates": "VICTIM/.git/objects\n"},
-		}, "git cat-file -p "+blobID(Secret+"\n")), Secret),
+		}, "git cat-file -p "+SecretBlob()), Secret),
 		{
 			Name: "objects that are a link",
 			Plant: func(p Pen) error {
@@ -152,7 +152,7 @@ func stores() []Animal {
 				return files{".git/objects": "->" + p.Victim() + "/.git/objects"}.replacing(p)
 			},
 			Kept: []string{"f.md"}, Refused: map[string]string{".git": why},
-			Bite: Bite{Steps: []string{"git cat-file -p " + blobID(Secret+"\n")}, Shows: Secret},
+			Bite: Bite{Steps: []string{"git cat-file -p " + SecretBlob()}, Shows: Secret},
 		},
 		shown(hostile("work tree elsewhere", repository{config: "[core]\nworktree = OUTSIDE\n"}, "git ls-files -o"), "secret.txt"),
 		shown(hostile("common directory elsewhere", repository{extra: files{"commondir": "VICTIM/.git\n"}}, "git show main:secret.txt"), Secret),
@@ -178,6 +178,9 @@ func stores() []Animal {
 		}, "git log -1 --format=tree:%T", "tree:4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
 	}
 }
+
+// SecretBlob is the object id of a file outside the tree.
+func SecretBlob() string { return blobID(Secret + "\n") }
 
 func blobID(text string) string {
 	id, err := object.Name(object.KindBlob, []byte(text))
