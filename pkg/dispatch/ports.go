@@ -47,7 +47,7 @@ type Sessions interface {
 
 // Tokens mints dispatch tokens.
 type Tokens interface {
-	Mint(unit unitv1.Unit, models []string, ttl time.Duration) (string, error)
+	Mint(unit unitv1.Unit, models []string, ttl time.Duration, audience ...string) (string, error)
 }
 
 // Auditor records what a boundary let pass or refused; *audit.Log is one.

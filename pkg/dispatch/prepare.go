@@ -10,6 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
@@ -136,18 +137,24 @@ func (r *run) openSocket(ctx context.Context) error {
 // lastReport is the newest of the worker's numbers that is stored.
 func (r *run) lastReport() uint64 { return max(r.out.agentSeq, r.entry.agentSeq) }
 
-// describe mints the token, writes the dispatch file and builds the workload.
+// describe mints the tokens, writes the dispatch file and builds the workload.
+// The kernel's token stays with the host: what the container reads is for its
+// own socket alone.
 func (r *run) describe(dir string) error {
 	var models []string
 	if r.plan.Model != "" {
 		models = []string{r.plan.Model}
 	}
 	unit, limits := r.plan.Unit, r.plan.Unit.Limits
-	token, err := r.m.tokens.Mint(unit, models, tokenLife(limits))
+	ours, err := r.m.tokens.Mint(unit, models, tokenLife(limits), identityv1.AudienceRuntime)
 	if err != nil {
 		return err
 	}
-	r.token = token
+	r.token = ours
+	token, err := r.m.tokens.Mint(unit, models, tokenLife(limits), identityv1.AudienceBroker, identityv1.AudienceStream)
+	if err != nil {
+		return err
+	}
 	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "token"), []byte(token), 0o600); err != nil {
 		return err
 	}

@@ -33,9 +33,22 @@ const (
 	DetailModel     = "model"
 )
 
-// scopes is the scope claim of every dispatch token: the boundaries that a
-// dispatch passes.
-const scopes = "mount infer stream"
+// boundary is a place that a dispatch passes: who checks the token there, and
+// what it is called in the scope claim.
+type boundary struct{ audience, scope string }
+
+// boundaries returns those named by their audience, or all of them.
+func boundaries(audience []string) (aud []string, scope string) {
+	var scopes []string
+	for _, b := range []boundary{
+		{identityv1.AudienceRuntime, "mount"}, {identityv1.AudienceBroker, "infer"}, {identityv1.AudienceStream, "stream"},
+	} {
+		if len(audience) == 0 || slices.Contains(audience, b.audience) {
+			aud, scopes = append(aud, b.audience), append(scopes, b.scope)
+		}
+	}
+	return aud, strings.Join(scopes, " ")
+}
 
 // Options configure an Authority.
 type Options struct {
@@ -53,11 +66,11 @@ type Authority struct{ opts Options }
 // shows at the first Mint.
 func NewAuthority(opts Options) *Authority { return &Authority{opts: opts} }
 
-// Mint returns a token for the unit, for all boundaries, valid from now for
-// ttl. Its authority is the unit's workspaces with their modes, its tools and
+// Mint returns a token for the unit, valid from now for ttl at the boundaries
+// of these audiences, or at all of them where none is given. Its authority is the unit's workspaces with their modes, its tools and
 // the models given; it works on the unit's own socket. It fails with
 // fault.Invalid where unit or ttl cannot be put into a valid token.
-func (a *Authority) Mint(unit unitv1.Unit, models []string, ttl time.Duration) (string, error) {
+func (a *Authority) Mint(unit unitv1.Unit, models []string, ttl time.Duration, audience ...string) (string, error) {
 	if len(a.opts.Key) != ed25519.PrivateKeySize {
 		return "", fault.New(fault.Internal, "the authority has no Ed25519 key", "")
 	}
@@ -65,6 +78,7 @@ func (a *Authority) Mint(unit unitv1.Unit, models []string, ttl time.Duration) (
 		return "", fault.Newf(fault.Invalid, "a token's life of %s is shorter than a second", ttl)
 	}
 	claims := a.claims(unit, models, ttl)
+	claims.Audience, claims.Scope = boundaries(audience)
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, "encode the claims of unit "+unit.ID, err)
@@ -102,8 +116,6 @@ func (a *Authority) claims(unit unitv1.Unit, models []string, ttl time.Duration)
 			Subject: "agent:" + unit.Runner,
 			Actor:   &identityv1.Actor{Subject: unit.Identity.Launcher},
 		},
-		Audience:  []string{identityv1.AudienceRuntime, identityv1.AudienceBroker, identityv1.AudienceStream},
-		Scope:     scopes,
 		Details:   details(unit, models),
 		Unit:      unit.ID,
 		Trigger:   string(unit.Trigger),

@@ -91,6 +91,22 @@ func TestMintAndVerify(t *testing.T) {
 	}
 }
 
+// A token for some boundaries is none at the others.
+func TestMintForAudiences(t *testing.T) {
+	t.Parallel()
+	token, err := authority(identity.Options{}).Mint(unit(), nil, time.Hour, identityv1.AudienceBroker, identityv1.AudienceStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := verifier(start).Verify(token, identityv1.AudienceStream, unitID)
+	if err != nil || claims.Scope != "infer stream" {
+		t.Errorf("scope %q, %v", claims.Scope, err)
+	}
+	if _, err := verifier(start).Verify(token, identityv1.AudienceRuntime, unitID); identity.ReasonOf(err) != identity.WrongAudience {
+		t.Errorf("at the runtime: %v", err)
+	}
+}
+
 func TestAllows(t *testing.T) {
 	t.Parallel()
 	claims, err := verifier(start).Verify(mint(t, identity.Options{}, unit()), identityv1.AudienceRuntime, unitID)

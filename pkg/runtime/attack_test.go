@@ -295,5 +295,5 @@ func mint(w *world, a minter, u unitv1.Unit, ttl time.Duration) string {
 }
 
 type minter interface {
-	Mint(u unitv1.Unit, models []string, ttl time.Duration) (string, error)
+	Mint(u unitv1.Unit, models []string, ttl time.Duration, audience ...string) (string, error)
 }

@@ -1,0 +1,63 @@
+package dispatch_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/audit"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/link"
+	"github.com/vexa-ai/vexa/pkg/runtime/remote"
+)
+
+// The token that a container reads works on its own socket and on no other: not
+// another dispatch's, and not the kernel's, where its mounts would be asked for.
+func TestTokenWorksOnNoOtherSocket(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	gate := s.home.State + "/gate"
+	wait := api.StartRequest{Text: "echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done; echo finished", Runner: "text", Limits: limits(0)}
+	thief, victim := s.start(wait), s.start(wait)
+	s.waitForWord(thief.Unit)
+	s.waitForWord(victim.Unit)
+	run := func(unit string) string { return filepath.Join(s.home.Unit(unit), "run") }
+	token, err := os.ReadFile(filepath.Join(run(thief.Unit), "token"))
+	must(t, err)
+
+	dial := link.UnixDialer(filepath.Join(run(victim.Unit), "broker.sock"))
+	if _, err := link.Dial(t.Context(), dial, string(token)); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "wrong-unit") {
+		t.Errorf("the other's socket: %v", err)
+	}
+	s.eventually("the record", func() bool { return s.denials(victim.Unit) == 1 })
+	entries, err := s.trail.Read(1, 1000)
+	must(t, err)
+	for _, e := range entries {
+		if e.Effect == audit.Deny && (e.Boundary != audit.Stream || e.Reason != "token" || e.Detail["detail"] != "wrong-unit") {
+			t.Errorf("recorded %+v", e)
+		}
+	}
+
+	kernel := remote.New(s.home.RuntimeSocket())
+	for _, unit := range []string{thief.Unit, victim.Unit} {
+		_, err := kernel.Create(t.Context(), runtimev1.Spec{WorkloadID: unit, Profile: "agent", Image: "builtin:shell", Argv: []string{"/bin/sh"}}, string(token))
+		if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "wrong-audience") {
+			t.Errorf("the kernel, for %s: %v", unit, err)
+		}
+	}
+
+	own, err := link.Dial(t.Context(), link.UnixDialer(filepath.Join(run(thief.Unit), "broker.sock")), string(token))
+	must(t, err)
+	must(t, own.Send(wsv1.Report{Type: wsv1.ReportHello})) // the worker comes back, and is taken again
+	must(t, own.Close())
+	must(t, os.WriteFile(gate, nil, 0o600))
+	for _, st := range []api.Started{thief, victim} {
+		if d := done(t, s.turn(st)); !d.OK || d.Outcome != wsv1.OutcomeCompleted {
+			t.Errorf("turn-done %+v", d)
+		}
+	}
+}
