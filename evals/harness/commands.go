@@ -25,6 +25,7 @@ func (s *suite) commands() map[string]command {
 		"connected":  cmdConnected,
 		"containers": cmdContainers,
 		"exits":      cmdExits,
+		"faults":     s.cmdFaults,
 		"jq":         cmdJQ,
 		"kill9":      cmdKill9,
 		"podman":     s.cmdPodman,

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 )
 
 // How long a home is given to come to rest.
@@ -31,6 +33,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	}
 	env.Setenv("VEXA_HOME", filepath.Join(env.WorkDir, ".home"))
 	env.Setenv("VEXA_NO_INPUT", "1")
+	env.Setenv(failpoint.Env, "")
 	env.Setenv("HOME", os.Getenv("HOME"))
 	env.Setenv("USER", os.Getenv("USER"))
 	env.Setenv("LANG", "C.UTF-8")
