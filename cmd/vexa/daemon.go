@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -36,7 +37,11 @@ func newLog() *slog.Logger {
 	if os.Getenv("VEXA_DEBUG") != "" {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	var out io.Writer = os.Stderr
+	if file := newLogFile(int(os.Stderr.Fd()), logName, logLimit); file != nil {
+		out = file
+	}
+	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 }
 
 func serveDaemon(ctx context.Context) error {

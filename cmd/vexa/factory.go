@@ -87,8 +87,10 @@ func detached(h home.Home, args ...string) (cmd *exec.Cmd, closeLog func(), err 
 	return cmd, func() { _ = log.Close() }, nil
 }
 
-// logLimit is the size in bytes at which the log is set aside at a start.
-const logLimit = 8 << 20
+const (
+	logLimit = 8 << 20      // bytes; a log that has them is set aside
+	logName  = "daemon.log" // as home.Home.DaemonLog has it
+)
 
 func openLog(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -1,5 +1,10 @@
 package dispatch
 
+import (
+	"fmt"
+	"time"
+)
+
 // Abandon ends the manager's goroutines as kill -9 of the daemon would:
 // nothing is sealed, stopped or recorded.
 func (m *Manager) Abandon() {
@@ -9,3 +14,14 @@ func (m *Manager) Abandon() {
 
 // SetCarryGap replaces carryGap.
 func (m *Manager) SetCarryGap(records uint64) { m.retain.gap = records }
+
+// Full returns a manager that does nothing but list n ended dispatches.
+func Full(n int, now func() time.Time) *Manager {
+	m := &Manager{units: map[string]*entry{}}
+	for i := range n {
+		id, at := fmt.Sprintf("01J%023d", i), now()
+		m.units[id] = &entry{startedAt: at, endedAt: &at}
+		m.order = append(m.order, id)
+	}
+	return m
+}

@@ -96,7 +96,7 @@ func newMonth(t *testing.T, p retention.Policy) *month {
 	t.Helper()
 	m := &month{stack: newStack(t), keeps: p}
 	m.m.Abandon()
-	must(t, m.stack.records.Close())
+	must(t, m.records.Close())
 	open := func(name string) *journal.Journal {
 		j, err := journal.Open(journal.Options{
 			Dir: filepath.Join(m.home.State, name), Checkpoint: filepath.Join(m.home.State, "checkpoints", name),
@@ -106,7 +106,7 @@ func newMonth(t *testing.T, p retention.Policy) *month {
 		return j
 	}
 	must(t, os.RemoveAll(m.home.State))
-	m.stack.records, m.trail = open("dispatches"), open("audit")
+	m.records, m.trail = open("dispatches"), open("audit")
 	t.Cleanup(func() { _ = m.trail.Close() })
 	streams, err := streamjournal.Open(streamjournal.Options{
 		Root: filepath.Join(m.home.State, "streams"), Key: make([]byte, 32), Now: m.now, MaxOpen: 8,
@@ -203,7 +203,7 @@ func (m *month) measure() usage {
 	topics, err := m.streams.Topics(m.t.Context())
 	must(m.t, err)
 	u.topics = len(topics)
-	u.records = int(m.stack.records.Last() - m.stack.records.First())
+	u.records = int(m.records.Last() - m.records.First())
 	u.trail = int(m.trail.Last() - m.trail.First())
 	u.refs, _ = tally(m.t, filepath.Join(m.repo, "refs"))
 	objects, _ := tally(m.t, filepath.Join(m.repo, "objects"))
