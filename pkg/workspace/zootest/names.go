@@ -35,7 +35,7 @@ func names() []Animal {
 		kept("Windows names", "aux", "con.txt", "nul", "com1", "trailing.", "trailing ", "stream:x", "LPT1"),
 		kept("longest names", long, "d"+long[1:]+"/"+long, strings.Repeat("é", 127)),
 		kept("environment", ".env", ".envrc", ".vscode/tasks.json", ".idea/x.xml", ".editorconfig", "Makefile"),
-		kept("almost git", ".github/x", ".gitkeep", "git", "x.git/config", "..git", ".git2", "git~2", "a:.git"),
+		kept("almost git", ".github/x", ".gitkeep", "gitx", "x.git/config", "..git", ".git2", "git~2", "a:.git"),
 		{
 			Name: "names that are not UTF-8", Plant: files{"bad\xff": "1\n", "\xc3\x28": "2\n", "\xed\xa0\x80": "3\n", "ok": "4\n"}.planted, Kept: []string{"ok"},
 			Refused: map[string]string{"bad\xff": "UTF-8", "\xc3\x28": "UTF-8", "\xed\xa0\x80": "UTF-8"},
