@@ -32,16 +32,53 @@ const (
 	forwarder  = "127.0.0.1:8787"
 )
 
+// createPatience is how long a kernel is waited for that was lost while it made
+// the container. The daemon starts it again.
+const createPatience = 30 * time.Second
+
 // begin brings the container of a new dispatch up.
 func (r *run) begin(ctx context.Context) {
 	r.m.at(ctx, pointBegun)
-	status, err := r.prepare(ctx)
-	if err != nil {
+	if err := r.prepare(ctx); err != nil {
+		r.m.log.ErrorContext(ctx, "start unit", "unit", r.id(), "error", err)
+		r.failStart(ctx, err)
+		return
+	}
+	r.create(ctx, int(createPatience/eventsPause))
+}
+
+// create has the kernel start the container. One that was lost meanwhile is
+// asked again so many times; asking twice makes one container.
+func (r *run) create(ctx context.Context, tries int) {
+	if r.over || r.asked != "" {
+		return // stopped while the kernel was away
+	}
+	r.m.at(ctx, pointPrepared)
+	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
+	r.m.at(ctx, pointCreated)
+	if tries > 0 && r.lostKernel(ctx, err) {
+		r.m.log.WarnContext(ctx, "the runtime kernel was lost while it made a container; it is asked again", "unit", r.id(), "error", err)
+		time.AfterFunc(eventsPause, func() {
+			r.post(func(ctx context.Context) { r.create(ctx, tries-1) })
+		})
+		return
+	}
+	if err := joined(err, r.noteStart(ctx, err)); err != nil {
 		r.m.log.ErrorContext(ctx, "start unit", "unit", r.id(), "error", err)
 		r.failStart(ctx, err)
 		return
 	}
 	r.started(ctx, status)
+}
+
+// lostKernel reports whether a create failed because the kernel went away, and
+// not for what became of the container.
+func (r *run) lostKernel(ctx context.Context, err error) bool {
+	if !fault.Is(err, fault.Unavailable) {
+		return false
+	}
+	_, err = r.m.runtime.Get(ctx, r.id())
+	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.NotFound)
 }
 
 func (r *run) started(ctx context.Context, status runtimev1.Status) {
@@ -62,14 +99,13 @@ func (r *run) started(ctx context.Context, status runtimev1.Status) {
 	r.deliver(ctx)
 }
 
-// prepare makes the unit's directory, checkouts, session and socket, and has
-// the kernel start the container.
-func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
+// prepare makes the unit's directory, checkouts, session and socket.
+func (r *run) prepare(ctx context.Context) error {
 	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Starting)})
 	dir := r.m.home.Unit(r.id())
 	for _, sub := range []string{"ws", "history", "meta", "session", "run"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return runtimev1.Status{}, fault.Wrap(fault.Internal, "make the unit's directory", err)
+			return fault.Wrap(fault.Internal, "make the unit's directory", err)
 		}
 	}
 	for _, w := range r.plan.Unit.Workspaces {
@@ -80,27 +116,21 @@ func (r *run) prepare(ctx context.Context) (runtimev1.Status, error) {
 			Meta:    filepath.Join(dir, "meta", w.ID),
 		})
 		if err != nil {
-			return runtimev1.Status{}, err
+			return err
 		}
 		r.checkouts = append(r.checkouts, c)
 	}
 	if r.plan.Resumed {
 		meta, err := r.m.sessions.Load(ctx, r.plan.Unit.Identity.Subject, r.plan.Session, filepath.Join(dir, "session"))
 		if err != nil {
-			return runtimev1.Status{}, err
+			return err
 		}
 		r.plan.SessionRef = meta.Ref // a turn that was waited for may have moved it
 	}
 	if err := r.openSocket(ctx); err != nil {
-		return runtimev1.Status{}, err
+		return err
 	}
-	if err := r.describe(dir); err != nil {
-		return runtimev1.Status{}, err
-	}
-	r.m.at(ctx, pointPrepared)
-	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
-	r.m.at(ctx, pointCreated)
-	return status, joined(err, r.noteStart(ctx, err))
+	return r.describe(dir)
 }
 
 // noteStart records what the kernel made of the workload and its token. A

@@ -58,33 +58,39 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 	t.mu.Lock()
 	t.unit = started.Unit
 	t.mu.Unlock()
-	done, err := t.follow(ctx, started)
+	done, cause, err := t.follow(ctx, started)
 	if rerr := t.r.end(); err == nil {
 		err = rerr
 	}
 	if err != nil {
 		return started, err
 	}
-	return started, outcome(started.Unit, done)
+	return started, outcome(started.Unit, done, cause)
 }
 
-// follow shows frames until the turn's last.
-func (t *turn) follow(ctx context.Context, s api.Started) (wsv1.TurnDone, error) {
+// follow shows frames until the turn's last. Cause is the kind of the last error
+// that the host told of.
+func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, cause fault.Kind, err error) {
 	for e, err := range t.c.Frames(ctx, s.Unit, client.FrameQuery{From: s.From, Follow: true}) {
 		if err != nil {
-			return wsv1.TurnDone{}, err
+			return done, cause, err
 		}
 		if e.Frame.Turn != "" && e.Frame.Turn != s.Turn {
 			continue // another client's turn in the same container
 		}
 		if err := t.r.frame(e); err != nil {
-			return wsv1.TurnDone{}, err
+			return done, cause, err
 		}
-		if done, ok := e.Frame.Body.(wsv1.TurnDone); ok {
-			return done, nil
+		switch body := e.Frame.Body.(type) {
+		case wsv1.Error:
+			if e.Frame.Source == wsv1.Host {
+				cause = fault.Kind(body.Code)
+			}
+		case wsv1.TurnDone:
+			return body, cause, nil
 		}
 	}
-	return wsv1.TurnDone{}, fault.New(fault.Internal, "unit "+s.Unit+" ended without finishing the turn", "see: vexa show "+s.Unit)
+	return done, cause, fault.New(fault.Internal, "unit "+s.Unit+" ended without finishing the turn", "see: vexa show "+s.Unit)
 }
 
 // interrupt handles one Ctrl-C. It does not block.
@@ -117,7 +123,7 @@ func (t *turn) wasLeft() bool {
 }
 
 // outcome maps the end of a turn to an error.
-func outcome(unit string, done wsv1.TurnDone) error {
+func outcome(unit string, done wsv1.TurnDone, cause fault.Kind) error {
 	if done.OK {
 		return nil
 	}
@@ -131,7 +137,11 @@ func outcome(unit string, done wsv1.TurnDone) error {
 		msg = "the agent's answer is incomplete"
 	case wsv1.OutcomeLost:
 		msg = "the container ended during the turn"
-	case wsv1.OutcomeCompleted, wsv1.OutcomeFailed:
+	case wsv1.OutcomeFailed:
+		if cause == fault.Unavailable {
+			kind = cause
+		}
+	case wsv1.OutcomeCompleted:
 	}
 	e := fault.New(kind, msg, "see: vexa logs "+unit)
 	if done.Error != "" && !strings.HasPrefix(done.Error, msg) {
