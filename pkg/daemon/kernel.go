@@ -88,7 +88,7 @@ func (k *Kernel) Start(ctx context.Context) error {
 
 // await waits until the new kernel answers, or ends instead.
 func (k *Kernel) await(ctx context.Context, ended <-chan error) error {
-	const patience = 20 * time.Second
+	const patience = 45 * time.Second // longer than Podman is given for its first start
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
