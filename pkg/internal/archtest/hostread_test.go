@@ -54,7 +54,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/maintain.go":             {"os.ReadDir os.Remove os.Stat os.WriteFile", ours},
 		"pkg/workspace/materialise.go":          {"unix.Open unix.Openat", before},
 		"pkg/workspace/merge.go":                {"filepath.WalkDir os.Mkdir os.RemoveAll", ours},
-		"pkg/workspace/object/loose.go":         {"os.MkdirAll os.Open os.WriteFile", ours},
+		"pkg/workspace/object/loose.go":         {"os.Lstat os.MkdirAll os.Open os.WriteFile", ours},
 		"pkg/workspace/object/pack.go":          {"os.CreateTemp os.Open os.Remove os.Rename", ours},
 		"pkg/workspace/private.go":              {"os.CreateTemp os.Remove", ours},
 		"pkg/workspace/refs.go":                 {"filepath.WalkDir os.MkdirAll os.OpenFile os.ReadFile os.Remove os.Rename", ours},
