@@ -44,22 +44,38 @@ func (r *run) waiting() string {
 }
 
 // makeRoom has the container of an owner leave that has been idle longest, so
-// that what waits need not wait for its idle time to pass.
+// that what waits need not wait for its idle time to pass. Each call finds
+// another one, since each that waits needs one.
 func (m *Manager) makeRoom(subject string) {
 	m.mu.Lock()
 	var longest *run
 	for _, r := range m.runs {
-		if r.plan.Unit.Identity.Subject != subject || r.busy || r.retired {
+		if r.plan.Unit.Identity.Subject != subject || r.busy || r.retired || r.yields {
 			continue
 		}
 		if longest == nil || cmp.Compare(r.entry.last.id, longest.entry.last.id) < 0 {
 			longest = r
 		}
 	}
+	if longest != nil {
+		longest.yields = true
+	}
 	m.mu.Unlock()
 	if longest != nil {
-		longest.retire()
+		longest.yield()
 	}
+}
+
+// yield has an idle container leave for another. One that has got something to
+// do meanwhile goes on, and leaves after that where others still wait.
+func (r *run) yield() {
+	r.post(func(ctx context.Context) {
+		if r.idle() {
+			r.askStop(ctx, runtimev1.ReasonStopped)
+			return
+		}
+		r.show(func() { r.yields = false })
+	})
 }
 
 // crowded reports whether others wait for the place of this dispatch.

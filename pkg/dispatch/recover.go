@@ -78,9 +78,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 // container waits again for its turn.
 func (m *Manager) placeOf(e *entry) *quota.Place {
 	if e.container == "" {
-		if place, err := m.quota.Enter(e.Unit.Identity.Subject); err == nil {
-			return place
-		}
+		return m.quota.Return(e.Unit.Identity.Subject)
 	}
 	return m.quota.Force(e.Unit.Identity.Subject)
 }
@@ -113,7 +111,9 @@ func (r *run) resume(ctx context.Context) {
 		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed, Detail: "the daemon was restarted"})
 		return
 	case err != nil:
-		r.show(func() { r.state = runtimev1.Running })
+		if r.entry.container != "" {
+			r.show(func() { r.state = runtimev1.Running })
+		}
 		time.AfterFunc(eventsPause, func() { r.post(r.resume) })
 		return
 	case status.State == runtimev1.Stopped || status.State == runtimev1.Destroyed:
@@ -125,8 +125,9 @@ func (r *run) resume(ctx context.Context) {
 		return
 	}
 	if r.entry.container == "" {
-		r.place.Leave()
-		r.place = r.m.quota.Force(r.plan.Unit.Identity.Subject)
+		forced, waits := r.m.quota.Force(r.plan.Unit.Identity.Subject), r.place
+		r.show(func() { r.place = forced })
+		waits.Leave()
 		r.started(ctx, status) // the crash came before that was recorded
 		return
 	}

@@ -52,12 +52,13 @@ type run struct {
 
 	// Guarded by m.mu, for the table and for fits.
 	state   runtimev1.State
-	usage   wsv1.Usage // of the running turn
-	busy    bool       // a turn runs or waits
-	retired bool       // takes no more turns
+	usage   wsv1.Usage   // of the running turn
+	busy    bool         // a turn runs or waits
+	retired bool         // takes no more turns
+	yields  bool         // was asked to make room for another
+	place   *quota.Place // a container of its owner's, or a place in the queue for one; changed by the goroutine only
 
 	// Owned by the goroutine.
-	place     *quota.Place // a container of its owner's, or a place in the queue for one
 	out       *publisher
 	socket    Socket
 	spec      runtimev1.Spec
@@ -201,10 +202,15 @@ func (r *run) fits(p plan) fit {
 // retire tells an idle container to leave, unless it is leaving already.
 func (r *run) retire() {
 	r.post(func(ctx context.Context) {
-		if !r.retired && r.active == nil && len(r.queue) == 0 && r.asked == "" {
+		if r.idle() {
 			r.askStop(ctx, runtimev1.ReasonStopped)
 		}
 	})
+}
+
+// idle reports whether the container has nothing to do and is not leaving.
+func (r *run) idle() bool {
+	return !r.retired && r.active == nil && len(r.queue) == 0 && r.asked == ""
 }
 
 // offer takes one more turn.

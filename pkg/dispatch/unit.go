@@ -38,10 +38,14 @@ func withDefaults(l *unitv1.Limits) *unitv1.Limits {
 	return &out
 }
 
+// tokenSlack is what a token outlives its container by: the wait for the turn to
+// be started, where many are at once, and the last seal.
+const tokenSlack = 10 * time.Minute
+
 // tokenLife is how long a unit's token is valid: as long as its container may
-// live, and a little for the last seal.
+// live, and the slack.
 func tokenLife(l *unitv1.Limits) time.Duration {
-	return time.Duration(*l.MaxSec)*time.Second + time.Minute
+	return time.Duration(*l.MaxSec)*time.Second + tokenSlack
 }
 
 // newSession returns a session id: a version 4 UUID (RFC 9562), the one form

@@ -39,21 +39,34 @@ func (g *Gate) Enter(name string) (*Place, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	o := g.of(name)
-	p := &Place{gate: g, owner: name, admitted: make(chan struct{})}
-	if g.free(o) {
-		o.inside++
-		close(p.admitted)
-		return p, nil
-	}
-	if limit := g.policy.Waiting; limit > 0 && len(o.queue) >= limit {
+	if limit := g.policy.Waiting; !g.free(o) && limit > 0 && len(o.queue) >= limit {
 		return nil, &fault.Error{
 			Kind: fault.Conflict,
 			Msg:  full(name, o.inside, len(o.queue)),
 			Hint: "wait until some of them end, or stop some: vexa ps, vexa stop UNIT; config/" + File + " has the limits",
 		}
 	}
-	o.queue = append(o.queue, p)
-	return p, nil
+	return g.enter(name, o), nil
+}
+
+// Return is Enter for what was accepted before: it is never refused, however
+// many wait.
+func (g *Gate) Return(name string) *Place {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.enter(name, g.of(name))
+}
+
+// enter lets in or puts in the queue. The caller holds mu.
+func (g *Gate) enter(name string, o *owner) *Place {
+	p := &Place{gate: g, owner: name, admitted: make(chan struct{})}
+	if g.free(o) {
+		o.inside++
+		close(p.admitted)
+	} else {
+		o.queue = append(o.queue, p)
+	}
+	return p
 }
 
 // Force is Enter for a container that runs already, whatever the limit.

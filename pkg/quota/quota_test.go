@@ -155,3 +155,22 @@ func TestManyAtOnceNeverExceed(t *testing.T) {
 		t.Errorf("%d were inside at once, want at most %d", most, limit)
 	}
 }
+
+// What was accepted before is not refused when it comes back, and has its place
+// behind those that came back before it.
+func TestReturnIsNeverRefused(t *testing.T) {
+	t.Parallel()
+	g := quota.NewGate(quota.Policy{Containers: 1, Waiting: 1})
+	inside := g.Return("jane")
+	first, second := g.Return("jane"), g.Return("jane")
+	if !admitted(inside) || admitted(first) || admitted(second) || g.Waiting("jane") != 2 {
+		t.Fatal("not the first alone is inside")
+	}
+	if _, err := g.Enter("jane"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a full queue says %v", err)
+	}
+	inside.Leave()
+	if !admitted(first) || admitted(second) {
+		t.Error("not the next was admitted")
+	}
+}
