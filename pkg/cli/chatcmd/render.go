@@ -9,6 +9,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 )
 
@@ -51,6 +52,8 @@ func (r *textRenderer) frame(e client.Entry) error {
 		if !b.OK {
 			r.note("! the tool failed: %s", plain.Short(b.Output, 100))
 		}
+	case wsv1.State:
+		r.state(b)
 	case wsv1.Commit:
 		r.commit(b)
 	case wsv1.Rejected:
@@ -83,6 +86,15 @@ func (r *textRenderer) message(text string) error {
 	}
 	r.streamed = false
 	return r.newline()
+}
+
+// state tells a person, terminal or not, why nothing happens: the dispatch waits
+// for a container. How many are before it changes; vexa ps has the number.
+func (r *textRenderer) state(s wsv1.State) {
+	if s.State == string(runtimev1.Starting) && s.Detail != "" {
+		r.breakLine()
+		r.f.Say("%s", plain.Line(s.Detail))
+	}
 }
 
 func (r *textRenderer) commit(c wsv1.Commit) {

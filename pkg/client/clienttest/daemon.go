@@ -27,7 +27,8 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 //
 // A turn whose message holds one of these words ends that way: fail, truncate,
 // lose, limit; wait (until it is interrupted); hostile (control sequences
-// everywhere); conflict and reject (in its commit); quiet (no deltas). Any other
+// everywhere); conflict and reject (in its commit); quiet (no deltas); queue (it
+// waits for a container first). Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
 type Daemon struct {
 	Version string // sent with each response
@@ -174,6 +175,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	u.d.Turns++
 	s := api.Started{Unit: u.d.ID, Turn: fmt.Sprintf("turn-%d", u.d.Turns), Session: u.d.Session, From: cursor(len(u.frames))}
 	d.keys[r.Key] = s
+	if strings.Contains(r.Text, "queue") {
+		d.say(u, "", wsv1.Host, wsv1.State{State: string(runtimev1.Starting), Detail: "waits for one of the 2 containers of u_jane; 3 before it" + Hostile})
+	}
 	d.say(u, s.Turn, wsv1.Host, wsv1.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
 	})
