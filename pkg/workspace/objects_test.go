@@ -117,6 +117,35 @@ func TestATurnStartsNoGit(t *testing.T) {
 	}
 }
 
+// TestPrivateSizes: what fits into memory and what does not come back alike.
+func TestPrivateSizes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	info := w.create(t, "notes", nil)
+	for _, n := range []int{0, 1, 1 << 20, 1<<20 + 1, 3 << 20} {
+		want := strings.Repeat("0123456789abcdef", n/16+1)[:n]
+		err := w.PutPrivate(t.Context(), "notes", "sessions/u/s", 50, []workspace.PrivateFile{{Name: "f", Write: func(out io.Writer) error {
+			for rest := want; rest != ""; rest = rest[min(len(rest), 100_000):] {
+				if _, err := io.WriteString(out, rest[:min(len(rest), 100_000)]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, w, "sessions/u/s"); got != want {
+			t.Errorf("%d bytes came back as %d", n, len(got))
+		}
+	}
+	w.fsck(t, info.ID)
+	left, err := filepath.Glob(filepath.Join(w.repo(info.ID), "objects/pack/tmp_*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 func TestClosedStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -51,11 +52,11 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 	if err != nil {
 		return err
 	}
-	pack := object.NewPack(r.packDir(), nil)
+	pack := object.NewStoredPack(r.packDir())
 	defer pack.Abort()
 	entries := make([]object.TreeEntry, 0, len(files))
 	for _, f := range files {
-		blob, err := spool(r.packDir(), pack, f.Write)
+		blob, err := addFile(r.packDir(), pack, f.Write)
 		if err != nil {
 			return fmt.Errorf("keep %s: %w", f.Name, err)
 		}
@@ -150,25 +151,67 @@ func timeOf(o git.Object) (time.Time, error) {
 	return c.Committer.Time, nil
 }
 
-// spool writes a blob whose size is not known beforehand, by way of a file that
-// has no name.
-func spool(dir string, pack *object.Pack, write func(io.Writer) error) (object.ID, error) {
-	tmp, err := os.CreateTemp(dir, "tmp_blob_*")
+// inMemory is how much of a private file is held in memory.
+const inMemory = 1 << 20
+
+// spool holds a file whose size is not known beforehand: in memory, and once it
+// is larger than inMemory in a file that has no name.
+type spool struct {
+	dir  string
+	buf  bytes.Buffer
+	file *os.File
+}
+
+// Write adds to what is held.
+func (s *spool) Write(p []byte) (int, error) {
+	if s.file == nil && s.buf.Len()+len(p) <= inMemory {
+		return s.buf.Write(p)
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, "tmp_blob_*")
+		if err != nil {
+			return 0, err
+		}
+		s.file = f
+		if err := os.Remove(f.Name()); err != nil {
+			return 0, err
+		}
+		if _, err := s.buf.WriteTo(f); err != nil {
+			return 0, err
+		}
+	}
+	return s.file.Write(p)
+}
+
+// addTo adds what was written as a blob.
+func (s *spool) addTo(pack *object.Pack) (object.ID, error) {
+	if s.file == nil {
+		return pack.Add(object.KindBlob, s.buf.Bytes())
+	}
+	size, err := s.file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return object.ID{}, err
 	}
-	defer tmp.Close()
-	if err := errors.Join(os.Remove(tmp.Name()), write(tmp)); err != nil {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return object.ID{}, err
 	}
-	size, err := tmp.Seek(0, io.SeekCurrent)
-	if err != nil {
+	return pack.AddStream(object.KindBlob, size, s.file)
+}
+
+func (s *spool) close() {
+	if s.file != nil {
+		_ = s.file.Close() // it has no name
+	}
+}
+
+// addFile adds what write writes as a blob.
+func addFile(dir string, pack *object.Pack, write func(io.Writer) error) (object.ID, error) {
+	s := &spool{dir: dir}
+	defer s.close()
+	if err := write(s); err != nil {
 		return object.ID{}, err
 	}
-	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
-		return object.ID{}, err
-	}
-	return pack.AddStream(object.KindBlob, size, tmp)
+	return s.addTo(pack)
 }
 
 // ReadPrivate calls read with the content of one file of a private ref. It

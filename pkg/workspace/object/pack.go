@@ -24,7 +24,8 @@ type Pack struct {
 	known func(ID) bool
 	file  *os.File
 	buf   *bufio.Writer
-	z     *zlib.Writer
+	z     *zlib.Writer // nil: the entries are stored as they are
+	plain bool
 	off   int64
 	items []item
 	have  map[ID]struct{}
@@ -46,6 +47,14 @@ func NewPack(dir string, known func(ID) bool) *Pack {
 		known = func(ID) bool { return false }
 	}
 	return &Pack{dir: dir, known: known, have: make(map[ID]struct{})}
+}
+
+// NewStoredPack starts a pack whose entries are not compressed, for content that
+// is encrypted.
+func NewStoredPack(dir string) *Pack {
+	p := NewPack(dir, nil)
+	p.plain = true
+	return p
 }
 
 // Len returns the number of objects written so far.
@@ -110,8 +119,10 @@ func (p *Pack) start() error {
 		return err
 	}
 	p.file, p.buf, p.off = f, bufio.NewWriterSize(f, 64<<10), 12
-	if p.z, err = zlib.NewWriterLevel(io.Discard, zlib.BestSpeed); err != nil {
-		return err
+	if !p.plain {
+		if p.z, err = zlib.NewWriterLevel(io.Discard, zlib.BestSpeed); err != nil {
+			return err
+		}
 	}
 	_, err = p.buf.Write(make([]byte, 12))
 	return err
@@ -142,18 +153,24 @@ func (p *Pack) compress(kind Kind, size int64, r io.Reader) (crc uint32, start i
 	if _, err := c.Write(entryHeader(kind, size)); err != nil {
 		return 0, start, err
 	}
-	p.z.Reset(c)
+	n, err := p.encode(c, r, size)
+	if err == nil && n != size {
+		err = ErrMoved
+	}
+	return c.crc, start, err
+}
+
+// encode writes r as a zlib stream.
+func (p *Pack) encode(w io.Writer, r io.Reader, size int64) (int64, error) {
+	if p.plain {
+		return store(w, r, size)
+	}
+	p.z.Reset(w)
 	n, err := io.Copy(p.z, r)
 	if err != nil {
-		return 0, start, err
+		return n, err
 	}
-	if n != size {
-		return 0, start, ErrMoved
-	}
-	if err := p.z.Close(); err != nil {
-		return 0, start, err
-	}
-	return c.crc, start, nil
+	return n, p.z.Close()
 }
 
 // entryHeader is the type and size in git's variable-length form.
