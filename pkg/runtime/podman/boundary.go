@@ -31,6 +31,7 @@ type createSpec struct {
 	CapDrop        []string  `json:"cap_drop"`
 	CapAdd         []string  `json:"cap_add"`
 	Seccomp        string    `json:"seccomp_profile_path"`
+	Mask           []string  `json:"mask"`
 	SELinux        []string  `json:"selinux_opts,omitempty"`
 	Runtime        string    `json:"oci_runtime,omitempty"`
 	RestartPolicy  string    `json:"restart_policy"`
@@ -38,6 +39,7 @@ type createSpec struct {
 	SDNotify       string    `json:"sdnotifyMode"`
 	ImageVolumes   string    `json:"image_volume_mode"`
 	Rlimits        []rlimit  `json:"r_limits"`
+	OOMScoreAdj    int       `json:"oom_score_adj"`
 	StopTimeout    uint      `json:"stop_timeout"`
 	Log            logConfig `json:"log_configuration"`
 	Health         health    `json:"healthconfig"`
@@ -116,6 +118,9 @@ const (
 	// that the size limit does not see.
 	inodesPerMB = 256
 	minInodes   = 1024
+	// oomScoreAdj has what runs in a container go before anything of the host
+	// when memory runs out. An agent can take it back: no boundary rests on it.
+	oomScoreAdj = 500
 )
 
 // boundary is the whole of what a container is given. What c says decides only
@@ -140,11 +145,13 @@ func (d *Driver) boundary(c runtime.Container) createSpec {
 		PidNS:  namespace{Mode: "private"},
 		UtsNS:  namespace{Mode: "private"},
 
+		// Beyond what Podman masks: how busy the host is, and what power it draws.
+		Mask:     []string{"/proc/pressure", "/sys/devices/virtual/powercap"},
 		Hostname: hostname, Umask: "0022", CapDrop: []string{"all"}, CapAdd: []string{}, Seccomp: d.seccomp,
 		Runtime: d.host.runtime, RestartPolicy: "no", Systemd: "false", SDNotify: "ignore", ImageVolumes: "ignore",
 		StopTimeout: 1, Log: logConfig{Driver: "none"}, Health: health{Test: []string{"NONE"}},
 		NoNewPrivs: true, ReadOnlyRoot: true, Volatile: true, ImageResolv: true,
-		Rlimits: rlimits(c.Limits), Resources: d.resources(c.Limits),
+		Rlimits: rlimits(c.Limits), OOMScoreAdj: oomScoreAdj, Resources: d.resources(c.Limits),
 	}
 	if d.host.selinux {
 		// Bind mounts of a user's own files are otherwise refused; relabelling them

@@ -74,7 +74,7 @@ func TestNothingWeakensTheBoundary(t *testing.T) {
 	for name, want := range map[string]string{
 		"user": `"1000:1000"`, "userns": `{"nsmode":"keep-id","value":"uid=1000,gid=1000"}`, "netns": `{"nsmode":"none"}`,
 		"ipcns": `{"nsmode":"none"}`, "pidns": `{"nsmode":"private"}`, "utsns": `{"nsmode":"private"}`, "cap_drop": `["all"]`, "cap_add": `[]`,
-		"no_new_privileges": `true`, "read_only_filesystem": `true`, "read_write_tmpfs": `false`, "privileged": `false`,
+		"no_new_privileges": `true`, "oom_score_adj": `500`, "mask": `["/proc/pressure","/sys/devices/virtual/powercap"]`, "read_only_filesystem": `true`, "read_write_tmpfs": `false`, "privileged": `false`,
 		"httpproxy": `false`, "env_host": `false`, "log_configuration": `{"driver":"none"}`, "image_volume_mode": `"ignore"`,
 		"healthconfig": `{"Test":["NONE"]}`, "restart_policy": `"no"`, "systemd": `"false"`, "init": `false`, "stdin": `false`, "terminal": `false`,
 	} {
