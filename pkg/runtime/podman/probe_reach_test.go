@@ -158,7 +158,7 @@ func (r *reached) kernelFiles() {
 	for _, top := range []string{"/proc", "/sys"} {
 		_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
-				return nil //nolint:nilerr // what cannot be listed is not reached
+				return nil // what cannot be listed is not reached
 			}
 			if _, notPID := strconv.Atoi(d.Name()); d.IsDir() && filepath.Dir(path) == "/proc" && notPID == nil {
 				return fs.SkipDir // the container's own processes
@@ -229,7 +229,7 @@ func hog(path string) error {
 	for h.Memory < most && h.MemoryError == "" {
 		m, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 		if err != nil {
-			h.MemoryError = unix.ErrnoName(err.(syscall.Errno)) //nolint:errorlint,forcetypeassert // it is one, and there is no memory to look into it
+			h.MemoryError = unix.ErrnoName(err.(syscall.Errno)) //nolint:errorlint // it is one, and there is no memory to look into it
 			break
 		}
 		taken = append(taken, m)
@@ -252,7 +252,9 @@ func hog(path string) error {
 			h.Tmpfs[dir]++
 		}
 		f.Close()
-		os.Remove(dir + "/hog")
+		if err := os.Remove(dir + "/hog"); err != nil {
+			return err
+		}
 	}
 	data, err := json.Marshal(h)
 	if err != nil {
