@@ -15,8 +15,8 @@ const (
 	pointStarted   failpoint.Point = "dispatch.started"   // recorded, and its worker has no turn
 	pointOffered   failpoint.Point = "dispatch.offered"   // a further turn is on disk, and the client was not told
 	pointDelivered failpoint.Point = "dispatch.delivered" // the worker was sent its turn
-	pointTurnEnd   failpoint.Point = "dispatch.turn-end"  // the worker's word is on disk, and it was not told
-	pointSession   failpoint.Point = "dispatch.session"   // the session is kept, and what the agent wrote is not
+	pointTurnEnd   failpoint.Point = "dispatch.turn-end"  // the worker's word is in the records, and it was not told
+	pointSession   failpoint.Point = "dispatch.session"   // the session is kept; what the agent wrote may not be
 	pointSealed    failpoint.Point = "dispatch.sealed"    // both are, and nobody was told
 	pointTold      failpoint.Point = "dispatch.told"      // the topic says that the turn is done, the records do not
 	pointTurnDone  failpoint.Point = "dispatch.turn-done" // both do

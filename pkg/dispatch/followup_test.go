@@ -2,15 +2,20 @@ package dispatch_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
 
@@ -106,4 +111,94 @@ func recorded(records []journal.Record, unit, text string) bool {
 	return slices.ContainsFunc(records, func(r journal.Record) bool {
 		return strings.Contains(string(r.Payload), unit) && strings.Contains(string(r.Payload), text)
 	})
+}
+
+// countedRecords counts what is waited for on the disk.
+type countedRecords struct {
+	dispatch.Records
+	mu      sync.Mutex
+	flushed []string
+}
+
+func (c *countedRecords) Append(ctx context.Context, payload []byte) (uint64, error) {
+	var r struct{ Type string }
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	c.flushed = append(c.flushed, r.Type)
+	c.mu.Unlock()
+	return c.Records.Append(ctx, payload)
+}
+
+// TestTurnIsFlushedTwice: when it is taken and when it is done. Its end is
+// written in between, which a kill survives, as the failpoints show.
+func TestTurnIsFlushedTwice(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	var records *countedRecords
+	s.restart(func(o *dispatch.Options) {
+		records = &countedRecords{Records: o.Records}
+		o.Records = records
+	})
+	first := s.start(api.StartRequest{Text: "one", Runner: "notebook", Limits: limits(60)})
+	s.turn(first)
+	s.turn(s.start(api.StartRequest{Text: "two", Session: first.Session, Limits: limits(60)}))
+	_, err := s.m.Stop(t.Context(), first.Unit, false)
+	must(t, err)
+	want := []string{"accepted", "turn", "started", "turn-done", "turn", "turn-done", "ended"}
+	if !slices.Equal(records.flushed, want) {
+		t.Errorf("flushed %v, want %v", records.flushed, want)
+	}
+	all, err := s.records.Read(1, 1000)
+	must(t, err)
+	if !recorded(all, first.Unit, `"type":"turn-end"`) {
+		t.Error("the end of the turn is not in the records")
+	}
+}
+
+// meeting lets a seal and the saving of a session go on only together.
+type meeting struct {
+	dispatch.Workspaces
+	dispatch.Sessions
+	sealing, saving sync.Once
+	sealed, saved   chan struct{}
+}
+
+var errAlone = errors.New("the other one was not begun")
+
+func meet(mine *sync.Once, here, there chan struct{}) error {
+	mine.Do(func() { close(here) })
+	select {
+	case <-there:
+		return nil
+	case <-time.After(10 * time.Second):
+		return errAlone
+	}
+}
+
+func (m *meeting) Seal(ctx context.Context, req workspace.SealRequest) (workspace.Sealed, error) {
+	if err := meet(&m.sealing, m.sealed, m.saved); err != nil {
+		return workspace.Sealed{}, err
+	}
+	return m.Workspaces.Seal(ctx, req)
+}
+
+func (m *meeting) Save(ctx context.Context, req session.SaveRequest) error {
+	if err := meet(&m.saving, m.saved, m.sealed); err != nil {
+		return err
+	}
+	return m.Sessions.Save(ctx, req)
+}
+
+func TestSessionIsSavedBesideTheSeal(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.restart(func(o *dispatch.Options) {
+		m := &meeting{Workspaces: o.Workspaces, Sessions: o.Sessions, sealed: make(chan struct{}), saved: make(chan struct{})}
+		o.Workspaces, o.Sessions = m, m
+	})
+	if d := done(t, s.turn(s.start(api.StartRequest{Text: "one", Runner: "notebook", Limits: limits(0)}))); !d.OK {
+		t.Errorf("the turn ended with %+v", d)
+	}
 }

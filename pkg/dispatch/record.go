@@ -14,6 +14,8 @@ import (
 
 // Records keeps what happened to dispatches; *journal.Journal is one.
 type Records interface {
+	// Write survives the end of the process, Append that of the machine.
+	Write(payload []byte) (uint64, error)
 	Append(ctx context.Context, payload []byte) (uint64, error)
 	Read(from uint64, limit int) ([]journal.Record, error)
 	TrimBefore(seq uint64) error
@@ -25,7 +27,7 @@ const (
 	recordAccepted recordType = "accepted" // before anything is done for the unit
 	recordStarted  recordType = "started"  // its container runs
 	recordTurn     recordType = "turn"     // a turn was taken
-	recordTurnEnd  recordType = "turn-end" // the worker said how it ended; not sealed yet
+	recordTurnEnd  recordType = "turn-end" // the worker said how it ended; not sealed yet; only written, see append
 	recordTurnDone recordType = "turn-done"
 	recordSealed   recordType = "sealed" // the last seal found something that the turn's had not
 	recordEnded    recordType = "ended"  // nothing of it is left but its topics

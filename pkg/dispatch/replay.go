@@ -112,7 +112,15 @@ func (m *Manager) append(ctx context.Context, r record) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	seq, err := m.records.Append(ctx, data)
+	// The end of a turn is not waited for on the disk: the end of the machine
+	// takes the container with it, and what was to be sealed. The turn's next
+	// record flushes it.
+	var seq uint64
+	if r.Type == recordTurnEnd {
+		seq, err = m.records.Write(data)
+	} else {
+		seq, err = m.records.Append(ctx, data)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("record %s of unit %s: %w", r.Type, r.Unit, err)
 	}

@@ -73,10 +73,15 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 	if end.SessionRef != "" {
 		r.plan.SessionRef = end.SessionRef
 	}
-	sessionErr := r.saveSession(ctx)
-	r.m.at(ctx, pointSession)
+	saved := make(chan error, 1)
+	go func() { // the two have nothing in common
+		err := r.saveSession(ctx)
+		r.m.at(ctx, pointSession)
+		saved <- err
+	}()
 	r.last = active.turn
 	commits, sealErr := r.sealAll(ctx, active.turn, false)
+	sessionErr := <-saved
 	r.m.at(ctx, pointSealed)
 	if err := errors.Join(sealErr, sessionErr); err != nil {
 		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
