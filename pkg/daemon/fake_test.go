@@ -5,7 +5,10 @@ import (
 	"iter"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/retention"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
 
 // noRuntime is a runtime kernel that is down.
@@ -30,3 +33,13 @@ func (noRuntime) Delete(context.Context, string) error { return down() }
 func (noRuntime) Events(context.Context) iter.Seq2[runtimev1.Event, error] {
 	return func(yield func(runtimev1.Event, error) bool) { yield(runtimev1.Event{}, down()) }
 }
+
+// noSessions has nothing to trim.
+type noSessions struct{ dispatch.Sessions }
+
+func (noSessions) Trim(context.Context, retention.Sessions, session.Guard) error { return nil }
+
+// noWorkspaces has nothing to sweep.
+type noWorkspaces struct{ dispatch.Workspaces }
+
+func (noWorkspaces) Sweep(context.Context, func(string) bool) error { return nil }

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -14,7 +16,10 @@ import (
 
 const (
 	keepAlive  = 15 * time.Second // between two lines of a quiet stream
+	stall      = 30 * time.Second // a client that takes nothing for so long is dropped; it can come back with its cursor
 	framesPage = 256
+	ahead      = 16      // entries that are ready to be written together
+	piece      = 8 << 10 // bytes of one write, which is what counts as taking something
 )
 
 // frames serves unit:<id>:out as server-sent events (the HTML standard's
@@ -34,7 +39,10 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 	if from == "" {
 		from = stream.Cursor(r.URL.Query().Get("from"))
 	}
-	f := &frameWriter{w: w, control: http.NewResponseController(w), topic: dispatch.OutTopic(d.ID), log: e.Streams, cursor: from}
+	f := &frameWriter{
+		w: w, control: http.NewResponseController(w), stall: cmp.Or(s.o.Stall, stall),
+		topic: dispatch.OutTopic(d.ID), log: e.Streams, cursor: from,
+	}
 	first, err := e.Streams.Read(r.Context(), f.topic, from, framesPage)
 	if err != nil {
 		return err // as JSON: nothing is written yet
@@ -59,6 +67,8 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 type frameWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
+	buf     []byte
 	log     stream.Log
 	topic   string
 	cursor  stream.Cursor
@@ -66,12 +76,47 @@ type frameWriter struct {
 
 func (f *frameWriter) all(entries []stream.Entry) error {
 	for _, e := range entries {
-		if _, err := fmt.Fprintf(f.w, "id: %s\ndata: %s\n\n", e.Cursor, e.Payload); err != nil {
+		if err := f.one(e); err != nil {
 			return err
 		}
-		f.cursor = e.Cursor
+	}
+	return f.flush()
+}
+
+// one writes an entry, which may rest in a buffer until flush.
+func (f *frameWriter) one(e stream.Entry) error {
+	if cap(f.buf) > framesPage*piece {
+		f.buf = nil
+	}
+	f.buf = fmt.Appendf(f.buf[:0], "id: %s\ndata: %s\n\n", e.Cursor, e.Payload)
+	for p := range slices.Chunk(f.buf, piece) {
+		if err := f.patience(); err != nil {
+			return err
+		}
+		if _, err := f.w.Write(p); err != nil {
+			return err
+		}
+	}
+	f.cursor = e.Cursor
+	return nil
+}
+
+func (f *frameWriter) flush() error {
+	if err := f.patience(); err != nil {
+		return err
 	}
 	return f.control.Flush()
+}
+
+// patience gives the client time to take what is written next. A client that
+// has died while its process lives, or was suspended, would hold its connection
+// and what was read ahead for it as long as the dispatch lives.
+func (f *frameWriter) patience() error {
+	err := f.control.SetWriteDeadline(time.Now().Add(f.stall))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil // no connection
+	}
+	return err
 }
 
 // rest writes what the topic holds after the cursor.
@@ -102,7 +147,7 @@ func (f *frameWriter) follow(ctx context.Context, ended <-chan struct{}) error {
 			if !ok {
 				return tailError(failed)
 			}
-			err = f.all([]stream.Entry{e})
+			err = f.ready(e, entries)
 		case <-tick.C:
 			err = f.comment("keep-alive")
 		case <-ended:
@@ -116,10 +161,28 @@ func (f *frameWriter) follow(ctx context.Context, ended <-chan struct{}) error {
 	}
 }
 
+// ready writes an entry and those that are there already.
+func (f *frameWriter) ready(e stream.Entry, more <-chan stream.Entry) error {
+	for {
+		if err := f.one(e); err != nil {
+			return err
+		}
+		var ok bool
+		select {
+		case e, ok = <-more:
+			if ok {
+				continue
+			}
+		default:
+		}
+		return f.flush() // follow finds the end, where it was that
+	}
+}
+
 // tail reads on from the cursor until ctx ends. The entries are closed at the
 // end; why it ended, where that was not ctx, is then in failed.
 func (f *frameWriter) tail(ctx context.Context) (entries <-chan stream.Entry, failed <-chan error) {
-	out, why := make(chan stream.Entry), make(chan error, 1)
+	out, why := make(chan stream.Entry, ahead), make(chan error, 1)
 	cursor := f.cursor // moves on while the goroutine runs
 	go func() {
 		defer close(out)
@@ -140,6 +203,9 @@ func (f *frameWriter) tail(ctx context.Context) (entries <-chan stream.Entry, fa
 
 // comment writes a line that readers skip.
 func (f *frameWriter) comment(text string) error {
+	if err := f.patience(); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintf(f.w, ": %s\n\n", text); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // maxBody bounds the body of a request in bytes.
 const maxBody = 16 << 20
 
-// Options configure a Server. All are required.
+// Options configure a Server. All are required up to Open.
 type Options struct {
 	Home    home.Home
 	Version string
@@ -34,6 +34,8 @@ type Options struct {
 	// Open builds the engine from an identity; "" means the one at rest
 	// without a passphrase, and fault.Locked that there is none.
 	Open func(ctx context.Context, identity string) (*Engine, error)
+
+	Stall time.Duration // replaces the constant of that name where it is not zero
 }
 
 // Server is the daemon's HTTP server.
@@ -132,6 +134,7 @@ func (s *Server) Handler() http.Handler {
 	versioned := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(api.HeaderVersion, s.o.Version)
 		w.Header().Set(api.HeaderAPI, strconv.Itoa(api.Level))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a stream before it on this connection had one
 		mux.ServeHTTP(w, r)
 	})
 	return unixhttp.Guard(versioned, maxBody, s.o.Log)

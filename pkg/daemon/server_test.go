@@ -87,6 +87,7 @@ func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *sl
 	}
 	m, err := dispatch.New(ctx, dispatch.Options{
 		Home: h, Records: records, Streams: f.streams, Runtime: noRuntime{}, Now: time.Now, Log: log,
+		Sessions: noSessions{}, Workspaces: noWorkspaces{},
 	})
 	return &daemon.Engine{Dispatch: m, Streams: f.streams, Close: records.Close}, err
 }
