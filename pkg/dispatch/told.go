@@ -40,17 +40,17 @@ func (t *told) note(f wsv1.Frame) {
 }
 
 // about returns what was said of a turn, if it is the newest.
-func (p *publisher) about(turn string) told {
+func (p *publisher) about(turn string) *told {
 	if p.told.turn != turn {
-		return told{}
+		return &told{}
 	}
-	return p.told
+	return &p.told
 }
 
-func (t told) commit(workspace, sha string) bool {
+func (t *told) commit(workspace, sha string) bool {
 	return slices.ContainsFunc(t.commits, func(c wsv1.Commit) bool { return c.Workspace == workspace && c.SHA == sha })
 }
 
-func (t told) reject(workspace, path string) bool {
+func (t *told) reject(workspace, path string) bool {
 	return slices.ContainsFunc(t.rejected, func(r wsv1.Rejected) bool { return r.Workspace == workspace && r.Path == path })
 }

@@ -57,6 +57,7 @@ func TestKernelEndedAtEachFailpoint(t *testing.T) {
 }
 
 func endedAt(t *testing.T, dir string, p failpoint.Point) {
+	t.Helper()
 	w := newWorld(t)
 	w.driver.Program("work", func(p *runtimetest.Process) {
 		select {

@@ -49,7 +49,7 @@ type SealRequest struct {
 	Session  string
 	Turn     string
 	Reported string // the branch's newest commit that the caller knows of; empty: the one that a seal returned last
-	Thorough bool // read every file again: trust no stat (for the last turn of a container)
+	Thorough bool   // read every file again: trust no stat (for the last turn of a container)
 }
 
 // Sealed is the outcome of a seal.
