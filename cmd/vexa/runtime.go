@@ -51,7 +51,7 @@ func serveRuntime(ctx context.Context) error {
 	}
 	kernel, err := runtime.New(runtime.Options{
 		Install: h.InstallID, Root: h.Units(), Binary: self, Driver: driver,
-		Verifier: identity.NewPublished(issuer(h), publicKeyPath(h), time.Now), Images: image.Lookup, Log: log,
+		Verifier: identity.NewPublished(issuer(h), publicKeyPath(h), time.Now), Images: image.NewCache(image.Source{}, time.Now).Lookup, Log: log,
 		Failpoints: failpoint.New(os.Getenv(failpoint.Env)),
 	})
 	if err != nil {

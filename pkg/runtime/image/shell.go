@@ -31,13 +31,17 @@ func applets() []string {
 	}
 }
 
+func (s Source) busybox() string {
+	if s.Busybox != "" {
+		return s.Busybox
+	}
+	return defaultBusybox
+}
+
 // shell is the empty image with busybox and its applets in /bin, and /usr/bin/env
 // for scripts that begin with it.
 func (s Source) shell() ([]byte, error) {
-	path := s.Busybox
-	if path == "" {
-		path = defaultBusybox
-	}
+	path := s.busybox()
 	const hint = "run vexa doctor --fix (it installs busybox-static)"
 	data, err := readBounded(path)
 	if err != nil {
