@@ -34,7 +34,7 @@ const (
 
 // createPatience is how long a kernel is waited for that was lost while it made
 // the container. The daemon starts it again.
-const createPatience = 30 * time.Second
+const createPatience = 20 * time.Second
 
 // begin brings the container of a new dispatch up.
 func (r *run) begin(ctx context.Context) {
@@ -84,7 +84,7 @@ func (r *run) lostKernel(ctx context.Context, err error) bool {
 func (r *run) started(ctx context.Context, status runtimev1.Status) {
 	rec := record{Type: recordStarted, Unit: r.id(), Container: status.Container, Detail: status.Detail}
 	if err := r.m.write(ctx, rec); err != nil {
-		r.failStart(ctx, err)
+		r.fail(ctx, "record the start of a container", err)
 		return
 	}
 	r.show(func() {
@@ -251,6 +251,8 @@ func (r *run) mounts(dir string) []runtimev1.Mount {
 
 // failStart ends a dispatch whose container never came up.
 func (r *run) failStart(ctx context.Context, err error) {
+	err = r.m.explain(err)
+	r.m.ifDead(err)
 	r.publish(ctx, "", wsv1.Error{Code: string(fault.KindOf(err)), Message: err.Error(), Hint: fault.HintOf(err)})
 	r.stopAfterFailure(ctx)
 	r.containerEnded(ctx, runtimev1.Status{
@@ -265,12 +267,13 @@ func (r *run) stopAfterFailure(ctx context.Context) {
 	}
 }
 
-// publish writes a host frame. A topic that cannot be written ends the
-// dispatch at its next durable step, so the failure is logged and kept.
+// publish writes a host frame.
 func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
+	if r.broken != nil {
+		return
+	}
 	if err := r.out.host(ctx, turn, body); err != nil {
-		r.m.log.ErrorContext(ctx, "publish frame", "unit", r.id(), "type", body.FrameType(), "error", err)
-		r.unsaved = err
+		r.fail(ctx, "publish a frame of type "+string(body.FrameType()), err)
 	}
 }
 

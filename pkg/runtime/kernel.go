@@ -50,6 +50,7 @@ const (
 	startsPerCPU     = 2                      // one makes its mounts while another waits for the engine's database
 	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
 	maxRetry         = 5 * time.Second
+	enginePatience   = 20 * time.Second // an engine that was killed is back within this time
 )
 
 // Options configure a kernel. Install, Root, Binary, Driver, Verifier and

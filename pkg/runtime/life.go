@@ -65,12 +65,16 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 		}
 		return
 	}
-	id, err := k.start(ctx, p)
+	id, err := k.start(ctx, p, w)
 	k.starts.give()
 	if err != nil {
-		if ctx.Err() == nil {
-			k.discardUnit(ctx, w)
-			k.fail(w, err)
+		if ctx.Err() != nil {
+			return
+		}
+		left := k.discardUnit(ctx, w)
+		k.fail(w, err)
+		if left != nil { // nobody waits for that
+			_ = k.patiently(ctx, w, "removing what is left of it", 0, func() error { return k.discardUnit(ctx, w) })
 		}
 		return
 	}
@@ -91,22 +95,27 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 	k.watch(ctx, w)
 }
 
-func (k *Kernel) start(ctx context.Context, p *plan) (id string, err error) {
+// start makes and runs the container. An engine that goes away meanwhile is
+// waited for: each step may be made again.
+func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := k.opt.Failpoints.At(ctx, pointEntered); err != nil {
 		return "", err
 	}
-	if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
-		return "", err
-	}
-	if id, err = k.opt.Driver.Create(ctx, p.container); err != nil {
-		return "", err
-	}
-	if err := k.opt.Failpoints.At(ctx, pointCreated); err != nil {
-		return "", err
-	}
-	if err := k.opt.Driver.Start(ctx, id); err != nil {
+	err = k.patiently(ctx, w, "starting its container", enginePatience, func() (err error) {
+		if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
+			return err
+		}
+		if id, err = k.opt.Driver.Create(ctx, p.container); err != nil {
+			return err
+		}
+		if err := k.opt.Failpoints.At(ctx, pointCreated); err != nil {
+			return err
+		}
+		return k.opt.Driver.Start(ctx, id)
+	})
+	if err != nil {
 		return "", err
 	}
 	return id, k.opt.Failpoints.At(ctx, pointLaunched)
@@ -170,38 +179,55 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 // await waits for a container's end for as long as it takes: an engine that
 // fails to answer says nothing about the container. It reports whether the
 // container was there to tell how it ended.
-func (k *Kernel) await(ctx context.Context, w *workload, id string) (Exit, bool) {
-	for delay := minRetry; ; delay = min(2*delay, maxRetry) {
-		exit, err := k.opt.Driver.Wait(ctx, id)
-		if err == nil || fault.Is(err, fault.NotFound) || ctx.Err() != nil {
-			return exit, err == nil
+func (k *Kernel) await(ctx context.Context, w *workload, id string) (exit Exit, known bool) {
+	_ = k.patiently(ctx, w, "waiting for its container", 0, func() error {
+		end, err := k.opt.Driver.Wait(ctx, id)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return fault.Wrap(fault.Unavailable, "wait", err)
 		}
-		k.opt.Log.ErrorContext(ctx, "waiting for a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return Exit{}, false
-		}
-	}
+		exit, known = end, err == nil
+		return nil
+	})
+	return exit, known
 }
 
-// discard removes a container. Failure is logged: adoption tries again.
+// discard removes a container, for as long as it takes the engine to answer.
 func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
-	if err := k.opt.Driver.Remove(ctx, id); err != nil && ctx.Err() == nil {
+	err := k.patiently(ctx, w, "removing its container", 0, func() error { return k.opt.Driver.Remove(ctx, id) })
+	if err != nil && ctx.Err() == nil {
 		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	}
 }
 
 // discardUnit removes whatever there is of a workload that could not be started:
 // a request that failed may have taken effect.
-func (k *Kernel) discardUnit(ctx context.Context, w *workload) {
+func (k *Kernel) discardUnit(ctx context.Context, w *workload) error {
 	list, err := k.opt.Driver.List(ctx, k.opt.Install)
-	if err != nil && ctx.Err() == nil {
-		k.opt.Log.ErrorContext(ctx, "listing containers failed", "unit", w.facts.unit, "error", err.Error())
-	}
 	for _, c := range list {
 		if c.Labels[LabelInstall] == k.opt.Install && c.Labels[LabelUnit] == w.facts.unit {
-			k.discard(ctx, w, c.ID)
+			err = errors.Join(err, k.opt.Driver.Remove(ctx, c.ID))
+		}
+	}
+	return err
+}
+
+// patiently repeats do while the engine does not answer, at most for the given
+// time, 0 being as long as the kernel runs, and returns its last error.
+func (k *Kernel) patiently(ctx context.Context, w *workload, what string, limit time.Duration, do func() error) error {
+	began := k.opt.Now()
+	for delay := minRetry; ; delay = min(2*delay, maxRetry) {
+		err := do()
+		switch {
+		case err == nil, ctx.Err() != nil, !fault.Is(err, fault.Unavailable):
+			return err
+		case limit > 0 && k.opt.Now().Sub(began) > limit:
+			return err
+		}
+		k.opt.Log.WarnContext(ctx, "the engine does not answer; "+what+" is tried again", "unit", w.facts.unit, "error", err.Error())
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	servicePoll    = 5 * time.Millisecond   // while it starts
 	minRestart     = 100 * time.Millisecond // doubling to maxRestart while it dies at once
 	maxRestart     = 10 * time.Second
-	serviceHealthy = 30 * time.Second // a life this long sets the delay back
+	serviceHealthy = 2 * time.Second // a life this long sets the delay back: it did not fail at its start
 )
 
 // service is "podman system service", run for as long as this process lives.
