@@ -223,7 +223,7 @@ func (k *Kernel) patiently(ctx context.Context, w *workload, what string, limit 
 		case limit > 0 && k.opt.Now().Sub(began) > limit:
 			return err
 		}
-		k.opt.Log.WarnContext(ctx, "the engine does not answer; "+what+" is tried again", "unit", w.facts.unit, "error", err.Error())
+		k.opt.Log.WarnContext(ctx, "the engine does not answer; it is asked again", "for", what, "unit", w.facts.unit, "error", err.Error())
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
