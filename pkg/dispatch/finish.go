@@ -15,7 +15,7 @@ import (
 // containerEnded closes the dispatch: the container is gone, for whatever
 // reason. What the agent wrote is sealed before anything is removed.
 func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
-	if r.over {
+	if r.ended() {
 		return
 	}
 	reason, detail := r.whyEnded(status), status.Detail
@@ -32,7 +32,10 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	if err := r.m.streams.Sync(ctx, InTopic(r.id())); err != nil { // the records have what it says
 		r.m.log.ErrorContext(ctx, "keep the inputs of a unit", "unit", r.id(), "error", err)
 	}
-	err := errors.Join(r.unsaved, r.out.sync(ctx))
+	err := joined(r.unsaved, r.broken)
+	if err == nil {
+		err = r.out.sync(ctx)
+	}
 	if err == nil {
 		r.m.at(ctx, pointReleasing)
 		err = r.release(ctx)
@@ -44,8 +47,8 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 		r.m.at(ctx, pointEnded)
 	}
 	if err != nil {
-		r.unsaved = err
-		r.m.log.ErrorContext(ctx, "unit ended unsaved; the next start tries again", "unit", r.id(), "error", err)
+		r.unsaved = r.m.explain(err)
+		r.m.log.ErrorContext(ctx, "unit ended unsaved; it is tried again", "unit", r.id(), "error", err)
 		return
 	}
 	ended.At = r.m.now().UTC()
@@ -115,7 +118,7 @@ func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status 
 		}
 		r.finishTurn(ctx, end)
 	}
-	for len(r.queue) > 0 {
+	for len(r.queue) > 0 && !r.ended() {
 		r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
 		r.queue = r.queue[1:]
 		r.finishTurn(ctx, wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)})

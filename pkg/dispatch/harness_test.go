@@ -69,13 +69,19 @@ var jane = dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: un
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	if _, err := os.Stat("/bin/sh"); err != nil {
-		t.Fatal("the agents of these tests are shell commands: ", err)
-	}
 	// Unix socket paths are short, which test names are not.
 	root, err := os.MkdirTemp("", "vx")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	return newStackIn(t, root)
+}
+
+// newStackIn makes it in a directory that exists.
+func newStackIn(t *testing.T, root string) *stack {
+	t.Helper()
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Fatal("the agents of these tests are shell commands: ", err)
+	}
 	env := map[string]string{
 		"VEXA_HOME": filepath.Join(root, "h"), "XDG_RUNTIME_DIR": filepath.Join(root, "r"), "VEXA_PLAINTEXT_DIR": filepath.Join(root, "p"),
 	}

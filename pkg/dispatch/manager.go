@@ -46,6 +46,7 @@ type Options struct {
 	Log        *slog.Logger
 
 	ConnectGrace time.Duration // replaces the constant of that name where it is not zero
+	SaveAgain    time.Duration // likewise
 
 	Retention   retention.Policy                               // what is kept for how long; zero: everything, for ever
 	RetainEvery time.Duration                                  // replaces the constant of that name where it is not zero
@@ -75,6 +76,8 @@ type Manager struct {
 	log        *slog.Logger
 
 	connectGrace time.Duration
+	saveAgain    time.Duration
+	failed       chan error // holds one
 
 	life   context.Context //nolint:containedctx // the life of the goroutines that own dispatches, ended by Close
 	cancel context.CancelFunc
@@ -85,6 +88,7 @@ type Manager struct {
 	order    []string
 	runs     map[string]*run          // live dispatches by unit
 	starting map[string]chan struct{} // see alone
+	unsaved  map[string]error         // those that have not ended and have no owner
 	closed   bool
 	retain   retainer // says itself what of it mu guards
 }
@@ -101,9 +105,9 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
 		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
 		models: o.Models, images: o.Images, quota: cmp.Or(o.Quota, quota.NewGate(quota.Policy{})), failpoints: o.Failpoints, now: o.Now, newID: o.NewID, log: o.Log,
-		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace),
-		life:         life, cancel: cancel,
-		units: t.units, order: t.order, runs: map[string]*run{}, starting: map[string]chan struct{}{},
+		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace), saveAgain: cmp.Or(o.SaveAgain, SaveAgain), failed: make(chan error, 1),
+		life: life, cancel: cancel,
+		units: t.units, order: t.order, runs: map[string]*run{}, starting: map[string]chan struct{}{}, unsaved: map[string]error{},
 		retain: newRetainer(o, t),
 	}, nil
 }
@@ -362,6 +366,9 @@ func (m *Manager) row(id string, e *entry) api.Dispatch {
 		d.State = runtimev1.Destroyed
 	case e.container != "":
 		d.State = runtimev1.Running
+	}
+	if why := m.unsaved[id]; why != nil {
+		d.Detail = "stands still: " + why.Error()
 	}
 	if r := m.runs[id]; r != nil && e.endedAt == nil {
 		d.State = r.state

@@ -96,9 +96,10 @@ type entry struct {
 	commits    []wsv1.Commit
 	requests   int
 	tokens     int64
-	cost       *float64 // USD; nil while no priced model was asked
-	first      uint64   // number of its oldest record
-	bytes      int64    // of its frames, once it has ended
+	cost       *float64   // USD; nil while no priced model was asked
+	usage      wsv1.Usage // of the running turn, as its last owner left it
+	first      uint64     // number of its oldest record
+	bytes      int64      // of its frames, once it has ended
 }
 
 func (m *Manager) write(ctx context.Context, r record) error {

@@ -42,9 +42,18 @@ func (m *Manager) Recover(ctx context.Context) error {
 // adopt makes a run of a unit that had not ended. One whose runner is gone, or
 // whose frames are damaged, is taken up only to be saved and ended.
 func (m *Manager) adopt(ctx context.Context, id string) error {
+	release, err := m.alone(ctx, "adopt "+id)
+	if err != nil {
+		return err
+	}
+	defer release()
 	m.mu.Lock()
 	e := m.units[id]
+	gone := e == nil || e.endedAt != nil || m.runs[id] != nil
 	m.mu.Unlock()
+	if gone {
+		return nil // somebody was faster
+	}
 	manifest, err := m.runners.Get(e.Unit.Runner)
 	if err != nil {
 		m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", id, "error", err)

@@ -122,7 +122,9 @@ func (m *Manager) append(ctx context.Context, r record) (uint64, error) {
 		seq, err = m.records.Append(ctx, data)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("record %s of unit %s: %w", r.Type, r.Unit, err)
+		err = m.explain(fmt.Errorf("record %s of unit %s: %w", r.Type, r.Unit, err))
+		m.ifDead(err)
+		return 0, err
 	}
 	m.mu.Lock()
 	m.retain.seen = max(m.retain.seen, seq)

@@ -48,7 +48,7 @@ type run struct {
 	mail  chan func(context.Context)
 	done  chan struct{} // closed when nothing is left to do for the unit
 
-	unsaved error // why its checkouts could not be saved; read after done
+	unsaved error // why it could not be saved or recorded; read after done
 
 	// Guarded by m.mu, for the table and for fits.
 	state   runtimev1.State
@@ -67,7 +67,8 @@ type run struct {
 	connected bool
 	queue     []turn
 	active    *activeTurn
-	last      turn // the newest turn that was sealed
+	last      turn  // the newest turn that was sealed
+	broken    error // why a record or a frame could not be written; nothing is done after it
 	asked     runtimev1.StopReason
 	aborted   string           // why the host ended it, where the container gave cause
 	abortedAs wsv1.Outcome     // of its turn
@@ -80,7 +81,7 @@ type run struct {
 func newRun(m *Manager, p plan, e *entry, out *publisher, place *quota.Place) *run {
 	out.limit = m.retain.policy.Dispatches.Topic
 	return &run{
-		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true,
+		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true, usage: e.usage,
 		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
 	}
 }
@@ -94,13 +95,13 @@ func (r *run) live(ctx context.Context, begin func(context.Context)) {
 	touch := time.NewTicker(touchEvery)
 	defer touch.Stop()
 	begin(ctx)
-	for !r.over {
-		for len(r.after) > 0 {
+	for !r.ended() {
+		for len(r.after) > 0 && !r.ended() {
 			next := r.after[0]
 			r.after = r.after[1:]
 			next(ctx)
 		}
-		if r.over {
+		if r.ended() {
 			return
 		}
 		select {
@@ -117,12 +118,23 @@ func (r *run) live(ctx context.Context, begin func(context.Context)) {
 	}
 }
 
+// ended reports whether the owner has nothing more to do.
+func (r *run) ended() bool { return r.over || r.broken != nil }
+
 // leave takes the run out of the table.
 func (r *run) leave(ctx context.Context) {
+	if r.broken != nil {
+		r.unsaved = r.broken
+	}
 	r.m.mu.Lock()
 	delete(r.m.runs, r.id())
-	if r.entry.endedAt != nil {
+	delete(r.m.unsaved, r.id())
+	switch {
+	case r.entry.endedAt != nil:
 		r.m.countEnded(r.entry)
+	case r.unsaved != nil && ctx.Err() == nil:
+		r.entry.usage = r.usage
+		r.m.leaveUnsaved(r.id(), r.unsaved)
 	}
 	r.m.mu.Unlock()
 	r.place.Leave()

@@ -23,6 +23,14 @@ func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Disp
 	if err != nil {
 		return api.Dispatch{}, err
 	}
+	if r == nil && m.Unsaved(full) != nil {
+		if err := m.adopt(ctx, full); err != nil {
+			return api.Dispatch{}, err
+		}
+		m.mu.Lock()
+		r = m.runs[full]
+		m.mu.Unlock()
+	}
 	if r != nil {
 		end := func() <-chan struct{} { return r.stop(runtimev1.ReasonStopped) }
 		if interrupt {

@@ -83,7 +83,7 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 	commits, sealErr := r.sealAll(ctx, active.turn, false)
 	sessionErr := <-saved
 	r.m.at(ctx, pointSealed)
-	if err := errors.Join(sealErr, sessionErr); err != nil {
+	if err := r.m.explain(joined(sealErr, sessionErr)); err != nil {
 		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
 		done.OK, done.Error = false, err.Error()
 	}
@@ -106,9 +106,16 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 
 // closeTurn makes the end of the running turn durable and tells who waits.
 func (r *run) closeTurn(ctx context.Context, rec record) {
-	if err := errors.Join(r.out.sync(ctx), r.m.write(ctx, rec)); err != nil {
-		r.m.log.ErrorContext(ctx, "record the end of a turn", "unit", r.id(), "error", err)
-		r.unsaved = errors.Join(r.unsaved, err)
+	if r.broken != nil {
+		return
+	}
+	if err := r.out.sync(ctx); err != nil {
+		r.fail(ctx, "flush the frames of a turn", err)
+		return
+	}
+	if err := r.m.write(ctx, rec); err != nil {
+		r.fail(ctx, "record the end of a turn", err)
+		return
 	}
 	r.m.at(ctx, pointTurnDone)
 	close(r.active.ended)
@@ -126,7 +133,7 @@ func (r *run) closeTurn(ctx context.Context, rec record) {
 // afterTurn goes on to the next turn, or to the end of the container.
 func (r *run) afterTurn(ctx context.Context) {
 	switch {
-	case r.over:
+	case r.ended():
 	case r.asked != "":
 		r.stopContainer(ctx, r.asked)
 	case len(r.queue) > 0:

@@ -123,7 +123,11 @@ func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
 	if err != nil {
 		return err
 	}
-	return r.out.agent(ctx, r.active.id, rep.AgentSeq, body)
+	if err := r.out.agent(ctx, r.active.id, rep.AgentSeq, body); err != nil {
+		r.fail(ctx, "publish a frame of the agent", err)
+		return err
+	}
+	return nil
 }
 
 // agentBody reads the body of a worker's frame.
@@ -145,6 +149,7 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 	}
 	rec := record{Type: recordTurnEnd, Unit: r.id(), Turn: rep.Turn, End: &end, AgentSeq: rep.AgentSeq}
 	if err := r.m.write(ctx, rec); err != nil {
+		r.fail(ctx, "record how a turn ended", err)
 		return err
 	}
 	r.m.at(ctx, pointTurnEnd)
