@@ -65,6 +65,7 @@ type run struct {
 	token     string
 	checkouts []*workspace.Checkout
 	connected bool
+	strayed   bool // a frame of the container's was outside its turn
 	queue     []turn
 	active    *activeTurn
 	last      turn  // the newest turn that was sealed

@@ -93,7 +93,7 @@ func (r *run) lostText(reason runtimev1.StopReason, detail string) string {
 	default:
 		text = "the container ended during the turn"
 	}
-	if detail != "" {
+	if detail != "" && detail != r.entry.detail { // not what was noted at its start
 		text += ": " + detail
 	}
 	return text

@@ -116,7 +116,10 @@ func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
 		return nil
 	}
 	if r.active == nil || r.active.end != nil || rep.Turn != r.active.id {
-		r.m.log.WarnContext(ctx, "frame outside its turn dropped", "unit", r.id(), "turn", rep.Turn)
+		if !r.strayed { // once: an agent could fill the log
+			r.strayed = true
+			r.m.log.WarnContext(ctx, "a frame outside its turn was dropped; more of this unit are not reported", "unit", r.id(), "turn", rep.Turn)
+		}
 		return nil
 	}
 	body, err := agentBody(rep.Frame)
