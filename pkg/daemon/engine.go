@@ -58,7 +58,31 @@ func (s *Server) Unlock(ctx context.Context, identity string) error {
 	s.mu.Lock()
 	s.open = e
 	s.mu.Unlock()
+	go func() {
+		select {
+		case err := <-e.Dispatch.Failed():
+			s.dead <- err
+		case <-e.Dispatch.Gone():
+		}
+	}()
 	return nil
+}
+
+// abandon leaves everything as it is, as a kill of the process would.
+func (s *Server) abandon(ctx context.Context) {
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	s.mu.Lock()
+	e := s.open
+	s.open = nil
+	s.mu.Unlock()
+	if e == nil {
+		return
+	}
+	e.Dispatch.Leave()
+	if err := e.Close(); err != nil {
+		s.o.Log.ErrorContext(ctx, "close what failed", "error", err)
+	}
 }
 
 // lockAfter locks the installation once d has passed; 0 means never. A later

@@ -44,6 +44,9 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 		topic: dispatch.OutTopic(d.ID), log: e.Streams, cursor: from,
 	}
 	first, err := e.Streams.Read(r.Context(), f.topic, from, framesPage)
+	if err == nil && len(first) == 0 && r.URL.Query().Get("follow") != "" {
+		err = e.Dispatch.Unsaved(d.ID) // nothing comes for a while
+	}
 	if err != nil {
 		return err // as JSON: nothing is written yet
 	}

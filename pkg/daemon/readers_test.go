@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -181,6 +182,21 @@ func (l *live) dead() net.Conn {
 	return conn
 }
 
+// drain takes the stream off the socket until frame last, and looks at nothing
+// else: what it costs is the daemon's share.
+func (l *live) drain(last int) error {
+	conn := l.dead()
+	defer conn.Close()
+	n := 0
+	sc := bufio.NewScanner(conn)
+	for n < last && sc.Scan() {
+		if bytes.HasPrefix(sc.Bytes(), []byte("id: ")) {
+			n++
+		}
+	}
+	return sc.Err()
+}
+
 func descriptors(tb testing.TB) int {
 	tb.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
@@ -326,7 +342,7 @@ func BenchmarkReaders(b *testing.B) {
 		var fast sync.WaitGroup
 		for range 10 {
 			fast.Go(func() {
-				if _, err := l.read("", 1, frames, nil); err != nil {
+				if err := l.drain(frames); err != nil {
 					b.Error(err)
 				}
 			})

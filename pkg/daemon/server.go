@@ -43,7 +43,8 @@ type Server struct {
 	o       Options
 	life    context.Context //nolint:containedctx // of what no request waits for: the lock after a time
 	started time.Time
-	stop    chan bool // receives whether to force
+	stop    chan bool  // receives whether to force
+	dead    chan error // receives why the engine cannot go on
 
 	turning sync.Mutex // held while the engine is opened or closed
 	mu      sync.Mutex // guards what follows
@@ -53,14 +54,15 @@ type Server struct {
 
 // New returns a server that is locked; ctx is its life.
 func New(ctx context.Context, o Options) *Server {
-	return &Server{o: o, life: ctx, started: o.Now().UTC(), stop: make(chan bool, 1)}
+	return &Server{o: o, life: ctx, started: o.Now().UTC(), stop: make(chan bool, 1), dead: make(chan error, 1)}
 }
 
 // Serve takes the installation's socket, opens the engine where the identity
 // rests without a passphrase, and answers until ctx ends or a client asks for
 // the shutdown. Then it ends the dispatches and saves what they wrote; its
 // error names what could not be saved. Where another daemon holds the socket
-// it is fault.Conflict.
+// it is fault.Conflict. Where a journal takes no more records Serve ends at
+// once and leaves containers and kernel to the next daemon.
 func (s *Server) Serve(ctx context.Context) error {
 	l, err := unixhttp.Listen(ctx, s.o.Home.DaemonSocket())
 	if err != nil {
@@ -82,6 +84,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		return err
+	case err := <-s.dead:
+		s.abandon(ctx)
+		return errors.Join(err, srv.Close())
 	case <-ctx.Done():
 	case <-s.stop:
 	}

@@ -11,6 +11,7 @@ import (
 var (
 	ErrClosed  = errors.New("the journal is closed")
 	ErrTrimmed = errors.New("the records were trimmed")
+	ErrStopped = errors.New("it takes no more records until it is opened again")
 )
 
 // CorruptError says what of a journal does not verify.

@@ -37,6 +37,7 @@ package journal
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -239,9 +240,9 @@ func (j *Journal) stop(doing string, cause error) error {
 	if j.err == nil {
 		j.err = &fault.Error{
 			Kind: fault.Internal,
-			Msg:  "journal " + j.dir + " takes no more records: " + doing,
-			Hint: "check the disk, then restart",
-			Err:  cause,
+			Msg:  "journal " + j.dir + ": " + doing,
+			Hint: "check the disk of " + j.dir + ", then start the daemon again",
+			Err:  fmt.Errorf("%w: %w", ErrStopped, cause),
 		}
 		j.wake()
 	}
