@@ -31,15 +31,14 @@ type Set struct {
 	fsys  fs.FS
 	names []string
 	each  map[string]*entry
-	plain bool // leave choices as they are written; for the test of choice.go
+	plain bool // leave schemas as they are written; for the test of choice.go and prune.go
 }
 
-// entry is one contract, compiled when it is first used.
+// entry is one contract. Each of its shapes is compiled when it is first used,
+// by itself: a worker that starts waits for the one shape it reads.
 type entry struct {
-	once   sync.Once
-	err    error
-	root   *jsonschema.Schema
-	shapes map[string]*jsonschema.Schema
+	mu       sync.RWMutex
+	compiled map[string]*jsonschema.Schema // by shape; "" is the root
 }
 
 // Open reads the directory of contracts fsys, such as schemas.FS. Schemas are
@@ -53,7 +52,7 @@ func Open(fsys fs.FS) (*Set, error) {
 	for _, d := range dirs {
 		if d.IsDir() && nameRE.MatchString(d.Name()) {
 			s.names = append(s.names, d.Name())
-			s.each[d.Name()] = &entry{}
+			s.each[d.Name()] = &entry{compiled: map[string]*jsonschema.Schema{}}
 		}
 	}
 	slices.Sort(s.names)
@@ -74,11 +73,13 @@ func (s *Set) Source(name string) ([]byte, error) {
 // Shapes returns the shapes of a contract in order: the definitions whose name
 // begins with a capital letter.
 func (s *Set) Shapes(name string) ([]string, error) {
-	e, err := s.compiled(name)
+	doc, err := s.document(name)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Sorted(maps.Keys(e.shapes)), nil
+	defs, _ := doc["$defs"].(map[string]any)
+	shapes := slices.Sorted(maps.Keys(defs))
+	return slices.DeleteFunc(shapes, func(def string) bool { return def == "" || def[0] < 'A' || def[0] > 'Z' }), nil
 }
 
 // rootShapes returns the shapes that a text may have where only the contract is
@@ -119,47 +120,25 @@ func schemaPath(name string) string {
 	return path.Join(name, stem+".schema.json")
 }
 
-func (s *Set) compiled(name string) (*entry, error) {
-	e, ok := s.each[name]
-	if !ok {
-		return nil, s.unknown(name)
+// compile compiles one shape of a contract, or with "" its root.
+func (s *Set) compile(name, shape string) (*jsonschema.Schema, error) {
+	doc, err := s.document(name)
+	if err != nil {
+		return nil, err
 	}
-	e.once.Do(func() {
-		if err := s.compile(name, e); err != nil {
-			e.err = fmt.Errorf("compile the schema of %s: %w", name, err)
-		}
-	})
-	return e, e.err
-}
-
-func (s *Set) compile(name string, e *entry) error {
+	if id, _ := doc["$id"].(string); id != idPrefix+name {
+		return nil, fmt.Errorf("its $id is %q, not %q", id, idPrefix+name)
+	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	c.RegisterVocabulary(choiceVocabulary())
 	c.AssertVocabs()
-	c.UseLoader(loader{s})
-	doc, err := s.document(name)
-	if err != nil {
-		return err
+	c.UseLoader(loader{s, name, shape})
+	if shape == "" {
+		return c.Compile(idPrefix + name)
 	}
-	if id, _ := doc["$id"].(string); id != idPrefix+name {
-		return fmt.Errorf("its $id is %q, not %q", id, idPrefix+name)
-	}
-	if e.root, err = c.Compile(idPrefix + name); err != nil {
-		return err
-	}
-	e.shapes = map[string]*jsonschema.Schema{}
-	defs, _ := doc["$defs"].(map[string]any)
-	for def := range defs {
-		if def[0] < 'A' || def[0] > 'Z' {
-			continue
-		}
-		if e.shapes[def], err = c.Compile(idPrefix + name + "#/$defs/" + def); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Compile(idPrefix + name + "#/$defs/" + shape)
 }
 
 func (s *Set) document(name string) (map[string]any, error) {
@@ -180,7 +159,10 @@ func (s *Set) document(name string) (map[string]any, error) {
 }
 
 // loader resolves references between contracts of the set, and nothing else.
-type loader struct{ set *Set }
+type loader struct {
+	set         *Set
+	name, shape string // what is compiled; of its contract only what the shape needs is given
+}
 
 func (l loader) Load(url string) (any, error) {
 	name, ok := strings.CutPrefix(url, idPrefix)
@@ -192,6 +174,9 @@ func (l loader) Load(url string) (any, error) {
 		return nil, err
 	}
 	if !l.set.plain {
+		if name == l.name && l.shape != "" {
+			prune(doc, l.shape)
+		}
 		tagChoices(doc, doc)
 	}
 	return doc, nil
@@ -245,19 +230,33 @@ func split(name string) (contract, shape string) {
 // schema returns the compiled schema of "unit.v1" or "ws.v1#Frame".
 func (s *Set) schema(name string) (*jsonschema.Schema, error) {
 	name, shape := split(name)
-	e, err := s.compiled(name)
-	if err != nil {
-		return nil, err
-	}
-	if shape == "" {
-		return e.root, nil
-	}
-	sch, ok := e.shapes[shape]
+	e, ok := s.each[name]
 	if !ok {
+		return nil, s.unknown(name)
+	}
+	e.mu.RLock()
+	sch := e.compiled[shape]
+	e.mu.RUnlock()
+	if sch != nil {
+		return sch, nil
+	}
+	shapes, err := s.Shapes(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema of %s: %w", name, err)
+	}
+	if shape != "" && !slices.Contains(shapes, shape) {
 		return nil, fault.New(fault.NotFound, fmt.Sprintf("contract %s has no shape %q", name, shape),
 			"vexa contract show "+name+" shows them")
 	}
-	return sch, nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.compiled[shape] == nil {
+		if sch, err = s.compile(name, shape); err != nil {
+			return nil, fmt.Errorf("compile the schema of %s: %w", name, err)
+		}
+		e.compiled[shape] = sch
+	}
+	return e.compiled[shape], nil
 }
 
 // Validate checks one JSON text against "unit.v1" (any of its shapes) or

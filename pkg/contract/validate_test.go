@@ -178,9 +178,10 @@ func examples(tb testing.TB, fn func(name, dir, file string, data []byte)) {
 	}
 }
 
-// TestChoiceChangesNothing holds the short cut of choice.go to the plain
-// schema: every example against every shape is as valid with it as without.
-func TestChoiceChangesNothing(t *testing.T) {
+// TestShortCutsChangeNothing holds the short cuts of choice.go and prune.go to
+// the plain schema: every example against every shape is as valid with them as
+// without.
+func TestShortCutsChangeNothing(t *testing.T) {
 	t.Parallel()
 	tagged, err := Embedded()
 	if err != nil {
@@ -201,7 +202,7 @@ func TestChoiceChangesNothing(t *testing.T) {
 			id = name + "#" + id
 			a, b := tagged.Validate(id, data), plain.Validate(id, data)
 			if (a == nil) != (b == nil) {
-				t.Errorf("%s as %s: %v with the choice, %v without", file, id, a, b)
+				t.Errorf("%s as %s: %v with them, %v without", file, id, a, b)
 			}
 			n++
 		}
