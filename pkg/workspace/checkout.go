@@ -157,7 +157,10 @@ func (s *Store) fill(ctx context.Context, r *repo, c *Checkout) error {
 			return err
 		}
 	}
-	return c.save(true)
+	if err := c.save(true); err != nil {
+		return err
+	}
+	return settle(ctx, c.index) // the time above counts
 }
 
 // startBranch makes the dispatch's branch at base. One that is left over from

@@ -47,10 +47,7 @@ func (s *Store) materialise(ctx context.Context, r *repo, c *Checkout, when time
 	if err := m.makeLinks(); err != nil {
 		return err
 	}
-	if err := writeGitDir(c, when); err != nil {
-		return err
-	}
-	return settle(ctx, c.index)
+	return writeGitDir(c, when)
 }
 
 // materialiser writes one checkout.
