@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,9 @@ type fixture struct {
 	server  *daemon.Server
 	streams stream.Log
 	root    string
-	opened  int
+	opened  atomic.Int32
+	options daemon.Options
+	change  func(*dispatch.Options) // of the engines to come, where it is set
 }
 
 func newFixture(t *testing.T, locked bool) *fixture {
@@ -52,17 +55,18 @@ func newFixture(t *testing.T, locked bool) *fixture {
 		Command: nil, Log: log,
 		PID: func(context.Context) (int, error) { return os.Getpid(), nil },
 	})
-	f.server = daemon.New(t.Context(), daemon.Options{
+	f.options = daemon.Options{
 		Home: h, Version: "1.2.3", PID: 4711, Now: time.Now, Log: log, Kernel: kernel, Runners: catalog,
 		Caller: dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage},
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
 			if locked && identity == "" {
 				return nil, fault.New(fault.Locked, "the identity has a passphrase", "vexa unlock")
 			}
-			f.opened++
+			f.opened.Add(1)
 			return f.engine(ctx, t, h, log)
 		},
-	})
+	}
+	f.server = daemon.New(t.Context(), f.options)
 	return f
 }
 
@@ -85,10 +89,14 @@ func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *sl
 			}
 		}
 	}
-	m, err := dispatch.New(ctx, dispatch.Options{
+	o := dispatch.Options{
 		Home: h, Records: records, Streams: f.streams, Runtime: noRuntime{}, Now: time.Now, Log: log,
 		Sessions: noSessions{}, Workspaces: noWorkspaces{},
-	})
+	}
+	if f.change != nil {
+		f.change(&o)
+	}
+	m, err := dispatch.New(ctx, o)
 	return &daemon.Engine{Dispatch: m, Streams: f.streams, Close: records.Close}, err
 }
 
@@ -129,8 +137,8 @@ func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	if w := f.ask(t, http.MethodPost, "/v1/unlock", `{"identity":"secret"}`); w.Code != http.StatusNoContent {
 		t.Fatalf("unlock: %d %s", w.Code, w.Body)
 	}
-	if w := f.ask(t, http.MethodPost, "/v1/unlock", `{"identity":"secret"}`); w.Code != http.StatusNoContent || f.opened != 1 {
-		t.Errorf("a second unlock: %d, opened %d times", w.Code, f.opened)
+	if w := f.ask(t, http.MethodPost, "/v1/unlock", `{"identity":"secret"}`); w.Code != http.StatusNoContent || f.opened.Load() != 1 {
+		t.Errorf("a second unlock: %d, opened %d times", w.Code, f.opened.Load())
 	}
 	if w := f.ask(t, http.MethodGet, "/v1/dispatches?all=1", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), unit) {
 		t.Errorf("unlocked: %d %s", w.Code, w.Body)

@@ -2,12 +2,14 @@ package dispatch_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -221,5 +223,115 @@ func (s *small) whole(st api.Started) {
 	must(s.t, err)
 	if len(row.Commits) != 1 || row.Turns != 1 {
 		s.t.Errorf("row %+v", row)
+	}
+}
+
+// TestFullRepository: there is no room for what the agent wrote, and there is
+// for the frames that say so. It is sealed as soon as there is.
+func TestFullRepository(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	s := newStack(t)
+	moved := filepath.Join(filepath.Dir(s.home.State), "moved")
+	must(t, os.Rename(s.home.Workspaces(), moved))
+	must(t, os.Mkdir(s.home.Workspaces(), 0o700))
+	must(t, syscall.Mount("small", s.home.Workspaces(), "tmpfs", 0, "size=8m"))
+	t.Cleanup(func() { _ = syscall.Unmount(s.home.Workspaces(), syscall.MNT_DETACH) })
+	must(t, os.CopyFS(s.home.Workspaces(), os.DirFS(moved)))
+	points := t.TempDir()
+	s.restart(func(o *dispatch.Options) {
+		o.Failpoints, o.SaveAgain = failpoint.New(points), 50*time.Millisecond
+	})
+	must(t, failpoint.Arm(points, "dispatch.turn-end", failpoint.Hold))
+	st := s.start(api.StartRequest{Text: "echo kept > kept.md; head -c 100000 /dev/urandom > big", Runner: "text", Limits: limits(0)})
+	s.eventually("the end of the turn", func() bool { return failpoint.Reached(points, "dispatch.turn-end") })
+	free := fill(t, s.home.Workspaces())
+	must(t, failpoint.Release(points, "dispatch.turn-end"))
+	frames := s.turn(st)
+	if d := done(t, frames); d.OK || !strings.Contains(d.Error, "no space left") {
+		t.Errorf("turn-done %+v", d)
+	}
+	if e := body[wsv1.Error](frames); len(e) != 1 || !strings.Contains(e[0].Message, "no space left") || !strings.Contains(e[0].Hint, "free space") {
+		t.Errorf("error frames %+v", e)
+	}
+	s.eventually("the dispatch to stand still", func() bool { return s.m.Unsaved(st.Unit) != nil })
+	free()
+	if row := s.ended(st.Unit); len(row.Commits) != 1 || !row.Commits[0].Merged {
+		t.Errorf("row %+v", row)
+	}
+	if commits := body[wsv1.Commit](s.all(st.Unit)); len(commits) != 1 || s.file("kept.md") != "kept\n" {
+		t.Errorf("commits %+v, main holds %q", commits, s.file("kept.md"))
+	}
+}
+
+// TestFullMemory: what is open does not fit. The turn is refused and says which
+// variable moves it elsewhere.
+func TestFullMemory(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	s := newSmall(t)
+	free := fill(t, filepath.Dir(filepath.Dir(s.home.Units())))
+	st := s.start(api.StartRequest{Text: write("refused.md"), Runner: "text", Limits: limits(0)})
+	frames := s.turn(st)
+	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed {
+		t.Errorf("turn-done %+v", d)
+	}
+	if e := body[wsv1.Error](frames); len(e) == 0 || !strings.Contains(e[0].Hint, "VEXA_PLAINTEXT_DIR") {
+		t.Errorf("error frames %+v", e)
+	}
+	s.ended(st.Unit)
+	free()
+	next := s.start(api.StartRequest{Text: write("next.md"), Runner: "text", Limits: limits(0)})
+	if d := done(t, s.turn(next)); !d.OK {
+		t.Errorf("the next turn: %+v", d)
+	}
+}
+
+// deadRecords is a journal whose flush failed: it takes nothing any more.
+type deadRecords struct {
+	dispatch.Records
+	dead atomic.Bool
+}
+
+func (d *deadRecords) Append(ctx context.Context, payload []byte) (uint64, error) {
+	if d.dead.Load() {
+		return 0, fmt.Errorf("flush: %w", journal.ErrStopped)
+	}
+	return d.Records.Append(ctx, payload)
+}
+
+// TestDeadJournal: a journal whose flush failed says so to whoever runs the
+// manager, which then leaves everything to the next one.
+func TestDeadJournal(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	points := t.TempDir()
+	var records *deadRecords
+	s.restart(func(o *dispatch.Options) {
+		records = &deadRecords{Records: o.Records}
+		o.Records, o.Failpoints, o.SaveAgain = records, failpoint.New(points), time.Millisecond
+	})
+	must(t, failpoint.Arm(points, "dispatch.told", failpoint.Hold))
+	st := s.start(api.StartRequest{Text: "echo kept > kept.md", Runner: "text", Limits: limits(0)})
+	s.eventually("the turn to be told", func() bool { return failpoint.Reached(points, "dispatch.told") })
+	records.dead.Store(true)
+	must(t, failpoint.Release(points, "dispatch.told"))
+	select {
+	case err := <-s.m.Failed():
+		if !errors.Is(err, journal.ErrStopped) {
+			t.Errorf("it failed with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody was told")
+	}
+	s.m.Leave()
+	s.restart(nil)
+	if row := s.ended(st.Unit); row.Turns != 1 || len(row.Commits) != 1 {
+		t.Errorf("row %+v", row)
+	}
+	if d := done(t, s.all(st.Unit)); !d.OK || s.file("kept.md") != "kept\n" {
+		t.Errorf("turn-done %+v, main holds %q", d, s.file("kept.md"))
 	}
 }

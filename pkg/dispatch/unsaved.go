@@ -22,7 +22,7 @@ const SaveAgain = 10 * time.Second
 // said before what comes first. The manager takes it up again.
 func (r *run) fail(ctx context.Context, doing string, err error) {
 	err = r.m.explain(err)
-	r.m.log.ErrorContext(ctx, doing, "unit", r.id(), "error", err)
+	r.m.log.ErrorContext(ctx, "a dispatch stands still", "unit", r.id(), "doing", doing, "error", err)
 	r.m.ifDead(err)
 	if r.broken == nil {
 		r.broken = err
