@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/evals/harness"
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 )
@@ -36,9 +37,15 @@ func BenchmarkPs(b *testing.B) {
 func BenchmarkFirstFrame(b *testing.B) {
 	l := harness.NewLive(b)
 	image := warm(b, l)
+	var container, agent []time.Duration
 	compare(b, "podman-run",
-		func() { firstWord(b, l) },
+		func() {
+			running, spoken := firstWord(b, l)
+			container, agent = append(container, running), append(agent, spoken-running)
+		},
 		func() { podmanRun(b, image) })
+	b.ReportMetric(ms(quantile(container, 0.5)), "p50-until-container-runs-ms")
+	b.ReportMetric(ms(quantile(agent, 0.5)), "p50-then-until-word-ms")
 }
 
 // BenchmarkFollowUp is what the host adds to a turn in a live container: from
@@ -134,9 +141,11 @@ func echo() api.StartRequest {
 	}
 }
 
-// firstWord returns when the agent has spoken; the turn goes on.
-func firstWord(b *testing.B, l *harness.Live) {
+// firstWord returns when the agent has spoken; the turn goes on. It tells how
+// long it took until the container ran, and until the agent spoke.
+func firstWord(b *testing.B, l *harness.Live) (running, spoken time.Duration) {
 	b.Helper()
+	begun := time.Now()
 	started, err := l.Client.Start(b.Context(), echo())
 	if err != nil {
 		b.Fatal(err)
@@ -145,11 +154,15 @@ func firstWord(b *testing.B, l *harness.Live) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		if state, ok := e.Frame.Body.(wsv1.State); ok && state.State == string(runtimev1.Running) {
+			running = time.Since(begun)
+		}
 		if e.Frame.Source == wsv1.Agent {
-			return
+			return running, time.Since(begun)
 		}
 	}
 	b.Fatal("the agent said nothing")
+	return 0, 0
 }
 
 // warm runs one turn, so that the image exists, and returns its name.
