@@ -161,6 +161,9 @@ func (x *exchange) done() {
 // for its turn with the rest still unread.
 func (x *exchange) read(ctx context.Context, w http.ResponseWriter) ([]byte, error) {
 	opts := x.socket.broker.opts
+	if x.in.ContentLength > opts.Rates.RequestBytes { // it need not be waited for
+		return nil, tooMany(opts.Rates.RequestBytes)
+	}
 	control := http.NewResponseController(w)
 	in := http.MaxBytesReader(w, x.in.Body, opts.Rates.RequestBytes)
 	var body bytes.Buffer
@@ -186,11 +189,15 @@ func (x *exchange) read(ctx context.Context, w http.ResponseWriter) ([]byte, err
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &rejected{DeniedRate, fmt.Sprintf("the request is larger than %d bytes", tooLarge.Limit)}
+		return nil, tooMany(tooLarge.Limit)
 	case err != nil:
 		return nil, &rejected{DeniedRequest, "the request did not arrive whole"}
 	}
 	return body.Bytes(), control.SetReadDeadline(time.Time{})
+}
+
+func tooMany(limit int64) error {
+	return &rejected{DeniedRate, fmt.Sprintf("the request is larger than %d bytes", limit)}
 }
 
 // reject answers a request that goes no further.

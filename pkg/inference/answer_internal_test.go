@@ -23,13 +23,13 @@ func FuzzAnswers(f *testing.F) {
 		if reply, pieces, err := readStream(bytes.NewReader(data)); err == nil && pieces == 0 && reply != "" {
 			t.Errorf("%q came in no piece", reply)
 		}
-		answer := func(status int) *http.Response {
-			return &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(data))}
-		}
-		if err := refusal(answer(http.StatusTeapot)); err == nil || err.Error() == "" {
+		answer := &http.Response{StatusCode: http.StatusTeapot, Body: io.NopCloser(bytes.NewReader(data))}
+		defer answer.Body.Close()
+		if err := refusal(answer); err == nil || err.Error() == "" {
 			t.Errorf("a refusal that says nothing: %v", err)
 		}
-		list, err := readListing(answer(http.StatusOK))
+		answer.StatusCode, answer.Body = http.StatusOK, io.NopCloser(bytes.NewReader(data))
+		list, err := readListing(answer)
 		if err != nil {
 			return
 		}
