@@ -186,9 +186,14 @@ func (l *live) dead() net.Conn {
 // else: what it costs is the daemon's share.
 func (l *live) drain(last int) error {
 	conn := l.dead()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	defer resp.Body.Close() // which would read to the end of the stream if it were still connected
 	defer conn.Close()
 	n := 0
-	sc := bufio.NewScanner(conn)
+	sc := bufio.NewScanner(resp.Body)
 	for n < last && sc.Scan() {
 		if bytes.HasPrefix(sc.Bytes(), []byte("id: ")) {
 			n++
@@ -323,49 +328,4 @@ func TestDeadReadersCostLittle(t *testing.T) {
 	if each := (heap() - before) / readers; each > 2<<20 {
 		t.Errorf("each dead reader holds %d KB", each>>10)
 	}
-}
-
-// BenchmarkReaders is what readers cost the writer: the time to append 20,000
-// frames with a slow, a dead and ten fast readers on the topic, against the same
-// with none.
-func BenchmarkReaders(b *testing.B) {
-	const frames = 20_000
-	var alone, watched, caught time.Duration
-	for b.Loop() {
-		l := newLive(b, time.Second)
-		begun := time.Now()
-		l.flood(frames, 100)
-		alone += time.Since(begun)
-
-		l = newLive(b, time.Second)
-		conn := l.dead()
-		var fast sync.WaitGroup
-		for range 10 {
-			fast.Go(func() {
-				if err := l.drain(frames); err != nil {
-					b.Error(err)
-				}
-			})
-		}
-		slow := make(chan struct{})
-		go func() {
-			defer close(slow)
-			tick := time.NewTicker(50 * time.Millisecond)
-			defer tick.Stop()
-			if _, err := l.read("", 1, 20, func() { <-tick.C }); err != nil {
-				b.Error(err)
-			}
-		}()
-		begun = time.Now()
-		l.flood(frames, 100)
-		watched += time.Since(begun)
-		fast.Wait()
-		caught += time.Since(begun)
-		<-slow
-		_ = conn.Close()
-	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(watched.Seconds()/alone.Seconds(), "x-floor")
-	b.ReportMetric(float64(b.N*frames)/watched.Seconds(), "frames/s")
-	b.ReportMetric(float64(b.N*frames*10)/caught.Seconds(), "delivered/s")
 }
