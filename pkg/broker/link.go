@@ -57,7 +57,9 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 	defer func() { _ = conn.Close() }() // it is over either way
 	hello, err := hello(conn)
 	if err != nil {
-		s.deny(r.Context(), DeniedReport, refusal{audit.Stream, "link", err.Error()})
+		// No worker is there yet that could have broken a rule: one that is cut
+		// off, or slow, dials again.
+		s.deny(r.Context(), DeniedRequest, refusal{audit.Stream, "link", err.Error()})
 		return
 	}
 	conn.LimitLine(s.broker.opts.Rates.ReportBytes)

@@ -37,7 +37,7 @@ func TestTokenWorksOnNoOtherSocket(t *testing.T) {
 	entries, err := s.trail.Read(1, 1000)
 	must(t, err)
 	for _, e := range entries {
-		if e.Effect == audit.Deny && (e.Boundary != audit.Stream || e.Reason != "token" || e.Detail["detail"] != "wrong-unit") {
+		if e.Effect == audit.Deny && e.Unit == victim.Unit && (e.Boundary != audit.Stream || e.Reason != "token" || e.Detail["detail"] != "wrong-unit") {
 			t.Errorf("recorded %+v", e)
 		}
 	}
@@ -52,8 +52,8 @@ func TestTokenWorksOnNoOtherSocket(t *testing.T) {
 
 	own, err := link.Dial(t.Context(), link.UnixDialer(filepath.Join(run(thief.Unit), "broker.sock")), string(token))
 	must(t, err)
-	must(t, own.Send(wsv1.Report{Type: wsv1.ReportHello})) // the worker comes back, and is taken again
-	must(t, own.Close())
+	must(t, own.Close()) // without a hello it is nobody's, and costs no turn
+	s.eventually("the record", func() bool { return s.denials(thief.Unit) == 1 })
 	must(t, os.WriteFile(gate, nil, 0o600))
 	for _, st := range []api.Started{thief, victim} {
 		if d := done(t, s.turn(st)); !d.OK || d.Outcome != wsv1.OutcomeCompleted {
