@@ -166,7 +166,7 @@ func (s *stack) startKernel() {
 	self, err := os.Executable()
 	must(s.t, err)
 	kernel, err := runtime.New(runtime.Options{
-		Install: s.home.InstallID, Root: s.home.Units(), Binary: self, Driver: s.driver, Log: s.log,
+		Patience: time.Second, Install: s.home.InstallID, Root: s.home.Units(), Binary: self, Driver: s.driver, Log: s.log,
 		Verifier: identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
 		Images: func(name string) (runtime.Image, error) {
 			return runtime.Image{Ref: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}, nil

@@ -56,7 +56,7 @@ func (r *run) create(ctx context.Context, tries int) {
 	r.m.at(ctx, pointPrepared)
 	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
 	r.m.at(ctx, pointCreated)
-	if tries > 0 && r.lostKernel(ctx, err) {
+	if tries = r.triesLeft(ctx, tries, err); tries > 0 {
 		r.m.log.WarnContext(ctx, "the runtime kernel was lost while it made a container; it is asked again", "unit", r.id(), "error", err)
 		time.AfterFunc(eventsPause, func() {
 			r.post(func(ctx context.Context) { r.create(ctx, tries-1) })
@@ -71,14 +71,22 @@ func (r *run) create(ctx context.Context, tries int) {
 	r.started(ctx, status)
 }
 
-// lostKernel reports whether a create failed because the kernel went away, and
-// not for what became of the container.
-func (r *run) lostKernel(ctx context.Context, err error) bool {
+// triesLeft is how often a create that failed is made again: not at all for what
+// became of the container, once where a kernel is back that knows nothing of it,
+// and tries times while there is none.
+func (r *run) triesLeft(ctx context.Context, tries int, err error) int {
 	if !fault.Is(err, fault.Unavailable) {
-		return false
+		return 0
 	}
 	_, err = r.m.runtime.Get(ctx, r.id())
-	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.NotFound)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return min(tries, 1)
+	case fault.Is(err, fault.Unavailable):
+		return tries
+	default:
+		return 0
+	}
 }
 
 func (r *run) started(ctx context.Context, status runtimev1.Status) {

@@ -89,6 +89,8 @@ func (k *Kernel) adoptRunning(w *workload, inst Instance) {
 	defer k.mu.Unlock()
 	at := inst.StartedAt.UTC()
 	w.status.StartedAt = &at
+	// The time of day may have been set meanwhile; at worst it lives too long.
+	w.began = k.opt.Ticks().Add(-max(0, k.opt.Now().Sub(at)))
 	k.workloads[w.facts.unit] = w
 	k.enter(w, runtimev1.Running)
 	close(w.started)
@@ -103,7 +105,7 @@ func (k *Kernel) adoptEnded(w *workload, inst Instance) {
 		w.status.StartedAt = &began
 	}
 	w.status.StoppedAt, w.status.ExitCode = &ended, &code // kept from now on, not from when it ended
-	w.status.StopReason = reasonOf("", inst.Exit, true)
+	w.status.StopReason, w.stopped = reasonOf("", inst.Exit, true), k.opt.Ticks()
 	k.workloads[w.facts.unit] = w
 	k.enter(w, runtimev1.Stopped)
 	close(w.started)

@@ -86,7 +86,7 @@ func (k *Kernel) touch(id string) (runtimev1.Status, bool, error) {
 	}
 	switch w.status.State {
 	case runtimev1.Starting, runtimev1.Running:
-		w.touched = k.opt.Now()
+		w.touched = k.opt.Ticks()
 		return w.status, true, nil
 	default:
 		return runtimev1.Status{}, true, fault.New(fault.Conflict,
@@ -111,7 +111,11 @@ func (k *Kernel) plan(ctx context.Context, spec runtimev1.Spec, claims identityv
 	if err := acceptable(spec); err != nil {
 		return nil, err
 	}
-	info, err := k.opt.Driver.Info(ctx)
+	var info Info
+	err := k.patiently(ctx, spec.WorkloadID, "planning its container", k.opt.Patience, func() (err error) {
+		info, err = k.opt.Driver.Info(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

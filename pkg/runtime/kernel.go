@@ -50,7 +50,7 @@ const (
 	startsPerCPU     = 2                      // one makes its mounts while another waits for the engine's database
 	minRetry         = 100 * time.Millisecond // while the engine does not answer, doubling to maxRetry
 	maxRetry         = 5 * time.Second
-	enginePatience   = 20 * time.Second // an engine that was killed is back within this time
+	defaultPatience  = 10 * time.Second // an engine that was killed is back within this time
 )
 
 // Options configure a kernel. Install, Root, Binary, Driver, Verifier and
@@ -69,13 +69,15 @@ type Options struct {
 	Keep      time.Duration // how long the status of an ended workload is kept
 	KeepCount int           // and how many at most
 	Ring      int           // events kept for replay
+	Patience  time.Duration // how long an engine that does not answer is waited for at a start
 	DiskEvery time.Duration // how often the disk is looked at, at most
 	DiskNames int           // files and directories that a workload with a disk limit may add
 	Starts    int           // workloads that are being started at once; the others wait their turn
 	Node      string        // reported in statuses
 
 	Space    func(path string) (Space, error) // of path's file system; default: statfs
-	Now      func() time.Time
+	Now      func() time.Time                 // the time of day, of what is reported; default: time.Now
+	Ticks    func() time.Time                 // what deadlines go by; it never jumps. Default: time.Now, which is monotonic
 	Log      *slog.Logger
 	OnDenied func(Denied) // called for every refusal; may be nil
 
@@ -109,6 +111,7 @@ type Kernel struct {
 
 	mu        sync.Mutex // guards all below and the fields of each workload
 	workloads map[string]*workload
+	planned   time.Time // when the deadlines were to be looked at next
 	disk      disk
 }
 
@@ -148,6 +151,9 @@ func defaults(opt *Options) {
 	if opt.Ring == 0 {
 		opt.Ring = defaultRing
 	}
+	if opt.Patience == 0 {
+		opt.Patience = defaultPatience
+	}
 	if opt.DiskEvery == 0 {
 		opt.DiskEvery = defaultDiskEvery
 	}
@@ -162,6 +168,9 @@ func defaults(opt *Options) {
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
+	}
+	if opt.Ticks == nil {
+		opt.Ticks = time.Now
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)

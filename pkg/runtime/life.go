@@ -74,13 +74,15 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 		left := k.discardUnit(ctx, w)
 		k.fail(w, err)
 		if left != nil { // nobody waits for that
-			_ = k.patiently(ctx, w, "removing what is left of it", 0, func() error { return k.discardUnit(ctx, w) })
+			_ = k.patiently(ctx, w.facts.unit, "removing what is left of it", 0, func() error { return k.discardUnit(ctx, w) })
 		}
 		return
 	}
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
-	w.status.Container, w.status.StartedAt, w.touched = id, &now, now
+	w.status.Container, w.status.StartedAt = id, &now
+	w.began = k.opt.Ticks()
+	w.touched = w.began
 	asked := w.reason != ""
 	if !asked {
 		k.enter(w, runtimev1.Running)
@@ -103,7 +105,7 @@ func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, er
 	if err := k.opt.Failpoints.At(ctx, pointEntered); err != nil {
 		return "", err
 	}
-	err = k.patiently(ctx, w, "starting its container", enginePatience, func() (err error) {
+	err = k.patiently(ctx, w.facts.unit, "starting its container", k.opt.Patience, func() (err error) {
 		if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, er
 func (k *Kernel) neverRan(w *workload) {
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
-	w.status.StoppedAt, w.status.StopReason = &now, w.reason
+	w.status.StoppedAt, w.status.StopReason, w.stopped = &now, w.reason, k.opt.Ticks()
 	w.status.Detail = joinDetail(w.status.Detail, joinDetail("it was stopped before it was started", w.detail))
 	k.enter(w, runtimev1.Stopped)
 	k.mu.Unlock()
@@ -138,7 +140,7 @@ func (k *Kernel) neverRan(w *workload) {
 func (k *Kernel) fail(w *workload, err error) {
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
-	w.status.StoppedAt, w.status.StopReason = &now, runtimev1.ReasonStartFailed
+	w.status.StoppedAt, w.status.StopReason, w.stopped = &now, runtimev1.ReasonStartFailed, k.opt.Ticks()
 	w.status.Detail = err.Error()
 	k.enter(w, runtimev1.Stopped)
 	k.mu.Unlock()
@@ -161,7 +163,7 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 	k.at(ctx, pointStopped)
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
-	w.status.StoppedAt = &now
+	w.status.StoppedAt, w.stopped = &now, k.opt.Ticks()
 	if known {
 		w.status.ExitCode = &code
 	} else {
@@ -180,7 +182,7 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 // fails to answer says nothing about the container. It reports whether the
 // container was there to tell how it ended.
 func (k *Kernel) await(ctx context.Context, w *workload, id string) (exit Exit, known bool) {
-	_ = k.patiently(ctx, w, "waiting for its container", 0, func() error {
+	_ = k.patiently(ctx, w.facts.unit, "waiting for its container", 0, func() error {
 		end, err := k.opt.Driver.Wait(ctx, id)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return fault.Wrap(fault.Unavailable, "wait", err)
@@ -193,7 +195,7 @@ func (k *Kernel) await(ctx context.Context, w *workload, id string) (exit Exit, 
 
 // discard removes a container, for as long as it takes the engine to answer.
 func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
-	err := k.patiently(ctx, w, "removing its container", 0, func() error { return k.opt.Driver.Remove(ctx, id) })
+	err := k.patiently(ctx, w.facts.unit, "removing its container", 0, func() error { return k.opt.Driver.Remove(ctx, id) })
 	if err != nil && ctx.Err() == nil {
 		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
 	}
@@ -213,17 +215,17 @@ func (k *Kernel) discardUnit(ctx context.Context, w *workload) error {
 
 // patiently repeats do while the engine does not answer, at most for the given
 // time, 0 being as long as the kernel runs, and returns its last error.
-func (k *Kernel) patiently(ctx context.Context, w *workload, what string, limit time.Duration, do func() error) error {
-	began := k.opt.Now()
+func (k *Kernel) patiently(ctx context.Context, unit, what string, limit time.Duration, do func() error) error {
+	began := k.opt.Ticks()
 	for delay := minRetry; ; delay = min(2*delay, maxRetry) {
 		err := do()
 		switch {
 		case err == nil, ctx.Err() != nil, !fault.Is(err, fault.Unavailable):
 			return err
-		case limit > 0 && k.opt.Now().Sub(began) > limit:
+		case limit > 0 && k.opt.Ticks().Sub(began) > limit:
 			return err
 		}
-		k.opt.Log.WarnContext(ctx, "the engine does not answer; it is asked again", "for", what, "unit", w.facts.unit, "error", err.Error())
+		k.opt.Log.WarnContext(ctx, "the engine does not answer; it is asked again", "for", what, "unit", unit, "error", err.Error())
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
@@ -291,7 +293,7 @@ func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) e
 		return nil
 	}
 	w.reason, w.detail, w.status.StopReason = reason, detail, reason
-	w.asked = k.opt.Now()
+	w.asked = k.opt.Ticks()
 	running := w.status.State == runtimev1.Running
 	k.enter(w, runtimev1.Stopping)
 	close(w.halt)

@@ -44,7 +44,7 @@ func (k *Kernel) Run(ctx context.Context) error {
 			timer.Stop()
 			continue
 		}
-		timer.Reset(next.Sub(k.opt.Now()))
+		timer.Reset(next.Sub(k.opt.Ticks()))
 	}
 }
 
@@ -61,15 +61,17 @@ func (k *Kernel) wake() {
 func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.opt.Now()
+	now := k.opt.Ticks()
+	k.forgive(now)
 	next := soonest{now: now}
 	for _, w := range k.workloads {
 		switch {
 		case !w.live():
-			if !next.later(w.status.StoppedAt.Add(k.opt.Keep)) {
+			if !next.later(w.stopped.Add(k.opt.Keep)) {
 				k.destroy(w)
 			}
 		case w.status.State == runtimev1.Running:
+			next.later(now.Add(beat))
 			k.sweepRunning(w, &next, begin)
 		}
 	}
@@ -78,7 +80,31 @@ func (k *Kernel) sweep(begin func(func(context.Context))) time.Time {
 		k.disk.busy = true
 		begin(k.watchDisk)
 	}
+	k.planned = next.at
 	return next.at
+}
+
+// While something runs the deadlines are looked at this often, and a look that
+// comes later than that was not merely slow.
+const (
+	beat      = 5 * time.Second
+	suspended = 5 * time.Second
+)
+
+// forgive does not count the time in which the kernel itself did not run: its
+// process, or the machine, was stopped, and so was whoever would have touched
+// its workloads. The caller holds mu.
+func (k *Kernel) forgive(now time.Time) {
+	late := now.Sub(k.planned)
+	if k.planned.IsZero() || late < suspended {
+		return
+	}
+	for _, w := range k.workloads {
+		if w.status.State == runtimev1.Running {
+			w.began, w.touched = w.began.Add(late), w.touched.Add(late)
+		}
+	}
+	k.opt.Log.Warn("the kernel did not run for a while, which no workload is ended for", "seconds", int(late/time.Second))
 }
 
 // sweepRunning looks at a running workload. The caller holds mu.
@@ -114,8 +140,8 @@ type deadline struct {
 // deadlines of a running workload. The caller holds mu.
 func (w *workload) deadlines() []deadline {
 	var list []deadline
-	if w.facts.max > 0 && w.status.StartedAt != nil {
-		list = append(list, deadline{w.status.StartedAt.Add(w.facts.max), runtimev1.ReasonMaxLifetime})
+	if w.facts.max > 0 && !w.began.IsZero() {
+		list = append(list, deadline{w.began.Add(w.facts.max), runtimev1.ReasonMaxLifetime})
 	}
 	if w.facts.idle > 0 {
 		list = append(list, deadline{w.touched.Add(w.facts.idle), runtimev1.ReasonIdle})
@@ -134,7 +160,7 @@ func (k *Kernel) prune() {
 				continue
 			}
 			ended++
-			if oldest == nil || w.status.StoppedAt.Before(*oldest.status.StoppedAt) {
+			if oldest == nil || w.stopped.Before(oldest.stopped) {
 				oldest = w
 			}
 		}

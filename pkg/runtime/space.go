@@ -106,7 +106,7 @@ func (k *Kernel) watchDisk(ctx context.Context) {
 	k.mu.Lock()
 	running := k.running()
 	fresh := slices.ContainsFunc(running, func(w *workload) bool { return !w.measured })
-	due := k.disk.due(k.opt.Now(), space, fresh)
+	due := k.disk.due(k.opt.Ticks(), space, fresh)
 	k.mu.Unlock()
 	if due || low != "" {
 		k.measureAll(ctx, running, space)
@@ -115,7 +115,7 @@ func (k *Kernel) watchDisk(ctx context.Context) {
 		k.relieve(ctx, low)
 	}
 	k.mu.Lock()
-	k.disk.busy, k.disk.look = false, k.opt.Now().Add(k.opt.DiskEvery)
+	k.disk.busy, k.disk.look = false, k.opt.Ticks().Add(k.opt.DiskEvery)
 	k.mu.Unlock()
 	k.wake()
 }
@@ -127,7 +127,7 @@ func (k *Kernel) running() []*workload {
 
 // measureAll measures workloads, and ends those beyond their quota.
 func (k *Kernel) measureAll(ctx context.Context, list []*workload, space Space) {
-	began := k.opt.Now()
+	began := k.opt.Ticks()
 	pids := k.processes(ctx, list)
 	room, unseen := noQuota(), space.used()
 	for _, w := range list {
@@ -147,7 +147,7 @@ func (k *Kernel) measureAll(ctx context.Context, list []*workload, space Space) 
 		w.measured, w.use = true, u
 		k.mu.Unlock()
 	}
-	now := k.opt.Now()
+	now := k.opt.Ticks()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.disk.measured, k.disk.took = now, now.Sub(began)
@@ -185,7 +185,7 @@ func (k *Kernel) processes(ctx context.Context, list []*workload) map[*workload]
 // it may be its; so one that hides what it writes goes before one that does not.
 func (k *Kernel) relieve(ctx context.Context, low string) {
 	k.mu.Lock()
-	now := k.opt.Now()
+	now := k.opt.Ticks()
 	var largest *workload
 	var most int64
 	for _, w := range k.sorted() {
@@ -216,7 +216,7 @@ func (w *workload) leaving(now time.Time) bool {
 	if w.live() {
 		return now.Sub(w.asked) < lowWait
 	}
-	return now.Sub(*w.status.StoppedAt) < lowSettle
+	return now.Sub(w.stopped) < lowSettle
 }
 
 // overQuota ends w, with no more grace than given.

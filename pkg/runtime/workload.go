@@ -19,7 +19,9 @@ type workload struct {
 	ended   chan struct{} // closed when it is stopped and its container removed
 
 	status   runtimev1.Status
+	began    time.Time            // what its lifetime counts from, as all times here but those of the status by Options.Ticks
 	touched  time.Time            // what the idle clock counts from
+	stopped  time.Time            // when it ended
 	reason   runtimev1.StopReason // why the kernel is ending it; empty: it is not
 	detail   string               // goes with reason
 	paused   bool                 // frozen by Pause
@@ -43,7 +45,7 @@ type facts struct {
 }
 
 func (k *Kernel) newWorkload(f facts, backend string) *workload {
-	now := k.opt.Now()
+	now := k.opt.Ticks()
 	return &workload{
 		facts: f, grace: k.opt.Grace, started: make(chan struct{}), halt: make(chan struct{}), ended: make(chan struct{}), touched: now,
 		status: runtimev1.Status{

@@ -44,6 +44,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/internal/removetree/removetree.go": {"os.Remove unix.Chmod unix.Openat", beneath},
 		"pkg/runtime/disk.go":                   {"unix.Open unix.Openat", beneath},
 		"pkg/runtime/held.go":                   {"os.Open os.ReadFile unix.Stat", "/proc: what the container's processes hold open is looked at, and never opened"},
+		"pkg/runtime/image/cache.go":            {"os.Stat", "the busybox program of the host"},
 		"pkg/runtime/image/image.go":            {"os.Open", "this binary"},
 		"pkg/runtime/mounts.go":                 {"filepath.EvalSymlinks os.Lstat os.Stat", before},
 		"pkg/workspace/checkout.go":             {"os.Chmod os.MkdirAll os.ReadDir os.ReadFile os.Remove os.Rename os.WriteFile", before},

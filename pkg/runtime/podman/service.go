@@ -24,7 +24,7 @@ const (
 	serviceGrace   = 3 * time.Second        // it has nothing to save
 	servicePoll    = 5 * time.Millisecond   // while it starts
 	minRestart     = 100 * time.Millisecond // doubling to maxRestart while it dies at once
-	maxRestart     = 10 * time.Second
+	maxRestart     = 5 * time.Second
 	serviceHealthy = 2 * time.Second // a life this long sets the delay back: it did not fail at its start
 )
 
