@@ -280,30 +280,6 @@ func TestAReaderThatTakesIsNotDropped(t *testing.T) {
 	}
 }
 
-// The deadline of a stream is not one for the next request on its connection.
-func TestTheConnectionOutlivesTheDeadline(t *testing.T) {
-	t.Parallel()
-	const patience = 20 * time.Millisecond
-	l := newLive(t, patience)
-	l.flood(1, 10)
-	conn, err := net.Dial("unix", l.socket)
-	check(t, err)
-	defer conn.Close()
-	r := bufio.NewReader(conn)
-	ask := func(path string) {
-		_, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: vexa\r\n\r\n")
-		check(t, err)
-		resp, err := http.ReadResponse(r, nil)
-		check(t, err)
-		_, err = io.Copy(io.Discard, resp.Body)
-		check(t, err)
-		check(t, resp.Body.Close())
-	}
-	ask("/v1/dispatches/" + unit + "/frames")
-	<-time.After(2 * patience)
-	ask("/v1/status")
-}
-
 // Dead readers cost the daemon what it reads ahead for each, not the topic.
 //
 //nolint:paralleltest // it measures the heap

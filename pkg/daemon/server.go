@@ -139,7 +139,6 @@ func (s *Server) Handler() http.Handler {
 	versioned := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(api.HeaderVersion, s.o.Version)
 		w.Header().Set(api.HeaderAPI, strconv.Itoa(api.Level))
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a stream before it on this connection had one
 		mux.ServeHTTP(w, r)
 	})
 	return unixhttp.Guard(versioned, maxBody, s.o.Log)
