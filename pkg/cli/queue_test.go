@@ -33,3 +33,18 @@ func TestChatSaysThatItWaitsForAContainer(t *testing.T) {
 		t.Errorf("--quiet: exit %d, %q", code, b.err)
 	}
 }
+
+func TestPsSaysWhatADispatchWaitsFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if code := b.run("run", "--detach", "queue and wait"); code != 0 {
+		t.Fatalf("exit %d: %s", code, b.err)
+	}
+	if code := b.run("ps"); code != 0 || strings.Contains(b.out.String(), "\x1b]") {
+		t.Errorf("exit %d: %q", code, b.out)
+	}
+	lines := strings.Split(strings.TrimSpace(b.out.String()), "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, "starting") || !strings.Contains(last, "waits for one of the 2 containers of u_jane; 3 before it") {
+		t.Errorf("ps: %q", last)
+	}
+}

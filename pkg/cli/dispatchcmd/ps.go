@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/query"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 )
 
 // NewPS returns the command vexa ps.
@@ -37,8 +38,16 @@ func NewPS(f *factory.Factory) *cobra.Command {
 		t := output.NewTable(f.Out, tty, "UNIT", "STATE", "RUNNER", "TRIGGER", "WORKSPACES", "STARTED", "REASON")
 		for _, d := range list {
 			t.Row(d.ID, string(d.State), d.Runner, string(d.Trigger), grants(d.Workspaces),
-				output.Time(d.StartedAt, f.Now(), tty), string(d.StopReason))
+				output.Time(d.StartedAt, f.Now(), tty), reason(d))
 		}
 		return t.Flush()
 	})
+}
+
+// reason says why a dispatch ended, or what one that has not begun waits for.
+func reason(d api.Dispatch) string {
+	if d.State == runtimev1.Starting {
+		return d.Detail
+	}
+	return string(d.StopReason)
 }

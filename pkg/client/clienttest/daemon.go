@@ -176,7 +176,8 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	s := api.Started{Unit: u.d.ID, Turn: fmt.Sprintf("turn-%d", u.d.Turns), Session: u.d.Session, From: cursor(len(u.frames))}
 	d.keys[r.Key] = s
 	if strings.Contains(r.Text, "queue") {
-		d.say(u, "", wsv1.Host, wsv1.State{State: string(runtimev1.Starting), Detail: "waits for one of the 2 containers of u_jane; 3 before it" + Hostile})
+		u.d.State, u.d.Detail = runtimev1.Starting, "waits for one of the 2 containers of u_jane; 3 before it"+Hostile
+		d.say(u, "", wsv1.Host, wsv1.State{State: string(u.d.State), Detail: u.d.Detail})
 	}
 	d.say(u, s.Turn, wsv1.Host, wsv1.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
