@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -13,7 +14,7 @@ import (
 // Each of those that wait has another of the idle containers leave.
 func TestEachThatWaitsFindsRoom(t *testing.T) {
 	t.Parallel()
-	const n = 4
+	const n = 8
 	s := newStack(t)
 	s.restart(func(o *dispatch.Options) { o.Quota = quota.NewGate(quota.Policy{Containers: n}) })
 	var idle, next []api.Started
@@ -24,9 +25,17 @@ func TestEachThatWaitsFindsRoom(t *testing.T) {
 		s.turn(st)
 	}
 	gate := s.home.State + "/gate"
-	for range n {
-		next = append(next, s.blocked(gate))
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	for range n { // at once, so that each looks before another's has left
+		asking.Go(func() {
+			st := s.blocked(gate)
+			mu.Lock()
+			defer mu.Unlock()
+			next = append(next, st)
+		})
 	}
+	asking.Wait()
 	for _, st := range next { // none ends before all of them run
 		s.waitForWord(st.Unit)
 	}
