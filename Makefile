@@ -10,10 +10,10 @@ help: ## list the targets
 demo: ## two chats in two containers on the example workspace, printed as they happen
 	@.ci/as-user demo
 
-test: ## lint, every test, every claim at reduced scale
+test: ## lint, every test, brief fuzzing, every claim at reduced scale
 	@.ci/as-user test
 
-proof: ## the same at the stated scale, with the race detector where there is a C compiler
+proof: ## the same at the stated scale, with long fuzzing, and the race detector where there is a C compiler
 	@.ci/as-user proof
 
 bench: ## every benchmark against its floor, collected in docs/performance.md
