@@ -18,8 +18,9 @@ type claim struct {
 	*testing.T
 
 	suite *suite
-	vars  []string  // the script's environment at its start
-	begun time.Time // when it began to run, which is later than when it was made
+	vars  []string          // the script's environment at its start
+	begun time.Time         // when it began to run, which is later than when it was made
+	sound map[string]string // what doctor said first, by home
 
 	mu    sync.Mutex
 	log   strings.Builder

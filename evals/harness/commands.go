@@ -30,6 +30,8 @@ func (s *suite) commands() map[string]command {
 		"kill9":      cmdKill9,
 		"podman":     s.cmdPodman,
 		"provider":   cmdProvider,
+		"sound":      cmdSound,
+		"suspend":    cmdSuspend,
 		"vexa":       cmdVexa,
 		"waitfor":    cmdWaitFor,
 	}
