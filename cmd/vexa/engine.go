@@ -29,6 +29,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
 	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/steady"
 	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
@@ -155,11 +156,15 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	if err != nil {
 		return err
 	}
+	clock, err := tokenClock(p.home)
+	if err != nil {
+		return err
+	}
 	trail := audit.Open(auditJournal, time.Now)
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
-		Verifier:  identity.NewVerifier(issuer(p.home), ed25519.PublicKey(key[ed25519.SeedSize:]), time.Now),
+		Verifier:  identity.NewVerifier(issuer(p.home), ed25519.PublicKey(key[ed25519.SeedSize:]), clock),
 		Providers: e.Models, Upstream: upstream, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {
@@ -176,7 +181,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	e.Dispatch, err = dispatch.New(ctx, dispatch.Options{
 		Home: p.home, Binary: self, Records: records, Streams: e.Streams,
 		Runtime: remote.New(p.home.RuntimeSocket()), Workspaces: e.Workspaces, Sessions: e.Sessions,
-		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: time.Now, NewID: newID}),
+		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: clock, NewID: newID}),
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
@@ -184,6 +189,12 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})
 	return err
+}
+
+// tokenClock is what tokens are dated by. Daemon and kernel share it, and it is
+// not set: a token is good for as long as its container may live.
+func tokenClock(h home.Home) (func() time.Time, error) {
+	return steady.System().Open(filepath.Join(h.Run, "clock"))
 }
 
 // containerQuota is how many containers this machine gives each owner.

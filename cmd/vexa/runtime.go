@@ -49,15 +49,28 @@ func serveRuntime(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	verifier, err := tokenVerifier(h)
+	if err != nil {
+		return err
+	}
 	kernel, err := runtime.New(runtime.Options{
 		Install: h.InstallID, Root: h.Units(), Binary: self, Driver: driver,
-		Verifier: identity.NewPublished(issuer(h), publicKeyPath(h), time.Now), Images: image.NewCache(image.Source{}, time.Now).Lookup, Log: log,
+		Verifier: verifier, Images: image.NewCache(image.Source{}, time.Now).Lookup, Log: log,
 		Failpoints: failpoint.New(os.Getenv(failpoint.Env)),
 	})
 	if err != nil {
 		return err
 	}
 	return server.Serve(ctx, h.RuntimeSocket(), kernel, log)
+}
+
+// tokenVerifier is the kernel's.
+func tokenVerifier(h home.Home) (*identity.Published, error) {
+	clock, err := tokenClock(h)
+	if err != nil {
+		return nil, err
+	}
+	return identity.NewPublished(issuer(h), publicKeyPath(h), clock), nil
 }
 
 // chosenSocket is the Podman socket that the person named: CONTAINER_HOST
