@@ -72,7 +72,7 @@ func cmdSuspend(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pids = slices.DeleteFunc(pids, func(pid int) bool {
 		err := syscall.Kill(pid, syscall.SIGSTOP)
-		if err != nil && err != syscall.ESRCH { //nolint:errorlint // as the system call returns it
+		if err != nil && err != syscall.ESRCH {
 			ts.Fatalf("stop process %d: %v", pid, err)
 		}
 		return err != nil
