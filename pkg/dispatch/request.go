@@ -1,11 +1,13 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
@@ -209,16 +211,39 @@ func (m *Manager) resolveStart(ctx context.Context, req api.StartRequest, worksp
 	p.text = req.Text
 	start := unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: req.Text}}
 	if req.Plan != "" {
-		if _, err := m.workspaces.ReadFile(ctx, workspaceID, "main", req.Plan); err != nil {
+		text, err := m.readPlan(ctx, workspaceID, req.Plan)
+		if err != nil {
 			return unitv1.Start{}, err
 		}
-		p.text = "Read the plan in the file " + req.Plan + " and carry it out."
+		p.text = text
 		start = unitv1.Start{Entrypoint: &unitv1.Entrypoint{Path: req.Plan}}
 	}
 	if p.Resumed {
 		start = unitv1.Start{Session: &unitv1.Session{Ref: p.Session}}
 	}
 	return start, nil
+}
+
+// maxPlan bounds a plan, in bytes: what unit.v1 allows a text to have.
+const maxPlan = 1 << 20
+
+// readPlan returns the text of a plan as main has it when the dispatch is
+// accepted. That text is recorded: it is what runs, whenever it gets to run.
+func (m *Manager) readPlan(ctx context.Context, workspaceID, path string) (string, error) {
+	data, err := m.workspaces.ReadFile(ctx, workspaceID, "main", path)
+	if err != nil {
+		return "", err
+	}
+	const hint = "a plan is a text: what the runner is to be told"
+	switch {
+	case len(data) > maxPlan:
+		return "", fault.New(fault.Invalid, fmt.Sprintf("the plan %q is longer than %d bytes", path, maxPlan), hint)
+	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
+		return "", fault.New(fault.Invalid, fmt.Sprintf("the plan %q is not UTF-8 text", path), hint)
+	case len(bytes.TrimSpace(data)) == 0:
+		return "", fault.New(fault.Invalid, fmt.Sprintf("the plan %q is empty", path), hint)
+	}
+	return string(data), nil
 }
 
 func or(a, b string) string {
