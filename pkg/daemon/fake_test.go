@@ -3,7 +3,9 @@ package daemon_test
 import (
 	"context"
 	"iter"
+	"time"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -34,10 +36,14 @@ func (noRuntime) Events(context.Context) iter.Seq2[runtimev1.Event, error] {
 	return func(yield func(runtimev1.Event, error) bool) { yield(runtimev1.Event{}, down()) }
 }
 
+func (noRuntime) Refusals(context.Context, string) ([]api.Refusal, error) { return nil, down() }
+
 // noSessions has nothing to trim.
 type noSessions struct{ dispatch.Sessions }
 
-func (noSessions) Trim(context.Context, retention.Sessions, session.Guard) error { return nil }
+func (noSessions) Trim(context.Context, retention.Sessions, time.Time, session.Guard) error {
+	return nil
+}
 
 // noWorkspaces has nothing to sweep.
 type noWorkspaces struct{ dispatch.Workspaces }

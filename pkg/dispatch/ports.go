@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
@@ -23,6 +24,9 @@ type Runtime interface {
 	Stop(ctx context.Context, id string, reason runtimev1.StopReason) (runtimev1.Status, error)
 	Delete(ctx context.Context, id string) error
 	Events(ctx context.Context) iter.Seq2[runtimev1.Event, error]
+	// Refusals returns what the kernel refused after the one that is recorded
+	// already, "" for none, and waits a while for it.
+	Refusals(ctx context.Context, recorded string) ([]api.Refusal, error)
 }
 
 // Workspaces is the workspace store.
@@ -42,7 +46,7 @@ type Sessions interface {
 	Load(ctx context.Context, subject, id, dir string) (session.Meta, error)
 	Get(ctx context.Context, subject, id string) (session.Meta, error)
 	Latest(ctx context.Context, subject string) (session.Meta, error)
-	Trim(ctx context.Context, p retention.Sessions, guard session.Guard) error
+	Trim(ctx context.Context, p retention.Sessions, now time.Time, guard session.Guard) error
 }
 
 // Tokens mints dispatch tokens.

@@ -35,6 +35,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 		}
 	}
 	m.wait.Go(func() { m.watch(m.life) })
+	m.wait.Go(func() { m.noteRefusals(m.life) })
 	m.wait.Go(func() { m.keepRetaining(m.life) })
 	return nil
 }

@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -259,10 +260,10 @@ func (f verifierFunc) Verify(token, audience, unit string) (identityv1.DispatchT
 func (w *world) wantRefused(err error) {
 	w.t.Helper()
 	wantKind(w.t, err, fault.Denied)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.denied) != 1 || w.denied[0].Unit != unitA || w.denied[0].Reason == "" {
-		w.t.Errorf("reported: %+v, want one refusal of %s", w.denied, unitA)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	if told := w.kernel.Refusals(ctx, ""); len(told) != 1 || told[0].Unit != unitA || told[0].Reason == "" {
+		w.t.Errorf("reported: %+v, want one refusal of %s", told, unitA)
 	}
 	if all := w.driver.All(); len(all) != 0 {
 		w.t.Errorf("containers: %+v", all)

@@ -43,10 +43,10 @@ func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) 
 	}
 	claims, err := k.opt.Verifier.Verify(token, identityv1.AudienceRuntime, spec.WorkloadID)
 	if err != nil {
-		return runtimev1.Status{}, k.refuse(ctx, spec.WorkloadID, err)
+		return runtimev1.Status{}, k.Refuse(ctx, spec.WorkloadID, err)
 	}
 	if claims.Unit != spec.WorkloadID {
-		return runtimev1.Status{}, k.refuse(ctx, spec.WorkloadID, denied("the token belongs to another dispatch"))
+		return runtimev1.Status{}, k.Refuse(ctx, spec.WorkloadID, denied("the token belongs to another dispatch"))
 	}
 	if st, ok, err := k.touch(spec.WorkloadID); ok {
 		return st, err
@@ -54,26 +54,11 @@ func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) 
 	plan, err := k.plan(ctx, spec, claims)
 	if err != nil {
 		if fault.Is(err, fault.Denied) {
-			err = k.refuse(ctx, spec.WorkloadID, err)
+			err = k.Refuse(ctx, spec.WorkloadID, err)
 		}
 		return runtimev1.Status{}, err
 	}
 	return k.launch(ctx, plan)
-}
-
-// refuse logs and reports a denial, and returns it.
-func (k *Kernel) refuse(ctx context.Context, unit string, err error) error {
-	if !idPattern.MatchString(unit) {
-		unit = "?"
-	}
-	k.opt.Log.WarnContext(ctx, "workload refused", "unit", unit, "reason", err.Error())
-	if k.opt.OnDenied != nil {
-		k.opt.OnDenied(Denied{Unit: unit, Reason: err.Error()})
-	}
-	if fault.Is(err, fault.Denied) {
-		return err
-	}
-	return fault.Wrap(fault.Denied, "dispatch token", err)
 }
 
 // touch handles the create of an id that is known already.

@@ -32,18 +32,13 @@ type Profile struct {
 // ProfileAgent is the profile of a dispatch.
 const ProfileAgent = "agent"
 
-// Denied describes a request that the kernel refused, for a journal.
-type Denied struct {
-	Unit   string
-	Reason string
-}
-
 // Lifecycle numbers, each with its reason.
 const (
 	defaultGrace     = 10 * time.Second       // the worker seals its session capsule in this time
 	defaultKeep      = 15 * time.Minute       // a client that lost its connection learns the end within it
 	defaultKeepCount = 1024                   // statuses of the ended kept at most
 	defaultRing      = 4096                   // events kept for a client that comes back
+	defaultRefused   = 1024                   // a daemon that comes back records them in a second
 	defaultDiskEvery = 250 * time.Millisecond // a writer at 1 GB/s is seen before it fills a machine's memory
 	defaultDiskNames = 200_000                // a large checkout once more; counting them takes a fraction of a second
 	startTimeout     = 2 * time.Minute        // an image's first use copies every layer for the id mapping; from the slot on
@@ -71,15 +66,15 @@ type Options struct {
 	Ring      int           // events kept for replay
 	Patience  time.Duration // how long an engine that does not answer is waited for at a start
 	DiskEvery time.Duration // how often the disk is looked at, at most
+	Refused   int           // refusals kept until they are recorded; the others are counted
 	DiskNames int           // files and directories that a workload with a disk limit may add
 	Starts    int           // workloads that are being started at once; the others wait their turn
 	Node      string        // reported in statuses
 
-	Space    func(path string) (Space, error) // of path's file system; default: statfs
-	Now      func() time.Time                 // the time of day, of what is reported; default: time.Now
-	Ticks    func() time.Time                 // what deadlines go by; it never jumps. Default: time.Now, which is monotonic
-	Log      *slog.Logger
-	OnDenied func(Denied) // called for every refusal; may be nil
+	Space func(path string) (Space, error) // of path's file system; default: statfs
+	Now   func() time.Time                 // the time of day, of what is reported; default: time.Now
+	Ticks func() time.Time                 // what deadlines go by; it never jumps. Default: time.Now, which is monotonic
+	Log   *slog.Logger
 
 	Failpoints *failpoint.Set // nil outside of tests
 }
@@ -99,15 +94,16 @@ func DefaultProfiles() map[string]Profile {
 // Kernel runs workloads. Make one with New and run it with Run; its methods are
 // safe for concurrent use and block until Run has adopted what was there.
 type Kernel struct {
-	opt    Options
-	layout Layout
-	epoch  string // tells event ids of this kernel from those of an earlier one
-	ready  chan struct{}
-	closed chan struct{}
-	jobs   chan func(context.Context)
-	woken  chan struct{} // capacity 1: the next deadline may have changed
-	events *ring
-	starts slots
+	opt     Options
+	layout  Layout
+	epoch   string // tells event ids of this kernel from those of an earlier one
+	ready   chan struct{}
+	closed  chan struct{}
+	jobs    chan func(context.Context)
+	woken   chan struct{} // capacity 1: the next deadline may have changed
+	events  *ring
+	refused *refusals
+	starts  slots
 
 	mu        sync.Mutex // guards all below and the fields of each workload
 	workloads map[string]*workload
@@ -130,7 +126,7 @@ func New(opt Options) (*Kernel, error) {
 	defaults(&opt)
 	return &Kernel{
 		opt: opt, layout: layout, epoch: epoch(opt.Now()), ready: make(chan struct{}), closed: make(chan struct{}),
-		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring),
+		jobs: make(chan func(context.Context)), woken: make(chan struct{}, 1), events: newRing(opt.Ring), refused: newRefusals(opt.Refused),
 		starts: slots{free: opt.Starts}, workloads: map[string]*workload{},
 	}, nil
 }
@@ -150,6 +146,9 @@ func defaults(opt *Options) {
 	}
 	if opt.Ring == 0 {
 		opt.Ring = defaultRing
+	}
+	if opt.Refused == 0 {
+		opt.Refused = defaultRefused
 	}
 	if opt.Patience == 0 {
 		opt.Patience = defaultPatience

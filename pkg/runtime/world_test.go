@@ -37,9 +37,7 @@ type world struct {
 	driver *runtimetest.Memory
 	auth   *identity.Authority
 	opt    runtime.Options
-
-	mu     sync.Mutex
-	denied []runtime.Denied
+	kernel *runtime.Kernel // the newest
 }
 
 func newWorld(tb testing.TB) *world {
@@ -64,11 +62,6 @@ func newWorld(tb testing.TB) *world {
 		Install: install, Root: w.root, Binary: w.binary, Driver: w.driver,
 		Verifier: identity.NewVerifier("test", key.Public().(ed25519.PublicKey), time.Now), Images: images,
 		Space: func(string) (runtime.Space, error) { return runtime.Space{Bytes: 1 << 40, FreeBytes: 1 << 39}, nil },
-		OnDenied: func(d runtime.Denied) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.denied = append(w.denied, d)
-		},
 	}
 	return w
 }
@@ -105,6 +98,7 @@ func (w *world) run() (*runtime.Kernel, func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.kernel = k
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- k.Run(ctx) }()

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -101,6 +102,25 @@ func (c *Client) Pause(ctx context.Context, id string) error {
 func (c *Client) Resume(ctx context.Context, id string) error {
 	_, err := c.do(ctx, call{method: http.MethodPost, path: workload(id) + "/resume"})
 	return err
+}
+
+// Refusals tells the kernel which refusal is the last that is recorded, "" for
+// none, and returns what it refused since. It waits a while until there is
+// something, and returns nothing where there is not.
+func (c *Client) Refusals(ctx context.Context, recorded string) ([]api.Refusal, error) {
+	body, err := json.Marshal(map[string]string{"recorded": recorded})
+	if err != nil {
+		return nil, err
+	}
+	data, err := c.do(ctx, call{method: http.MethodPost, path: "/refusals", body: body})
+	if err != nil {
+		return nil, err
+	}
+	var list []api.Refusal
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("refusals of the runtime: %w", err)
+	}
+	return list, nil
 }
 
 // Health says what the kernel is.

@@ -156,6 +156,10 @@ func TestWhatTheSocketRefuses(t *testing.T) {
 	if _, err := s.client.Create(ctx, s.spec("sleep"), ""); !fault.Is(err, fault.Denied) {
 		t.Errorf("no token: %v", err)
 	}
+	refused, err := s.client.Refusals(ctx, "")
+	if err != nil || len(refused) != 2 || refused[0].Unit != unit || refused[1].Unit != "" || !strings.Contains(refused[1].Reason, "needs its dispatch token") {
+		t.Errorf("told of refusals: %+v, %v", refused, err)
+	}
 	bad := s.spec("sleep")
 	bad.Mounts[0].Kind = "device"
 	if _, err := s.client.Create(ctx, bad, "good"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "/mounts/0/kind") {

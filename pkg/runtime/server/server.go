@@ -9,6 +9,7 @@
 //	POST   /workloads/{id}/resume
 //	DELETE /workloads/{id}       ends it if need be, and forgets it
 //	GET    /events               Server-Sent Events, each a RuntimeEvent; Last-Event-ID is honoured
+//	POST   /refusals             {"recorded": id}, optional: what was refused since, [api.Refusal]; waits until there is something
 //	GET    /healthz              runtime.Health
 //
 // Bodies are validated against the sealed contract on their way in, and errors
@@ -16,6 +17,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -24,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -32,8 +35,9 @@ import (
 )
 
 const (
-	maxBody   = 1 << 20          // a spec with 256 mounts is below 500 kB
-	keepAlive = 15 * time.Second // between comments on an event stream where nothing happens
+	maxBody     = 1 << 20          // a spec with 256 mounts is below 500 kB
+	keepAlive   = 15 * time.Second // between comments on an event stream where nothing happens
+	refusalWait = 15 * time.Second // after it a reader of refusals is told that there are none
 )
 
 type server struct {
@@ -52,6 +56,7 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 	mux.Handle("POST /workloads/{id}/resume", unixhttp.Handle(s.resume))
 	mux.Handle("DELETE /workloads/{id}", unixhttp.Handle(s.remove))
 	mux.Handle("GET /events", unixhttp.Handle(s.events))
+	mux.Handle("POST /refusals", unixhttp.Handle(s.refusals))
 	mux.Handle("GET /healthz", unixhttp.Handle(s.health))
 	return unixhttp.Guard(mux, maxBody, log)
 }
@@ -59,7 +64,7 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || token == "" {
-		return fault.New(fault.Denied, "a workload needs its dispatch token", "send Authorization: Bearer")
+		return s.kernel.Refuse(r.Context(), "", fault.New(fault.Denied, "a workload needs its dispatch token", "send Authorization: Bearer"))
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -137,6 +142,28 @@ func (s *server) remove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, st)
+	return nil
+}
+
+// recordedRequest is the body of a request for refusals.
+type recordedRequest struct {
+	Recorded string `json:"recorded"`
+}
+
+func (s *server) refusals(w http.ResponseWriter, r *http.Request) error {
+	var req recordedRequest
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
+		return fault.Newf(fault.Invalid, "refusals: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), refusalWait)
+	defer cancel()
+	list := s.kernel.Refusals(ctx, req.Recorded)
+	if list == nil {
+		list = []api.Refusal{}
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, list)
 	return nil
 }
 
