@@ -191,12 +191,18 @@ func (s *Set) lookup(url string) any {
 	if err != nil {
 		return nil
 	}
+	return part(schema, frag)
+}
+
+// part returns the part of a schema that the fragment of a URL points to.
+func part(schema map[string]any, frag string) any {
 	var doc any = schema
 	for tok := range strings.SplitSeq(strings.TrimPrefix(frag, "/"), "/") {
 		if tok == "" {
 			continue
 		}
-		if tok, err = unescape(tok); err != nil {
+		tok, err := unescape(tok)
+		if err != nil {
 			return nil
 		}
 		switch node := doc.(type) {
@@ -285,6 +291,11 @@ func (s *Set) validate(name string, data []byte) (any, error) {
 		var verr *jsonschema.ValidationError
 		if !errors.As(err, &verr) {
 			return nil, err
+		}
+		if shape == "" {
+			if shape, verr, err = s.meant(contract, v, verr); err != nil {
+				return nil, err
+			}
 		}
 		return nil, newError(explainer{s.lookup}.explain(contract, shape, verr))
 	}
