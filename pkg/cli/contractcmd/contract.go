@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -162,9 +163,10 @@ func newCheck(f *factory.Factory) *cobra.Command {
 		Use:   "check",
 		Short: "Check that every contract and its seal hold",
 		Long: "Runs two gates. Schema: every golden validates and no invalid example does. Version: a\n" +
-			"sealed contract, goldens included, has not changed. Without --dir it checks what this\n" +
-			"program was built with; with it a source tree, in a Git checkout against the merge base\n" +
-			"too. The exit code is 1 where something does not hold.",
+			"sealed contract, goldens included, has not changed. It checks a source tree: that of\n" +
+			"--dir, else the one that it is run in, in a Git checkout against the merge base too.\n" +
+			"Where there is none it checks what this program was built with. The exit code is 1\n" +
+			"where something does not hold.",
 		Example: "$ vexa contract check\n$ vexa contract check --dir .",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -172,6 +174,10 @@ func newCheck(f *factory.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if dir == "" && inTree() {
+				dir = "."
+			}
+			f.Say("checking %s", whichTree(dir))
 			findings, err := c.Check(cmd.Context(), dir)
 			if err != nil {
 				return err
@@ -188,8 +194,25 @@ func newCheck(f *factory.Factory) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "check the source tree in this `directory`")
+	cmd.Flags().StringVar(&dir, "dir", "", "check the source tree in this `directory` (default: the working directory, if it is one)")
 	return cmd
+}
+
+// inTree reports whether the working directory is a source tree of Vexa.
+func inTree() bool {
+	_, err := os.Stat(filepath.Join("schemas", "seal.json"))
+	return err == nil
+}
+
+// whichTree says what is checked.
+func whichTree(dir string) string {
+	if dir == "" {
+		return "the contracts that this program was built with"
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return "the contracts in " + plain.Line(dir)
 }
 
 func newSeal(f *factory.Factory) *cobra.Command {
