@@ -26,4 +26,4 @@ lint: ## golangci-lint, pinned
 	@.ci/lint
 
 clean: ## what the other targets made in this directory
-	rm -rf bin dist evals/out
+	rm -rf bin dist completions evals/out

@@ -7,7 +7,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 )
 
-// Set by the release build (-ldflags -X).
+// Set by .ci/build and goreleaser.yaml (-ldflags -X); go build leaves them empty.
 var (
 	releaseVersion = "" //nolint:gochecknoglobals // the linker's only way in
 	releaseCommit  = "" //nolint:gochecknoglobals // likewise

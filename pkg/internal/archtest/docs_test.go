@@ -17,19 +17,51 @@ func TestTopLevel(t *testing.T) {
 		"go.mod", "go.sum", "goreleaser.yaml", "README.md", "LICENSE", "Makefile",
 		".ci", ".gitattributes", ".gitignore", ".golangci.yml",
 	}
-	ignored := []string{".git", "bin", "dist"}
 	entries, err := os.ReadDir(root(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !slices.Contains(allowed, e.Name()) && !slices.Contains(ignored, e.Name()) {
+		if !slices.Contains(allowed, e.Name()) && !ignoredTop(t, e.Name()) {
 			t.Errorf("%s is not one of the entries that the top level holds", e.Name())
 		}
 	}
 	for _, name := range allowed {
 		if _, err := os.Stat(filepath.Join(root(t), name)); err != nil {
 			t.Errorf("the top level misses %s", name)
+		}
+	}
+}
+
+// ignoredTop reports whether Git ignores a name of the top level.
+func ignoredTop(t *testing.T, name string) bool {
+	t.Helper()
+	if name == ".git" {
+		return true
+	}
+	for line := range strings.Lines(read(t, ".gitignore")) {
+		pattern := strings.Trim(strings.TrimSpace(line), "/")
+		if ok, err := filepath.Match(pattern, name); err != nil {
+			t.Fatal(err)
+		} else if ok {
+			return true
+		}
+	}
+	return false
+}
+
+// TestIgnoredAtTheTop: what a build or a profile leaves there is no entry of the
+// tree, and an entry of the tree is not ignored.
+func TestIgnoredAtTheTop(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".git", "bin", "dist", "completions", "vexa", "cpu.prof", "runtime.test"} {
+		if !ignoredTop(t, name) {
+			t.Errorf("%s is not ignored", name)
+		}
+	}
+	for _, name := range []string{"cmd", "out", "evals", "main.go", ".ci"} {
+		if ignoredTop(t, name) {
+			t.Errorf("%s is ignored", name)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func files(t *testing.T, suffixes ...string) []string {
 		rel, _ := filepath.Rel(top, path)
 		if d.IsDir() {
 			switch rel {
-			case ".git", "bin", "dist", "evals/out":
+			case ".git", "bin", "dist", "completions", "evals/out":
 				return filepath.SkipDir
 			}
 			return nil

@@ -3,6 +3,7 @@ package archtest
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,10 @@ import (
 // release is the part of goreleaser.yaml that promises something.
 type release struct {
 	Version int `yaml:"version"`
-	Builds  []struct {
+	Before  struct {
+		Hooks []string `yaml:"hooks"`
+	} `yaml:"before"`
+	Builds []struct {
 		Main   string   `yaml:"main"`
 		Env    []string `yaml:"env"`
 		Flags  []string `yaml:"flags"`
@@ -54,6 +58,53 @@ func TestRelease(t *testing.T) {
 		cmd.Env = append(cmd.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", arch, err, out)
+		}
+	}
+}
+
+// TestReleaseHooks: the hooks run between goreleaser's clearing of dist and its
+// check that nothing is in it, so that they write elsewhere, where Git looks
+// away: a release is not made from a changed tree.
+func TestReleaseHooks(t *testing.T) {
+	t.Parallel()
+	var r release
+	if err := yaml.Unmarshal([]byte(read(t, "goreleaser.yaml")), &r); err != nil {
+		t.Fatal(err)
+	}
+	written := regexp.MustCompile(`(?:>|mkdir -p )([\w.-]+)`)
+	n := 0
+	for _, hook := range r.Before.Hooks {
+		if regexp.MustCompile(`\bdist\b`).MatchString(hook) {
+			t.Errorf("a hook writes to dist: %s", hook)
+		}
+		for _, m := range written.FindAllStringSubmatch(hook, -1) {
+			n++
+			if !ignoredTop(t, m[1]) {
+				t.Errorf("a hook writes to %s, which Git does not ignore: %s", m[1], hook)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no hook writes anything")
+	}
+}
+
+// TestBuildsSayWhatTheyAre: the linker takes a variable that does not exist
+// without a word.
+func TestBuildsSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	source := read(t, "cmd/vexa/version.go")
+	set := regexp.MustCompile(`-X main\.(\w+)=`)
+	for _, file := range []string{"goreleaser.yaml", ".ci/build"} {
+		var names []string
+		for _, m := range set.FindAllStringSubmatch(read(t, file), -1) {
+			names = append(names, m[1])
+			if !strings.Contains(source, "\n\t"+m[1]+" ") {
+				t.Errorf("%s sets main.%s, which version.go does not declare", file, m[1])
+			}
+		}
+		if want := []string{"releaseVersion", "releaseCommit", "releaseDate"}; !slices.Equal(names, want) {
+			t.Errorf("%s sets %q, want %q", file, names, want)
 		}
 	}
 }
