@@ -38,7 +38,8 @@ type Set struct {
 // by itself: a worker that starts waits for the one shape it reads.
 type entry struct {
 	mu       sync.RWMutex
-	compiled map[string]*jsonschema.Schema // by shape; "" is the root
+	compiled map[string]*jsonschema.Schema // by definition; "" is the root
+	branches map[string]*branches          // by shape
 }
 
 // Open reads the directory of contracts fsys, such as schemas.FS. Schemas are
@@ -52,7 +53,7 @@ func Open(fsys fs.FS) (*Set, error) {
 	for _, d := range dirs {
 		if d.IsDir() && nameRE.MatchString(d.Name()) {
 			s.names = append(s.names, d.Name())
-			s.each[d.Name()] = &entry{compiled: map[string]*jsonschema.Schema{}}
+			s.each[d.Name()] = &entry{compiled: map[string]*jsonschema.Schema{}, branches: map[string]*branches{}}
 		}
 	}
 	slices.Sort(s.names)
@@ -79,8 +80,11 @@ func (s *Set) Shapes(name string) ([]string, error) {
 	}
 	defs, _ := doc["$defs"].(map[string]any)
 	shapes := slices.Sorted(maps.Keys(defs))
-	return slices.DeleteFunc(shapes, func(def string) bool { return def == "" || def[0] < 'A' || def[0] > 'Z' }), nil
+	return slices.DeleteFunc(shapes, func(def string) bool { return !isShape(def) }), nil
 }
+
+// isShape reports whether a definition is a shape, not a part of one.
+func isShape(def string) bool { return def != "" && 'A' <= def[0] && def[0] <= 'Z' }
 
 // rootShapes returns the shapes that a text may have where only the contract is
 // named: the one the root refers to, or any of several. The other shapes are
@@ -240,11 +244,13 @@ func (s *Set) schema(name string) (*jsonschema.Schema, error) {
 	if !ok {
 		return nil, s.unknown(name)
 	}
-	e.mu.RLock()
-	sch := e.compiled[shape]
-	e.mu.RUnlock()
-	if sch != nil {
-		return sch, nil
+	if shape == "" || isShape(shape) {
+		e.mu.RLock()
+		sch := e.compiled[shape]
+		e.mu.RUnlock()
+		if sch != nil {
+			return sch, nil
+		}
 	}
 	shapes, err := s.Shapes(name)
 	if err != nil {
@@ -254,15 +260,27 @@ func (s *Set) schema(name string) (*jsonschema.Schema, error) {
 		return nil, fault.New(fault.NotFound, fmt.Sprintf("contract %s has no shape %q", name, shape),
 			"vexa contract show "+name+" shows them")
 	}
+	return s.compiled(e, name, shape)
+}
+
+// compiled returns the compiled schema of a definition.
+func (s *Set) compiled(e *entry, name, def string) (*jsonschema.Schema, error) {
+	e.mu.RLock()
+	sch := e.compiled[def]
+	e.mu.RUnlock()
+	if sch != nil {
+		return sch, nil
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.compiled[shape] == nil {
-		if sch, err = s.compile(name, shape); err != nil {
+	if e.compiled[def] == nil {
+		sch, err := s.compile(name, def)
+		if err != nil {
 			return nil, fmt.Errorf("compile the schema of %s: %w", name, err)
 		}
-		e.compiled[shape] = sch
+		e.compiled[def] = sch
 	}
-	return e.compiled[shape], nil
+	return e.compiled[def], nil
 }
 
 // Validate checks one JSON text against "unit.v1" (any of its shapes) or
@@ -274,12 +292,15 @@ func (s *Set) Validate(name string, data []byte) error {
 }
 
 func (s *Set) validate(name string, data []byte) (any, error) {
-	sch, err := s.schema(name)
-	if err != nil {
-		return nil, err
+	v, err := ijson.Parse(data)
+	if err == nil && s.settled(name, v) {
+		return v, nil
+	}
+	sch, unknown := s.schema(name)
+	if unknown != nil {
+		return nil, unknown
 	}
 	contract, shape := split(name)
-	v, err := ijson.Parse(data)
 	if err != nil {
 		p := Problem{Rule: "json", Msg: err.Error()}
 		if syntax, ok := errors.AsType[*ijson.SyntaxError](err); ok {
