@@ -226,6 +226,35 @@ func (s *small) whole(st api.Started) {
 	}
 }
 
+// TestFullTopics: there is no room for the frames, and there is for the
+// records: a turn is not over that its topic does not end.
+func TestFullTopics(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	for _, p := range []failpoint.Point{"dispatch.begun", "dispatch.delivered", "dispatch.sealed"} {
+		t.Run(string(p), func(t *testing.T) {
+			s := &small{stack: newStack(t), points: t.TempDir()}
+			dir := filepath.Join(s.home.State, "streams")
+			must(t, os.MkdirAll(dir, 0o700))
+			must(t, syscall.Mount("small", dir, "tmpfs", 0, "size=2m"))
+			t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+			s.again()
+			must(t, failpoint.Arm(s.points, p, failpoint.Hold))
+			st := s.start(api.StartRequest{Text: write("kept.md"), Runner: "text", Limits: limits(0)})
+			s.eventually(string(p), func() bool { return failpoint.Reached(s.points, p) })
+			free := fill(t, dir)
+			must(t, failpoint.Release(s.points, p))
+			s.eventually("the dispatch to stand still", func() bool { return s.m.Unsaved(st.Unit) != nil })
+			free()
+			s.ended(st.Unit)
+			s.whole(st)
+			s.again()
+			s.whole(st)
+		})
+	}
+}
+
 // TestFullRepository: there is no room for what the agent wrote, and there is
 // for the frames that say so. It is sealed as soon as there is.
 func TestFullRepository(t *testing.T) {

@@ -39,15 +39,16 @@ type Options struct {
 	Runners    Runners
 	Models     ResolveModel
 	Images     Images
-	Quota      *quota.Gate    // nil: any number of containers
-	Failpoints *failpoint.Set // nil outside of tests
-	Now        func() time.Time
-	NewID      func() string // ULIDs, upper case
+	Quota      *quota.Gate      // nil: any number of containers
+	Failpoints *failpoint.Set   // nil outside of tests
+	Now        func() time.Time // the time of day
+	NewID      func() string    // ULIDs, upper case
 	Log        *slog.Logger
 
 	ConnectGrace time.Duration // replaces the constant of that name where it is not zero
 	SaveAgain    time.Duration // likewise
 
+	Ticks       func() time.Time                               // a clock that nobody sets; nil: time.Now, which is monotonic
 	Retention   retention.Policy                               // what is kept for how long; zero: everything, for ever
 	RetainEvery time.Duration                                  // replaces the constant of that name where it is not zero
 	AlsoRetain  func(ctx context.Context, now time.Time) error // what Retain does besides; nil: nothing
@@ -279,7 +280,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error)
 	if err := m.write(ctx, taken); err != nil {
 		return api.Started{}, err
 	}
-	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), first: seq}
+	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), first: seq, order: order{Accepted: seq, Turn: seq}}
 	e.apply(taken)
 	r := newRun(m, p, e, out, place)
 	r.queue = append(r.queue, first)

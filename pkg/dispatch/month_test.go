@@ -129,7 +129,7 @@ func newMonth(t *testing.T, p retention.Policy) *month {
 func (m *month) again() {
 	m.t.Helper()
 	m.restart(func(o *dispatch.Options) {
-		o.Now, o.Retention = m.now, m.keeps
+		o.Now, o.Ticks, o.Retention = m.now, m.now, m.keeps
 		o.Sessions = session.New(session.Options{Store: m.workspaces, Sealer: m.id, Now: m.now})
 		o.Audit = audit.Open(m.trail, m.now)
 	})

@@ -61,6 +61,7 @@ type record struct {
 	Bytes      int64                `json:"bytes,omitempty"`      // ended: of the frames it leaves
 
 	Records []json.RawMessage `json:"records,omitempty"` // carried
+	Order   *order            `json:"order,omitempty"`   // carried
 	Units   []string          `json:"units,omitempty"`   // removed
 	Newest  string            `json:"newest,omitempty"`  // removed: the greatest id so far
 
@@ -99,7 +100,28 @@ type entry struct {
 	cost       *float64   // USD; nil while no priced model was asked
 	usage      wsv1.Usage // of the running turn, as its last owner left it
 	first      uint64     // number of its oldest record
-	bytes      int64      // of its frames, once it has ended
+	order      order
+	bytes      int64 // of its frames, once it has ended
+}
+
+// order is when the things happened that units are sorted by, as numbers of
+// records: the time of day may be set. It outlives that the records are carried.
+type order struct {
+	Accepted uint64 `json:"accepted"`
+	Turn     uint64 `json:"turn"` // the newest was taken
+	Ended    uint64 `json:"ended,omitempty"`
+}
+
+func (o *order) note(t recordType, seq uint64) {
+	switch t {
+	case recordAccepted:
+		o.Accepted = seq
+	case recordTurn:
+		o.Turn = seq
+	case recordEnded:
+		o.Ended = seq
+	default:
+	}
 }
 
 func (m *Manager) write(ctx context.Context, r record) error {

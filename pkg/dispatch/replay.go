@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/retention"
 )
 
 // The record journal is trimmed from its start. A unit that needs its records
@@ -23,11 +24,12 @@ const (
 // table is what the records say.
 type table struct {
 	units  map[string]*entry
-	order  []string // by the time they were started
+	order  []string // as they were accepted
 	bytes  int64    // of the frames of those that have ended
 	newest string   // see retainer
 	noted  uint64
 	seen   uint64
+	trail  retention.Trail
 }
 
 // replay rebuilds the table of units from the records, oldest first.
@@ -44,7 +46,7 @@ func replay(records Records) (*table, error) {
 		}
 	}
 	slices.SortFunc(t.order, func(a, b string) int {
-		return cmp.Or(t.units[a].startedAt.Compare(t.units[b].startedAt), cmp.Compare(t.units[a].first, t.units[b].first))
+		return cmp.Compare(t.units[a].order.Accepted, t.units[b].order.Accepted)
 	})
 	return t, nil
 }
@@ -80,6 +82,7 @@ func walk(records Records, from uint64, fn func(seq uint64, r record) error) err
 
 func (t *table) apply(seq uint64, r record) error {
 	t.seen = seq
+	t.trail.Add(r.At)
 	if r.Type == recordRemoved {
 		for _, id := range r.Units {
 			delete(t.units, id)
@@ -88,13 +91,17 @@ func (t *table) apply(seq uint64, r record) error {
 		return nil
 	}
 	if r.Type == recordAccepted || r.Type == recordCarried {
-		t.units[r.Unit] = &entry{first: seq}
+		t.units[r.Unit] = &entry{first: seq, order: order{Accepted: seq, Turn: seq}}
 	}
 	e := t.units[r.Unit]
 	if e == nil {
 		return nil // what is left of a unit that was removed
 	}
 	e.apply(r)
+	e.order.note(r.Type, seq)
+	if r.Order != nil {
+		e.order = *r.Order
+	}
 	for _, raw := range r.Records {
 		var old record
 		if err := json.Unmarshal(raw, &old); err != nil {
@@ -128,6 +135,9 @@ func (m *Manager) append(ctx context.Context, r record) (uint64, error) {
 	}
 	m.mu.Lock()
 	m.retain.seen = max(m.retain.seen, seq)
+	if e := m.units[r.Unit]; e != nil {
+		e.order.note(r.Type, seq)
+	}
 	m.mu.Unlock()
 	return seq, nil
 }
@@ -228,7 +238,10 @@ func (m *Manager) carryAlone(ctx context.Context, p pin) (*run, *entry, error) {
 }
 
 func (m *Manager) rewrite(ctx context.Context, p pin, e *entry) error {
-	carried := record{Type: recordCarried, Unit: p.unit}
+	m.mu.Lock()
+	at := e.order
+	m.mu.Unlock()
+	carried := record{Type: recordCarried, Unit: p.unit, Order: &at}
 	size := 0
 	err := walk(m.records, p.seq, func(_ uint64, r record) error {
 		switch {

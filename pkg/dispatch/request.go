@@ -148,7 +148,7 @@ func (p *plan) ended(ctx context.Context, m *Manager) error {
 // findSession returns the session with the id, or with "" the latest.
 func (m *Manager) findSession(ctx context.Context, subject, id string) (session.Meta, error) {
 	if id == "" {
-		latest, err := m.sessions.Latest(ctx, subject)
+		latest, err := m.latestSession(ctx, subject)
 		if fault.Is(err, fault.NotFound) {
 			err = fault.New(fault.NotFound, "there is no session to continue", "start one: vexa chat -p \"…\"")
 		}

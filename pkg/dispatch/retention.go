@@ -27,6 +27,7 @@ type retainer struct {
 	every  time.Duration
 	gap    uint64 // carryGap; tests make it smaller
 	also   func(ctx context.Context, now time.Time) error
+	clock  *retention.Clock
 	nudged chan struct{} // holds one: enough has ended
 
 	running sync.Mutex // held by the one who removes
@@ -53,9 +54,9 @@ func (m *Manager) Retain(ctx context.Context) error {
 	err := m.forget(ctx)
 	err = errors.Join(err,
 		m.workspaces.Sweep(ctx, m.unfinished),
-		m.sessions.Trim(ctx, m.retain.policy.Sessions, m.guardSession(ctx)))
+		m.sessions.Trim(ctx, m.retain.policy.Sessions, m.retain.clock.Now(), m.guardSession(ctx)))
 	if m.retain.also != nil {
-		err = errors.Join(err, m.retain.also(ctx, m.now()))
+		err = errors.Join(err, m.retain.also(ctx, m.retain.clock.Now()))
 	}
 	return err
 }
@@ -111,7 +112,7 @@ func (m *Manager) forget(ctx context.Context) error {
 // expire takes what is not kept out of the table, and returns the ids of it
 // and of what could not be removed the last time, the oldest first.
 func (m *Manager) expire() []string {
-	p, now := m.retain.policy.Dispatches, m.now()
+	p, now := m.retain.policy.Dispatches, m.retain.clock.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ended := make([]string, 0, len(m.units))
@@ -121,19 +122,18 @@ func (m *Manager) expire() []string {
 		}
 	}
 	slices.SortFunc(ended, func(a, b string) int { // the newest first
-		return cmp.Or(m.units[b].endedAt.Compare(*m.units[a].endedAt), cmp.Compare(b, a))
+		return cmp.Compare(m.units[b].order.Ended, m.units[a].order.Ended)
 	})
-	keep, bytes := 0, int64(0)
-	for ; keep < len(ended); keep++ {
-		e := m.units[ended[keep]]
-		bytes += e.bytes
-		if p.Count > 0 && keep >= p.Count || p.Age > 0 && now.Sub(*e.endedAt) > p.Age || p.Bytes > 0 && bytes > p.Bytes && keep > 0 {
-			break
+	keep, bytes, full := 0, int64(0), false
+	for _, id := range ended {
+		e := m.units[id]
+		full = full || p.Count > 0 && keep >= p.Count || p.Bytes > 0 && bytes+e.bytes > p.Bytes && keep > 0
+		if !full && (p.Age == 0 || now.Sub(*e.endedAt) <= p.Age) {
+			keep, bytes = keep+1, bytes+e.bytes
+			continue
 		}
-	}
-	for _, id := range ended[keep:] {
-		m.retain.bytes -= m.units[id].bytes
-		m.retain.leaving[id] = m.units[id]
+		m.retain.bytes -= e.bytes
+		m.retain.leaving[id] = e
 		delete(m.units, id)
 	}
 	if keep < len(ended) {
@@ -211,7 +211,12 @@ func (m *Manager) goneHint(id string) string {
 const ulidLen = 26
 
 func newRetainer(o Options, t *table) retainer {
+	ticks := o.Ticks
+	if ticks == nil {
+		ticks = time.Now
+	}
 	return retainer{
+		clock:  retention.NewClock(o.Now, ticks, t.trail.Last()),
 		policy: o.Retention, every: cmp.Or(o.RetainEvery, RetainEvery), gap: carryGap, also: o.AlsoRetain, nudged: make(chan struct{}, 1),
 		leaving: map[string]*entry{}, bytes: t.bytes, newest: t.newest, noted: t.noted, seen: t.seen,
 	}

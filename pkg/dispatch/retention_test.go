@@ -126,7 +126,7 @@ type clock struct{ past atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.past.Load())) }
 func (c *clock) move(d time.Duration)    { c.past.Add(int64(d)) }
-func (c *clock) set(o *dispatch.Options) { o.Now = c.now }
+func (c *clock) set(o *dispatch.Options) { o.Now, o.Ticks = c.now, c.now }
 
 func TestRetentionByAge(t *testing.T) {
 	t.Parallel()

@@ -159,7 +159,10 @@ func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
 	rec.At = r.m.now().UTC()
 	r.active.end = &end
 	r.deadline = nil
-	r.show(func() { r.entry.apply(rec) })
+	r.show(func() {
+		r.entry.apply(rec)
+		r.entry.quietSince = r.m.now() // which the time of day does not move
+	})
 	active := r.active
 	r.after = append(r.after, func(ctx context.Context) {
 		if active.cutOff() {

@@ -16,7 +16,7 @@ type Guard func(subject, session string, drop func() error) error
 
 // Trim forgets the sessions of all subjects that the policy does not keep, the
 // ones that were saved longest ago first.
-func (s *Store) Trim(ctx context.Context, p retention.Sessions, guard Guard) error {
+func (s *Store) Trim(ctx context.Context, p retention.Sessions, now time.Time, guard Guard) error {
 	if p == (retention.Sessions{}) {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (s *Store) Trim(ctx context.Context, p retention.Sessions, guard Guard) err
 	}
 	oldest := time.Time{}
 	if p.Age > 0 {
-		oldest = s.opt.Now().Add(-p.Age)
+		oldest = now.Add(-p.Age)
 	}
 	for i, ref := range refs {
 		if (p.Count == 0 || i < p.Count) && !ref.Time.Before(oldest) {

@@ -21,7 +21,7 @@ func TestTrim(t *testing.T) {
 	trim := func(p retention.Sessions) []string {
 		t.Helper()
 		asked = nil
-		err := w.Trim(ctx, p, func(subject, session string, drop func() error) error {
+		err := w.Trim(ctx, p, time.UnixMilli(w.clock.Load()), func(subject, session string, drop func() error) error {
 			asked = append(asked, subject+" "+session)
 			if session == "s1" {
 				return nil // in use
