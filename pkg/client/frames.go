@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -91,7 +92,7 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 			return s.ended(ctx, err)
 		}
 		e := Entry{Cursor: ev.id, Raw: ev.data}
-		if err := json.Unmarshal(ev.data, &e.Frame); err != nil {
+		if e.Frame, err = contract.Decode[wsv1.Frame]("ws.v1#Frame", ev.data); err != nil {
 			return false, fault.Newf(fault.Internal, "read a frame of unit %s: %w", s.unit, err)
 		}
 		if e.Frame.Seq <= s.seq {

@@ -5,9 +5,14 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/stream"
 )
+
+// frameContract is what every frame on a topic keeps to.
+const frameContract = "ws.v1#Frame"
 
 // OutTopic is the topic of the frames of a unit.
 func OutTopic(unit string) string { return "unit:" + unit + ":out" }
@@ -43,9 +48,9 @@ func openPublisher(ctx context.Context, log stream.Log, now func() time.Time, un
 			return p, nil
 		}
 		for _, e := range entries {
-			var f wsv1.Frame
-			if err := json.Unmarshal(e.Payload, &f); err != nil {
-				return nil, err
+			f, err := contract.Decode[wsv1.Frame](frameContract, e.Payload)
+			if err != nil {
+				return nil, fault.Newf(fault.Internal, "the frame at %s breaks its contract: %w", e.Cursor, err)
 			}
 			p.seq, p.cursor = f.Seq, e.Cursor
 			p.bytes += int64(len(e.Payload))
@@ -73,6 +78,11 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return err
+	}
+	if f.Source == wsv1.Host { // what came from the container was validated where it came in
+		if err := contract.Validate(frameContract, data); err != nil {
+			return fault.Newf(fault.Internal, "a frame of the host breaks its contract: %w", err)
+		}
 	}
 	cursor, err := p.log.Append(ctx, OutTopic(p.unit), data)
 	if err != nil {

@@ -53,9 +53,10 @@ type Daemon struct {
 }
 
 type unit struct {
-	d      api.Dispatch
-	frames []wsv1.Frame
-	turn   string // waiting to be interrupted
+	d       api.Dispatch
+	frames  []wsv1.Frame
+	reports uint64 // of the agent's frames
+	turn    string // waiting to be interrupted
 }
 
 // New returns a daemon with the workspace personal and one provider.
@@ -114,9 +115,12 @@ func (d *Daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // say appends frames to a unit's topic. The caller holds mu.
 func (d *Daemon) say(u *unit, turn string, source wsv1.Source, bodies ...wsv1.Body) {
 	for _, b := range bodies {
-		u.frames = append(u.frames, wsv1.Frame{
-			Seq: uint64(len(u.frames) + 1), TS: Epoch(), Unit: u.d.ID, Source: source, Turn: turn, Body: b,
-		})
+		f := wsv1.Frame{Seq: uint64(len(u.frames) + 1), TS: Epoch(), Unit: u.d.ID, Source: source, Turn: turn, Body: b}
+		if source == wsv1.Agent {
+			u.reports++
+			f.AgentSeq = u.reports
+		}
+		u.frames = append(u.frames, f)
 	}
 	d.notify()
 }
