@@ -135,7 +135,7 @@ func (f *faults) lead(p failpoint.Point, text string) *background {
 	}
 }
 
-func (f *faults) arm(p failpoint.Point) { f.ts.Check(failpoint.Arm(f.dir, p, failpoint.Hold)) }
+func (f *faults) arm(p failpoint.Point) { f.ts.Check(failpoint.Arm(f.dir, p)) }
 
 // strike kills the victim, if there is one at this point.
 func (f *faults) strike(p failpoint.Point) string {

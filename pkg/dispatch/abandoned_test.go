@@ -18,7 +18,7 @@ func (s *stack) abandon(p failpoint.Point, keep retention.Dispatches, prepare, l
 	dir := s.t.TempDir()
 	s.keep(keep, func(o *dispatch.Options) { o.Failpoints = failpoint.New(dir) })
 	prepare()
-	must(s.t, failpoint.Arm(dir, p, failpoint.Hold))
+	must(s.t, failpoint.Arm(dir, p))
 	led := make(chan struct{})
 	go func() {
 		defer close(led)

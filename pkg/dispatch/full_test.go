@@ -161,7 +161,7 @@ func TestFullDisk(t *testing.T) {
 func fullAt(t *testing.T, p failpoint.Point, restarted bool) {
 	t.Helper()
 	s := newSmall(t)
-	must(t, failpoint.Arm(s.points, p, failpoint.Hold))
+	must(t, failpoint.Arm(s.points, p))
 	st := s.start(api.StartRequest{Text: write("kept.md"), Runner: "text", Limits: limits(0)})
 	s.eventually(string(p), func() bool { return failpoint.Reached(s.points, p) })
 	free := fill(t, filepath.Dir(s.home.State))
@@ -240,7 +240,7 @@ func TestFullTopics(t *testing.T) {
 			must(t, syscall.Mount("small", dir, "tmpfs", 0, "size=2m"))
 			t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 			s.again()
-			must(t, failpoint.Arm(s.points, p, failpoint.Hold))
+			must(t, failpoint.Arm(s.points, p))
 			st := s.start(api.StartRequest{Text: write("kept.md"), Runner: "text", Limits: limits(0)})
 			s.eventually(string(p), func() bool { return failpoint.Reached(s.points, p) })
 			free := fill(t, dir)
@@ -272,7 +272,7 @@ func TestFullRepository(t *testing.T) {
 	s.restart(func(o *dispatch.Options) {
 		o.Failpoints, o.SaveAgain = failpoint.New(points), 50*time.Millisecond
 	})
-	must(t, failpoint.Arm(points, "dispatch.turn-end", failpoint.Hold))
+	must(t, failpoint.Arm(points, "dispatch.turn-end"))
 	st := s.start(api.StartRequest{Text: "echo kept > kept.md; head -c 100000 /dev/urandom > big", Runner: "text", Limits: limits(0)})
 	s.eventually("the end of the turn", func() bool { return failpoint.Reached(points, "dispatch.turn-end") })
 	free := fill(t, s.home.Workspaces())
@@ -342,7 +342,7 @@ func TestDeadJournal(t *testing.T) {
 		records = &deadRecords{Records: o.Records}
 		o.Records, o.Failpoints, o.SaveAgain = records, failpoint.New(points), time.Millisecond
 	})
-	must(t, failpoint.Arm(points, "dispatch.told", failpoint.Hold))
+	must(t, failpoint.Arm(points, "dispatch.told"))
 	st := s.start(api.StartRequest{Text: "echo kept > kept.md", Runner: "text", Limits: limits(0)})
 	s.eventually("the turn to be told", func() bool { return failpoint.Reached(points, "dispatch.told") })
 	records.dead.Store(true)

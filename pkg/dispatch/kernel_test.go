@@ -16,7 +16,7 @@ func held(t *testing.T, p failpoint.Point) (s *stack, st api.Started, release fu
 	t.Helper()
 	s = newStack(t)
 	dir := t.TempDir()
-	must(t, failpoint.Arm(dir, p, failpoint.Hold))
+	must(t, failpoint.Arm(dir, p))
 	s.restart(func(o *dispatch.Options) { o.Failpoints = failpoint.New(dir) })
 	st = s.start(api.StartRequest{Text: "echo here", Runner: "text", Limits: limits(0)})
 	s.eventually(string(p), func() bool { return failpoint.Reached(dir, p) })

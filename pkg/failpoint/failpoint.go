@@ -1,5 +1,5 @@
 // Package failpoint names the instants between two durable steps at which a
-// test may kill, hold or fail a process. Each package that has such steps
+// test may hold a process, to kill it there or to change the world around it. Each package that has such steps
 // declares its points by the state they lie in; tests enumerate them, so that
 // no state of a state machine is left without one.
 //
@@ -11,12 +11,9 @@ package failpoint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 )
 
@@ -25,16 +22,6 @@ const Env = "VEXA_FAILPOINTS"
 
 // Point is an instant in the life of a process, such as dispatch.accepted.
 type Point string
-
-// Action is what happens to the process that comes to a point.
-type Action string
-
-// The actions.
-const (
-	Kill   Action = "kill"   // SIGKILL to itself
-	Hold   Action = "hold"   // waits until Release, or until its context ends
-	NoRoom Action = "enospc" // the step fails as on a full disk
-)
 
 // What becomes of the file that arms a point.
 const (
@@ -56,34 +43,17 @@ func New(dir string) *Set {
 	return &Set{dir: dir}
 }
 
-// At is called at an instant. It returns nil unless the point is armed to make
-// the step fail, or ctx ended while it was held.
+// At is called at an instant. Where the point is armed it returns after
+// [Release]; its error is that ctx ended before.
 func (s *Set) At(ctx context.Context, p Point) error {
 	if s == nil {
 		return nil
 	}
 	file := filepath.Join(s.dir, string(p))
-	reached := file + reachedSuffix
-	if err := os.Rename(file, reached); err != nil {
+	if err := os.Rename(file, file+reachedSuffix); err != nil {
 		return nil //nolint:nilerr // it is not armed, or another process took it
 	}
-	text, err := os.ReadFile(reached)
-	if err != nil {
-		return fmt.Errorf("failpoint %s: %w", p, err)
-	}
-	switch a := Action(strings.TrimSpace(string(text))); a {
-	case Kill:
-		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
-			return fmt.Errorf("failpoint %s: %w", p, err)
-		}
-		select {} // until the signal takes effect
-	case Hold:
-		return hold(ctx, file+goSuffix)
-	case NoRoom:
-		return fmt.Errorf("failpoint %s: %w", p, syscall.ENOSPC)
-	default:
-		return fmt.Errorf("failpoint %s: no action %q", p, a)
-	}
+	return hold(ctx, file+goSuffix)
 }
 
 func hold(ctx context.Context, file string) error {
@@ -101,19 +71,14 @@ func hold(ctx context.Context, file string) error {
 	}
 }
 
-// Arm has the next process that comes to p in dir do a.
-func Arm(dir string, p Point, a Action) error {
+// Arm has the next process that comes to p in dir stop there.
+func Arm(dir string, p Point) error {
 	for _, suffix := range []string{reachedSuffix, goSuffix} {
 		if err := os.Remove(filepath.Join(dir, string(p)+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	// Whole before it is seen.
-	whole := filepath.Join(dir, "."+string(p))
-	if err := os.WriteFile(whole, []byte(a), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(whole, filepath.Join(dir, string(p)))
+	return os.WriteFile(filepath.Join(dir, string(p)), nil, 0o600)
 }
 
 // Reached reports whether a process has come to p since it was armed.

@@ -66,7 +66,7 @@ func endedAt(t *testing.T, dir string, p failpoint.Point) {
 		case <-p.Killed:
 		}
 	})
-	if err := failpoint.Arm(dir, p, failpoint.Hold); err != nil {
+	if err := failpoint.Arm(dir, p); err != nil {
 		t.Fatal(err)
 	}
 	w.opt.Failpoints = failpoint.New(dir)
