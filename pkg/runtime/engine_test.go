@@ -21,7 +21,7 @@ func TestEngineLostWhileStarting(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				if err := failpoint.Arm(dir, "runtime.created", failpoint.Hold); err != nil {
+				if err := failpoint.Arm(dir, "runtime.created"); err != nil {
 					t.Fatal(err)
 				}
 				w.opt.Failpoints = failpoint.New(dir)
@@ -69,7 +69,7 @@ func TestEngineLostWhileRemoving(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		if err := failpoint.Arm(dir, "runtime.ended", failpoint.Hold); err != nil {
+		if err := failpoint.Arm(dir, "runtime.ended"); err != nil {
 			t.Fatal(err)
 		}
 		w.opt.Failpoints = failpoint.New(dir)
