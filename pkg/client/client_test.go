@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -319,5 +320,34 @@ func TestFramesOfAnUnknownUnit(t *testing.T) {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("error %v", err)
 		}
+	}
+}
+
+// A frame that breaks its contract is not handed on, whatever daemon sent it.
+func TestFramesThatDrift(t *testing.T) {
+	t.Parallel()
+	const unit = "01JDX4A0000000000000000000"
+	path := socketPath(t)
+	serve(t, path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, `id: c1
+data: {"seq":1,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","type":"state","state":"running"}
+
+id: c2
+data: {"seq":2,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","type":"state","state":"party"}
+
+`) //nolint:errcheck // the client sees what arrived
+	}))
+	c := client.New(client.Options{Socket: path})
+	var got []uint64
+	var failed error
+	for e, err := range c.Frames(t.Context(), unit, client.FrameQuery{}) {
+		if failed = err; err == nil {
+			got = append(got, e.Frame.Seq)
+		}
+	}
+	wantRun(t, got, 1, 1)
+	if !fault.Is(failed, fault.Internal) || !strings.Contains(failed.Error(), "/state") {
+		t.Errorf("after the first: %v, want what the second breaks", failed)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
@@ -275,14 +276,29 @@ func (r *run) stopAfterFailure(ctx context.Context) {
 	}
 }
 
-// publish writes a host frame.
+// publish writes a host frame. One that breaks its contract is left out, and
+// said: who waits for the end of a turn is told that it ended.
 func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
 	if r.broken != nil {
 		return
 	}
-	if err := r.out.host(ctx, turn, body); err != nil {
+	err := r.out.host(ctx, turn, body)
+	if _, ok := errors.AsType[*contract.Error](err); ok {
+		r.m.log.ErrorContext(ctx, "a defect: a frame is left out", "unit", r.id(), "type", body.FrameType(), "error", err)
+		err = r.out.host(ctx, turn, insteadOf(body, err))
+	}
+	if err != nil {
 		r.fail(ctx, "publish a frame of type "+string(body.FrameType()), err)
 	}
+}
+
+// insteadOf is what is said where a frame breaks its contract.
+func insteadOf(body wsv1.Body, err error) wsv1.Body {
+	why := "a defect: the frame " + string(body.FrameType()) + " is left out: " + err.Error()
+	if done, ok := body.(wsv1.TurnDone); ok {
+		return wsv1.TurnDone{Session: done.Session, Outcome: wsv1.OutcomeFailed, Error: why}
+	}
+	return wsv1.Error{Code: string(fault.Internal), Message: why}
 }
 
 // joined is errors.Join that keeps a lone error as it is, with its kind.

@@ -40,8 +40,8 @@ func (m *Manager) Recover(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes a run of a unit that had not ended. One whose runner is gone, or
-// whose frames are damaged, is taken up only to be saved and ended.
+// adopt makes a run of a unit that had not ended. One whose runner is gone,
+// whose frames are damaged or whose record breaks the contract is taken up only to be saved and ended.
 func (m *Manager) adopt(ctx context.Context, id string) error {
 	release, err := m.alone(ctx, "adopt "+id)
 	if err != nil {
@@ -72,6 +72,11 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	if err != nil {
 		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
 		r.aborted = "its frames cannot be read: " + err.Error()
+	} else if err := valid(e.Unit); err != nil {
+		m.log.ErrorContext(ctx, "the record of a unit of an earlier daemon breaks the contract; it is saved and ended", "unit", id, "error", err)
+		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
+		r.aborted = "its record cannot be used: " + err.Error()
+		r.plan.manifest = runnerv1.Manifest{} // it gets no socket
 	}
 	r.queue = append(r.queue, e.open...)
 	m.retain.accepting.RLock()
@@ -142,6 +147,10 @@ func (r *run) resume(ctx context.Context) {
 		return
 	}
 	r.show(func() { r.state = runtimev1.Running; r.entry.container = status.Container })
+	if asked := r.asked; asked != "" {
+		r.asked = ""
+		r.askStop(ctx, asked)
+	}
 	if r.active != nil && r.active.end != nil {
 		r.finishTurn(ctx, r.settled(r.active, status.StopReason, status.Detail))
 		r.afterTurn(ctx)

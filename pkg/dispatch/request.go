@@ -78,11 +78,17 @@ func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartReque
 		Parent:         req.Parent,
 		IdempotencyKey: req.Key,
 	}
-	data, err := json.Marshal(p.Unit)
+	return p, valid(p.Unit)
+}
+
+// valid holds a unit to its contract: where it is made, and where it is read
+// again by a daemon that may be another than the one that wrote it.
+func valid(u unitv1.Unit) error {
+	data, err := json.Marshal(u)
 	if err != nil {
-		return p, err
+		return err
 	}
-	return p, contract.Validate("unit.v1", data)
+	return contract.Validate("unit.v1", data)
 }
 
 // DefaultRunner is the runner that is built in.
