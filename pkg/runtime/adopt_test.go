@@ -25,7 +25,7 @@ func TestARestartedKernelAdoptsWhatLives(t *testing.T) {
 		})
 		first, stop := w.run()
 		a, b := w.spec(unitA, "sleep"), w.spec(unitB, "work")
-		a.IdleTimeoutSec, a.MaxLifetimeSec = new(0), new(1000)
+		a.IdleTimeoutSec, a.MaxLifetimeSec = new(veryLong), new(1000)
 		b.IdleTimeoutSec = new(60)
 		running := w.create(first, a)
 		w.create(first, b)
@@ -63,7 +63,7 @@ func TestAnAdoptedWorkloadKeepsItsQuota(t *testing.T) {
 		w := newWorld(t)
 		first, stop := w.run()
 		spec := w.spec(unitA, "sleep")
-		spec.IdleTimeoutSec = new(0)
+		spec.IdleTimeoutSec = new(veryLong)
 		spec.Limits = &runtimev1.Limits{DiskMB: 1}
 		w.fill(spec.Mounts[3].Source, "before", 3<<20)
 		w.create(first, spec)

@@ -24,7 +24,7 @@ func TestClockThatIsSet(t *testing.T) {
 				k, stop := w.run()
 				defer stop()
 				idle, life := w.spec(unitA, "sleep"), w.spec(unitB, "sleep")
-				idle.IdleTimeoutSec, life.MaxLifetimeSec, life.IdleTimeoutSec = new(60), new(60), new(0)
+				idle.IdleTimeoutSec, life.MaxLifetimeSec, life.IdleTimeoutSec = new(60), new(60), new(veryLong)
 				w.create(k, idle)
 				w.create(k, life)
 				time.Sleep(50 * time.Second)

@@ -184,10 +184,10 @@ func bounded(spec runtimev1.Spec) error {
 
 func factsOf(spec runtimev1.Spec, profile Profile) facts {
 	f := facts{unit: spec.WorkloadID, profile: spec.Profile, idle: profile.Idle, max: profile.MaxLifetime}
-	if spec.IdleTimeoutSec != nil {
+	if spec.IdleTimeoutSec != nil && *spec.IdleTimeoutSec > 0 {
 		f.idle = time.Duration(*spec.IdleTimeoutSec) * time.Second
 	}
-	if spec.MaxLifetimeSec != nil {
+	if spec.MaxLifetimeSec != nil && *spec.MaxLifetimeSec > 0 {
 		f.max = time.Duration(*spec.MaxLifetimeSec) * time.Second
 	}
 	disk := profile.Limits.DiskMB

@@ -18,7 +18,7 @@ func TestDiskQuota(t *testing.T) {
 		k, stop := w.run()
 		defer stop()
 		spec := w.spec(unitA, "sleep")
-		spec.IdleTimeoutSec = new(0)
+		spec.IdleTimeoutSec = new(veryLong)
 		spec.Limits = &runtimev1.Limits{DiskMB: 1}
 		work := spec.Mounts[0].Source
 		w.fill(work, "before", 4<<20) // what was there does not count
@@ -61,7 +61,7 @@ func TestDiskQuotaCannotBeHiddenFrom(t *testing.T) {
 				k, stop := w.run()
 				defer stop()
 				spec := w.spec(unitA, "sleep")
-				spec.IdleTimeoutSec = new(0)
+				spec.IdleTimeoutSec = new(veryLong)
 				spec.Limits = &runtimev1.Limits{DiskMB: 1}
 				w.create(k, spec)
 				hide(t, spec.Mounts[0].Source)

@@ -179,7 +179,7 @@ func programMB(t *testing.T) int {
 // limited is a workload that may grow by 1 MB.
 func (w *world) limited(id string) runtimev1.Spec {
 	spec := w.spec(id, "sleep")
-	spec.IdleTimeoutSec = new(0)
+	spec.IdleTimeoutSec = new(veryLong)
 	spec.Limits = &runtimev1.Limits{DiskMB: 1}
 	return spec
 }

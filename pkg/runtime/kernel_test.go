@@ -161,7 +161,7 @@ func TestMaximumLife(t *testing.T) {
 		k, stop := w.run()
 		defer stop()
 		spec := w.spec(unitA, "stubborn") // ends only when killed
-		spec.IdleTimeoutSec, spec.MaxLifetimeSec = new(0), new(100)
+		spec.IdleTimeoutSec, spec.MaxLifetimeSec = new(veryLong), new(100)
 		w.create(k, spec)
 		time.Sleep(99 * time.Second)
 		w.create(k, spec) // a touch does not prolong it
@@ -276,7 +276,7 @@ func TestAnEngineThatIsAwayEndsNothing(t *testing.T) {
 		k, stop := w.run()
 		defer stop()
 		spec := w.spec(unitA, "sleep")
-		spec.IdleTimeoutSec = new(0)
+		spec.IdleTimeoutSec = new(veryLong)
 		w.create(k, spec)
 		close(flaky.fail) // the engine's connection breaks while the kernel waits
 		time.Sleep(time.Minute)

@@ -126,6 +126,9 @@ func (w *world) fill(dir, name string, size int) {
 	}
 }
 
+// veryLong is the longest idle time that a spec may ask for, in seconds.
+const veryLong = 1 << 24
+
 // unit is a dispatch over one writable and one read-only workspace.
 func unit(id string) unitv1.Unit {
 	return unitv1.Unit{
