@@ -24,9 +24,11 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	}
 	r.endTurns(ctx, reason, status)
 	r.sealRest(ctx)
-	r.publish(ctx, "", wsv1.State{
-		State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
-	})
+	if r.unsaved == nil { // it is said once
+		r.publish(ctx, "", wsv1.State{
+			State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
+		})
+	}
 	r.over = true
 	ended := record{Type: recordEnded, Unit: r.id(), StopReason: reason, Bytes: r.out.bytes}
 	if err := r.m.streams.Sync(ctx, InTopic(r.id())); err != nil { // the records have what it says

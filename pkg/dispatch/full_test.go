@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
@@ -134,6 +135,7 @@ func write(name string) string {
 // steps are the points before which there is no room, and the durable steps
 // that come after them.
 var steps = []failpoint.Point{
+	"dispatch.begun",     // its first frame, and all that comes after it
 	"dispatch.delivered", // the frames of the agent, and how the turn ended
 	"dispatch.turn-end",  // the session, the objects, the branch, main
 	"dispatch.session",
@@ -291,6 +293,43 @@ func TestFullRepository(t *testing.T) {
 	}
 	if commits := body[wsv1.Commit](s.all(st.Unit)); len(commits) != 1 || s.file("kept.md") != "kept\n" {
 		t.Errorf("commits %+v, main holds %q", commits, s.file("kept.md"))
+	}
+}
+
+// TestStopWithAFullDisk: who stops a dispatch is told that it could not be
+// saved; it is, as soon as there is room.
+func TestStopWithAFullDisk(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	s := newSmall(t)
+	st := s.start(api.StartRequest{
+		Text: fmt.Sprintf("head -c %d /dev/urandom > big; echo started; exec sleep 600", pageful), Runner: "text", Limits: limits(60),
+	})
+	s.waitForWord(st.Unit)
+	free := fill(t, filepath.Dir(s.home.State))
+	for range 2 { // while it has an owner, and when it may have none
+		if _, err := s.m.Stop(t.Context(), st.Unit, false); !strings.Contains(fmt.Sprint(err), "stands still") || fault.HintOf(err) == "" {
+			t.Errorf("stop: %v", err)
+		}
+	}
+	free()
+	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonStopped {
+		t.Errorf("it ended as %s: %s", row.StopReason, row.Detail)
+	}
+	stopped := 0
+	for _, state := range body[wsv1.State](s.all(st.Unit)) {
+		if state.State == string(runtimev1.Stopped) {
+			stopped++
+		}
+	}
+	if stopped != 1 {
+		t.Errorf("its topic says %d times that it stopped", stopped)
+	}
+	info, err := s.workspaces.Lookup(t.Context(), "personal")
+	must(t, err)
+	if data, err := s.workspaces.ReadFile(t.Context(), info.ID, "main", "big"); err != nil || len(data) != pageful {
+		t.Errorf("what it wrote: %d bytes, %v", len(data), err)
 	}
 }
 

@@ -97,9 +97,10 @@ type entry struct {
 	commits    []wsv1.Commit
 	requests   int
 	tokens     int64
-	cost       *float64   // USD; nil while no priced model was asked
-	usage      wsv1.Usage // of the running turn, as its last owner left it
-	first      uint64     // number of its oldest record
+	cost       *float64             // USD; nil while no priced model was asked
+	usage      wsv1.Usage           // of the running turn, as its last owner left it
+	asked      runtimev1.StopReason // why that one was to end it
+	first      uint64               // number of its oldest record
 	order      order
 	bytes      int64 // of its frames, once it has ended
 }

@@ -28,7 +28,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 	}
 	m.mu.Unlock()
 	for _, id := range open {
-		if err := m.adopt(ctx, id); err != nil {
+		if err := m.adoptLater(m.adopt(ctx, id), id); err != nil {
 			m.cancel() // nothing of this manager goes on
 			m.wait.Wait()
 			return err
@@ -63,6 +63,9 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	out, err := openPublisher(ctx, m.streams, m.now, id)
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if noRoom(err) {
+		return err
 	}
 	if err != nil {
 		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)

@@ -82,7 +82,7 @@ type run struct {
 func newRun(m *Manager, p plan, e *entry, out *publisher, place *quota.Place) *run {
 	out.limit = m.retain.policy.Dispatches.Topic
 	return &run{
-		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true, usage: e.usage,
+		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true, usage: e.usage, asked: e.asked,
 		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
 	}
 }
@@ -134,7 +134,7 @@ func (r *run) leave(ctx context.Context) {
 	case r.entry.endedAt != nil:
 		r.m.countEnded(r.entry)
 	case r.unsaved != nil && ctx.Err() == nil:
-		r.entry.usage = r.usage
+		r.entry.usage, r.entry.asked = r.usage, r.asked
 		r.m.leaveUnsaved(r.id(), r.unsaved)
 	}
 	r.m.mu.Unlock()

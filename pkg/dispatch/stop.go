@@ -42,6 +42,9 @@ func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Disp
 		case <-ctx.Done():
 			return api.Dispatch{}, fault.Wrap(fault.Timeout, "unit "+full+" is still stopping", ctx.Err())
 		}
+		if why := m.Unsaved(full); why != nil {
+			return api.Dispatch{}, why
+		}
 	}
 	return m.Get(full)
 }

@@ -45,10 +45,22 @@ func (m *Manager) leaveUnsaved(id string, why error) {
 		if closed {
 			return // Close does it
 		}
-		if err := m.adopt(m.life, id); err != nil && m.life.Err() == nil {
+		if err := m.adoptLater(m.adopt(m.life, id), id); err != nil && m.life.Err() == nil {
 			m.log.ErrorContext(m.life, "take up a unit that could not be saved", "unit", id, "error", err)
 		}
 	})
+}
+
+// adoptLater takes the error of adopt; a dispatch that only found no room is
+// tried again.
+func (m *Manager) adoptLater(err error, id string) error {
+	if !noRoom(err) {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leaveUnsaved(id, m.explain(err))
+	return nil
 }
 
 // Unsaved returns why a dispatch that has not ended stands still, nil where it
@@ -102,7 +114,7 @@ const lowOnRoom = 1 << 20
 // explain adds to an error that there was no room which file system is full,
 // and what to do.
 func (m *Manager) explain(err error) error {
-	if err == nil || !noRoom(err) {
+	if !noRoom(err) {
 		return err
 	}
 	hint := "free space on the disk of " + m.home.State
@@ -114,6 +126,9 @@ func (m *Manager) explain(err error) error {
 
 // noRoom reports whether a file system was full. Git says so in words only.
 func noRoom(err error) bool {
+	if err == nil {
+		return false
+	}
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
 }
 
