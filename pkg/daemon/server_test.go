@@ -29,7 +29,7 @@ import (
 	"github.com/vexa-ai/vexa/runners"
 )
 
-const unit = "01K0000000000000000000UN1T"
+const unit = "01K0000000000000000000TN1T"
 
 // fixture is a daemon over one dispatch that has ended.
 type fixture struct {

@@ -23,8 +23,12 @@ func fakeGit(t *testing.T, version, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "git")
 	text := "#!/bin/sh\nfor a; do if [ \"$a\" = version ]; then echo '" + version + "'; exit; fi; done\n" + script + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
+	// Written by another process: a fork of this one that inherited the open file
+	// would make it busy.
+	cmd := exec.Command("sh", "-c", `cat >"$0" && chmod 755 "$0"`, path)
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	return path
 }
