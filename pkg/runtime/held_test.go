@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,10 @@ func (w *world) holder(id, how, dir string) (end func()) {
 			w.t.Fatal(err)
 		}
 		text = append(text, make([]byte, tail)...) // which is not mapped
-		if err := os.WriteFile(path, text, 0o700); err != nil {
+		syscall.ForkLock.RLock() // a child with the file open for writing would make it busy
+		err = os.WriteFile(path, text, 0o700)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
 			w.t.Fatal(err)
 		}
 		program = path
