@@ -2,14 +2,12 @@ package dispatch_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -354,52 +352,5 @@ func TestFullMemory(t *testing.T) {
 	next := s.start(api.StartRequest{Text: write("next.md"), Runner: "text", Limits: limits(0)})
 	if d := done(t, s.turn(next)); !d.OK {
 		t.Errorf("the next turn: %+v", d)
-	}
-}
-
-// deadRecords is a journal whose flush failed: it takes nothing any more.
-type deadRecords struct {
-	dispatch.Records
-	dead atomic.Bool
-}
-
-func (d *deadRecords) Append(ctx context.Context, payload []byte) (uint64, error) {
-	if d.dead.Load() {
-		return 0, fmt.Errorf("flush: %w", journal.ErrStopped)
-	}
-	return d.Records.Append(ctx, payload)
-}
-
-// TestDeadJournal: a journal whose flush failed says so to whoever runs the
-// manager, which then leaves everything to the next one.
-func TestDeadJournal(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
-	points := t.TempDir()
-	var records *deadRecords
-	s.restart(func(o *dispatch.Options) {
-		records = &deadRecords{Records: o.Records}
-		o.Records, o.Failpoints, o.SaveAgain = records, failpoint.New(points), time.Millisecond
-	})
-	must(t, failpoint.Arm(points, "dispatch.told"))
-	st := s.start(api.StartRequest{Text: "echo kept > kept.md", Runner: "text", Limits: limits(0)})
-	s.eventually("the turn to be told", func() bool { return failpoint.Reached(points, "dispatch.told") })
-	records.dead.Store(true)
-	must(t, failpoint.Release(points, "dispatch.told"))
-	select {
-	case err := <-s.m.Failed():
-		if !errors.Is(err, journal.ErrStopped) {
-			t.Errorf("it failed with %v", err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("nobody was told")
-	}
-	s.m.Leave()
-	s.restart(nil)
-	if row := s.ended(st.Unit); row.Turns != 1 || len(row.Commits) != 1 {
-		t.Errorf("row %+v", row)
-	}
-	if d := done(t, s.all(st.Unit)); !d.OK || s.file("kept.md") != "kept\n" {
-		t.Errorf("turn-done %+v, main holds %q", d, s.file("kept.md"))
 	}
 }
