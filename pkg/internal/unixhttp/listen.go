@@ -30,6 +30,7 @@ type Listener struct {
 	*net.UnixListener
 	lock *os.File
 	path string
+	uid  int // who may connect
 }
 
 // Listen binds path, which lies in a directory that belongs to this user alone.
@@ -53,7 +54,7 @@ func Listen(ctx context.Context, path string) (*Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &Listener{UnixListener: l, lock: lock, path: path}, nil
+	return &Listener{UnixListener: l, lock: lock, path: path, uid: os.Getuid()}, nil
 }
 
 // private verifies that only this user can enter dir.
@@ -127,7 +128,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := PeerUID(conn); err == nil && uid == os.Getuid() {
+		if uid, err := PeerUID(conn); err == nil && uid == l.uid {
 			return conn, nil
 		}
 		conn.Close() //nolint:errcheck // it was never spoken to

@@ -2,13 +2,16 @@ package unixhttp_test
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
@@ -118,6 +121,45 @@ func TestPeerUID(t *testing.T) {
 	defer conn.Close()
 	if uid, err := unixhttp.PeerUID(conn.(*net.UnixConn)); err != nil || uid != os.Getuid() {
 		t.Errorf("got %d, %v, want %d", uid, err, os.Getuid())
+	}
+}
+
+// Another user who got as far as the socket is not spoken to.
+func TestOtherUsersAreCutOff(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(privateDir(t), "a.sock")
+	l, err := unixhttp.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.ServeOnly(os.Getuid() + 1) // for it, this process is another user's
+	accepted := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			err = conn.Close()
+			accepted <- errors.Join(errors.New("a connection of another user is accepted"), err)
+			return
+		}
+		accepted <- nil
+	}()
+	var d net.Dialer
+	c, err := d.DialContext(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %d bytes, %v, want to be cut off", n, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-accepted; err != nil {
+		t.Error(err)
 	}
 }
 
