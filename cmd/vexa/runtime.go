@@ -54,7 +54,7 @@ func serveRuntime(ctx context.Context) error {
 		return err
 	}
 	kernel, err := runtime.New(runtime.Options{
-		Install: h.InstallID, Root: h.Units(), Binary: self, Driver: driver,
+		Version: version().Version, Install: h.InstallID, Root: h.Units(), Binary: self, Driver: driver,
 		Verifier: verifier, Images: image.NewCache(image.Source{}, time.Now).Lookup, Log: log,
 		Failpoints: failpoint.New(os.Getenv(failpoint.Env)),
 	})

@@ -129,7 +129,7 @@ func (w *world) holder(id, how, dir string) (end func()) {
 			w.t.Fatal(err)
 		}
 		text = append(text, make([]byte, tail)...) // which is not mapped
-		syscall.ForkLock.RLock() // a child with the file open for writing would make it busy
+		syscall.ForkLock.RLock()                   // a child with the file open for writing would make it busy
 		err = os.WriteFile(path, text, 0o700)
 		syscall.ForkLock.RUnlock()
 		if err != nil {

@@ -51,6 +51,7 @@ const (
 // Options configure a kernel. Install, Root, Binary, Driver, Verifier and
 // Images are required.
 type Options struct {
+	Version  string // of this program, for who asks
 	Install  string // install id; labels and adoption are bound to it
 	Root     string // directory of the units' directories
 	Binary   string // the vexa binary that workloads may mount
@@ -110,6 +111,9 @@ type Kernel struct {
 	planned   time.Time // when the deadlines were to be looked at next
 	disk      disk
 }
+
+// Version is the program's.
+func (k *Kernel) Version() string { return k.opt.Version }
 
 // New checks the options and returns a kernel that is not running yet.
 func New(opt Options) (*Kernel, error) {

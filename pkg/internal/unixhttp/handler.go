@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -32,7 +33,7 @@ func Guard(next http.Handler, maxBody int64, log *slog.Logger) http.Handler {
 		}()
 		switch {
 		case r.Host != Host:
-			WriteError(w, fault.New(fault.Denied, "this host is not served here", ""))
+			WriteError(w, fault.New(fault.Denied, "this host is not served here", "ask for http://"+Host+"/, which no web page can name"))
 		case r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "":
 			WriteError(w, fault.New(fault.Denied, "web pages are not served here", ""))
 		default:
@@ -41,6 +42,36 @@ func Guard(next http.Handler, maxBody int64, log *slog.Logger) http.Handler {
 		}
 	})
 }
+
+// Paths serves mux, with api.Error for what it does not have, and names the
+// version in each answer.
+func Paths(mux *http.ServeMux, version string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderVersion, version)
+		w.Header().Set(api.HeaderAPI, strconv.Itoa(api.Level))
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		none := &unanswered{header: w.Header(), status: http.StatusNotFound}
+		mux.ServeHTTP(none, r) // it says whether the path or the method is wrong, and which methods there are
+		if none.status == http.StatusMethodNotAllowed {
+			WriteJSON(w, none.status, api.Error{Code: string(fault.Invalid), Message: r.Method + " is no method of " + r.URL.Path})
+			return
+		}
+		WriteError(w, fault.New(fault.NotFound, "there is no "+r.URL.Path, ""))
+	})
+}
+
+// unanswered keeps the status of an answer that is written anew.
+type unanswered struct {
+	header http.Header
+	status int
+}
+
+func (u *unanswered) Header() http.Header         { return u.header }
+func (u *unanswered) Write(p []byte) (int, error) { return len(p), nil }
+func (u *unanswered) WriteHeader(status int)      { u.status = status }
 
 // Handle makes a handler of a function that returns its error.
 func Handle(f func(http.ResponseWriter, *http.Request) error) http.Handler {

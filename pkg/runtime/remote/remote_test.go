@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -67,7 +69,7 @@ func newStack(t *testing.T) *stack {
 func (s *stack) serve() (stop func()) {
 	s.t.Helper()
 	kernel, err := runtime.New(runtime.Options{
-		Install: "0123456789ab", Root: s.dir, Binary: filepath.Join(s.dir, "vexa"), Driver: s.driver, Verifier: tokens{},
+		Version: "v1.2.3", Install: "0123456789ab", Root: s.dir, Binary: filepath.Join(s.dir, "vexa"), Driver: s.driver, Verifier: tokens{},
 		Images: func(name string) (runtime.Image, error) {
 			return runtime.Image{Ref: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}, nil
 		},
@@ -178,6 +180,7 @@ func TestWhatTheSocketRefuses(t *testing.T) {
 		"a body without end":               {"POST", "/workloads", strings.Repeat(" ", 2<<20), "", "", 400},
 		"a reason that is none":            {"POST", "/workloads/x/stop", `{"reason":"whim"}`, "", "", 400},
 		"an unknown path":                  {"GET", "/containers", "", "", "", 404},
+		"a method that is none of a path":  {"PUT", "/workloads", "", "", "", 405},
 		"an unknown workload":              {"DELETE", "/workloads/x", "", "", "", 404},
 	} {
 		req, err := http.NewRequestWithContext(ctx, test.method, "http://vexa"+test.path, strings.NewReader(test.body))
@@ -198,6 +201,19 @@ func TestWhatTheSocketRefuses(t *testing.T) {
 		}
 		if res.StatusCode != test.want {
 			t.Errorf("%s: got %s, want %d", name, res.Status, test.want)
+		}
+		var said api.Error
+		if err := json.NewDecoder(res.Body).Decode(&said); err != nil || said.Code == "" || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: said %+v, %v, as %s", name, said, err, res.Header.Get("Content-Type"))
+		}
+		if test.want != 403 && res.Header.Get(api.HeaderVersion) != "v1.2.3" {
+			t.Errorf("%s: headers %v", name, res.Header)
+		}
+		if test.host != "" && !strings.Contains(said.Hint, "http://vexa/") {
+			t.Errorf("%s: the hint %q does not name the host", name, said.Hint)
+		}
+		if test.want == 405 && res.Header.Get("Allow") != "GET, HEAD, POST" {
+			t.Errorf("%s: allows %q", name, res.Header.Get("Allow"))
 		}
 		if err := res.Body.Close(); err != nil {
 			t.Error(err)

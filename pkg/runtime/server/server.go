@@ -58,7 +58,7 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 	mux.Handle("GET /events", unixhttp.Handle(s.events))
 	mux.Handle("POST /refusals", unixhttp.Handle(s.refusals))
 	mux.Handle("GET /healthz", unixhttp.Handle(s.health))
-	return unixhttp.Guard(mux, maxBody, log)
+	return unixhttp.Guard(unixhttp.Paths(mux, kernel.Version()), maxBody, log)
 }
 
 func (s *server) create(w http.ResponseWriter, r *http.Request) error {
