@@ -24,6 +24,32 @@ func checkIdentity(_ context.Context, p *probe) Finding {
 	}
 }
 
+// What the journals need: the least is a few turns, enough is weeks.
+const (
+	diskLeast  = 32 << 20
+	diskEnough = 512 << 20
+)
+
+func checkDisk(_ context.Context, p *probe) Finding {
+	in, err := p.inst()
+	if err != nil || in.State == "" {
+		return Finding{} // identity says it
+	}
+	d, err := p.sys.Disk(in.State)
+	if err != nil {
+		return fail("ask how much room there is: " + err.Error())
+	}
+	detail := fmt.Sprintf("%s, %d MB free", in.State, d.Free>>20)
+	switch {
+	case d.Free < diskLeast:
+		return fail(detail, "free space there; what stands still goes on by itself")
+	case d.Free < diskEnough:
+		return warn(detail, "free space there; config/retention.json says how long frames are kept")
+	default:
+		return ok(detail)
+	}
+}
+
 func checkDaemon(_ context.Context, p *probe) Finding {
 	in, err := p.inst()
 	switch {

@@ -53,6 +53,7 @@ type Install struct {
 	Kernel      bool   // the runtime kernel answers the daemon
 	Unencrypted int    // workspaces that rest unencrypted
 	Live        []string
+	State       string // directory of the journals
 	Units       string // directory of the units' working copies
 	Packs       string // directory of the history that their containers read
 }

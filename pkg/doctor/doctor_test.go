@@ -240,7 +240,7 @@ func (m *machine) swapProgram(old, now string) {
 
 func TestInstallation(t *testing.T) {
 	t.Parallel()
-	state := doctor.Install{ID: "0123456789ab", Key: "plain", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, Units: "/shm/units", Packs: "/shm/packs"}
+	state := doctor.Install{ID: "0123456789ab", Key: "plain", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, State: "/state", Units: "/shm/units", Packs: "/shm/packs"}
 	stopped := func(i *doctor.Install) { i.Daemon, i.Kernel, i.Live = "", false, nil }
 	locked := func(i *doctor.Install) { i.Locked, i.Kernel, i.Live = true, false, nil }
 	const all = "container vexa-agent-01live, container vexa-agent-01dead, working copy 01GONE, working copy 01LIVE, readable history in /shm/packs"
@@ -252,6 +252,9 @@ func TestInstallation(t *testing.T) {
 	}{
 		"key without passphrase": {nil, "identity", doctor.OK, "not a stolen disk"},
 		"no key":                 {func(i *doctor.Install) { i.Key = "missing" }, "identity", doctor.Warn, "no key"},
+		"room":                   {nil, "disk", doctor.OK, "4096 MB"},
+		"little room":            {func(i *doctor.Install) { i.State = "/little" }, "disk", doctor.Warn, "100 MB"},
+		"no room":                {func(i *doctor.Install) { i.State = "/full" }, "disk", doctor.Fail, "1 MB"},
 		"sealed key":             {func(i *doctor.Install) { i.Key = "sealed" }, "identity", doctor.OK, "passphrase"},
 		"not encrypted yet":      {nil, "workspaces", doctor.Warn, "2 rest unencrypted"},
 		"version skew":           {func(i *doctor.Install) { i.Daemon = "0.9" }, "daemon", doctor.Warn, "0.9"},

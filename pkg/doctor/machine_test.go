@@ -44,8 +44,10 @@ func freshDebian(t *testing.T) *machine {
 			"/etc/subuid":                        "other:100000:65536\n",
 			"/etc/subgid":                        "other:100000:65536\n",
 		},
-		stats:    map[string]doctor.File{"/dev/shm": {Mode: fs.ModeDir | 0o777}},
-		disks:    map[string]doctor.Disk{"/dev/shm": {Free: 4 << 30, InMemory: true}},
+		stats: map[string]doctor.File{"/dev/shm": {Mode: fs.ModeDir | 0o777}},
+		disks: map[string]doctor.Disk{
+			"/dev/shm": {Free: 4 << 30, InMemory: true}, "/state": {Free: 4 << 30}, "/little": {Free: 100 << 20}, "/full": {Free: 1 << 20},
+		},
 		programs: []string{"apt-get", "useradd", "usermod", "install", "sysctl"},
 		users:    map[string]int{"root": 0},
 		broken:   map[string]error{},

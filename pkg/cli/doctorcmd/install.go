@@ -19,7 +19,7 @@ func install(ctx context.Context, f *factory.Factory) (doctor.Install, error) {
 	if err != nil {
 		return doctor.Install{}, err
 	}
-	in := doctor.Install{ID: h.InstallID, Units: h.Units(), Packs: h.Packs()}
+	in := doctor.Install{ID: h.InstallID, State: h.State, Units: h.Units(), Packs: h.Packs()}
 	if f.Keys != nil {
 		state, err := f.Keys.State(h)
 		if err != nil {
