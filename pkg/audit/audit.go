@@ -36,10 +36,6 @@ const (
 	Runtime   Boundary = "runtime"   // mounts of a workload
 	Inference Boundary = "inference" // a request to a model
 	Stream    Boundary = "stream"    // a worker's reports
-	Workspace Boundary = "workspace" // a commit, merge or undo
-	Dispatch  Boundary = "dispatch"  // the start and end of a unit
-	Model     Boundary = "model"     // the provider table
-	Key       Boundary = "key"       // unlock and lock
 )
 
 // Event is one entry. Unit, Subject and Launcher are empty where there is no
