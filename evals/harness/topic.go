@@ -11,16 +11,18 @@ type topic struct {
 	gap            int
 	accepted, done map[string]int
 	ok             map[string]bool
-	commits        map[string]bool
+	commits        map[string]int
+	stopped        int
 }
 
 func read(text string) topic {
-	t := topic{accepted: map[string]int{}, done: map[string]int{}, ok: map[string]bool{}, commits: map[string]bool{}}
+	t := topic{accepted: map[string]int{}, done: map[string]int{}, ok: map[string]bool{}, commits: map[string]int{}}
 	next := 1
 	for line := range strings.Lines(text) {
 		var frame struct {
 			Seq             int
 			Turn, Type, SHA string
+			State           string
 			OK              bool
 		}
 		if json.Unmarshal([]byte(line), &frame) != nil {
@@ -37,7 +39,11 @@ func read(text string) topic {
 			t.done[frame.Turn]++
 			t.ok[frame.Turn] = frame.OK
 		case "commit":
-			t.commits[frame.SHA] = true
+			t.commits[frame.SHA]++
+		case "state":
+			if frame.State == "stopped" {
+				t.stopped++
+			}
 		}
 	}
 	return t
@@ -53,6 +59,9 @@ func (t topic) wrong(turn string) string {
 		if n != 1 || t.accepted[turn] > 1 {
 			return fmt.Sprintf("turn %s was accepted %d times and done %d times", turn, t.accepted[turn], n)
 		}
+	}
+	if t.stopped != 1 {
+		return fmt.Sprintf("it says %d times that the dispatch stopped", t.stopped)
 	}
 	if turn != "" && t.done[turn] == 0 {
 		return fmt.Sprintf("the topic does not say how turn %s ended", turn)

@@ -24,7 +24,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	}
 	r.endTurns(ctx, reason, status)
 	r.sealRest(ctx)
-	if r.unsaved == nil { // it is said once
+	if r.unsaved == nil && !r.out.told.stopped { // it is said once, by whatever daemon
 		r.publish(ctx, "", wsv1.State{
 			State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
 		})

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"slices"
 
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 )
 
@@ -15,15 +16,21 @@ type told struct {
 	rejected []wsv1.Rejected
 	usage    *wsv1.Usage
 	done     *wsv1.TurnDone
+
+	stopped bool // the last that was said of the container; belongs to no turn
 }
 
-// note keeps what a frame says of the newest turn that there are frames of.
+// note keeps what a frame says of the newest turn that there are frames of, and
+// of the container.
 func (t *told) note(f wsv1.Frame) {
+	if state, ok := f.Body.(wsv1.State); ok {
+		t.stopped = state.State == string(runtimev1.Stopped)
+	}
 	if f.Turn == "" || f.Source != wsv1.Host {
 		return
 	}
 	if f.Turn != t.turn {
-		*t = told{turn: f.Turn}
+		*t = told{turn: f.Turn, stopped: t.stopped}
 	}
 	switch b := f.Body.(type) {
 	case wsv1.TurnAccepted:
