@@ -29,7 +29,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/link":           nil,
 		"pkg/quota":          nil,
 		"pkg/retention":      nil,
-		"pkg/runner":         nil,
+		"pkg/runner":         {"pkg/runner/dialect"},
 		"pkg/runner/dialect": nil,
 		"pkg/runtime":        {"pkg/api", "golang.org/x/sys"},
 		"pkg/seal":           {age},
