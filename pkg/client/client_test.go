@@ -336,7 +336,7 @@ data: {"seq":1,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","ty
 id: c2
 data: {"seq":2,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","type":"state","state":"party"}
 
-`) //nolint:errcheck // the client sees what arrived
+`)
 	}))
 	c := client.New(client.Options{Socket: path})
 	var got []uint64
