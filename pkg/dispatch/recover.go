@@ -265,7 +265,11 @@ func (m *Manager) ended(_ context.Context, id string) {
 	if r == nil {
 		return
 	}
+	if r.looking.Swap(true) {
+		return // it will
+	}
 	r.post(func(ctx context.Context) {
+		r.looking.Store(false)
 		if r.entry.container == "" {
 			return // it is not started yet; begin knows what happens to it
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -45,8 +46,11 @@ type run struct {
 	m     *Manager
 	plan  plan
 	entry *entry // guarded by m.mu
-	mail  chan func(context.Context)
+	mail  *mailbox
 	done  chan struct{} // closed when nothing is left to do for the unit
+
+	looking atomic.Bool // the mail has it to look whether the container has ended
+	denials denials
 
 	unsaved error // why it could not be saved or recorded; read after done
 
@@ -83,7 +87,7 @@ func newRun(m *Manager, p plan, e *entry, out *publisher, place *quota.Place) *r
 	out.limit = m.retain.policy.Dispatches.Topic
 	return &run{
 		m: m, plan: p, entry: e, out: out, place: place, state: runtimev1.Starting, busy: true, usage: e.usage, asked: e.asked,
-		mail: make(chan func(context.Context), 16), done: make(chan struct{}),
+		mail: newMailbox(), done: make(chan struct{}),
 	}
 }
 
@@ -106,8 +110,8 @@ func (r *run) live(ctx context.Context, begin func(context.Context)) {
 			return
 		}
 		select {
-		case f := <-r.mail:
-			f(ctx)
+		case <-r.mail.some:
+			r.mail.take()(ctx)
 		case <-r.deadline:
 			r.deadline = nil
 			r.stopContainer(ctx, r.patience)
@@ -147,37 +151,6 @@ func (r *run) leave(ctx context.Context) {
 		if err := r.socket.Close(); err != nil {
 			r.m.log.WarnContext(ctx, "close broker socket", "unit", r.id(), "error", err)
 		}
-	}
-}
-
-// post hands f to the owner; it is dropped when the run is over.
-func (r *run) post(f func(context.Context)) {
-	select {
-	case r.mail <- f:
-	case <-r.done:
-	}
-}
-
-// call hands f to the owner and waits for its answer.
-func (r *run) call(ctx context.Context, f func(context.Context) error) error {
-	answer := make(chan error, 1)
-	select {
-	case r.mail <- func(owner context.Context) { answer <- f(owner) }:
-	case <-r.done:
-		return errOver(r.id())
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-answer:
-		return err
-	case <-r.done:
-	}
-	select {
-	case err := <-answer: // it was done, and then the run ended
-		return err
-	default:
-		return errOver(r.id())
 	}
 }
 

@@ -70,12 +70,19 @@ func (w *worker) Usage(turn, _ wsv1.Usage) {
 // report of it any more.
 func (w *worker) Denied(reason broker.Denial, detail string) {
 	r := w.run
+	if !r.denials.add(reason) {
+		return
+	}
 	r.post(func(ctx context.Context) {
 		turn := ""
 		if r.active != nil {
 			turn = r.active.id
 		}
-		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: fmt.Sprintf("refused (%s): %s", reason, detail)})
+		message := fmt.Sprintf("refused (%s): %s", reason, detail)
+		if more := r.denials.said(reason); more > 0 {
+			message += fmt.Sprintf("; and %d more", more)
+		}
+		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: message})
 		if r.active != nil && (reason == broker.DeniedTokens || reason == broker.DeniedCost) {
 			r.active.limited = true
 		}
