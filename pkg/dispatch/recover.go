@@ -111,8 +111,9 @@ func (r *run) takeUp(ctx context.Context) {
 		r.queue = r.queue[1:]
 	}
 	if err := r.reopen(ctx); err != nil {
-		r.unsaved = err
-		r.m.log.ErrorContext(ctx, "open the checkouts of an earlier daemon", "unit", r.id(), "error", err)
+		// Nothing is sealed, stopped or removed before all of it is open.
+		r.fail(ctx, "open what an earlier daemon left", err)
+		return
 	}
 	r.resume(ctx)
 }
@@ -126,7 +127,11 @@ func (r *run) resume(ctx context.Context) {
 		r.enterAgain(ctx)
 		return
 	case fault.Is(err, fault.NotFound):
-		r.containerEnded(ctx, runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed, Detail: "the daemon was restarted"})
+		ended := runtimev1.Status{State: runtimev1.Stopped, StopReason: runtimev1.ReasonFailed}
+		if r.asked == "" {
+			ended.Detail = "the daemon was restarted"
+		}
+		r.containerEnded(ctx, ended)
 		return
 	case err != nil:
 		if r.entry.container != "" {
@@ -147,13 +152,11 @@ func (r *run) resume(ctx context.Context) {
 		r.show(func() { r.place = forced })
 		waits.Leave()
 		r.started(ctx, status) // the crash came before that was recorded
+		r.askAgain(ctx)
 		return
 	}
 	r.show(func() { r.state = runtimev1.Running; r.entry.container = status.Container })
-	if asked := r.asked; asked != "" {
-		r.asked = ""
-		r.askStop(ctx, asked)
-	}
+	r.askAgain(ctx)
 	if r.active != nil && r.active.end != nil {
 		r.finishTurn(ctx, r.settled(r.active, status.StopReason, status.Detail))
 		r.afterTurn(ctx)
@@ -163,10 +166,21 @@ func (r *run) resume(ctx context.Context) {
 	}
 }
 
+// askAgain ends a container that the last owner of the dispatch was to end.
+func (r *run) askAgain(ctx context.Context) {
+	asked := r.asked
+	if asked == "" || r.ended() {
+		return
+	}
+	r.asked = ""
+	r.askStop(ctx, asked)
+}
+
 // neverRan reports whether the daemon was killed before the dispatch had a
 // container: none is recorded, and there is nothing that one would have written.
+// One that was asked to end gets none any more.
 func (r *run) neverRan(ctx context.Context) bool {
-	if r.entry.container != "" || len(r.queue) == 0 || r.aborted != "" || r.plan.manifest.Name == "" {
+	if r.asked != "" || r.entry.container != "" || len(r.queue) == 0 || r.aborted != "" || r.plan.manifest.Name == "" {
 		return false
 	}
 	commits, err := r.sealAll(ctx, r.queue[0], true)
@@ -179,12 +193,7 @@ func (r *run) neverRan(ctx context.Context) bool {
 
 // enterAgain begins a dispatch anew that never ran.
 func (r *run) enterAgain(ctx context.Context) {
-	if r.socket != nil {
-		if err := r.socket.Close(); err != nil {
-			r.m.log.WarnContext(ctx, "close broker socket", "unit", r.id(), "error", err)
-		}
-		r.socket = nil
-	}
+	r.closeSocket(ctx)
 	if err := r.release(ctx); err != nil {
 		r.failStart(ctx, err)
 		return
@@ -214,10 +223,27 @@ func (r *run) reopen(ctx context.Context) error {
 	if r.plan.manifest.Name == "" || r.out.mute {
 		return nil // there is nothing to speak to its worker about
 	}
-	if err := r.openSocket(ctx); err != nil {
+	err := r.openSocket(ctx)
+	if err == nil {
+		err = r.describe(dir)
+	}
+	if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
 		return err
 	}
-	return r.describe(dir)
+	// That will not change, as when its image is gone: what it wrote is saved.
+	r.m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", r.id(), "error", err)
+	r.closeSocket(ctx)
+	return nil
+}
+
+func (r *run) closeSocket(ctx context.Context) {
+	if r.socket == nil {
+		return
+	}
+	if err := r.socket.Close(); err != nil {
+		r.m.log.WarnContext(ctx, "close broker socket", "unit", r.id(), "error", err)
+	}
+	r.socket = nil
 }
 
 // eventsPause is how long the kernel is left alone after it did not answer.

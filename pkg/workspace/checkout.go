@@ -225,10 +225,16 @@ func (s *Store) OpenCheckout(ctx context.Context, meta string) (*Checkout, error
 		return nil, fault.New(fault.Invalid, filepath.Join(meta, noteFile)+" is damaged", "")
 	}
 	r, err := s.open(ctx, c.note.Workspace)
+	if err == nil {
+		err = s.loadIndex(ctx, r, c)
+	}
+	if fault.Is(err, fault.NotFound) { // there is a checkout, and it is needed
+		err = fault.Wrap(fault.Internal, "the checkout in "+meta+" cannot be used", err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return c, s.loadIndex(ctx, r, c)
+	return c, nil
 }
 
 // loadIndex reads the stored index where it belongs to the noted tip, and else

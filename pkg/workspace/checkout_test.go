@@ -237,6 +237,22 @@ func TestCheckoutFailsWhole(t *testing.T) {
 	}
 }
 
+// TestOpenCheckoutWithoutWorkspace: a checkout whose workspace is missing is not
+// taken for none.
+func TestOpenCheckoutWithoutWorkspace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(t, "notes", map[string]string{"a.md": "a"})
+	c := w.checkout(t, "01X")
+	meta := filepath.Join(filepath.Dir(c.Dir()), "meta")
+	if err := os.RemoveAll(filepath.Join(w.root, c.Workspace())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.OpenCheckout(context.Background(), meta); err == nil || fault.Is(err, fault.NotFound) {
+		t.Errorf("opened: %v", err)
+	}
+}
+
 // TestOpenCheckoutWithoutIndex: the stored index is only a cache.
 func TestOpenCheckoutWithoutIndex(t *testing.T) {
 	t.Parallel()
