@@ -335,6 +335,9 @@ func (r *run) stopContainer(ctx context.Context, reason runtimev1.StopReason) {
 // send passes an input to the worker; what cannot be sent now is sent when the
 // worker connects again.
 func (r *run) send(ctx context.Context, in wsv1.Input) error {
+	if r.socket == nil { // what an earlier daemon left of it is gone
+		return fault.New(fault.Unavailable, "unit "+r.id()+" has no socket", "")
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return r.socket.Send(ctx, in)
