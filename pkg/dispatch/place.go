@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -43,26 +44,40 @@ func (r *run) waiting() string {
 	return fmt.Sprintf("waits for one of the %d containers of %s; %d before it", limit, r.plan.Unit.Identity.Subject, ahead)
 }
 
-// makeRoom has the container of an owner leave that has been idle longest, so
-// that what waits need not wait for its idle time to pass. Each call finds
-// another one, since each that waits needs one.
+// makeRoom has those containers of an owner leave that have been idle longest,
+// so that what waits need not wait for their idle time to pass: as many as are
+// needed for all that wait, those counted that are about to leave for it.
 func (m *Manager) makeRoom(subject string) {
 	m.mu.Lock()
-	var longest *run
+	defer m.mu.Unlock()
+	need := m.quota.Short(subject)
+	var idle []*run
 	for _, r := range m.runs {
-		if r.plan.Unit.Identity.Subject != subject || r.busy || r.retired || r.yields {
-			continue
-		}
-		if longest == nil || cmp.Compare(r.entry.last.id, longest.entry.last.id) < 0 {
-			longest = r
+		switch {
+		case r.plan.Unit.Identity.Subject != subject:
+		case r.yields:
+			need--
+		case !r.busy && !r.retired:
+			idle = append(idle, r)
 		}
 	}
-	if longest != nil {
-		longest.yields = true
+	slices.SortFunc(idle, func(a, b *run) int { return cmp.Compare(a.entry.last.id, b.entry.last.id) })
+	for _, r := range idle[:max(0, min(need, len(idle)))] {
+		r.yields = true
+		r.yield()
+	}
+}
+
+// makeRoomForAll is makeRoom for each owner.
+func (m *Manager) makeRoomForAll() {
+	m.mu.Lock()
+	subjects := map[string]bool{}
+	for _, r := range m.runs {
+		subjects[r.plan.Unit.Identity.Subject] = true
 	}
 	m.mu.Unlock()
-	if longest != nil {
-		longest.yield()
+	for subject := range subjects {
+		m.makeRoom(subject)
 	}
 }
 
@@ -75,6 +90,7 @@ func (r *run) yield() {
 			return
 		}
 		r.show(func() { r.yields = false })
+		r.m.makeRoom(r.plan.Unit.Identity.Subject) // perhaps another is idle
 	})
 }
 

@@ -34,6 +34,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 			return err
 		}
 	}
+	m.makeRoomForAll() // one that waits may have been taken up before those that are idle
 	m.wait.Go(func() { m.watch(m.life) })
 	m.wait.Go(func() { m.noteRefusals(m.life) })
 	m.wait.Go(func() { m.keepRetaining(m.life) })
@@ -82,6 +83,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		r.plan.manifest = runnerv1.Manifest{} // it gets no socket
 	}
 	r.queue = append(r.queue, e.open...)
+	r.busy = len(r.queue) > 0
 	m.retain.accepting.RLock()
 	m.mu.Lock()
 	m.runs[id] = r

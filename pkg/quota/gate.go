@@ -89,6 +89,18 @@ func (g *Gate) Waiting(name string) int {
 	return 0
 }
 
+// Short returns how many containers of an owner have to end until all that wait
+// for one are admitted.
+func (g *Gate) Short(name string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.owners[name]
+	if o == nil || len(o.queue) == 0 {
+		return 0
+	}
+	return o.inside + len(o.queue) - g.policy.Containers
+}
+
 // Limit returns how many containers an owner may have; 0: any number.
 func (g *Gate) Limit() int { return g.policy.Containers }
 

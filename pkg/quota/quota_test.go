@@ -174,3 +174,27 @@ func TestReturnIsNeverRefused(t *testing.T) {
 		t.Error("not the next was admitted")
 	}
 }
+
+func TestShort(t *testing.T) {
+	t.Parallel()
+	g := quota.NewGate(quota.Policy{Containers: 1})
+	short := func(want int) {
+		t.Helper()
+		if got := g.Short("jane"); got != want {
+			t.Errorf("short of %d, want %d", got, want)
+		}
+	}
+	short(0)
+	first, second := g.Force("jane"), g.Force("jane")
+	short(0) // nobody waits
+	third, fourth := g.Return("jane"), g.Return("jane")
+	short(3)
+	first.Leave()
+	short(2)
+	second.Leave()
+	short(1)
+	if third.Leave(); !admitted(fourth) {
+		t.Error("the last was not admitted")
+	}
+	short(0)
+}
