@@ -10,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/journal"
+	"github.com/vexa-ai/vexa/pkg/quota"
 )
 
 // Records keeps what happened to dispatches; *journal.Journal is one.
@@ -102,7 +103,8 @@ type entry struct {
 	asked      runtimev1.StopReason // why that one was to end it
 	first      uint64               // number of its oldest record
 	order      order
-	bytes      int64 // of its frames, once it has ended
+	bytes      int64        // of its frames, once it has ended
+	place      *quota.Place // while it has no owner and may have a container, or waits for one
 }
 
 // order is when the things happened that units are sorted by, as numbers of

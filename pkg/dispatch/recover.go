@@ -51,11 +51,12 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	defer release()
 	m.mu.Lock()
 	e := m.units[id]
-	gone := e == nil || e.endedAt != nil || m.runs[id] != nil
-	m.mu.Unlock()
-	if gone {
+	if e == nil || e.endedAt != nil || m.runs[id] != nil {
+		m.mu.Unlock()
 		return nil // somebody was faster
 	}
+	place := m.placeOf(e)
+	m.mu.Unlock()
 	manifest, err := m.runners.Get(e.Unit.Runner)
 	if err != nil {
 		m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", id, "error", err)
@@ -72,7 +73,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		m.log.ErrorContext(ctx, "the frames of a unit of an earlier daemon cannot be read; it is saved and ended", "unit", id, "error", err)
 		out = &publisher{unit: id, mute: true}
 	}
-	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, m.placeOf(e))
+	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, place)
 	if err != nil {
 		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
 		r.aborted = "its frames cannot be read: " + err.Error()
@@ -86,7 +87,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	r.busy = len(r.queue) > 0
 	m.retain.accepting.RLock()
 	m.mu.Lock()
-	m.runs[id] = r
+	m.runs[id], e.place = r, nil
 	m.wait.Add(1)
 	m.mu.Unlock()
 	m.retain.accepting.RUnlock()
@@ -95,12 +96,17 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 }
 
 // placeOf is the place of a unit that had not ended: one that never had a
-// container waits again for its turn.
+// container waits again for its turn. It keeps the place until an owner takes it
+// over. The caller holds mu.
 func (m *Manager) placeOf(e *entry) *quota.Place {
-	if e.container == "" {
-		return m.quota.Return(e.Unit.Identity.Subject)
+	switch {
+	case e.place != nil:
+	case e.container == "":
+		e.place = m.quota.Return(e.Unit.Identity.Subject)
+	default:
+		e.place = m.quota.Force(e.Unit.Identity.Subject)
 	}
-	return m.quota.Force(e.Unit.Identity.Subject)
+	return e.place
 }
 
 // takeUp continues a dispatch of an earlier daemon.

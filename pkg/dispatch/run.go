@@ -141,8 +141,12 @@ func (r *run) leave(ctx context.Context) {
 		r.entry.usage, r.entry.asked = r.usage, r.asked
 		r.m.leaveUnsaved(r.id(), r.unsaved)
 	}
+	if r.broken != nil && !r.over {
+		r.entry.place = r.place // its container may still run: its next owner has the place
+	} else {
+		r.place.Leave()
+	}
 	r.m.mu.Unlock()
-	r.place.Leave()
 	close(r.done)
 	if r.active != nil {
 		close(r.active.ended)
