@@ -28,3 +28,10 @@ func Full(n int, now func() time.Time) *Manager {
 
 // InsteadOf is what is said where a frame breaks its contract.
 var InsteadOf = insteadOf
+
+// Closing reports whether Close was called.
+func (m *Manager) Closing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closed
+}

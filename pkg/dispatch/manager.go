@@ -222,7 +222,7 @@ func (m *Manager) liveFor(ctx context.Context, caller Caller, p plan) (*run, err
 	for {
 		r := m.holder(caller.Subject, p.Session)
 		if r == nil {
-			return nil, nil
+			return nil, m.standing(caller.Subject, p.Session)
 		}
 		switch r.fits(p) {
 		case fitYes:
@@ -267,6 +267,9 @@ func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error)
 	}()
 	m.retain.accepting.RLock()
 	defer m.retain.accepting.RUnlock()
+	if err := m.open(); err != nil { // not after a record: what is refused is not to run later
+		return api.Started{}, err
+	}
 	seq, err := m.append(ctx, record{Type: recordAccepted, Unit: id, Accepted: &p.accepted})
 	if err != nil {
 		return api.Started{}, err
@@ -286,10 +289,6 @@ func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error)
 	r.queue = append(r.queue, first)
 
 	m.mu.Lock()
-	if m.closed {
-		m.mu.Unlock()
-		return api.Started{}, fault.New(fault.Unreachable, "the daemon is stopping", "try again")
-	}
 	m.units[id] = e
 	m.order = append(m.order, id)
 	m.runs[id] = r

@@ -88,7 +88,9 @@ func TestRestartWithoutTheImage(t *testing.T) {
 	s.waitForWord(st.Unit)
 	s.restart(func(o *dispatch.Options) {
 		again(o)
-		o.Images = func(runnerv1.Image) (string, error) { return "", fault.New(fault.NotFound, "there is no such image", "") }
+		o.Images = func(runnerv1.Image) (string, error) {
+			return "", fault.New(fault.NotFound, "there is no such image", "")
+		}
 	})
 	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
 		t.Errorf("turn-done %+v", d)

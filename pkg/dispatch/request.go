@@ -107,7 +107,10 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 	}
 	meta, live := m.liveSession(caller.Subject, req.Session)
 	if !live {
-		var err error
+		err := m.standing(caller.Subject, req.Session)
+		if err != nil {
+			return err
+		}
 		if meta, err = m.findSession(ctx, caller.Subject, req.Session); err != nil {
 			return err
 		}

@@ -34,7 +34,8 @@ type retainer struct {
 
 	// accepting is read-locked from before the first record of a unit, or of a
 	// new owner of one, until the table shows it. Who holds it knows that no
-	// other unit needs the records up to the newest.
+	// other unit needs the records up to the newest, and that none is accepted
+	// any more that Manager.closed was not asked for.
 	accepting sync.RWMutex
 
 	// Guarded by Manager.mu.
@@ -191,7 +192,7 @@ func (m *Manager) guardSession(ctx context.Context) func(subject, session string
 			return err
 		}
 		defer release()
-		if m.holder(subject, session) != nil {
+		if m.holder(subject, session) != nil || m.standing(subject, session) != nil {
 			return nil
 		}
 		return drop()

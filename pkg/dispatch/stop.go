@@ -54,8 +54,8 @@ func (m *Manager) Stop(ctx context.Context, id string, interrupt bool) (api.Disp
 // them, when some could not be saved; with force it gives up on those, and
 // their checkouts stay for the next start.
 func (m *Manager) Close(ctx context.Context, force bool) error {
+	m.refuse()
 	m.mu.Lock()
-	m.closed = true
 	var left []string
 	for _, id := range m.order {
 		if m.units[id].endedAt == nil && m.runs[id] == nil {
@@ -94,6 +94,27 @@ func (m *Manager) Close(ctx context.Context, force bool) error {
 	}
 	m.cancel()
 	m.wait.Wait()
+	return nil
+}
+
+// refuse has nothing more accepted, and returns when what was being accepted is
+// in the table.
+func (m *Manager) refuse() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.retain.accepting.Lock()
+	defer m.retain.accepting.Unlock()
+}
+
+// open reports whether dispatches are accepted. The answer holds for as long as
+// the caller holds retain.accepting.
+func (m *Manager) open() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return fault.New(fault.Unreachable, "the daemon is stopping", "try again")
+	}
 	return nil
 }
 

@@ -34,16 +34,12 @@ func (r *run) fail(ctx context.Context, doing string, err error) {
 func (m *Manager) leaveUnsaved(id string, why error) {
 	m.unsaved[id] = why
 	m.wait.Go(func() {
-		select {
-		case <-time.After(m.saveAgain):
-		case <-m.life.Done():
-			return
-		}
-		m.mu.Lock()
-		closed := m.closed
-		m.mu.Unlock()
-		if closed {
-			return // Close does it
+		for wait := true; wait; wait = m.open() != nil { // Close does it, unless it then refuses
+			select {
+			case <-time.After(m.saveAgain):
+			case <-m.life.Done():
+				return
+			}
 		}
 		if err := m.adoptLater(m.adopt(m.life, id), id); err != nil && m.life.Err() == nil {
 			m.log.ErrorContext(m.life, "take up a unit that could not be saved", "unit", id, "error", err)
@@ -78,6 +74,23 @@ func (m *Manager) Unsaved(id string) error {
 	}
 }
 
+// standing returns the error of Unsaved where a dispatch stands still that holds
+// the session: continued by another one the conversation would fork.
+func (m *Manager) standing(subject, session string) error {
+	m.mu.Lock()
+	var id string
+	for unit, e := range m.units {
+		if e.endedAt == nil && m.runs[unit] == nil && e.Session == session && e.Unit.Identity.Subject == subject {
+			id = unit
+		}
+	}
+	m.mu.Unlock()
+	if id == "" {
+		return nil
+	}
+	return m.Unsaved(id)
+}
+
 // ifDead notes an error that says that a journal is dead.
 func (m *Manager) ifDead(err error) {
 	if !errors.Is(err, journal.ErrStopped) {
@@ -101,9 +114,7 @@ func (m *Manager) Gone() <-chan struct{} { return m.life.Done() }
 // Leave ends the manager and touches nothing: what its dispatches wrote is
 // recovered by the next one.
 func (m *Manager) Leave() {
-	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
+	m.refuse()
 	m.cancel()
 	m.wait.Wait()
 }

@@ -1,0 +1,72 @@
+package dispatch_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// standStill is a stack with a dispatch that could not be saved, and its disk.
+func standStill(t *testing.T, every time.Duration) (*stack, api.Started, *fullDisk) {
+	t.Helper()
+	s := newStack(t)
+	disk := &fullDisk{}
+	disk.full.Store(true)
+	s.restart(func(o *dispatch.Options) {
+		disk.Workspaces = o.Workspaces
+		o.Workspaces, o.SaveAgain = disk, every
+		o.Retention.Sessions.Age = time.Nanosecond
+	})
+	st := s.start(api.StartRequest{Text: "noted", Runner: "notebook", Limits: limits(0)})
+	s.turn(st)
+	s.eventually("the dispatch to stand still", func() bool { return s.m.Unsaved(st.Unit) != nil })
+	return s, st, disk
+}
+
+// A conversation whose dispatch stands still is not continued by another one,
+// which would fork it: who asks is told why.
+func TestConversationThatStandsStill(t *testing.T) {
+	t.Parallel()
+	s, st, disk := standStill(t, 50*time.Millisecond)
+	req := api.StartRequest{Text: "again", Session: st.Session, Limits: limits(0)}
+	s.eventually("a start between two tries", func() bool {
+		again, err := s.m.Start(t.Context(), jane, req)
+		if err == nil {
+			t.Fatalf("it is continued by %+v", again)
+		}
+		return strings.Contains(err.Error(), "unit "+st.Unit+" stands still")
+	})
+	must(t, s.m.Retain(t.Context())) // which leaves the session
+	disk.full.Store(false)
+	s.ended(st.Unit)
+	again := s.start(req)
+	if d := done(t, s.turn(again)); !d.OK || d.Reply != "noted" {
+		t.Errorf("turn-done %+v", d)
+	}
+}
+
+// A dispatch is taken up again although its time came while a Close was under
+// way, which then refused.
+func TestSavedAfterACloseThatRefused(t *testing.T) {
+	t.Parallel()
+	s, st, disk := standStill(t, 20*time.Millisecond)
+	gate := s.home.State + "/gate"
+	slow := s.start(api.StartRequest{
+		Text: "trap '' INT TERM; echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done", Runner: "text", Limits: limits(60),
+	})
+	s.waitForWord(slow.Unit)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := s.m.Close(ctx, false); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), slow.Unit+" (still stopping)") {
+		t.Errorf("closing said %v", err)
+	}
+	disk.full.Store(false)
+	s.ended(st.Unit)
+	must(t, os.WriteFile(gate, nil, 0o600))
+}
