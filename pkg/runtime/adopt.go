@@ -75,13 +75,22 @@ func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) e
 			begin(func(ctx context.Context) { k.watch(ctx, w) })
 		case whole && inst.Phase == PhaseEnded:
 			k.adoptEnded(w, inst)
-			k.discard(ctx, w, inst.ID)
+			k.discardLeft(ctx, inst, begin)
 		default: // never started, or not as this kernel would have made it
 			k.opt.Log.WarnContext(ctx, "removing a container that cannot be adopted", "container", inst.ID, "phase", string(inst.Phase))
-			k.discard(ctx, w, inst.ID)
+			k.discardLeft(ctx, inst, begin)
 		}
 	}
 	return nil
+}
+
+// discardLeft removes a container that is not adopted. The kernel does not wait
+// for an engine that answers and refuses.
+func (k *Kernel) discardLeft(ctx context.Context, inst Instance, begin func(func(context.Context))) {
+	unit := inst.Labels[LabelUnit]
+	if err := k.discard(ctx, unit, inst.ID); err != nil && ctx.Err() == nil {
+		begin(func(ctx context.Context) { k.remove(ctx, unit, inst.ID) })
+	}
 }
 
 func (k *Kernel) adoptRunning(w *workload, inst Instance) {

@@ -2,8 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -74,7 +72,7 @@ func (k *Kernel) live(ctx context.Context, w *workload, p *plan) {
 		left := k.discardUnit(ctx, w)
 		k.fail(w, err)
 		if left != nil { // nobody waits for that
-			_ = k.patiently(ctx, w.facts.unit, "removing what is left of it", 0, func() error { return k.discardUnit(ctx, w) })
+			k.insist(ctx, w.facts.unit, "removing what is left of it", func() error { return k.discardUnit(ctx, w) })
 		}
 		return
 	}
@@ -159,7 +157,7 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 	}
 	code := exit.Code
 	k.at(ctx, pointEnded)
-	k.discard(ctx, w, id)
+	left := k.discard(ctx, w.facts.unit, id)
 	k.at(ctx, pointStopped)
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
@@ -176,62 +174,24 @@ func (k *Kernel) watch(ctx context.Context, w *workload) {
 	k.opt.Log.InfoContext(ctx, "workload stopped", "unit", w.facts.unit, "reason", string(k.statusOf(w).StopReason), "exit_code", code)
 	close(w.ended)
 	k.wake()
+	if left != nil { // it has ended, so nobody waits for that
+		k.remove(ctx, w.facts.unit, id)
+	}
 }
 
 // await waits for a container's end for as long as it takes: an engine that
 // fails to answer says nothing about the container. It reports whether the
 // container was there to tell how it ended.
 func (k *Kernel) await(ctx context.Context, w *workload, id string) (exit Exit, known bool) {
-	_ = k.patiently(ctx, w.facts.unit, "waiting for its container", 0, func() error {
+	k.insist(ctx, w.facts.unit, "waiting for its container", func() error {
 		end, err := k.opt.Driver.Wait(ctx, id)
 		if err != nil && !fault.Is(err, fault.NotFound) {
-			return fault.Wrap(fault.Unavailable, "wait", err)
+			return err
 		}
 		exit, known = end, err == nil
 		return nil
 	})
 	return exit, known
-}
-
-// discard removes a container, for as long as it takes the engine to answer.
-func (k *Kernel) discard(ctx context.Context, w *workload, id string) {
-	err := k.patiently(ctx, w.facts.unit, "removing its container", 0, func() error { return k.opt.Driver.Remove(ctx, id) })
-	if err != nil && ctx.Err() == nil {
-		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-	}
-}
-
-// discardUnit removes whatever there is of a workload that could not be started:
-// a request that failed may have taken effect.
-func (k *Kernel) discardUnit(ctx context.Context, w *workload) error {
-	list, err := k.opt.Driver.List(ctx, k.opt.Install)
-	for _, c := range list {
-		if c.Labels[LabelInstall] == k.opt.Install && c.Labels[LabelUnit] == w.facts.unit {
-			err = errors.Join(err, k.opt.Driver.Remove(ctx, c.ID))
-		}
-	}
-	return err
-}
-
-// patiently repeats do while the engine does not answer, at most for the given
-// time, 0 being as long as the kernel runs, and returns its last error.
-func (k *Kernel) patiently(ctx context.Context, unit, what string, limit time.Duration, do func() error) error {
-	began := k.opt.Ticks()
-	for delay := minRetry; ; delay = min(2*delay, maxRetry) {
-		err := do()
-		switch {
-		case err == nil, ctx.Err() != nil, !fault.Is(err, fault.Unavailable):
-			return err
-		case limit > 0 && k.opt.Ticks().Sub(began) > limit:
-			return err
-		}
-		k.opt.Log.WarnContext(ctx, "the engine does not answer; it is asked again", "for", what, "unit", unit, "error", err.Error())
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // reasonOf says why a workload ended: what the kernel did comes first, for the
@@ -254,102 +214,4 @@ func joinDetail(a, b string) string {
 		return a + b
 	}
 	return a + "; " + b
-}
-
-// Stop ends a workload for a reason, "" being stopped, and returns once it has
-// ended. Its first process gets SIGTERM and the grace to act on it. A workload
-// that is ending keeps its reason; one that has ended is returned as it is.
-func (k *Kernel) Stop(ctx context.Context, id string, reason runtimev1.StopReason) (runtimev1.Status, error) {
-	switch reason {
-	case "":
-		reason = runtimev1.ReasonStopped
-	case runtimev1.ReasonStopped, runtimev1.ReasonIdle, runtimev1.ReasonMaxLifetime, runtimev1.ReasonQuota,
-		runtimev1.ReasonStartFailed:
-	default: // the others are for the kernel to find out
-		return runtimev1.Status{}, fault.Newf(fault.Invalid, "%q is not a reason to stop a workload for", reason)
-	}
-	w, err := k.find(ctx, id)
-	if err != nil {
-		return runtimev1.Status{}, err
-	}
-	if err := k.stop(w, reason, ""); err != nil {
-		return runtimev1.Status{}, err
-	}
-	select {
-	case <-w.ended:
-		return k.statusOf(w), nil
-	case <-ctx.Done():
-		return k.statusOf(w), ctx.Err()
-	case <-k.closed:
-		return k.statusOf(w), fault.New(fault.Unavailable, "the runtime kernel is stopping", "")
-	}
-}
-
-// stop begins to end w, unless that has begun already.
-func (k *Kernel) stop(w *workload, reason runtimev1.StopReason, detail string) error {
-	k.mu.Lock()
-	if w.reason != "" || !w.live() {
-		k.mu.Unlock()
-		return nil
-	}
-	w.reason, w.detail, w.status.StopReason = reason, detail, reason
-	w.asked = k.opt.Ticks()
-	running := w.status.State == runtimev1.Running
-	k.enter(w, runtimev1.Stopping)
-	close(w.halt)
-	k.mu.Unlock()
-	if !running {
-		return nil // it gives up its turn, or looks at the reason once it has started
-	}
-	return k.spawn(func(ctx context.Context) { k.end(ctx, w) })
-}
-
-// end stops w's container; watch does the rest.
-func (k *Kernel) end(ctx context.Context, w *workload) {
-	k.at(ctx, pointStopping)
-	id := k.statusOf(w).Container
-	if err := k.thaw(ctx, w); err != nil && ctx.Err() == nil {
-		k.opt.Log.ErrorContext(ctx, "resuming a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-	}
-	k.mu.Lock()
-	grace := w.grace
-	k.mu.Unlock()
-	err := k.opt.Driver.Stop(ctx, id, grace)
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	k.opt.Log.ErrorContext(ctx, "stopping a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-	if err := k.opt.Driver.Remove(ctx, id); err != nil && !errors.Is(err, context.Canceled) {
-		k.opt.Log.ErrorContext(ctx, "removing a container failed", "unit", w.facts.unit, "container", id, "error", err.Error())
-	}
-}
-
-// Delete ends a workload if it has not ended, and forgets it: its id is free.
-func (k *Kernel) Delete(ctx context.Context, id string) (runtimev1.Status, error) {
-	if _, err := k.Stop(ctx, id, runtimev1.ReasonStopped); err != nil {
-		return runtimev1.Status{}, err
-	}
-	st, err := k.forget(id)
-	if err == nil {
-		k.at(ctx, pointDestroyed)
-	}
-	return st, err
-}
-
-// forget takes an ended workload out of the table.
-func (k *Kernel) forget(id string) (runtimev1.Status, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	w, ok := k.workloads[id]
-	if !ok || w.live() {
-		return runtimev1.Status{}, fault.Newf(fault.NotFound, "no workload %q", id)
-	}
-	k.destroy(w)
-	return w.status, nil
-}
-
-// destroy forgets an ended workload. The caller holds mu.
-func (k *Kernel) destroy(w *workload) {
-	delete(k.workloads, w.facts.unit)
-	k.enter(w, runtimev1.Destroyed)
 }

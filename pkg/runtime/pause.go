@@ -60,5 +60,11 @@ func (k *Kernel) thaw(ctx context.Context, w *workload) error {
 	if !paused || !ok {
 		return nil
 	}
-	return pauser.Resume(ctx, container)
+	err := pauser.Resume(ctx, container)
+	if fault.Is(err, fault.Unavailable) {
+		k.mu.Lock()
+		w.paused = true // whoever asks again resumes it
+		k.mu.Unlock()
+	}
+	return err
 }
