@@ -10,7 +10,21 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
+
+// unsavedSessions has no session before there is room.
+type unsavedSessions struct {
+	dispatch.Sessions
+	disk *fullDisk
+}
+
+func (u unsavedSessions) Get(ctx context.Context, subject, id string) (session.Meta, error) {
+	if u.disk.full.Load() {
+		return session.Meta{}, fault.New(fault.NotFound, "there is no session "+id, "")
+	}
+	return u.Sessions.Get(ctx, subject, id)
+}
 
 // standStill is a stack with a dispatch that could not be saved, and its disk.
 func standStill(t *testing.T, every time.Duration) (*stack, api.Started, *fullDisk) {
@@ -21,6 +35,7 @@ func standStill(t *testing.T, every time.Duration) (*stack, api.Started, *fullDi
 	s.restart(func(o *dispatch.Options) {
 		disk.Workspaces = o.Workspaces
 		o.Workspaces, o.SaveAgain = disk, every
+		o.Sessions = unsavedSessions{o.Sessions, disk}
 		o.Retention.Sessions.Age = time.Nanosecond
 	})
 	st := s.start(api.StartRequest{Text: "noted", Runner: "notebook", Limits: limits(0)})
@@ -33,15 +48,13 @@ func standStill(t *testing.T, every time.Duration) (*stack, api.Started, *fullDi
 // which would fork it: who asks is told why.
 func TestConversationThatStandsStill(t *testing.T) {
 	t.Parallel()
-	s, st, disk := standStill(t, 50*time.Millisecond)
+	s, st, disk := standStill(t, time.Second)
 	req := api.StartRequest{Text: "again", Session: st.Session, Limits: limits(0)}
-	s.eventually("a start between two tries", func() bool {
-		again, err := s.m.Start(t.Context(), jane, req)
-		if err == nil {
-			t.Fatalf("it is continued by %+v", again)
+	for _, req := range []api.StartRequest{req, {Text: "again", Continue: true, Limits: limits(0)}} {
+		if again, err := s.m.Start(t.Context(), jane, req); err == nil || !strings.Contains(err.Error(), "unit "+st.Unit+" stands still") {
+			t.Errorf("it is continued by %+v: %v", again, err)
 		}
-		return strings.Contains(err.Error(), "unit "+st.Unit+" stands still")
-	})
+	}
 	must(t, s.m.Retain(t.Context())) // which leaves the session
 	disk.full.Store(false)
 	s.ended(st.Unit)
