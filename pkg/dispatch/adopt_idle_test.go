@@ -1,11 +1,16 @@
 package dispatch_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/quota"
 )
 
@@ -23,8 +28,7 @@ func TestAnAdoptedContainerIsIdle(t *testing.T) {
 	s.ended(idle.Unit)
 }
 
-// All of them leave where that many are needed, also for one that was taken up
-// before them.
+// All of them leave where that many are needed.
 func TestAdoptedContainersMakeRoom(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
@@ -40,7 +44,7 @@ func TestAdoptedContainersMakeRoom(t *testing.T) {
 	}
 	s.waitForWord(busy[0].Unit)
 	s.restart(oneContainer(0))
-	_ = s.start(api.StartRequest{Text: "echo waits", Runner: "text", Limits: limits(0)})
+	waits := s.start(api.StartRequest{Text: "echo waits", Runner: "text", Limits: limits(0)})
 	for _, st := range idle {
 		s.ended(st.Unit)
 	}
@@ -49,6 +53,8 @@ func TestAdoptedContainersMakeRoom(t *testing.T) {
 	if row.EndedAt != nil {
 		t.Errorf("the busy one ended: %+v", row)
 	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	s.turn(waits)
 }
 
 // A conversation goes on with other workspaces after its idle container was
@@ -67,4 +73,49 @@ func TestAnAdoptedContainerIsNotInUse(t *testing.T) {
 		t.Error("the container with other rights was given the turn")
 	}
 	s.turn(next)
+}
+
+// lateRunner finds the runner notebook once it may.
+type lateRunner struct {
+	dispatch.Runners
+	may func()
+}
+
+func (l lateRunner) Get(name string) (runnerv1.Manifest, error) {
+	if name == "notebook" {
+		l.may()
+	}
+	return l.Runners.Get(name)
+}
+
+// An idle container makes room also where it is adopted when what waits for it
+// has been taken up already.
+func TestAContainerThatIsAdoptedLateMakesRoom(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	points := t.TempDir()
+	s.restart(func(o *dispatch.Options) { o.Failpoints = failpoint.New(points) })
+	gate := s.home.State + "/gate"
+	busy := s.blocked(gate)
+	s.waitForWord(busy.Unit)
+	must(t, failpoint.Arm(points, "dispatch.begun"))
+	waits := s.start(api.StartRequest{Text: "echo waits", Runner: "text", Limits: limits(0)})
+	s.eventually("dispatch.begun", func() bool { return failpoint.Reached(points, "dispatch.begun") })
+	idle := s.start(api.StartRequest{Text: "echo idle", Runner: "notebook", Limits: limits(600)})
+	s.turn(idle)
+	s.restart(func(o *dispatch.Options) {
+		oneContainer(0)(o)
+		o.Runners = lateRunner{o.Runners, func() {
+			s.eventually("the other to wait", func() bool {
+				states := body[wsv1.State](s.all(waits.Unit))
+				return len(states) > 0 && strings.HasPrefix(states[len(states)-1].Detail, "waits for")
+			})
+		}}
+	})
+	s.ended(idle.Unit)
+	must(t, os.WriteFile(gate, nil, 0o600))
+	s.ended(busy.Unit)
+	if d := done(t, s.turn(waits)); !d.OK {
+		t.Errorf("turn-done %+v", d)
+	}
 }

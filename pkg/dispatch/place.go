@@ -68,19 +68,6 @@ func (m *Manager) makeRoom(subject string) {
 	}
 }
 
-// makeRoomForAll is makeRoom for each owner.
-func (m *Manager) makeRoomForAll() {
-	m.mu.Lock()
-	subjects := map[string]bool{}
-	for _, r := range m.runs {
-		subjects[r.plan.Unit.Identity.Subject] = true
-	}
-	m.mu.Unlock()
-	for subject := range subjects {
-		m.makeRoom(subject)
-	}
-}
-
 // yield has an idle container leave for another. One that has got something to
 // do meanwhile goes on, and leaves after that where others still wait.
 func (r *run) yield() {

@@ -34,7 +34,6 @@ func (m *Manager) Recover(ctx context.Context) error {
 			return err
 		}
 	}
-	m.makeRoomForAll() // one that waits may have been taken up before those that are idle
 	m.wait.Go(func() { m.watch(m.life) })
 	m.wait.Go(func() { m.noteRefusals(m.life) })
 	m.wait.Go(func() { m.keepRetaining(m.life) })
@@ -92,6 +91,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	m.mu.Unlock()
 	m.retain.accepting.RUnlock()
 	go r.live(m.life, r.takeUp)
+	m.makeRoom(e.Unit.Identity.Subject) // it may be idle, and what waits taken up already
 	return nil
 }
 
