@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/steady"
 )
 
 // labels writes the facts that a later kernel needs beside the spec's labels.
@@ -51,6 +52,30 @@ func recoverFacts(labels map[string]string) (facts, bool) {
 	return f, whole
 }
 
+// dated writes the present moment to a container's labels.
+func (k *Kernel) dated(c Container) Container {
+	now, err := k.opt.Moment()
+	if err != nil {
+		k.opt.Log.Error("a workload's start cannot be dated", "error", err.Error())
+		return c
+	}
+	c.Labels = maps.Clone(c.Labels)
+	c.Labels[LabelBegan] = now.String()
+	return c
+}
+
+// age is how long ago a container was started, by a clock that nobody sets, or
+// by the time of day where it is not dated. It reports false for one that was
+// started before the machine was: an engine may not know yet that it ended.
+func (k *Kernel) age(inst Instance) (age time.Duration, alive bool) {
+	if began, dated := steady.ParseMoment(inst.Labels[LabelBegan]); dated {
+		if now, err := k.opt.Moment(); err == nil {
+			return now.Since(began)
+		}
+	}
+	return max(0, k.opt.Now().Sub(inst.StartedAt)), true
+}
+
 // adopt takes over the running containers of this installation and removes its
 // dead ones, keeping the status of those that ended by themselves.
 func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) error {
@@ -69,9 +94,10 @@ func (k *Kernel) adopt(ctx context.Context, begin func(func(context.Context))) e
 		f, whole := recoverFacts(inst.Labels)
 		w := k.newWorkload(f, info.Backend)
 		w.status.Container = inst.ID
+		age, alive := k.age(inst)
 		switch {
-		case whole && inst.Phase == PhaseRunning && inst.Name == ContainerName(f.unit):
-			k.adoptRunning(w, inst)
+		case whole && alive && inst.Phase == PhaseRunning && inst.Name == ContainerName(f.unit):
+			k.adoptRunning(w, inst, age)
 			begin(func(ctx context.Context) { k.watch(ctx, w) })
 		case whole && inst.Phase == PhaseEnded:
 			k.adoptEnded(w, inst)
@@ -93,13 +119,12 @@ func (k *Kernel) discardLeft(ctx context.Context, inst Instance, begin func(func
 	}
 }
 
-func (k *Kernel) adoptRunning(w *workload, inst Instance) {
+func (k *Kernel) adoptRunning(w *workload, inst Instance, age time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	at := inst.StartedAt.UTC()
 	w.status.StartedAt = &at
-	// The time of day may have been set meanwhile; at worst it lives too long.
-	w.began = k.opt.Ticks().Add(-max(0, k.opt.Now().Sub(at)))
+	w.began = k.opt.Ticks().Add(-age)
 	k.workloads[w.facts.unit] = w
 	k.enter(w, runtimev1.Running)
 	close(w.started)

@@ -18,6 +18,7 @@ const (
 	LabelDiskBase = "io.vexa.diskbase" // bytes charged for the writable mounts before the start
 	LabelNames    = "io.vexa.names"    // files and directories in the writable mounts before the start
 	LabelWritable = "io.vexa.writable" // the writable mounts, relative to the unit's directory, comma separated
+	LabelBegan    = "io.vexa.began"    // the start, as a steady.Moment
 	labelPrefix   = "io.vexa."
 )
 

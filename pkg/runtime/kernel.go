@@ -12,6 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
+	"github.com/vexa-ai/vexa/pkg/steady"
 )
 
 // Verifier checks a dispatch token: its signature, its times, its audience and,
@@ -76,6 +77,9 @@ type Options struct {
 	Now   func() time.Time                 // the time of day, of what is reported; default: time.Now
 	Ticks func() time.Time                 // what deadlines go by; it never jumps. Default: time.Now, which is monotonic
 	Log   *slog.Logger
+
+	// Moment dates starts for the next kernel. Default: steady.System().Moment.
+	Moment func() (steady.Moment, error)
 
 	Failpoints *failpoint.Set // nil outside of tests
 }
@@ -174,6 +178,9 @@ func defaults(opt *Options) {
 	}
 	if opt.Ticks == nil {
 		opt.Ticks = time.Now
+	}
+	if opt.Moment == nil {
+		opt.Moment = steady.System().Moment
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)

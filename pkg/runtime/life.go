@@ -107,7 +107,7 @@ func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, er
 		if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
 			return err
 		}
-		if id, err = k.opt.Driver.Create(ctx, p.container); err != nil {
+		if id, err = k.opt.Driver.Create(ctx, k.dated(p.container)); err != nil {
 			return err
 		}
 		if err := k.opt.Failpoints.At(ctx, pointCreated); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/runtime"
 	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
+	"github.com/vexa-ai/vexa/pkg/steady"
 )
 
 const (
@@ -61,6 +62,9 @@ func newWorld(tb testing.TB) *world {
 	w.opt = runtime.Options{
 		Install: install, Root: w.root, Binary: w.binary, Driver: w.driver,
 		Verifier: identity.NewVerifier("test", key.Public().(ed25519.PublicKey), time.Now), Images: images,
+		Moment: func() (steady.Moment, error) {
+			return steady.Moment{Boot: "boot-1", Up: time.Duration(time.Now().UnixNano())}, nil
+		},
 		Space: func(string) (runtime.Space, error) { return runtime.Space{Bytes: 1 << 40, FreeBytes: 1 << 39}, nil },
 	}
 	return w
