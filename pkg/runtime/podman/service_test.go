@@ -310,3 +310,38 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAStopWhileTheServiceStandsStill is done once the service goes on.
+func TestAStopWhileTheServiceStandsStill(t *testing.T) {
+	t.Parallel()
+	const install, unit = "5709717e5700", "01JDXKST0PP1NG000000000001"
+	d := open(t)
+	shellImage(t)
+	clean(t, d, install)
+	s := newStack(t, d, install)
+	if _, err := s.kernel.Create(t.Context(), s.spec(t, unit, "/bin/sh", "-c", `trap "exit 3" TERM; while :; do sleep 60 & wait $!; done`), "any"); err != nil {
+		t.Fatal(err)
+	}
+	service := d.ServicePID()
+	if err := syscall.Kill(-service, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	goOn := sync.OnceFunc(func() {
+		if err := syscall.Kill(-service, syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(goOn)
+	brief, cancel := context.WithTimeout(t.Context(), 5*time.Second) // it stands still as long
+	defer cancel()
+	if _, err := s.kernel.Stop(brief, unit, ""); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while it stands still: %v", err)
+	}
+	goOn()
+	if end, err := s.kernel.Stop(t.Context(), unit, ""); err != nil || end.State != runtimev1.Stopped {
+		t.Errorf("stop: %+v, %v", end, err)
+	}
+	if list, err := d.List(t.Context(), install); err != nil || len(list) > 0 {
+		t.Errorf("left: %+v, %v", list, err)
+	}
+}
