@@ -104,6 +104,7 @@ type entry struct {
 	first      uint64               // number of its oldest record
 	order      order
 	bytes      int64        // of its frames, once it has ended
+	out        *publisher   // of its last owner, while it has none; not changed meanwhile
 	place      *quota.Place // while it has no owner and may have a container, or waits for one
 }
 

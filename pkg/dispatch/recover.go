@@ -61,7 +61,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", id, "error", err)
 		manifest = runnerv1.Manifest{}
 	}
-	out, err := openPublisher(ctx, m.streams, m.now, id)
+	out, err := m.publisherOf(ctx, id, e)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

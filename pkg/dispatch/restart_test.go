@@ -218,11 +218,13 @@ func (s *stack) startAtOnce(n int, req api.StartRequest) map[string]int {
 // fullDisk is a store that cannot seal while it is full.
 type fullDisk struct {
 	dispatch.Workspaces
-	full atomic.Bool
+	full  atomic.Bool
+	tried atomic.Int32 // while it was full
 }
 
 func (f *fullDisk) Seal(ctx context.Context, req workspace.SealRequest) (workspace.Sealed, error) {
 	if f.full.Load() {
+		f.tried.Add(1)
 		return workspace.Sealed{}, fault.New(fault.Internal, "no space left on device", "free some")
 	}
 	return f.Workspaces.Seal(ctx, req)

@@ -139,6 +139,9 @@ func (r *run) leave(ctx context.Context) {
 		r.m.countEnded(r.entry)
 	case r.unsaved != nil && ctx.Err() == nil:
 		r.entry.usage, r.entry.asked = r.usage, r.asked
+		if !r.out.mute {
+			r.entry.out = r.out
+		}
 		r.m.leaveUnsaved(r.id(), r.unsaved)
 	}
 	if r.broken != nil && !r.over {

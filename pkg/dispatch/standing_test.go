@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/stream"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
 
@@ -62,6 +64,41 @@ func TestConversationThatStandsStill(t *testing.T) {
 	if d := done(t, s.turn(again)); !d.OK || d.Reply != "noted" {
 		t.Errorf("turn-done %+v", d)
 	}
+}
+
+// readsFromTheStart counts how often a topic is read from its beginning.
+type readsFromTheStart struct {
+	stream.Log
+	n *atomic.Int32
+}
+
+func (r readsFromTheStart) Read(ctx context.Context, topic string, after stream.Cursor, limit int) ([]stream.Entry, error) {
+	if after == "" && strings.HasSuffix(topic, ":out") {
+		r.n.Add(1)
+	}
+	return r.Log.Read(ctx, topic, after, limit)
+}
+
+// A dispatch that stands still is tried again without all of its frames being
+// read again, and its topic goes on where it was.
+func TestStandingStillIsCheap(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	disk, reads := &fullDisk{}, &atomic.Int32{}
+	disk.full.Store(true)
+	s.restart(func(o *dispatch.Options) {
+		again(o)
+		disk.Workspaces = o.Workspaces
+		o.Workspaces, o.Streams = disk, readsFromTheStart{o.Streams, reads}
+	})
+	st := s.start(api.StartRequest{Text: "echo precious > a.md", Runner: "text", Limits: limits(0)})
+	s.eventually("a few tries", func() bool { return disk.tried.Load() > 10 })
+	if n := reads.Load(); n != 1 {
+		t.Errorf("its topic was read %d times", n)
+	}
+	disk.full.Store(false)
+	s.ended(st.Unit)
+	s.told(st.Unit, 1, 1)
 }
 
 // A dispatch is taken up again although its time came while a Close was under

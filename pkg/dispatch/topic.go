@@ -38,19 +38,36 @@ type publisher struct {
 // openPublisher continues the topic where it ends.
 func openPublisher(ctx context.Context, log stream.Log, now func() time.Time, unit string) (*publisher, error) {
 	p := &publisher{log: log, now: now, unit: unit}
+	if err := p.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// publisherOf continues the topic of a unit that had not ended. What its last
+// owner knew of the topic is not read again.
+func (m *Manager) publisherOf(ctx context.Context, id string, e *entry) (*publisher, error) {
+	m.mu.Lock()
+	p := e.out
+	m.mu.Unlock()
+	if p != nil && p.catchUp(ctx) == nil {
+		return p, nil
+	}
+	return openPublisher(ctx, m.streams, m.now, id)
+}
+
+// catchUp reads what is on the topic after the newest frame that is known.
+func (p *publisher) catchUp(ctx context.Context) error {
 	const page = 1024
 	for {
-		entries, err := log.Read(ctx, OutTopic(unit), p.cursor, page)
-		if err != nil {
-			return nil, err
-		}
-		if len(entries) == 0 {
-			return p, nil
+		entries, err := p.log.Read(ctx, OutTopic(p.unit), p.cursor, page)
+		if err != nil || len(entries) == 0 {
+			return err
 		}
 		for _, e := range entries {
 			f, err := contract.Decode[wsv1.Frame](frameContract, e.Payload)
 			if err != nil {
-				return nil, fault.Newf(fault.Internal, "the frame at %s breaks its contract: %w", e.Cursor, err)
+				return fault.Newf(fault.Internal, "the frame at %s breaks its contract: %w", e.Cursor, err)
 			}
 			p.seq, p.cursor = f.Seq, e.Cursor
 			p.bytes += int64(len(e.Payload))
