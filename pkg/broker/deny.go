@@ -56,10 +56,11 @@ type refusal struct {
 }
 
 // deny records a refusal and tells the owner. A container that causes very many
-// has the rest counted instead, so that it cannot fill the logs.
+// has the rest counted instead, so that it cannot fill the logs; what ends it is
+// told in any case.
 func (s *Socket) deny(ctx context.Context, reason Denial, d refusal) {
 	ok, missed := s.denials.take()
-	if !ok {
+	if !ok && reason != DeniedReport && reason != DeniedFlood {
 		return
 	}
 	if s.live() {

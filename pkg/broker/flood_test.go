@@ -68,3 +68,22 @@ func TestBrokenOff(t *testing.T) {
 		})
 	}
 }
+
+// What ends a dispatch is told its owner, whatever was refused before.
+func TestBrokenOffAfterManyRefusals(t *testing.T) {
+	t.Parallel()
+	s := open(t, config{upstream: never(t), options: func(o *broker.Options) {
+		o.Rates.DenialsPerHour, o.Rates.TurnBytes = 2, 1000
+	}})
+	for range 5 {
+		s.post(chat, "{")
+	}
+	c := s.worker("")
+	await(t, "the worker", s.socket.Attached)
+	send(t, c, frame(1, strings.Repeat("x", 2000)))
+	ended(t, c)
+	await(t, "the end to be told", func() bool {
+		d := s.owner.denials()
+		return strings.HasPrefix(d[len(d)-1], "flood:")
+	})
+}
