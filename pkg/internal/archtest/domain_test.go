@@ -31,7 +31,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/retention":      nil,
 		"pkg/runner":         {"pkg/runner/dialect"},
 		"pkg/runner/dialect": nil,
-		"pkg/runtime":        {"pkg/api", "golang.org/x/sys"},
+		"pkg/runtime":        {"pkg/api", "pkg/steady", "golang.org/x/sys"},
 		"pkg/seal":           {age},
 		"pkg/stream":         nil,
 	}
