@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 )
 
@@ -111,9 +112,10 @@ func (t *Table) keyPath(name string) string {
 
 // Add puts a provider into the table, with its key sealed; an empty key means
 // none. HasKey is ignored. A rehearsal without models serves one by its own
-// name. The provider becomes the default where it asks to be, where there is
-// no other, and where the default is a rehearsal: what a person adds is what
-// they want to use. The error is fault.Conflict where the name is taken.
+// name; its cassette has to be there (fault.NotFound) and to be one. The provider
+// becomes the default where it asks to be, where there is no other, and where it
+// serves a model and the default is a rehearsal: what a person adds is what they
+// want to use. The error is fault.Conflict where the name is taken.
 func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -127,6 +129,11 @@ func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
 	key = bytes.TrimSpace(key)
 	if err := checkKey(p, key); err != nil {
 		return err
+	}
+	if p.Protocol == Rehearsal {
+		if err := CheckCassette(p.Cassette); err != nil {
+			return err
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,11 +149,21 @@ func (t *Table) Add(ctx context.Context, p Provider, key []byte) error {
 	p.HasKey = len(key) > 0
 	next := slices.Clone(t.providers)
 	current := slices.IndexFunc(next, func(r row) bool { return r.Default })
-	p.Default = p.Default || current < 0 || next[current].Protocol == Rehearsal
+	p.Default = p.Default || current < 0 || next[current].Protocol == Rehearsal && p.Protocol != Rehearsal
 	if p.Default && current >= 0 {
 		next[current].Default = false
 	}
 	return t.save(append(next, row{p, t.opts.Now().UTC()}))
+}
+
+// CheckCassette reports whether a rehearsal can play a file: fault.NotFound
+// where it cannot be read, fault.Invalid where it is no cassette.
+func CheckCassette(path string) error {
+	_, err := rehearsal.Load(path)
+	if fault.Is(err, fault.Invalid) {
+		return &fault.Error{Kind: fault.Invalid, Err: err, Hint: "the cassette that vexa init writes says what one is made of"}
+	}
+	return err
 }
 
 func checkKey(p Provider, key []byte) error {

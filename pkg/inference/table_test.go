@@ -16,6 +16,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
 	"github.com/vexa-ai/vexa/pkg/seal"
 )
 
@@ -54,8 +55,13 @@ func anthropic() inference.Provider {
 	}
 }
 
-func rehearse(name string) inference.Provider {
-	return inference.Provider{Name: name, Protocol: inference.Rehearsal, Cassette: "/c.yaml", Models: []string{"rehearsal"}}
+func rehearse(t *testing.T, name string) inference.Provider {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if _, err := rehearsal.Install(path); err != nil {
+		t.Fatal(err)
+	}
+	return inference.Provider{Name: name, Protocol: inference.Rehearsal, Cassette: path, Models: []string{"rehearsal"}}
 }
 
 func add(t *testing.T, table *inference.Table, p inference.Provider, key string) {
@@ -163,8 +169,8 @@ func TestTableRemove(t *testing.T) {
 	}
 }
 
-// What is added after a rehearsal becomes the default; nothing else is replaced
-// unasked.
+// A model that is added after a rehearsal becomes the default; nothing else is
+// replaced unasked.
 func TestTableDefault(t *testing.T) {
 	t.Parallel()
 	table := open(t, t.TempDir(), identity(t))
@@ -174,11 +180,11 @@ func TestTableDefault(t *testing.T) {
 		add  inference.Provider
 		want string
 	}{
-		{rehearse("rehearsal"), "rehearsal"},
-		{rehearse("other"), "other"},
+		{rehearse(t, "rehearsal"), "rehearsal"},
+		{rehearse(t, "other"), "rehearsal"},
 		{local("a", "m"), "a"},
 		{local("b", "m"), "a"},
-		{rehearse("third"), "a"},
+		{rehearse(t, "third"), "a"},
 		{asked, "c"},
 	} {
 		add(t, table, step.add, "")
@@ -198,11 +204,31 @@ func TestTableDefault(t *testing.T) {
 	}
 }
 
+// A cassette that cannot be played is found when it is added, and adds nothing.
+func TestTableReadsCassette(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.yaml")
+	if err := os.WriteFile(broken, []byte("version: 1\nturns: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table := open(t, t.TempDir(), identity(t))
+	for path, want := range map[string]fault.Kind{filepath.Join(dir, "none.yaml"): fault.NotFound, broken: fault.Invalid, dir: fault.Invalid} {
+		p := inference.Provider{Name: "play", Protocol: inference.Rehearsal, Cassette: path}
+		if err := table.Add(t.Context(), p, nil); !fault.Is(err, want) || !strings.Contains(err.Error(), path) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v (%s), want %s", path, err, fault.HintOf(err), want)
+		}
+	}
+	if list := table.List(); len(list) != 0 {
+		t.Errorf("added: %+v", list)
+	}
+}
+
 // A rehearsal needs no model's name: it serves one by its own.
 func TestTableNamesRehearsal(t *testing.T) {
 	t.Parallel()
 	table := open(t, t.TempDir(), identity(t))
-	p := rehearse("play")
+	p := rehearse(t, "play")
 	p.Models = nil
 	add(t, table, p, "")
 	if got, model, err := table.Resolve("play"); err != nil || got.Name != "play" || model != "play" {
@@ -262,7 +288,7 @@ func TestCheck(t *testing.T) {
 		return edit(func(p *inference.Provider) { p.Models, p.Prices = m, nil })
 	}
 	for _, p := range []inference.Provider{
-		anthropic(), local("x", "a"), rehearse("r"), url("https://h.example/base/v1"), url("http://[::1]:8080"), models("org/model:8b@v1+q"),
+		anthropic(), local("x", "a"), rehearse(t, "r"), url("https://h.example/base/v1"), url("http://[::1]:8080"), models("org/model:8b@v1+q"),
 	} {
 		if err := p.Check(); err != nil {
 			t.Errorf("%+v: %v", p, err)
@@ -311,7 +337,7 @@ func TestKeys(t *testing.T) {
 		"a space within":    {anthropic(), "a b", false},
 		"not ASCII":         {anthropic(), "ключ", false},
 		"far too long":      {anthropic(), strings.Repeat("k", 20_000), false},
-		"of a rehearsal":    {rehearse("r"), canary, false},
+		"of a rehearsal":    {rehearse(t, "r"), canary, false},
 		"over plain http":   {remote, canary, false},
 		"to loopback":       {loopback, canary, true},
 	} {

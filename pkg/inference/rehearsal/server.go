@@ -50,12 +50,12 @@ func Load(path string) (*Cassette, error) {
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe in its place must not hold us
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "the cassette "+path+" cannot be read", "see vexa model list")
+		return nil, fault.New(fault.NotFound, "the cassette "+path+" cannot be read", "name a file that exists; vexa model list shows those in use")
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Invalid, "the cassette "+path+" is not a file", "see vexa model list")
+		return nil, fault.New(fault.Invalid, "the cassette "+path+" is not a file", "name a file; vexa model list shows those in use")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxCassette+1))
 	return data, fault.Wrap(fault.Internal, "read the cassette "+path, err)
