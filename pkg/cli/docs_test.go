@@ -49,7 +49,7 @@ func TestExitCodesAreWhatTheyAreSaidToBe(t *testing.T) {
 		t.Errorf("docs/exit-codes.md differs from the code\n%s", diff)
 	}
 	for kind, code := range map[fault.Kind]int{
-		fault.Internal: 1, fault.Invalid: 1, fault.Usage: 2, fault.NotFound: 3, fault.Locked: 4, fault.Conflict: 5,
+		fault.Internal: 1, fault.Failed: 1, fault.Invalid: 1, fault.Usage: 2, fault.NotFound: 3, fault.Locked: 4, fault.Conflict: 5,
 		fault.Unreachable: 6, fault.Unavailable: 7, fault.Timeout: 8, fault.Denied: 9, fault.Interrupted: 130,
 	} {
 		if got := cli.ExitCode(fmt.Errorf("wrapped: %w", fault.New(kind, "x", ""))); got != code {

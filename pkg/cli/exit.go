@@ -20,7 +20,7 @@ type Exit struct {
 func Exits() []Exit {
 	return []Exit{
 		{0, nil, "it worked"},
-		{1, []fault.Kind{fault.Internal, fault.Invalid}, "it failed, the agent's turn failed, or a document breaks its contract"},
+		{1, []fault.Kind{fault.Internal, fault.Failed, fault.Invalid}, "it failed, the agent's turn failed, or a document breaks its contract"},
 		{2, []fault.Kind{fault.Usage}, "the command line is wrong"},
 		{3, []fault.Kind{fault.NotFound}, "the named thing does not exist"},
 		{4, []fault.Kind{fault.Locked}, "Vexa is locked; run vexa unlock"},

@@ -19,6 +19,7 @@ type Kind string
 const (
 	Internal    Kind = "internal"            // a defect or an unclassified failure
 	Usage       Kind = "usage"               // the command line is wrong
+	Failed      Kind = "failed"              // the agent's turn failed
 	Invalid     Kind = "invalid"             // an input breaks its contract
 	NotFound    Kind = "not_found"           // the named thing does not exist
 	Locked      Kind = "locked"              // a key is needed first

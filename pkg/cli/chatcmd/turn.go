@@ -9,6 +9,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -53,7 +54,7 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 	started, err := t.c.Start(ctx, r)
 	slow.Stop()
 	if err != nil {
-		return started, err
+		return started, grammar.Argument(err)
 	}
 	t.mu.Lock()
 	t.unit = started.Unit
@@ -127,7 +128,7 @@ func outcome(unit string, done wsv1.TurnDone, cause fault.Kind) error {
 	if done.OK {
 		return nil
 	}
-	kind, msg := fault.Internal, "the turn failed"
+	kind, msg := fault.Failed, "the turn failed"
 	switch done.Outcome {
 	case wsv1.OutcomeInterrupted:
 		kind, msg = fault.Interrupted, "the turn was interrupted"
@@ -141,7 +142,8 @@ func outcome(unit string, done wsv1.TurnDone, cause fault.Kind) error {
 		if cause == fault.Unavailable {
 			kind = cause
 		}
-	case wsv1.OutcomeCompleted:
+	case wsv1.OutcomeCompleted: // by the agent, and then Vexa could not save it
+		kind = fault.Internal
 	}
 	e := fault.New(kind, msg, "see: vexa logs "+unit)
 	if done.Error != "" && !strings.HasPrefix(done.Error, msg) {

@@ -67,6 +67,15 @@ func Usage(cmd *cobra.Command, format string, args ...any) error {
 	return fault.New(fault.Usage, fmt.Sprintf(format, args...), "see: "+cmd.CommandPath()+" --help")
 }
 
+// Argument returns the answer to a request that was made of the command line
+// alone: what is malformed in it is a usage error.
+func Argument(err error) error {
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	return &fault.Error{Kind: fault.Usage, Err: err}
+}
+
 // Args accepts exactly the named positional arguments. A last name that ends
 // in "..." may be given more than once; one in brackets may be left out.
 func Args(want ...string) cobra.PositionalArgs {
