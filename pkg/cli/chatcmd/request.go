@@ -5,6 +5,7 @@ package chatcmd
 
 import (
 	"crypto/rand"
+	"math"
 	"strings"
 	"time"
 
@@ -53,8 +54,8 @@ func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 	if r.session != "" && r.resume {
 		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
 	}
-	if r.idle < 0 || r.maxTime < 0 || r.tokens < 0 || r.cost < 0 {
-		return api.StartRequest{}, grammar.Usage(cmd, "--idle, --max-time, --tokens and --cost cannot be negative")
+	if err := r.checkLimits(cmd); err != nil {
+		return api.StartRequest{}, err
 	}
 	grants, err := parseGrants(cmd, r.workspaces)
 	if err != nil {
@@ -69,6 +70,27 @@ func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 		Limits:     r.limits(),
 		Key:        rand.Text(),
 	}, nil
+}
+
+// checkLimits refuses a limit that limits nothing, and one that leaves nothing to
+// run with: 0 is not a way to ask for no limit.
+func (r *request) checkLimits(cmd *cobra.Command) error {
+	if r.idle < 0 {
+		return grammar.Usage(cmd, "--idle cannot be negative")
+	}
+	for _, l := range []struct {
+		name string
+		ok   bool
+	}{
+		{"max-time", r.maxTime > 0},
+		{"tokens", r.tokens > 0},
+		{"cost", r.cost > 0 && !math.IsInf(r.cost, 0)}, // which NaN is not either
+	} {
+		if !l.ok && cmd.Flags().Changed(l.name) {
+			return grammar.Usage(cmd, "--%s must be more than 0; without it the default holds", l.name)
+		}
+	}
+	return nil
 }
 
 func (r *request) limits() *unitv1.Limits {

@@ -87,7 +87,7 @@ func runRun(ctx context.Context, o *RunOptions) error {
 	}
 	started, err := c.Start(ctx, o.Request)
 	if err != nil {
-		return err
+		return grammar.Argument(err)
 	}
 	if !o.JSON.On() {
 		return o.Factory.Printf("%s\n", plain.Line(started.Unit))

@@ -49,7 +49,7 @@ func runStop(ctx context.Context, o *StopOptions) error {
 		d, err := c.Stop(ctx, id, o.Interrupt)
 		switch {
 		case err != nil:
-			failed = append(failed, err)
+			failed = append(failed, grammar.Argument(err))
 		case o.Interrupt:
 			o.Factory.Notice("interrupted unit %s", d.ID)
 		default:

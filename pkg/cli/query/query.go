@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/client"
 )
@@ -50,7 +51,7 @@ func run[A any](f *factory.Factory, cmd *cobra.Command, ask Ask[A], show func(A)
 		defer c.Close()
 		answer, err := ask(cmd.Context(), c, args)
 		if err != nil {
-			return err
+			return grammar.Argument(err)
 		}
 		return show(answer)
 	}

@@ -55,7 +55,7 @@ func runCreate(ctx context.Context, o *CreateOptions) error {
 	defer c.Close()
 	w, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: o.Name, From: from})
 	if err != nil {
-		return err
+		return grammar.Argument(err)
 	}
 	if o.JSON.On() {
 		return output.One(o.Factory.Out, &o.JSON, workspaceFields(), w)

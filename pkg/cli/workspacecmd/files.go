@@ -77,7 +77,7 @@ func runCat(ctx context.Context, o *CatOptions) error {
 	defer c.Close()
 	body, err := c.File(ctx, o.Name, o.Rev, o.Path)
 	if err != nil {
-		return err
+		return grammar.Argument(err)
 	}
 	defer body.Close()
 	if !factory.IsTTY(f.OutTTY) {

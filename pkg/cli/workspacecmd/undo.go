@@ -55,7 +55,7 @@ func runUndo(ctx context.Context, o *UndoOptions) error {
 	defer c.Close()
 	u, err := c.Undo(ctx, o.Name, o.Request)
 	if err != nil {
-		return err
+		return grammar.Argument(err)
 	}
 	if o.JSON.On() {
 		if err := output.One(f.Out, &o.JSON, undoneFields(), u); err != nil {

@@ -169,6 +169,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if s, again := d.keys[r.Key]; again && r.Key != "" {
 		return s, nil
 	}
+	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
+		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see vexa session list")
+	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {
 			return api.Started{}, err

@@ -84,9 +84,13 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 			Name: req.Name, Protocol: req.Protocol, URL: req.URL, Models: req.Models, Cassette: req.Cassette,
 			HasKey: req.Key != "", Default: req.Default,
 		}
-		d.mu.Lock()
-		d.models = append(d.models, p)
-		d.mu.Unlock()
+		if strings.Contains(p.Name, " ") {
+			err = fault.New(fault.Invalid, strconv.Quote(p.Name)+" is not a provider's name", "use letters")
+		} else {
+			d.mu.Lock()
+			d.models = append(d.models, p)
+			d.mu.Unlock()
+		}
 		answer(w, http.StatusCreated, p, err)
 	})
 	mux.HandleFunc("DELETE /v1/models/{name}", func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,8 @@ package clienttest
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -59,6 +61,9 @@ func (d *Daemon) serveCreate(w http.ResponseWriter, r *http.Request) {
 	defer d.mu.Unlock()
 	if _, nerr := d.workspace(req.Name); err == nil && nerr == nil {
 		err = fault.New(fault.Conflict, "there is a workspace "+req.Name+" already", "")
+	}
+	if strings.ContainsAny(req.Name, " /") {
+		err = fault.New(fault.Invalid, "not a workspace name: "+strconv.Quote(req.Name), "use letters")
 	}
 	ws := api.Workspace{Name: req.Name, ID: "ws_01jdx0" + req.Name, Head: sha, CreatedAt: Epoch(), UpdatedAt: Epoch(), Unmerged: []string{}}
 	if req.From != "" {
