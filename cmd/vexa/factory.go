@@ -17,6 +17,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
 func newFactory() *factory.Factory {
@@ -32,7 +33,7 @@ func newFactory() *factory.Factory {
 		Keys:       keys{},
 		Contracts:  contracts{},
 		FindModels: findModels,
-		Rehearsal:  writeCassette,
+		Rehearsal:  writeCassette, CheckCassette: inference.CheckCassette,
 		Extra: func() map[string][]*cobra.Command {
 			return map[string][]*cobra.Command{
 				"daemon":  {daemonRunCmd()},

@@ -52,8 +52,18 @@ func processFactory() *cli.Factory {
 		Keys:     fakeKeys{}, Contracts: fakeContracts{},
 		FindModels: findFake,
 		Rehearsal:  func(h home.Home) (string, error) { return filepath.Join(h.Config, "rehearsal.yaml"), nil },
-		UID:        func() int { return 1000 },
-		System:     fakeSystem{},
+		CheckCassette: func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return fault.New(fault.NotFound, "the cassette "+path+" cannot be read", "")
+			}
+			if !strings.HasPrefix(string(data), "version: 1") {
+				return fault.New(fault.Invalid, "cassette: "+path+":1: needs a version", "")
+			}
+			return nil
+		},
+		UID:    func() int { return 1000 },
+		System: fakeSystem{},
 	}
 	f.Interrupts = func() (<-chan struct{}, func()) {
 		sig, out := make(chan os.Signal, 2), make(chan struct{}, 2)

@@ -68,6 +68,10 @@ type Factory struct {
 	// where the person can change it.
 	Rehearsal func(h home.Home) (string, error)
 
+	// CheckCassette says whether a rehearsal can play a file: fault.NotFound, or
+	// fault.Invalid with what is wrong in it. Nil: the daemon alone says so.
+	CheckCassette func(path string) error
+
 	// UID is the user this process runs as; nil: the real one.
 	UID func() int
 

@@ -15,6 +15,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -42,9 +44,9 @@ func newAdd(f *factory.Factory) *cobra.Command {
 		Long: "Adds a provider: a protocol, a base URL and the models it serves. The key is read from\n" +
 			"--key-file, or asked for on the terminal, and stored encrypted; agents never see it.\n" +
 			"A server on this machine needs none.\n\n" +
-			"The first provider is the default, and one that is added takes over from a rehearsal: its\n" +
-			"first model is used from then on where none is named. Another default is left as it is,\n" +
-			"unless --default says otherwise.\n\n" +
+			"The first provider is the default, and one that serves a model takes over from a\n" +
+			"rehearsal: its first model is used from then on where none is named. Another default is\n" +
+			"left as it is, unless --default says otherwise.\n\n" +
 			"The protocol rehearsal plays a cassette (a YAML file of turns) instead of asking a model.",
 		Example: "$ vexa model add claude --protocol anthropic-messages --url https://api.anthropic.com --model claude-sonnet-4-5\n" +
 			"$ vexa model add local --protocol openai-chat --url http://127.0.0.1:11434/v1 --model qwen3\n" +
@@ -136,7 +138,10 @@ func (o *AddOptions) checkRehearsal(cmd *cobra.Command) error {
 		return fault.Newf(fault.Usage, "find %s: %w", r.Cassette, err)
 	}
 	r.Cassette = abs
-	return nil
+	if o.Factory.CheckCassette == nil {
+		return nil
+	}
+	return o.Factory.CheckCassette(abs) // a document, unlike what else the daemon may find malformed
 }
 
 func runAdd(ctx context.Context, o *AddOptions) error {
@@ -153,12 +158,31 @@ func runAdd(ctx context.Context, o *AddOptions) error {
 	defer c.Close()
 	p, err := c.AddModel(ctx, o.Request)
 	if err != nil {
-		return err
+		return grammar.Argument(err)
 	}
 	if o.JSON.On() {
 		return output.One(f.Out, &o.JSON, providerFields(), p)
 	}
 	f.Notice("added %s; try it with: vexa model test %s", p.Name, p.Name)
+	return o.sayDefault(ctx, c, p)
+}
+
+// sayDefault says what is used where no model is named, which what was added may
+// have changed.
+func (o *AddOptions) sayDefault(ctx context.Context, c *client.Client, added api.Provider) error {
+	list, err := c.Models(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.Default && len(p.Models) > 0 {
+			still := ""
+			if p.Name != added.Name {
+				still = "still "
+			}
+			o.Factory.Say("the default model is %s%s/%s", still, plain.Line(p.Name), plain.Line(p.Models[0]))
+		}
+	}
 	return nil
 }
 
