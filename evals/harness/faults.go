@@ -198,7 +198,7 @@ func (f *faults) there(p failpoint.Point) bool {
 		"dispatch.session", "dispatch.sealed", "dispatch.told", "dispatch.turn-done", "dispatch.releasing", "dispatch.released", "dispatch.ended",
 		"runtime.entered", "runtime.stopped", "runtime.destroyed":
 		return f.victim != victimWorker && f.victim != victimContainer
-	case "runtime.created", "runtime.ended":
+	case "runtime.created", "runtime.running", "runtime.ended": // before, after or without its end
 		return f.victim != victimWorker
 	default:
 		return true
