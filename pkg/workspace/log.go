@@ -50,6 +50,9 @@ func (r *repo) log(ctx context.Context, q LogQuery, revs ...string) ([]Commit, e
 	if q.Unit != "" || q.Session != "" {
 		args = append(args, "--all-match", "--regexp-ignore-case", "--basic-regexp")
 	}
+	if q.mainline {
+		args = append(args, "--first-parent")
+	}
 	if q.Limit > 0 {
 		args = append(args, "--max-count="+strconv.Itoa(q.Limit))
 	}
@@ -116,16 +119,20 @@ func (c *Commit) readTrailers(author string) {
 		return
 	}
 	values := make(map[string]string)
+	var undoes []string
 	for line := range strings.SplitSeq(tail, "\n") {
 		key, value, ok := strings.Cut(line, ": ")
 		if !ok || !strings.HasPrefix(key, "Vexa-") {
 			return
 		}
 		values[key] = value
+		if key == trailerUndo {
+			undoes = append(undoes, value)
+		}
 	}
 	c.Message = head
 	c.Unit, c.Launcher, c.Runner = values[trailerUnit], values[trailerLauncher], values[trailerRunner]
-	c.Session, c.Turn = values[trailerSession], values[trailerTurn]
+	c.Session, c.Turn, c.undoes = values[trailerSession], values[trailerTurn], undoes
 	if v := values[trailerSubject]; v != "" {
 		c.Subject = v
 	}

@@ -203,11 +203,8 @@ func TestUndo(t *testing.T) {
 		if got := w.read(t, "b.md") + w.read(t, "new.md"); got != "b1\n(none)" {
 			t.Errorf("main has %q", got)
 		}
-		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); err != nil || w.read(t, "new.md") != "x\n" {
-			t.Errorf("undoing the undo: %v", err)
-		}
-		log, err := w.Log(ctx, "notes", workspace.LogQuery{Limit: 2})
-		if err != nil || len(log) != 2 || log[1].Subject != "u_jane" || log[1].Launcher != "user:u_jane" || log[1].Unit != "" || !strings.HasPrefix(log[1].Message, "Undo: turn of 01ONE") {
+		log, err := w.Log(ctx, "notes", workspace.LogQuery{Limit: 1})
+		if err != nil || len(log) != 1 || log[0].Subject != "u_jane" || log[0].Launcher != "user:u_jane" || log[0].Unit != "" || !strings.HasPrefix(log[0].Message, "Undo: turn of 01ONE") {
 			t.Errorf("log %+v, %v", log, err)
 		}
 	})
@@ -294,7 +291,7 @@ func TestUndo(t *testing.T) {
 	t.Run("nothing", func(t *testing.T) {
 		t.Parallel()
 		w := start(t)
-		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); !fault.Is(err, fault.Conflict) {
+		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{Author: jane}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("undone the first commit: %v", err)
 		}
 		if _, err := w.Undo(ctx, "notes", workspace.UndoRequest{To: "main", Dispatch: "x"}); !fault.Is(err, fault.Invalid) {

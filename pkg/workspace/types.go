@@ -78,6 +78,8 @@ type LogQuery struct {
 	Session string
 	Path    string // only commits that touch it
 	Rev     string // default main
+
+	mainline bool // only what main was, not what was merged into it
 }
 
 // Commit is one commit with its provenance, which comes from the trailers.
@@ -93,6 +95,8 @@ type Commit struct {
 	Turn     string
 	Message  string // without the trailers
 	Time     time.Time
+
+	undoes []string // the commits that it took back
 }
 
 // FileEntry is one file of a tree.
@@ -104,7 +108,7 @@ type FileEntry struct {
 }
 
 // UndoRequest says what to undo; with neither To nor Dispatch the last commit
-// of main is reverted.
+// of main is reverted that no undo took back yet.
 type UndoRequest struct {
 	To       string // make main's tree that of this commit
 	Dispatch string // revert every commit of this unit

@@ -9,7 +9,7 @@ import (
 )
 
 // Undo makes a commit on main that takes changes back: by default those of
-// main's last commit, with Dispatch those of every commit of a unit, with To
+// main's last commit that no undo took back yet, with Dispatch those of every commit of a unit, with To
 // everything since a commit. What came later is kept: where it touches the same
 // lines nothing is done and Undone.Conflicts names the paths. With To all of
 // main's tree becomes that commit's; what came later stays in the history.
@@ -92,23 +92,51 @@ func (u *undo) to(ctx context.Context) error {
 	return err
 }
 
-// last reverts main's newest commit; of a merge, what it brought to main.
+// last reverts the newest of main's commits that is in effect: no undo, and not
+// taken back by one that is itself in effect. Of a merge it reverts what the
+// merge brought to main.
 func (u *undo) last(ctx context.Context) error {
-	list, err := u.repo.log(ctx, LogQuery{Limit: 1}, u.main.String())
+	list, err := u.repo.log(ctx, LogQuery{mainline: true}, u.main.String())
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 || len(list[0].Parents) == 0 {
-		return nothing()
-	}
-	u.reverted = list
-	u.subject = "Undo: " + list[0].Message
-	parent, err := object.ParseID(list[0].Parents[0])
+	now, err := u.repo.treeOf(ctx, u.main)
 	if err != nil {
 		return err
 	}
-	u.root, err = u.repo.treeOf(ctx, parent)
-	return err
+	for _, c := range inEffect(list) {
+		if len(c.Parents) == 0 {
+			break // what the workspace was created with
+		}
+		if _, err := u.revert(ctx, u.main, c); err != nil || len(u.conflicts) > 0 {
+			return err
+		}
+		if u.root == now {
+			continue // an undo that names no commits of a merge took it back, or it changed nothing
+		}
+		u.reverted, u.subject = []Commit{c}, "Undo: "+c.Message
+		return nil
+	}
+	return fault.New(fault.NotFound, "there is nothing left to undo", "vexa workspace log lists the commits; undo --to takes the files of one of them")
+}
+
+// inEffect returns the commits of a history, the newest first, that are no undo
+// and were not taken back. An undo that was taken back took nothing back.
+func inEffect(history []Commit) []Commit {
+	var out []Commit
+	back := map[string]bool{}
+	for _, c := range history {
+		switch {
+		case back[c.SHA]:
+		case len(c.undoes) > 0:
+			for _, sha := range c.undoes {
+				back[sha] = true
+			}
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // dispatch reverts a unit's commits, the newest first, each by a three-way

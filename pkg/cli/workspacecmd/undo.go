@@ -26,9 +26,10 @@ func newUndo(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo NAME",
 		Short: "Take back what an agent changed",
-		Long: "Makes a commit that takes back the newest commit of a workspace, all commits of a\n" +
-			"dispatch, or everything after a commit. Nothing is lost: an undo can be undone. Where\n" +
-			"later commits changed the same lines, nothing is changed and the exit code is 5.",
+		Long: "Makes a commit that takes back the last turn that was not taken back yet, all commits of\n" +
+			"a dispatch, or everything after a commit. Again, it takes back the turn before; the exit\n" +
+			"code is 3 where none is left. Nothing is lost: --to the commit before it undoes an undo.\n" +
+			"Where later commits changed the same lines, nothing is changed and the exit code is 5.",
 		Example:           "$ vexa workspace undo personal\n$ vexa workspace undo personal --dispatch 01JDX4\n$ vexa workspace undo personal --to 3f2a91c",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
