@@ -69,6 +69,13 @@ func private(dir string) error {
 	return nil
 }
 
+// A process that was just forked holds the locks of its parent until it runs
+// another program.
+const (
+	lockPatience = 300 * time.Millisecond
+	lockPoll     = 10 * time.Millisecond
+)
+
 // Hold takes the lock of the socket at path, path.lock, until the file is
 // closed or the process ends. Where another process has it, it is
 // fault.Conflict. Listen does this by itself; who has another program serve a
@@ -79,6 +86,10 @@ func Hold(path string) (*os.File, error) {
 		return nil, fmt.Errorf("open the lock of a socket: %w", err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for end := time.Now().Add(lockPatience); errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(end); {
+		time.Sleep(lockPoll)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
 	if err == nil {
 		return f, nil
 	}
