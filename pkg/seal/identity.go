@@ -2,7 +2,7 @@
 // age (age-encryption.org/v1): everything sealed here can be opened with the
 // stock age command and the key file.
 //
-// An [Identity] is an X25519 key pair. It lives in a key file, with or without
+// An [Identity] is a key pair, X25519 or hybrid with ML-KEM-768. It lives in a key file, with or without
 // a passphrase (keyfile.go); smaller secrets, such as the data key of the
 // journals, are age files for that identity (secret.go).
 //
@@ -29,33 +29,58 @@ import (
 // is redacted: all verbs of package fmt (Format), slog (LogValue), and the
 // text encodings, JSON among them (MarshalText).
 type Identity struct {
-	key *age.X25519Identity
+	key    age.Identity
+	secret func() string // not the text: no verb may reach it
+	public Recipient
 }
 
-// NewIdentity makes a random identity.
+// NewIdentity makes a random identity (X25519).
 func NewIdentity() (*Identity, error) {
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "make an identity", err)
 	}
-	return &Identity{key: key}, nil
+	return x25519(key), nil
 }
 
-// ParseIdentity reads what String returned (AGE-SECRET-KEY-1…). The error
-// never quotes the text.
-func ParseIdentity(s string) (*Identity, error) {
-	key, err := age.ParseX25519Identity(s)
+// NewHybridIdentity makes a random identity that a quantum computer does not
+// open either (ML-KEM-768 with X25519).
+func NewHybridIdentity() (*Identity, error) {
+	key, err := age.GenerateHybridIdentity()
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "not an age identity (AGE-SECRET-KEY-1…)", "")
+		return nil, fault.Wrap(fault.Internal, "make an identity", err)
 	}
-	return &Identity{key: key}, nil
+	return hybrid(key), nil
+}
+
+func x25519(key *age.X25519Identity) *Identity {
+	return &Identity{key: key, secret: key.String, public: Recipient{text: key.Recipient().String(), to: key.Recipient()}}
+}
+
+func hybrid(key *age.HybridIdentity) *Identity {
+	return &Identity{key: key, secret: key.String, public: Recipient{text: key.Recipient().String(), to: key.Recipient(), postQuantum: true}}
+}
+
+// ParseIdentity reads what String returned (AGE-SECRET-KEY-1… or
+// AGE-SECRET-KEY-PQ-1…). The error never quotes the text.
+func ParseIdentity(s string) (*Identity, error) {
+	if key, err := age.ParseX25519Identity(s); err == nil {
+		return x25519(key), nil
+	}
+	if key, err := age.ParseHybridIdentity(s); err == nil {
+		return hybrid(key), nil
+	}
+	return nil, fault.New(fault.Invalid, "not an age identity (AGE-SECRET-KEY-1…)", "")
 }
 
 // String returns the secret, in the Bech32 form that the age tools read.
-func (id *Identity) String() string { return id.key.String() }
+func (id *Identity) String() string { return id.secret() }
 
 // Recipient returns the public half (age1…); it is no secret.
-func (id *Identity) Recipient() string { return id.key.Recipient().String() }
+func (id *Identity) Recipient() string { return id.public.text }
+
+// Public returns the public half as what one encrypts to.
+func (id *Identity) Public() Recipient { return id.public }
 
 // Format implements fmt.Formatter: no verb prints the secret.
 func (id *Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, id.redacted()) }
@@ -76,11 +101,7 @@ func (id *Identity) redacted() string {
 // Seal returns a writer that encrypts to this identity what is written to it.
 // Nothing is complete before Close, which does not close w.
 func (id *Identity) Seal(w io.Writer) (io.WriteCloser, error) {
-	wc, err := age.Encrypt(w, id.key.Recipient())
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "seal", err)
-	}
-	return wc, nil
+	return Encrypt(w, id.public)
 }
 
 // Open returns a reader of what was sealed to this identity. Each byte it
@@ -88,20 +109,7 @@ func (id *Identity) Seal(w io.Writer) (io.WriteCloser, error) {
 func (id *Identity) Open(r io.Reader) (io.Reader, error) { return open(r, id.key) }
 
 // SealBytes seals data.
-func (id *Identity) SealBytes(data []byte) ([]byte, error) {
-	var buf bytes.Buffer
-	w, err := id.Seal(&buf)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(data); err != nil {
-		return nil, fault.Wrap(fault.Internal, "seal", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fault.Wrap(fault.Internal, "seal", err)
-	}
-	return buf.Bytes(), nil
-}
+func (id *Identity) SealBytes(data []byte) ([]byte, error) { return EncryptBytes(data, id.public) }
 
 // OpenBytes opens what SealBytes, or Seal, made.
 func (id *Identity) OpenBytes(sealed []byte) ([]byte, error) {

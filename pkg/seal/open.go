@@ -9,11 +9,11 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// open decrypts r with key and classifies what goes wrong. An error of r
+// open decrypts r with one of the keys and classifies what goes wrong. An error of r
 // itself is passed on as it is: a disk that cannot be read is not damage.
-func open(r io.Reader, key age.Identity) (io.Reader, error) {
+func open(r io.Reader, keys ...age.Identity) (io.Reader, error) {
 	src := &source{r: r}
-	plain, err := age.Decrypt(src, key)
+	plain, err := age.Decrypt(src, keys...)
 	if err != nil {
 		return nil, classify(src, err)
 	}
