@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -22,9 +23,14 @@ func open(r io.Reader, keys ...age.Identity) (io.Reader, error) {
 
 func classify(src *source, err error) error {
 	var mismatch *age.NoIdentityMatchError
+	var known *fault.Error
 	switch {
 	case src.err != nil:
 		return fault.Wrap(fault.Internal, "read sealed data", src.err)
+	case errors.As(err, &known): // what a plugin says
+		return known
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return err
 	case errors.As(err, &mismatch):
 		return fault.Wrap(fault.Denied, "sealed for another key", err)
 	default:

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
+	"filippo.io/age/tag"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -18,11 +20,18 @@ type Recipient struct {
 	text        string
 	to          age.Recipient
 	postQuantum bool
+	plugin      string // whose program encrypts to it; only that knows whether it is post-quantum
 }
 
-// ParseRecipient reads a recipient: age1…, age1pq1…, or an SSH public key
-// ("ssh-ed25519 AAAA…" or "ssh-rsa AAAA…", a comment is dropped).
-func ParseRecipient(s string) (Recipient, error) {
+// ParseRecipient reads a recipient: age1…, age1pq1…, age1tag1… or age1tagpq1…
+// (keys in hardware that need no plugin to be encrypted to), or an SSH public
+// key ("ssh-ed25519 AAAA…" or "ssh-rsa AAAA…", a comment is dropped). One of a
+// plugin is read by Plugins.ParseRecipient.
+func ParseRecipient(s string) (Recipient, error) { return Plugins{}.ParseRecipient(s) }
+
+// ParseRecipient reads a recipient as the function ParseRecipient does, and
+// those of the plugins.
+func (p Plugins) ParseRecipient(s string) (Recipient, error) {
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "ssh-") {
 		return parseSSH(s)
@@ -33,7 +42,10 @@ func ParseRecipient(s string) (Recipient, error) {
 	if r, err := age.ParseHybridRecipient(s); err == nil {
 		return Recipient{text: r.String(), to: r, postQuantum: true}, nil
 	}
-	return Recipient{}, notRecipient(s)
+	if r, err := tag.ParseRecipient(s); err == nil {
+		return Recipient{text: r.String(), to: r, postQuantum: r.Hybrid()}, nil
+	}
+	return p.recipient(s)
 }
 
 func parseSSH(s string) (Recipient, error) {
@@ -65,25 +77,54 @@ func (r Recipient) PostQuantum() bool { return r.postQuantum }
 
 // Encrypt returns a writer that encrypts to every recipient what is written to
 // it. Nothing is complete before Close, which does not close w. Recipients that
-// are post-quantum and such that are not cannot be mixed: the weakest would
-// decide.
+// are post-quantum and such that are not cannot be mixed (fault.Invalid): the
+// weakest would decide. A plugin's program is started and may refuse.
 func Encrypt(w io.Writer, to ...Recipient) (io.WriteCloser, error) {
 	keys := make([]age.Recipient, len(to))
+	native := slices.IndexFunc(to, func(r Recipient) bool { return r.plugin == "" })
 	for i, r := range to {
 		if r.to == nil {
 			return nil, fault.New(fault.Internal, "a recipient is nobody", "")
 		}
-		if r.postQuantum != to[0].postQuantum {
-			return nil, fault.New(fault.Invalid, "post-quantum recipients cannot be mixed with others: the weakest would decide",
-				"use recipients that begin with age1pq1 only, or none of them")
+		if r.plugin == "" && r.postQuantum != to[native].postQuantum {
+			return nil, mixed(nil)
 		}
 		keys[i] = r.to
 	}
-	wc, err := age.Encrypt(w, keys...)
-	if err != nil {
+	dst := &sink{w: w}
+	wc, err := age.Encrypt(dst, keys...)
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return wc, nil
+	case errors.As(err, &known):
+		return nil, known
+	case dst.err == nil && len(to) > 1: // age compares what the plugins said of themselves
+		return nil, mixed(err)
+	default:
 		return nil, fault.Wrap(fault.Internal, "seal", err)
 	}
-	return wc, nil
+}
+
+func mixed(err error) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Msg: "post-quantum recipients cannot be mixed with others: the weakest would decide", Err: err,
+		Hint: "use post-quantum recipients only (age1pq1…), or none of them",
+	}
+}
+
+// sink remembers the error of the writer below age.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
 }
 
 // EncryptBytes encrypts data to every recipient.

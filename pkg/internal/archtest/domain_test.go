@@ -32,7 +32,8 @@ func TestDomainImports(t *testing.T) {
 		"pkg/runner":         {"pkg/runner/dialect"},
 		"pkg/runner/dialect": nil,
 		"pkg/runtime":        {"pkg/api", "pkg/steady", "golang.org/x/sys"},
-		"pkg/seal":           {age},
+		"pkg/seal":           {age, "pkg/seal/plugin", "golang.org/x/crypto"},
+		"pkg/seal/plugin":    {age, "golang.org/x/sys"},
 		"pkg/stream":         nil,
 	}
 	all := load(t)

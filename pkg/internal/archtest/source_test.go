@@ -66,6 +66,7 @@ func TestWhoStartsPrograms(t *testing.T) {
 		"pkg/agent/tool":     "the shell tool, inside the container",
 		"pkg/doctor":         "what was shown to the person before",
 		"pkg/runtime/podman": "podman system service",
+		"pkg/seal/plugin":    "an age plugin, by the absolute path that the person configured",
 		"pkg/worker":         "the runner's agent, inside the container",
 		"pkg/workspace/git":  "git, with its guards: the one invoker",
 	}
