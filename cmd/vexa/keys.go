@@ -19,13 +19,13 @@ func identityPath(h home.Home) string { return filepath.Join(h.Keys(), "identity
 
 // State implements factory.Keys.
 func (keys) State(h home.Home) (factory.KeyState, error) {
-	locked, err := seal.KeyFileLocked(identityPath(h))
+	key, err := seal.LookAtKeyFile(identityPath(h))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || fault.Is(err, fault.NotFound):
 		return factory.KeyMissing, nil
 	case err != nil:
 		return "", err
-	case locked:
+	case key.Protection != seal.Unprotected:
 		return factory.KeySealed, nil
 	default:
 		return factory.KeyPlain, nil
@@ -41,7 +41,7 @@ func (keys) Create(h home.Home, passphrase []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := seal.WriteKeyFile(identityPath(h), id, passphrase); err != nil {
+	if err := seal.WriteKeyFile(identityPath(h), id, seal.Lock{Passphrase: passphrase}); err != nil {
 		return "", err
 	}
 	return id.Recipient(), nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
@@ -18,30 +17,76 @@ import (
 
 func companion(path string) string { return path + ".pub" }
 
+// note is what a companion says of one state of the file beside it.
+type note struct {
+	checksum string
+	by       Protection // empty: it is not said
+}
+
+// notes are what a companion says. The zero value says nothing.
+type notes struct {
+	recipient string // a public key, which may hold a space
+	files     []note
+}
+
+// readNotes reads the companion of the file at path; one that cannot be read
+// says nothing.
+func readNotes(path string) (n notes) {
+	text, err := os.ReadFile(companion(path))
+	if err != nil {
+		return notes{}
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		sum, by, _ := strings.Cut(line, " ")
+		switch {
+		case line == "" || line[0] == '#':
+		case strings.HasPrefix(sum, "sha256:"):
+			n.files = append(n.files, note{sum, Protection(by)})
+		default:
+			n.recipient = line
+		}
+	}
+	return n
+}
+
+// of returns what is said of a file of these bytes.
+func (n notes) of(data []byte) (note, bool) {
+	sum := checksum(data)
+	for _, f := range n.files {
+		if f.checksum == sum {
+			return f, true
+		}
+	}
+	return note{}, false
+}
+
 // writeCompanion is called before the key file is replaced, and therefore
 // lists the checksum of the file that is there too: a crash in between leaves
 // a companion that is right for either.
-func writeCompanion(path, recipient string, next []byte) error {
-	text := "# recipient, and checksum of the key file beside this one\n" + recipient + "\n" + checksum(next) + "\n"
+func writeCompanion(path, recipient string, next []byte, by Protection) error {
+	files := []note{{checksum(next), by}}
 	old, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		text += checksum(old) + "\n"
+		was, _ := readNotes(path).of(old)
+		files = append(files, note{checksum(old), was.by})
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return atomicfile.WriteFile(companion(path), []byte(text), 0o600)
+	lines := []string{"# recipient, and checksum of the key file beside this one", recipient}
+	for _, f := range files {
+		lines = append(lines, strings.TrimSpace(f.checksum+" "+string(f.by)))
+	}
+	return atomicfile.WriteFile(companion(path), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
 // intact reports whether data are the bytes that were written. Without a
 // companion there is no evidence of damage.
 func intact(path string, data []byte) bool {
-	text, err := os.ReadFile(companion(path))
-	if err != nil {
-		return true
-	}
-	sums := strings.Fields(string(text))
-	return !strings.Contains(string(text), "sha256:") || slices.Contains(sums, checksum(data))
+	n := readNotes(path)
+	_, ok := n.of(data)
+	return ok || len(n.files) == 0
 }
 
 func checksum(data []byte) string {

@@ -76,6 +76,11 @@ func ParseIdentity(s string) (*Identity, error) {
 // String returns the secret, in the Bech32 form that the age tools read.
 func (id *Identity) String() string { return id.secret() }
 
+// text is the identity as age-keygen writes it.
+func (id *Identity) text() []byte {
+	return []byte("# public key: " + id.Recipient() + "\n" + id.String() + "\n")
+}
+
 // Recipient returns the public half (age1…); it is no secret.
 func (id *Identity) Recipient() string { return id.public.text }
 

@@ -3,10 +3,8 @@ package seal
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -30,29 +28,25 @@ const maxKeyFile = 1 << 16
 const magic = "age-encryption.org/"
 
 // WriteKeyFile stores the identity at path, 0600, replacing what was there in
-// one step. With a passphrase it is an armoured age file (scrypt), without one
-// the text that age-keygen writes. A locked file gets a companion
-// (path + ".pub") with the recipient and the checksum by which a damaged file
+// one step. Locked it is an armoured age file (scrypt), else the text that
+// age-keygen writes. A locked file gets a companion (path + ".pub") with the
+// recipient, who has the passphrase, and the checksum by which a damaged file
 // is told from a wrong passphrase.
-func WriteKeyFile(path string, id *Identity, passphrase []byte) error {
-	return writeKeyFile(path, id, passphrase, workFactor)
-}
-
-func writeKeyFile(path string, id *Identity, passphrase []byte, logN int) error {
-	data := []byte("# public key: " + id.Recipient() + "\n" + id.String() + "\n")
-	if len(passphrase) > 0 {
+func WriteKeyFile(path string, id *Identity, with Lock) error {
+	data := id.text()
+	if len(with.Passphrase) > 0 {
 		var err error
-		if data, err = lock(data, passphrase, logN); err != nil {
+		if data, err = lock(data, with.Passphrase, with.cost()); err != nil {
 			return fault.Wrap(fault.Internal, "lock "+path, err)
 		}
-		if err := writeCompanion(path, id.Recipient(), data); err != nil {
+		if err := writeCompanion(path, id.Recipient(), data, with.by()); err != nil {
 			return fault.Wrap(fault.Internal, "write "+companion(path), err)
 		}
 	}
 	if err := atomicfile.WriteFile(path, data, 0o600); err != nil {
 		return fault.Wrap(fault.Internal, "write "+path, err)
 	}
-	if len(passphrase) == 0 {
+	if len(with.Passphrase) == 0 {
 		if err := os.Remove(companion(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fault.Wrap(fault.Internal, "remove "+companion(path), err)
 		}
@@ -92,49 +86,21 @@ func openKeyFile(path string, data, passphrase []byte, maxLogN int) (*Identity, 
 	return parseKeyFile(path, plain)
 }
 
-// KeyFileLocked reports whether the key file at path needs a passphrase.
-func KeyFileLocked(path string) (bool, error) {
-	data, err := readKeyFile(path)
-	return err == nil && locked(data), err
-}
-
 func readKeyFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := readSecretFile(path)
+	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "there is no key at "+path, "run 'vexa init'")
 	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "read the key", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "read the key "+path, err)
-	}
-	if len(data) > maxKeyFile {
-		return nil, fault.New(fault.Invalid, path+" is too large for a key file", "")
-	}
-	return data, nil
+	return data, err
 }
 
 // parseKeyFile reads the text form: comments, blank lines and one secret key.
 func parseKeyFile(path string, data []byte) (*Identity, error) {
-	var found *Identity
-	for line := range strings.Lines(string(data)) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		id, err := ParseIdentity(line)
-		if err != nil || found != nil {
-			return nil, fault.New(fault.Invalid, path+" does not hold exactly one age identity", "restore it from a backup")
-		}
-		found = id
+	ids, err := parseIdentities(path, data)
+	if err != nil || len(ids) != 1 {
+		return nil, fault.New(fault.Invalid, path+" does not hold exactly one age identity", "restore it from a backup")
 	}
-	if found == nil {
-		return nil, fault.New(fault.Invalid, path+" does not hold an age identity", "restore it from a backup")
-	}
-	return found, nil
+	return ids[0], nil
 }
 
 // locked tells an age file, armoured or not, from the text form. What looks
@@ -169,13 +135,5 @@ func unlock(data, passphrase []byte, maxLogN int) ([]byte, error) {
 		return nil, err
 	}
 	key.SetMaxWorkFactor(maxLogN)
-	var src io.Reader = bytes.NewReader(data)
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte(armor.Header)) {
-		src = armor.NewReader(src)
-	}
-	plain, err := open(src, key)
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(plain)
+	return openArmoured(data, key)
 }

@@ -159,7 +159,7 @@ func TestPlainKeyFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
 	id := identity(t)
-	if err := WriteKeyFile(path, id, nil); err != nil {
+	if err := WriteKeyFile(path, id, Lock{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, passphrase := range [][]byte{nil, []byte("needless")} {
@@ -168,8 +168,8 @@ func TestPlainKeyFile(t *testing.T) {
 			t.Fatalf("read: %v", err)
 		}
 	}
-	if locked, err := KeyFileLocked(path); err != nil || locked {
-		t.Fatalf("locked: %v, %v", locked, err)
+	if k, err := LookAtKeyFile(path); err != nil || k != (KeyFile{Unprotected, id.Recipient()}) {
+		t.Fatalf("looked at: %+v, %v", k, err)
 	}
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", st.Mode(), err)
@@ -189,15 +189,15 @@ func TestLockedKeyFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
 	id, passphrase := identity(t), []byte("correct horse")
-	if err := writeKeyFile(path, id, passphrase, testFactor); err != nil {
+	if err := WriteKeyFile(path, id, Lock{Passphrase: passphrase, Cost: testFactor}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil || strings.Contains(string(data), "SECRET") {
 		t.Fatalf("the key is not locked: %v", err)
 	}
-	if locked, err := KeyFileLocked(path); err != nil || !locked {
-		t.Fatalf("locked: %v, %v", locked, err)
+	if k, err := LookAtKeyFile(path); err != nil || k != (KeyFile{ByPassphrase, id.Recipient()}) {
+		t.Fatalf("looked at: %+v, %v", k, err)
 	}
 	if got, err := ReadKeyFile(path, passphrase); err != nil || !same(got, id) {
 		t.Fatalf("read: %v", err)
@@ -227,7 +227,7 @@ func TestDamagedKeyFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
 	id, passphrase := identity(t), []byte("correct horse")
-	if err := writeKeyFile(path, id, passphrase, testFactor); err != nil {
+	if err := WriteKeyFile(path, id, Lock{Passphrase: passphrase, Cost: testFactor}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -275,7 +275,7 @@ func TestPassphraseChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	id := identity(t)
 	for _, passphrase := range []string{"first", "second"} {
-		if err := writeKeyFile(path, id, []byte(passphrase), testFactor); err != nil {
+		if err := WriteKeyFile(path, id, Lock{Passphrase: []byte(passphrase), Cost: testFactor}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +283,7 @@ func TestPassphraseChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeKeyFile(path, id, []byte("third"), testFactor); err != nil {
+	if err := WriteKeyFile(path, id, Lock{Passphrase: []byte("third"), Cost: testFactor}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadKeyFile(path, []byte("second")); !fault.Is(err, fault.Denied) {
@@ -299,7 +299,7 @@ func TestPassphraseChange(t *testing.T) {
 	if got, err := ReadKeyFile(path, []byte("second")); err != nil || !same(got, id) {
 		t.Fatalf("the old passphrase before the new file: %v", err)
 	}
-	if err := WriteKeyFile(path, id, nil); err != nil {
+	if err := WriteKeyFile(path, id, Lock{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(companion(path)); !errors.Is(err, fs.ErrNotExist) {
