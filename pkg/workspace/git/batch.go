@@ -32,12 +32,21 @@ var (
 // The process is kept for later reads, see Close. One that has ended meanwhile
 // is replaced. Objects that were added since it was started are found.
 func (r *Repo) Objects(ctx context.Context, ids []string, fn func(Object) error) error {
-	for _, id := range ids {
-		if len(id) != 40 || !hexForm.MatchString(id) {
+	return r.ask(ctx, question{ids: ids}, fn)
+}
+
+// Headers is [Repo.Objects] without any Content.
+func (r *Repo) Headers(ctx context.Context, ids []string, fn func(Object) error) error {
+	return r.ask(ctx, question{ids: ids, heads: true}, fn)
+}
+
+func (r *Repo) ask(ctx context.Context, q question, fn func(Object) error) error {
+	for _, id := range q.ids {
+		if !idForm.MatchString(id) {
 			return fault.Newf(fault.Internal, "not an object id: %q", id)
 		}
 	}
-	if len(ids) == 0 {
+	if len(q.ids) == 0 {
 		return nil
 	}
 	for {
@@ -49,7 +58,7 @@ func (r *Repo) Objects(ctx context.Context, ids []string, fn func(Object) error)
 			return err
 		}
 		used := p.used
-		answered, err := r.read(ctx, p, ids, fn)
+		answered, err := r.read(ctx, p, q, fn)
 		if !used || answered || !errors.Is(err, errEnded) {
 			return err
 		}

@@ -7,6 +7,11 @@
 // second line: a hostile repository can make git run programs whatever the
 // guards, so the first line is that host git only opens repositories of
 // package workspace.
+//
+// There are two modes. [Repo.Run] works on this machine alone: git has no
+// network, no credential and nothing of the person's. A [Remote] speaks to one
+// other repository as the person, with their credentials and their way to the
+// host, by three commands that take nothing but names and ids.
 package git
 
 import (

@@ -120,7 +120,7 @@ func TestEnvironment(t *testing.T) {
 func TestCommandsAreListed(t *testing.T) {
 	t.Parallel()
 	repo := open(t, "").Repo(t.TempDir())
-	for _, args := range [][]string{nil, {"status"}, {"--exec-path=/tmp", "log"}, {"-c", "x=y"}, {"fetch"}, {"add"}, {""}} {
+	for _, args := range [][]string{nil, {"status"}, {"--exec-path=/tmp", "log"}, {"-c", "x=y"}, {"fetch"}, {"push"}, {"ls-remote"}, {"remote"}, {"clone"}, {"add"}, {""}} {
 		if _, err := repo.Run(ctx, git.Cmd{Args: args}); err == nil {
 			t.Errorf("%q ran", args)
 		}
@@ -220,7 +220,14 @@ func TestObjects(t *testing.T) {
 	if err != nil || len(got) != 5002 || got[4999] != "blob content\n" || got[5000] != "tree" || !strings.HasPrefix(got[5001], "commit tree ") {
 		t.Fatalf("%d answers, %v", len(got), err)
 	}
+	var sizes int64
+	if err := repo.Headers(ctx, many, func(o git.Object) error { sizes += o.Size; return nil }); err != nil || sizes < 5000*8+1 {
+		t.Errorf("headers: %d bytes, %v", sizes, err)
+	}
 	missing := strings.Repeat("1", 40)
+	if err := repo.Headers(ctx, []string{ids[0], missing}, func(git.Object) error { return nil }); !errors.Is(err, git.ErrMissing) {
+		t.Errorf("missing: %v", err)
+	}
 	if err := repo.Objects(ctx, []string{ids[0], missing}, func(git.Object) error { return nil }); !errors.Is(err, git.ErrMissing) {
 		t.Errorf("missing: %v", err)
 	}

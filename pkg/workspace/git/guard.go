@@ -4,18 +4,29 @@ package git
 // or somebody's idea of an option where a subcommand should be.
 func known(sub string) bool {
 	switch sub {
-	case "cat-file", "diff-tree", "for-each-ref", "fsck", "log", "ls-tree",
+	case "cat-file", "diff-tree", "for-each-ref", "fsck", "index-pack", "log", "ls-tree",
 		"merge-base", "merge-tree", "pack-objects", "prune", "repack",
-		"rev-list", "rev-parse", "update-ref", "version":
+		"rev-list", "rev-parse", "show-index", "update-ref", "version":
 		return true
 	default:
 		return false
 	}
 }
 
-// guards are the settings that every invocation carries. They outrank the
-// repository's own configuration, which is ours too.
+// guards are the settings that every invocation on this machine alone carries.
+// They outrank the repository's own configuration, which is ours too.
 func guards() []string {
+	return append(
+		common(),
+		"-c", "core.sshCommand=/bin/false",
+		"-c", "core.askPass=/bin/false",
+		"-c", "credential.helper=",
+		"-c", "protocol.allow=never",
+	)
+}
+
+// common are the settings that every invocation carries.
+func common() []string {
 	return []string{
 		"--no-pager",
 		"--no-replace-objects",
@@ -29,12 +40,9 @@ func guards() []string {
 		"-c", "core.protectHFS=true",
 		"-c", "core.protectNTFS=true",
 		"-c", "core.alternateRefsCommand=",
-		"-c", "core.sshCommand=/bin/false",
-		"-c", "core.askPass=/bin/false",
 		"-c", "core.editor=/bin/false",
 		"-c", "core.pager=cat",
 		"-c", "core.quotePath=false",
-		"-c", "protocol.allow=never",
 		"-c", "submodule.recurse=false",
 		"-c", "diff.ignoreSubmodules=all",
 		"-c", "fetch.recurseSubmodules=false",
@@ -45,7 +53,6 @@ func guards() []string {
 		"-c", "gpg.program=/bin/false",
 		"-c", "gpg.ssh.program=/bin/false",
 		"-c", "gpg.x509.program=/bin/false",
-		"-c", "credential.helper=",
 		"-c", "log.mailmap=false",
 		"-c", "gc.auto=0",
 		"-c", "maintenance.auto=false",

@@ -173,9 +173,9 @@ func (r *Repo) forget(p *reader) {
 
 // read asks a process for objects and gives it back, or ends it. answered
 // reports whether fn was called.
-func (r *Repo) read(ctx context.Context, p *reader, ids []string, fn func(Object) error) (answered bool, err error) {
+func (r *Repo) read(ctx context.Context, p *reader, q question, fn func(Object) error) (answered bool, err error) {
 	stop := context.AfterFunc(ctx, p.kill)
-	answered, err = p.ask(ids, fn)
+	answered, err = p.ask(q, fn)
 	switch {
 	case err == nil && stop():
 		r.keep(p)
@@ -202,14 +202,28 @@ func (r *Repo) post(ctx context.Context, p *reader) error {
 	return errors.Join(errEnded, err)
 }
 
+// question is what a process is asked about some objects.
+type question struct {
+	ids   []string
+	heads bool // their types and sizes only
+}
+
+// command is what cat-file calls it.
+func (q question) command() string {
+	if q.heads {
+		return "info "
+	}
+	return "contents "
+}
+
 // ask sends the commands and reads the answers. While the commands are sent the
 // process only reads, and while the answers are read it only writes.
-func (p *reader) ask(ids []string, fn func(Object) error) (answered bool, err error) {
-	for part := range slices.Chunk(ids, maxAsked) {
+func (p *reader) ask(q question, fn func(Object) error) (answered bool, err error) {
+	for part := range slices.Chunk(q.ids, maxAsked) {
 		var text strings.Builder
 		text.Grow(len(part)*len("contents \n") + len(part)*40 + len("flush\n"))
 		for _, id := range part {
-			text.WriteString("contents ")
+			text.WriteString(q.command())
 			text.WriteString(id)
 			text.WriteByte('\n')
 		}
@@ -223,7 +237,12 @@ func (p *reader) ask(ids []string, fn func(Object) error) (answered bool, err er
 				return answered, err
 			}
 			answered = true
-			if err := p.pass(o, fn); err != nil {
+			if q.heads {
+				err = fn(o)
+			} else {
+				err = p.pass(o, fn)
+			}
+			if err != nil {
 				return answered, err
 			}
 		}

@@ -21,8 +21,10 @@ import (
 // otherwise.
 const DefaultLimit int64 = 64 << 20
 
-// stderrLimit bounds what is kept of git's complaints.
-const stderrLimit = 4 << 10
+const (
+	stderrLimit = 4 << 10         // bytes kept of git's complaints
+	waitDelay   = 2 * time.Second // for the pipes of a process that was killed
+)
 
 // Repo is a bare repository of the host's own. It is safe for concurrent use.
 type Repo struct {
@@ -45,6 +47,8 @@ type Cmd struct {
 	Stdout io.Writer // nil: collected in Result.Stdout
 	Limit  int64     // bytes of collected output; 0: DefaultLimit
 	OK     []int     // exit codes besides 0 that are answers, not failures
+	// Progress, where set, gets what git prints to stderr, too.
+	Progress io.Writer
 	// Objects, where set, is the directory that new objects go to; the
 	// repository's own are read from where they are.
 	Objects string
@@ -86,6 +90,11 @@ func (g *Git) run(ctx context.Context, dir string, cmd Cmd, repo *Repo) (Result,
 	if err != nil {
 		return Result{}, err
 	}
+	return collect(ctx, proc, cmd)
+}
+
+// collect runs a process that is prepared and keeps what it prints.
+func collect(ctx context.Context, proc *exec.Cmd, cmd Cmd) (Result, error) {
 	var out bytes.Buffer
 	proc.Stdin = cmd.Stdin
 	proc.Stdout = cmd.Stdout
@@ -95,7 +104,10 @@ func (g *Git) run(ctx context.Context, dir string, cmd Cmd, repo *Repo) (Result,
 	}
 	stderr := &head{left: stderrLimit}
 	proc.Stderr = stderr
-	err = proc.Run()
+	if cmd.Progress != nil {
+		proc.Stderr = io.MultiWriter(stderr, cmd.Progress)
+	}
+	err := proc.Run()
 	if sink.over {
 		err = ErrOutput
 	}
@@ -145,7 +157,7 @@ func (g *Git) command(ctx context.Context, dir string, cmd Cmd, repo *Repo) (*ex
 	}
 	proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	proc.Cancel = func() error { return syscall.Kill(-proc.Process.Pid, syscall.SIGKILL) }
-	proc.WaitDelay = 2 * time.Second
+	proc.WaitDelay = waitDelay
 	return proc, nil
 }
 
@@ -185,7 +197,10 @@ func (h *head) Write(p []byte) (int, error) {
 
 // String returns the text on one line, with everything unprintable escaped.
 func (h *head) String() string {
-	s := strings.Join(strings.Fields(h.buf.String()), " ")
-	q := strconv.Quote(s)
+	return printable(h.buf.String())
+}
+
+func printable(text string) string {
+	q := strconv.Quote(strings.Join(strings.Fields(text), " "))
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
