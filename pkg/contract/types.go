@@ -5,6 +5,8 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/schedulev1"
@@ -39,6 +41,9 @@ func goTypes() map[string]roundTrip {
 	return map[string]roundTrip{
 		"agent-runner.v1#Launch":          through[runnerv1.Launch],
 		"agent-runner.v1#Manifest":        through[runnerv1.Manifest],
+		"bucket-keyring.v1#Keyring":       through[keyringv1.Keyring],
+		"bucket-manifest.v1#Manifest":     through[manifestv1.Manifest],
+		"bucket-manifest.v1#Snapshot":     through[manifestv1.Snapshot],
 		"identity.v1#AccessDecision":      through[identityv1.AccessDecision],
 		"identity.v1#Action":              through[identityv1.Action],
 		"identity.v1#DispatchClaims":      through[identityv1.DispatchClaims],

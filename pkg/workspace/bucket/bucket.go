@@ -1,0 +1,167 @@
+// Package bucket keeps a Git repository encrypted in a blob store: packs and
+// their indexes as age files, and for each generation a signed manifest that
+// says what the refs are and which packs hold their objects. Whoever keeps the
+// storage learns sizes and times and can change nothing unseen; see
+// docs/bucket-format.md, which gives every byte.
+//
+// A push stores its pack under the name of its content and then makes the next
+// manifest, create-only: of several that push at once one wins, and the others
+// look again. So there is no lock, no mutable head, and a process killed at any
+// instant leaves the generation before or the one after.
+package bucket
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/failpoint"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
+)
+
+// Keys are the private keys of whoever uses a bucket. Methods are safe for
+// concurrent use.
+type Keys interface {
+	// OpenKeyring decrypts a keyring. The error is fault.Denied where it is
+	// encrypted to others, and fault.Locked where a key is needed first.
+	OpenKeyring(ctx context.Context, sealed []byte) ([]byte, error)
+	// Signer signs manifests.
+	Signer(ctx context.Context) (signature.Signer, error)
+}
+
+// Options configures Open and Create.
+type Options struct {
+	Store blob.Store
+	Keys  Keys
+	// State is a directory of this installation for what it knows of buckets:
+	// the newest generation it saw, and encrypted copies.
+	State string
+	Now   func() time.Time
+	Log   *slog.Logger // nil: nothing is said
+	// Grace is how long objects and manifests stay that are no longer used, for
+	// those who just read them; default 24 h.
+	Grace time.Duration
+	// Keep is how many generations keep their manifests at least; default 256.
+	Keep int64
+	// Failpoints are the instants at which tests hold a process.
+	Failpoints *failpoint.Set
+}
+
+// Bucket is one bucket. It is safe for concurrent use, by any number of
+// processes on any number of machines.
+type Bucket struct {
+	opt   Options
+	store blob.Store
+	id    string
+	local local // what this installation knows of it
+
+	mu    sync.Mutex
+	epoch []*seal.Identity // of the keyring, the newest first
+	ring  string           // the keyring's name
+	state *State           // the newest that was verified
+
+	anchors map[string]*signed // manifests with a membership that were read, by hash
+}
+
+const (
+	defaultGrace = 24 * time.Hour
+	defaultKeep  = 256
+	idBytes      = 16
+)
+
+func (o *Options) complete() error {
+	if o.Store == nil || o.Keys == nil || o.Now == nil || !filepath.IsAbs(o.State) {
+		return fault.New(fault.Internal, "a bucket needs a store, keys, a clock and an absolute directory for its state", "")
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Keep == 0 {
+		o.Keep = defaultKeep
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Open opens the bucket in a store. It returns fault.NotFound where there is
+// none, and fault.Invalid where something else is.
+func Open(ctx context.Context, opt Options) (*Bucket, error) {
+	if err := opt.complete(); err != nil {
+		return nil, err
+	}
+	id, err := readFormat(ctx, opt.Store)
+	if err != nil {
+		return nil, err
+	}
+	return newBucket(opt, id)
+}
+
+func newBucket(opt Options, id string) (*Bucket, error) {
+	dir := filepath.Join(opt.State, id)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fault.Wrap(fault.Internal, "make the state of a bucket", err)
+	}
+	return &Bucket{opt: opt, store: opt.Store, id: id, local: local{dir: dir}, anchors: map[string]*signed{}}, nil
+}
+
+// ID returns the bucket's random id, 32 hexadecimal digits.
+func (b *Bucket) ID() string { return b.id }
+
+// URL returns where the bucket is.
+func (b *Bucket) URL() string { return b.store.URL() }
+
+// Close closes the bucket's store.
+func (b *Bucket) Close() error { return b.store.Close() }
+
+// readFormat reads the id of the bucket in a store.
+func readFormat(ctx context.Context, s blob.Store) (string, error) {
+	data, err := blob.ReadAll(ctx, s, formatName, maxSmall)
+	if errors.Is(err, blob.ErrNotExist) {
+		return "", fault.New(fault.NotFound, "there is no bucket at "+s.URL(),
+			"check the address; vexa workspace create NAME makes one")
+	}
+	if err != nil {
+		return "", unreadable("read the bucket at "+s.URL(), err)
+	}
+	line, rest, ok := strings.Cut(string(data), "\n")
+	id := strings.TrimSuffix(rest, "\n")
+	if !ok || !isHex(id, 2*idBytes) || !strings.HasPrefix(line, formatWord+" ") {
+		return "", fault.New(fault.Invalid, "what is at "+s.URL()+" is not a bucket: its "+formatName+" says otherwise", "check the address, or restore the file from a backup")
+	}
+	if v := strings.TrimPrefix(line, formatWord+" "); v != formatVersion {
+		return "", fault.Newf(fault.Invalid, "the bucket at %s has version %.20q, and this Vexa reads version %s", s.URL(), v, formatVersion).WithHint("use a newer Vexa")
+	}
+	return id, nil
+}
+
+// writeFormat makes a bucket's first file and returns the id in it. A creation
+// that was killed is taken up again.
+func writeFormat(ctx context.Context, s blob.Store) (string, error) {
+	var raw [idBytes]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return "", err
+	}
+	id := hex.EncodeToString(raw[:])
+	err := s.Create(ctx, formatName, []byte(formatWord+" "+formatVersion+"\n"+id+"\n"))
+	if errors.Is(err, blob.ErrExist) {
+		return readFormat(ctx, s)
+	}
+	return id, err
+}
+
+// unreadable says what was tried, and keeps the class of the cause.
+func unreadable(what string, err error) error {
+	return fault.Wrap(fault.KindOf(err), what, err)
+}

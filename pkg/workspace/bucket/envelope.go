@@ -1,0 +1,145 @@
+package bucket
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/signature"
+)
+
+// A stored manifest is, from the outside in, an age file, a gzip stream, and a
+// text: the manifest as one line of JSON, and the SSH signature over that line
+// with its end, as `ssh-keygen -Y sign` prints it. Whoever keeps the storage
+// does not see who signed.
+
+// namespaceManifest is the namespace of manifests' signatures.
+const namespaceManifest = "vexa-bucket-manifest@v1"
+
+// signed is a manifest whose signature verifies against the key that it names.
+// Whether that key may sign is another question.
+type signed struct {
+	manifestv1.Manifest
+	sha256 string // of the stored form
+	signer signature.Key
+}
+
+// anchor returns what names this manifest.
+func (s *signed) anchor() manifestv1.Anchor {
+	return manifestv1.Anchor{Generation: s.Generation, SHA256: s.sha256}
+}
+
+// encodeManifest returns the stored form of a manifest.
+func encodeManifest(ctx context.Context, m manifestv1.Manifest, keys Keys, to seal.Recipient) ([]byte, error) {
+	line, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	line = append(line, '\n')
+	signer, err := keys.Signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := signer.Sign(namespaceManifest, line)
+	if err != nil {
+		return nil, err
+	}
+	return encrypt(append(line, sig...), to)
+}
+
+// decodeManifest opens a stored manifest and verifies its signature.
+func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
+	text, err := decrypt(stored, with, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	line, sig, ok := bytes.Cut(text, []byte("\n"))
+	if !ok {
+		return nil, fault.New(fault.Invalid, "it has no signature", "")
+	}
+	key, err := signature.KeyOf(sig)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.Verify(namespaceManifest, text[:len(line)+1], sig); err != nil {
+		return nil, err
+	}
+	out := &signed{sha256: sum(stored), signer: key}
+	if err := decodeStrict(line, &out.Manifest); err != nil {
+		return nil, err
+	}
+	return out, checkManifest(&out.Manifest)
+}
+
+// encrypt compresses data and encrypts it.
+func encrypt(data []byte, to seal.Recipient) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := seal.Encrypt(&buf, to)
+	if err != nil {
+		return nil, err
+	}
+	z := gzip.NewWriter(w)
+	_, err = z.Write(data)
+	if err := errors.Join(err, z.Close(), w.Close()); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// decrypt is the reverse of encrypt, for up to limit bytes.
+func decrypt(stored []byte, with []*seal.Identity, limit int64) ([]byte, error) {
+	r, err := seal.Decrypt(bytes.NewReader(stored), with...)
+	if err != nil {
+		return nil, err
+	}
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, asInvalid("it is not compressed", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if err != nil {
+		return nil, asInvalid("it is cut short, or damaged", err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fault.New(fault.Invalid, "it is too large", "")
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		return nil, asInvalid("something follows its end", err)
+	}
+	return data, nil
+}
+
+// asInvalid classifies what was not classified below.
+func asInvalid(msg string, err error) error {
+	if kind := fault.KindOf(err); err != nil && kind != fault.Internal {
+		return fault.Wrap(kind, msg, err)
+	}
+	return &fault.Error{Kind: fault.Invalid, Msg: msg, Err: err}
+}
+
+// decodeStrict reads one JSON value, refusing members it does not know and
+// whatever follows.
+func decodeStrict(data []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fault.Wrap(fault.Invalid, "it breaks its contract", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "it breaks its contract: something follows its end", "")
+	}
+	return nil
+}
+
+func sum(data []byte) string {
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:])
+}

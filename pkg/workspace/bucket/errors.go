@@ -1,0 +1,47 @@
+package bucket
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// The reasons for which a push of one ref is refused. Their texts are those of
+// git itself, which knows some of them by heart.
+var (
+	ErrFetchFirst     = errors.New("fetch first")
+	ErrNonFastForward = errors.New("non-fast-forward")
+	ErrStale          = errors.New("stale info")
+	ErrExists         = errors.New("already exists")
+	ErrAtomic         = errors.New("atomic push failed")
+	ErrCurrent        = errors.New("deletion of the current branch prohibited")
+	ErrNoRef          = errors.New("remote ref does not exist")
+	ErrNotCommit      = errors.New("a branch points at a commit only")
+	ErrRights         = errors.New("you may not write this ref")
+)
+
+// How each kind of damage is told: the blob, the generation it belongs to, what
+// is still readable, and the command that repairs.
+const repairs = "vexa workspace verify NAME shows all that is wrong; vexa workspace repair NAME --from CLONE puts it right"
+
+// missing is a blob that is not where it must be.
+func (b *Bucket) missing(name, what, readable string) error {
+	return fault.New(fault.Invalid, fmt.Sprintf("%s %s is missing at %s: %s", what, name, b.store.URL(), readable), repairs)
+}
+
+// damaged is a blob whose bytes are not those that were stored.
+func (b *Bucket) damaged(name, what, readable string, err error) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Err: err, Hint: repairs,
+		Msg: fmt.Sprintf("%s %s at %s is damaged: %s", what, name, b.store.URL(), readable),
+	}
+}
+
+// upTo says which generations an accident at generation g leaves readable.
+func upTo(g int64) string {
+	if g <= 1 {
+		return "nothing of the bucket can be read"
+	}
+	return fmt.Sprintf("generations up to %d can still be read", g-1)
+}

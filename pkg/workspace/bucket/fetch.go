@@ -1,0 +1,202 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// FetchOptions says how a fetch is made.
+type FetchOptions struct {
+	Since    int64 // the repository has everything of this generation
+	Paranoid bool  // index and check every object again, trusting no index that was written elsewhere
+	Keep     bool  // hold what is taken over with .keep files
+}
+
+// Fetched is the outcome of a fetch.
+type Fetched struct {
+	State *State
+	Keeps []string // absolute paths of .keep files
+	Packs int      // that were taken over
+}
+
+// maxMoved is how often a fetch looks again where a collection removed what it
+// was about to read.
+const maxMoved = 5
+
+// Fetch brings every object of the newest generation into a repository. Refs
+// are the caller's business. What was taken over when it fails is sound, and
+// needs not be taken over again.
+func (b *Bucket) Fetch(ctx context.Context, r *Repo, opt FetchOptions) (Fetched, error) {
+	var out Fetched
+	for try := 0; ; try++ {
+		st, err := b.Head(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.State = st
+		err = b.fetch(ctx, r, st, opt, &out)
+		if err == nil || !errors.Is(err, errGone) || try == maxMoved {
+			return out, err
+		}
+		if now, herr := b.Head(ctx); herr != nil || now.Generation == st.Generation {
+			return out, err // it really is missing
+		}
+	}
+}
+
+func (b *Bucket) fetch(ctx context.Context, r *Repo, st *State, opt FetchOptions, out *Fetched) error {
+	if len(st.Packs) > 0 {
+		if err := r.checkFormat(st, b.store.URL()); err != nil {
+			return err
+		}
+	}
+	for _, p := range st.newer(opt.Since) {
+		name, err := b.fetchPack(ctx, r, p, opt)
+		if err != nil {
+			return err
+		}
+		out.Packs++
+		if opt.Keep {
+			out.Keeps = append(out.Keeps, filepath.Join(r.Objects, "pack", name+".keep"))
+		}
+		if err := b.opt.Failpoints.At(ctx, pointFetched); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepNote is what .keep files say.
+const keepNote = "vexa fetch"
+
+// fetchPack takes over one pack and returns its name in the repository.
+func (b *Bucket) fetchPack(ctx context.Context, r *Repo, p manifestv1.Pack, opt FetchOptions) (string, error) {
+	if p.Kind == kindBase && !opt.Paranoid {
+		return b.fetchBase(ctx, r, p, opt.Keep)
+	}
+	in, err := b.openPack(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	keep := ""
+	if opt.Keep {
+		keep = keepNote
+	}
+	name, err := r.indexPack(ctx, in, keep, opt.Paranoid)
+	if err == nil {
+		// index-pack reads to the pack's own end; that nothing follows is ours to see.
+		_, err = io.Copy(io.Discard, in)
+	}
+	if err != nil && fault.KindOf(err) == fault.Internal && !errors.Is(err, errGone) {
+		return "", b.damaged(objectName(p.SHA256), fmt.Sprintf("the pack of generation %d", p.Generation), readableWithout(p), err)
+	}
+	return name, err
+}
+
+func (b *Bucket) openPack(ctx context.Context, p manifestv1.Pack) (io.ReadCloser, error) {
+	return b.openObject(ctx, manifestv1.Object{SHA256: p.SHA256, Size: p.Size}, b.identities(), fmt.Sprintf("the pack of generation %d", p.Generation), readableWithout(p))
+}
+
+// readableWithout says what the loss of a pack leaves.
+func readableWithout(p manifestv1.Pack) string {
+	if p.Kind == kindBase {
+		return fmt.Sprintf("what came to the bucket up to generation %d may be lost with it; clones have it", p.Generation)
+	}
+	return upTo(p.Generation)
+}
+
+// fetchBase takes over a pack with its index, as they are.
+func (b *Bucket) fetchBase(ctx context.Context, r *Repo, p manifestv1.Pack, keep bool) (string, error) {
+	dir, drop, err := scratch(r.Objects)
+	if err != nil {
+		return "", err
+	}
+	defer drop()
+	pack, index := filepath.Join(dir, "pack"), filepath.Join(dir, "idx")
+	in, err := b.openPack(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	if err := copyOut(in, pack); err != nil {
+		return "", err
+	}
+	in, err = b.openObject(ctx, *p.Index, b.identities(), fmt.Sprintf("the index of the pack of generation %d", p.Generation),
+		"the pack itself can be read: git -c vexa.paranoid=true clone, or fetch, makes the index again")
+	if err != nil {
+		return "", err
+	}
+	if err := copyOut(in, index); err != nil {
+		return "", err
+	}
+	id, err := sameTrailer(pack, index, r.Format)
+	if err != nil {
+		return "", b.damaged(objectName(p.Index.SHA256), fmt.Sprintf("the index of the pack of generation %d", p.Generation), "it belongs to another pack", err)
+	}
+	name := "pack-" + id
+	to := filepath.Join(r.Objects, "pack", name)
+	if keep {
+		if err := os.WriteFile(to+".keep", []byte(keepNote+"\n"), 0o600); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(pack, to+".pack"); err != nil {
+		return "", err
+	}
+	return name, os.Rename(index, to+".idx")
+}
+
+// copyOut writes what in has to a new file and closes both.
+func copyOut(in io.ReadCloser, path string) error {
+	defer in.Close()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+	return errors.Join(err, f.Close())
+}
+
+// sameTrailer returns the hash that names a pack, after comparing that of the
+// pack with that in its index (gitformat-pack(5)).
+func sameTrailer(pack, index, format string) (string, error) {
+	size := int64(20)
+	if format == formatSHA256 {
+		size = 32
+	}
+	have, err := tail(pack, size, size)
+	if err != nil {
+		return "", err
+	}
+	said, err := tail(index, 2*size, size)
+	if err != nil {
+		return "", err
+	}
+	if !bytes.Equal(have, said) {
+		return "", errors.New("the index is that of another pack")
+	}
+	return fmt.Sprintf("%x", have), nil
+}
+
+// tail reads n bytes that begin from bytes before the end of a file.
+func tail(path string, from, n int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(-from, io.SeekEnd); err != nil {
+		return nil, errors.New("it is too short")
+	}
+	out := make([]byte, n)
+	_, err = io.ReadFull(f, out)
+	return out, err
+}

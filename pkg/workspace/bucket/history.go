@@ -1,0 +1,121 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
+)
+
+// Manifests of old generations are removed in time. Their hashes stay in a log,
+// which the newest manifest names, so that whoever saw one of them last can
+// still tell that the newest comes after it. A line of the log is a generation
+// and a hash, separated by a space, in the order of generations.
+
+// readLog returns the hashes of removed manifests, by generation.
+func (b *Bucket) readLog(ctx context.Context, l *manifestv1.Log) (map[int64]string, error) {
+	out := make(map[int64]string)
+	if l == nil {
+		return out, nil
+	}
+	text, err := b.smallObject(ctx, l.SHA256, "the log of old generations", "the newest generation can be read, and not be compared with an old one")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		digits, hash, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		g, err := strconv.ParseInt(digits, 10, 64)
+		if !ok || err != nil || !isHex(hash, 64) {
+			return nil, b.damaged(objectName(l.SHA256), "the log of old generations", "the newest generation can be read", broken("a line is no line"))
+		}
+		out[g] = hash
+	}
+	return out, nil
+}
+
+// encodeLog is the reverse of readLog.
+func encodeLog(hashes map[int64]string) []byte {
+	var text strings.Builder
+	generations := make([]int64, 0, len(hashes))
+	for g := range hashes {
+		generations = append(generations, g)
+	}
+	slices.Sort(generations)
+	for _, g := range generations {
+		fmt.Fprintf(&text, "%d %s\n", g, hashes[g])
+	}
+	return []byte(text.String())
+}
+
+// inLog verifies that the log of a manifest has the pin.
+func (b *Bucket) inLog(ctx context.Context, head *signed, p pin) error {
+	if head.Log == nil || head.Log.Generation < p.Generation {
+		stored, err := blob.ReadAll(ctx, b.store, manifestName(p.Generation), maxManifest)
+		if err == nil && sum(stored) != p.SHA256 {
+			return b.forked(p.Generation, sum(stored), p.SHA256)
+		}
+		return fault.New(fault.Invalid, fmt.Sprintf("generations between %d and %d are missing at %s, so that nothing says whether the newest follows from what this installation has seen", p.Generation, head.Generation, b.store.URL()), repairs)
+	}
+	hashes, err := b.readLog(ctx, head.Log)
+	if err != nil {
+		return err
+	}
+	if got := hashes[p.Generation]; got != p.SHA256 {
+		return b.forked(p.Generation, got, p.SHA256)
+	}
+	return nil
+}
+
+// removable returns the manifests that may be removed: they are no anchor, old
+// enough in generations, and were stored before the grace.
+func (b *Bucket) removable(ctx context.Context, st *State, late func(blob.Info) bool) (map[int64]string, error) {
+	anchors, err := b.anchorsOf(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	var found []int64
+	err = b.store.List(ctx, manifests, "", func(i blob.Info) error {
+		g := generationOf(i.Name)
+		if g == 0 || g > st.Generation-b.opt.Keep || anchors[g] || !late(i) {
+			return nil
+		}
+		found = append(found, g)
+		return nil
+	})
+	if err != nil {
+		return nil, unreadable("list the generations of "+b.store.URL(), err)
+	}
+	out := make(map[int64]string, len(found))
+	for _, g := range found {
+		stored, err := blob.ReadAll(ctx, b.store, manifestName(g), maxManifest)
+		if errors.Is(err, blob.ErrNotExist) {
+			continue // somebody else collects too
+		}
+		if err != nil {
+			return nil, unreadable("read the generations of "+b.store.URL(), err)
+		}
+		out[g] = sum(stored)
+	}
+	return out, nil
+}
+
+// anchorsOf returns the generations whose manifests say who the members are, and
+// those that a repair refers to.
+func (b *Bucket) anchorsOf(ctx context.Context, st *State) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	for at := &st.anchor; at != nil; {
+		out[at.Generation] = true
+		s, err := b.manifestAt(ctx, *at)
+		if err != nil {
+			return nil, err
+		}
+		at = s.Anchor
+	}
+	return out, nil
+}

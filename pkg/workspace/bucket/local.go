@@ -1,0 +1,175 @@
+package bucket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+)
+
+// local is what this installation knows of a bucket, in a directory of its own:
+// the pin, encrypted copies of what was read last, and which packs were
+// verified. All but the pin can be had again.
+type local struct{ dir string }
+
+// pin is the newest generation that this installation saw. Nothing older is
+// accepted afterwards.
+type pin struct {
+	Generation int64             `json:"generation"`
+	SHA256     string            `json:"sha256"`           // of its manifest
+	Anchor     manifestv1.Anchor `json:"anchor"`           // the manifest with the membership then
+	Keyring    string            `json:"keyring,omitzero"` // its name
+}
+
+const (
+	pinFile     = "pin.json"
+	keyringFile = "keyring"
+	lockFile    = "lock"
+	pushFile    = "push.lock"
+	cacheDir    = "cache"
+)
+
+func (l local) path(name string) string { return filepath.Join(l.dir, name) }
+
+// readPin returns the pin; the zero pin where nothing was seen yet.
+func (l local) readPin() (pin, error) {
+	var p pin
+	data, err := os.ReadFile(l.path(pinFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(data, &p); err != nil || p.Generation < 1 || !isHex(p.SHA256, 64) {
+		return p, fault.New(fault.Invalid, l.path(pinFile)+" is damaged: it says which generation was seen last",
+			"restore it from a backup; without it an older state of the bucket would be accepted once: remove it only if you know why it is damaged")
+	}
+	return p, nil
+}
+
+// advance moves the pin forward, never back.
+func (l local) advance(ctx context.Context, next pin) error {
+	unlock, err := l.lock(ctx, lockFile, 0)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, err := l.readPin()
+	if err != nil || now.Generation >= next.Generation {
+		return err
+	}
+	return l.writePin(next)
+}
+
+// writePin replaces the pin.
+func (l local) writePin(p pin) error {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(l.path(pinFile), append(data, '\n'), 0o600)
+}
+
+// lock takes a lock file. With a limit it waits no longer than that and then
+// goes on without: the lock is a courtesy, and its holder may stand still.
+func (l local) lock(ctx context.Context, name string, limit time.Duration) (func(), error) {
+	f, err := os.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "lock the state of a bucket", err)
+	}
+	unlock := func() { _ = f.Close() }
+	start := time.Now()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || limit > 0 && time.Since(start) > limit {
+			return unlock, nil //nolint:nilerr // see above
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			unlock()
+			return nil, fault.Wrap(fault.Internal, "lock the state of a bucket", err)
+		}
+		select {
+		case <-ctx.Done():
+			unlock()
+			return nil, context.Cause(ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// keyring returns the copy of the keyring that was used last.
+func (l local) keyring() (name string, stored []byte, err error) {
+	data, err := os.ReadFile(l.path(keyringFile))
+	if err != nil {
+		return "", nil, err
+	}
+	if len(data) < len(keyringName(1, 1)) {
+		return "", nil, fs.ErrNotExist
+	}
+	return string(data[:len(keyringName(1, 1))]), data[len(keyringName(1, 1)):], nil
+}
+
+func (l local) keepKeyring(name string, stored []byte) error {
+	if len(name) != len(keyringName(1, 1)) {
+		return nil
+	}
+	return replace(l.path(keyringFile), append([]byte(name), stored...))
+}
+
+// cached returns the copy of a blob with the hash, or nil.
+func (l local) cached(hash string) []byte {
+	data, err := os.ReadFile(filepath.Join(l.dir, cacheDir, hash))
+	if err != nil || sum(data) != hash {
+		return nil
+	}
+	return data
+}
+
+// keep stores a copy of a blob, and drops those of others that are not among
+// the named ones. What goes wrong costs a read next time.
+func (l local) keep(hash string, data []byte) {
+	dir := filepath.Join(l.dir, cacheDir)
+	if os.MkdirAll(dir, 0o700) == nil {
+		_ = replace(filepath.Join(dir, hash), data)
+	}
+}
+
+// forget drops the copies that are not of one of the hashes.
+func (l local) forget(keep map[string]bool) {
+	entries, err := os.ReadDir(filepath.Join(l.dir, cacheDir))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !keep[e.Name()] {
+			_ = os.Remove(filepath.Join(l.dir, cacheDir, e.Name()))
+		}
+	}
+}
+
+// replace writes a file that can be had again: it is whole or the old one, and
+// not flushed.
+func replace(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
+)
+
+// manifest reads the manifest of a generation. The error is blob.ErrNotExist
+// where there is none.
+func (b *Bucket) manifest(ctx context.Context, g int64) (*signed, error) {
+	stored, err := blob.ReadAll(ctx, b.store, manifestName(g), maxManifest)
+	if errors.Is(err, blob.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, unreadable(fmt.Sprintf("read generation %d of %s", g, b.store.URL()), err)
+	}
+	return b.decode(ctx, g, stored)
+}
+
+// manifestAt reads the manifest that an anchor names, from this installation's
+// copy where there is one.
+func (b *Bucket) manifestAt(ctx context.Context, a manifestv1.Anchor) (*signed, error) {
+	if s := b.anchors[a.SHA256]; s != nil && s.Generation == a.Generation {
+		return s, nil
+	}
+	if stored := b.local.cached(a.SHA256); stored != nil {
+		return b.decode(ctx, a.Generation, stored)
+	}
+	s, err := b.manifest(ctx, a.Generation)
+	if err != nil {
+		return nil, err
+	}
+	if s.sha256 != a.SHA256 {
+		return nil, b.forked(a.Generation, s.sha256, a.SHA256)
+	}
+	return s, nil
+}
+
+// decode opens a manifest, and once more with the newest keyring where the one
+// in use does not open it.
+func (b *Bucket) decode(ctx context.Context, g int64, stored []byte) (*signed, error) {
+	s, err := decodeManifest(stored, b.epoch)
+	if fault.Is(err, fault.Denied) {
+		if err := b.findKeyring(ctx); err != nil {
+			return nil, err
+		}
+		s, err = decodeManifest(stored, b.epoch)
+	}
+	if err != nil {
+		return nil, b.damaged(manifestName(g), "the manifest", upTo(g), err)
+	}
+	if s.Bucket != b.id {
+		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s belongs to another bucket: %s", manifestName(g), b.store.URL(), upTo(g)),
+			"somebody has mixed two buckets up; "+repairs)
+	}
+	if s.Generation != g {
+		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s is that of generation %d: %s", manifestName(g), b.store.URL(), s.Generation, upTo(g)),
+			"somebody has moved it; "+repairs)
+	}
+	if s.Membership != nil {
+		b.anchors[s.sha256] = s
+		b.local.keep(s.sha256, stored)
+	}
+	return s, nil
+}
+
+// membership returns the members after a manifest.
+func (b *Bucket) membership(ctx context.Context, s *signed) (*manifestv1.Membership, error) {
+	if s.Membership != nil {
+		return s.Membership, nil
+	}
+	prev, err := b.manifestAt(ctx, *s.Anchor)
+	if errors.Is(err, blob.ErrNotExist) {
+		return nil, b.missing(manifestName(s.Anchor.Generation), "the manifest", "it says who the members are, and nothing can be verified without it")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if prev.Membership == nil {
+		return nil, fault.New(fault.Denied, fmt.Sprintf("generation %d of the bucket at %s names no members", prev.Generation, b.store.URL()), repairs)
+	}
+	return prev.Membership, nil
+}
+
+// snapshot reads the snapshot of a manifest; nil where it has none.
+func (b *Bucket) snapshot(ctx context.Context, s *signed) (*manifestv1.Snapshot, error) {
+	if s.Snapshot == nil {
+		return nil, nil //nolint:nilnil // no snapshot is what most buckets have
+	}
+	plain, err := b.smallObject(ctx, s.Snapshot.SHA256, "the snapshot", upTo(s.Generation))
+	if err != nil {
+		return nil, err
+	}
+	var out manifestv1.Snapshot
+	err = decodeStrict(plain, &out)
+	if err == nil {
+		err = checkSnapshot(&out, s.ObjectFormat)
+	}
+	if err == nil && (out.Bucket != b.id || out.Generation > s.Generation) {
+		err = broken("it belongs to another bucket or generation")
+	}
+	if err != nil {
+		return nil, b.damaged(objectName(s.Snapshot.SHA256), "the snapshot", upTo(s.Generation), err)
+	}
+	return &out, nil
+}
+
+// smallObject reads an object that encrypt made, and keeps a copy.
+func (b *Bucket) smallObject(ctx context.Context, hash, what, readable string) ([]byte, error) {
+	name := objectName(hash)
+	stored := b.local.cached(hash)
+	if stored == nil {
+		var err error
+		stored, err = blob.ReadAll(ctx, b.store, name, maxSnapshot)
+		if errors.Is(err, blob.ErrNotExist) {
+			return nil, b.missing(name, what, readable)
+		}
+		if err != nil {
+			return nil, unreadable("read "+name+" of "+b.store.URL(), err)
+		}
+		if sum(stored) != hash {
+			return nil, b.damaged(name, what, readable, errChanged)
+		}
+		b.local.keep(hash, stored)
+	}
+	plain, err := decrypt(stored, b.epoch, maxSnapshot)
+	if err != nil {
+		return nil, b.damaged(name, what, readable, err)
+	}
+	return plain, nil
+}
+
+// errChanged is what is wrong with most damaged objects.
+var errChanged = errors.New("its bytes are not those that were stored")
+
+// writeSmall stores an object that encrypt makes.
+func (b *Bucket) writeSmall(ctx context.Context, plain []byte, to seal.Recipient) (manifestv1.Object, error) {
+	stored, err := encrypt(plain, to)
+	if err != nil {
+		return manifestv1.Object{}, err
+	}
+	w, err := b.store.Stage(ctx)
+	if err != nil {
+		return manifestv1.Object{}, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(stored); err != nil {
+		return manifestv1.Object{}, err
+	}
+	hash := sum(stored)
+	b.local.keep(hash, stored)
+	return manifestv1.Object{SHA256: hash, Size: int64(len(stored))}, w.Commit(ctx, objectName(hash))
+}

@@ -1,0 +1,211 @@
+package bucket
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+)
+
+// Repo is a repository on this machine that a bucket is fetched into or pushed
+// from: a person's clone, or one of Vexa's own.
+type Repo struct {
+	*git.Repo
+	Format   string    // sha1 | sha256
+	Objects  string    // absolute path of its objects directory
+	Shallow  bool      // it lacks history on purpose
+	Progress io.Writer // what git says of its progress goes here; nil: nowhere
+}
+
+// OpenRepo looks at a repository.
+func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--show-object-format", "--git-path", "objects", "--is-shallow-repository"}})
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimRight(string(res.Stdout), "\n"), "\n")
+	if len(lines) != 3 {
+		return nil, fmt.Errorf("git rev-parse printed %d lines", len(lines))
+	}
+	objects := lines[1]
+	if !filepath.IsAbs(objects) {
+		objects = filepath.Join(r.Dir(), objects)
+	}
+	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[2] == "true"}, nil
+}
+
+// types returns the types of objects, by id; of those that are not there, none.
+func (r *Repo) types(ctx context.Context, ids []string) (map[string]string, error) {
+	out := make(map[string]string, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-check"}, Stdin: strings.NewReader(strings.Join(ids, "\n") + "\n"), Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(res.Stdout))
+	for lines.Scan() {
+		f := strings.Fields(lines.Text())
+		if len(f) == 3 && f[1] != "missing" {
+			out[f[0]] = f[1]
+		}
+	}
+	return out, lines.Err()
+}
+
+// Resolve returns the ids of what the names mean, refs or ids, in order; of "" it
+// is "".
+func (r *Repo) Resolve(ctx context.Context, names []string) ([]string, error) {
+	var ask []string
+	for _, n := range names {
+		if strings.ContainsAny(n, "\n\x00") {
+			return nil, fault.Newf(fault.Invalid, "not the name of an object: %.100q", n)
+		}
+		if n != "" {
+			ask = append(ask, n)
+		}
+	}
+	out := make([]string, len(names))
+	if len(ask) == 0 {
+		return out, nil
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-check=%(objectname)"}, Stdin: strings.NewReader(strings.Join(ask, "\n") + "\n"), Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	got := strings.Split(strings.TrimRight(string(res.Stdout), "\n"), "\n")
+	if len(got) != len(ask) {
+		return nil, fmt.Errorf("git cat-file answered %d of %d names", len(got), len(ask))
+	}
+	for i, n := range names {
+		if n == "" {
+			continue
+		}
+		if out[i], got = got[0], got[1:]; !isHex(out[i], 40) && !isHex(out[i], 64) {
+			return nil, fault.Newf(fault.NotFound, "the repository has nothing called %.100q", n)
+		}
+	}
+	return out, nil
+}
+
+// isAncestor reports whether descendant holds every commit of ancestor.
+func (r *Repo) isAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"merge-base", "--is-ancestor", ancestor, descendant}, OK: []int{1, 128}})
+	return err == nil && res.Code == 0, err
+}
+
+// revs is what pack-objects and rev-list read.
+func revs(include, exclude []string) io.Reader {
+	var text strings.Builder
+	for _, id := range include {
+		text.WriteString(id + "\n")
+	}
+	for _, id := range exclude {
+		text.WriteString("^" + id + "\n")
+	}
+	return strings.NewReader(text.String())
+}
+
+// packThin writes a thin pack of what include reaches and exclude does not.
+func (r *Repo) packThin(ctx context.Context, include, exclude []string, w io.Writer) error {
+	_, err := r.Run(ctx, git.Cmd{
+		Args:  append([]string{"pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset"}, r.verbosity()...),
+		Stdin: revs(include, exclude), Stdout: w, Progress: r.Progress,
+	})
+	return err
+}
+
+func (r *Repo) verbosity() []string {
+	if r.Progress == nil {
+		return []string{"-q"}
+	}
+	return []string{"--progress"}
+}
+
+// packWhole writes a pack that is whole by itself, and its index, to base-<id>;
+// base lies in a directory of the caller's. It returns "" where there is nothing
+// to write.
+func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args ...string) (pack, index string, err error) {
+	args = append([]string{"pack-objects", "--delta-base-offset"}, append(args, r.verbosity()...)...)
+	res, err := r.Run(ctx, git.Cmd{Args: append(args, base), Stdin: stdin, Progress: r.Progress})
+	if err != nil {
+		return "", "", err
+	}
+	id := strings.TrimSpace(string(res.Stdout))
+	if id == "" {
+		return "", "", nil
+	}
+	if len(id) != 40 && len(id) != 64 {
+		return "", "", fmt.Errorf("git pack-objects wrote %.100q", id)
+	}
+	return base + "-" + id + ".pack", base + "-" + id + ".idx", nil
+}
+
+// indexPack takes over a pack that may be thin and returns its name, "pack-<id>".
+// With keep a .keep file holds it until it is removed. strict looks at every
+// object's form, too.
+func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, strict bool) (string, error) {
+	args := []string{"index-pack", "--stdin", "--fix-thin"}
+	if keep != "" {
+		args = append(args, "--keep="+keep)
+	}
+	if strict {
+		args = append(args, "--strict")
+	}
+	src := &failing{r: pack}
+	res, err := r.Run(ctx, git.Cmd{Args: args, Stdin: src})
+	if src.err != nil {
+		return "", src.err
+	}
+	if err != nil {
+		return "", err
+	}
+	f := strings.Fields(string(res.Stdout))
+	if len(f) != 2 || !isHex(f[1], 40) && !isHex(f[1], 64) {
+		return "", fmt.Errorf("git index-pack printed %.100q", res.Stdout)
+	}
+	return "pack-" + f[1], nil
+}
+
+// failing remembers the error of a reader that a process reads from.
+type failing struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// Connected reports whether everything that the ids reach is there.
+func (r *Repo) Connected(ctx context.Context, ids []string) (bool, error) {
+	if len(ids) == 0 {
+		return true, nil
+	}
+	res, err := r.Run(ctx, git.Cmd{
+		Args:  []string{"rev-list", "--objects", "--stdin", "--quiet", "--not", "--all"},
+		Stdin: revs(ids, nil), OK: []int{1, 128},
+	})
+	return err == nil && res.Code == 0, err
+}
+
+// checkFormat refuses to bring two object formats together.
+func (r *Repo) checkFormat(st *State, url string) error {
+	if r.Format == st.ObjectFormat {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the repository is of format "+r.Format+", and the bucket at "+url+" of "+st.ObjectFormat,
+		"clone the bucket and copy the files, or make a bucket with the format "+r.Format)
+}

@@ -1,0 +1,242 @@
+// Package gitremote is git-remote-vexa: what git starts for addresses that begin
+// with vexa::, so that clone, fetch, push and pull of an encrypted bucket are
+// git's own (gitremote-helpers(7)).
+//
+// It speaks the helper's line protocol on standard input and output and does the
+// work with package bucket. It needs no daemon.
+package gitremote
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+)
+
+// Options configures Run.
+type Options struct {
+	In     io.Reader
+	Out    io.Writer
+	Err    io.Writer // progress; errors are returned
+	GitDir string    // of the person's repository, absolute; empty where git has none, for ls-remote
+	Git    *git.Git
+	Bucket *bucket.Bucket
+	// Paranoid has every object indexed and checked again.
+	Paranoid bool
+	// Tidy is called after a push that left so many packs that they are worth
+	// joining. It must not wait for that. Nil: nobody does.
+	Tidy func()
+}
+
+// manyPacks is how many packs are worth joining.
+const manyPacks = 32
+
+// Run serves one git until it ends. Errors are classified; what git is told of
+// single refs is not among them.
+func Run(ctx context.Context, opt Options) error {
+	h := &helper{opt: opt, in: bufio.NewReader(opt.In), out: bufio.NewWriter(opt.Out), leases: map[string]string{}}
+	for {
+		line, err := h.line()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if line == "" {
+			return nil
+		}
+		if err := h.command(ctx, line); err != nil {
+			return err
+		}
+		if err := h.out.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// helper is one conversation with git.
+type helper struct {
+	opt  Options
+	in   *bufio.Reader
+	out  *bufio.Writer
+	repo *bucket.Repo
+
+	listed *bucket.State // what git was told
+
+	// What git asked for.
+	format   bool // that lists name the object format
+	atomic   bool
+	dryRun   bool
+	force    bool
+	cloning  bool
+	check    bool // whether everything is connected
+	progress bool
+	quiet    bool
+	refused  string            // an option that cannot be had
+	leases   map[string]string // by ref: what it must be
+}
+
+// maxLine is the longest line that git sends: a ref's name and a few words.
+const maxLine = 64 << 10
+
+func (h *helper) line() (string, error) {
+	line, err := h.in.ReadString('\n')
+	if err != nil {
+		if errors.Is(err, io.EOF) && line != "" {
+			err = io.ErrUnexpectedEOF
+		}
+		return "", err
+	}
+	if len(line) > maxLine {
+		return "", fault.New(fault.Invalid, "git sent a line that is too long", "")
+	}
+	return strings.TrimSuffix(line, "\n"), nil
+}
+
+// capabilities are what this helper can, and what git needs of it.
+var errProtocol = errors.New("git said what this helper does not know")
+
+func (h *helper) command(ctx context.Context, line string) error {
+	word, rest, _ := strings.Cut(line, " ")
+	switch word {
+	case "capabilities":
+		h.say("option")
+		h.say("fetch")
+		h.say("push")
+		h.say("check-connectivity")
+		h.say("object-format")
+		h.say("")
+		return nil
+	case "option":
+		h.say(h.option(rest))
+		return nil
+	case "list":
+		return h.list(ctx)
+	case "fetch":
+		wants, err := h.batch("fetch ", rest)
+		if err != nil {
+			return err
+		}
+		return h.fetch(ctx, wants)
+	case "push":
+		specs, err := h.batch("push ", rest)
+		if err != nil {
+			return err
+		}
+		return h.push(ctx, specs)
+	default:
+		return fault.Wrap(fault.Invalid, strconv.Quote(word), errProtocol)
+	}
+}
+
+// say sends git one line. Errors come when it is flushed.
+func (h *helper) say(line string) { _, _ = h.out.WriteString(line + "\n") }
+
+// batch reads the other lines of a batch, which a blank line ends.
+func (h *helper) batch(prefix, first string) ([]string, error) {
+	out := []string{first}
+	for {
+		line, err := h.line()
+		if err != nil {
+			return nil, err
+		}
+		if line == "" {
+			return out, nil
+		}
+		rest, ok := strings.CutPrefix(line, prefix)
+		if !ok {
+			return nil, fault.Wrap(fault.Invalid, strconv.Quote(line), errProtocol)
+		}
+		out = append(out, rest)
+	}
+}
+
+// option takes one option and returns the answer.
+func (h *helper) option(text string) string {
+	name, value, _ := strings.Cut(text, " ")
+	if unquoted, err := strconv.Unquote(value); err == nil && strings.HasPrefix(value, `"`) {
+		value = unquoted
+	}
+	on := value == "true"
+	switch name {
+	case "verbosity":
+		n, err := strconv.Atoi(value)
+		h.quiet = err == nil && n < 1
+	case "progress":
+		h.progress = on
+	case "object-format":
+		h.format = value != "false"
+	case "atomic":
+		h.atomic = on
+	case "dry-run":
+		h.dryRun = on
+	case "force":
+		h.force = on
+	case "cloning":
+		h.cloning = on
+	case "check-connectivity":
+		h.check = on
+	case "cas":
+		ref, id, ok := strings.Cut(value, ":")
+		if !ok {
+			return "error not a ref and an id"
+		}
+		if strings.Trim(id, "0") == "" {
+			id = ""
+		}
+		h.leases[ref] = id
+	case "followtags", "update-shallow", "no-dependents", "from-promisor":
+		// Every object is fetched in any case.
+	case "depth", "deepen-since", "deepen-not", "deepen-relative", "filter":
+		h.refused = name
+		return "error not supported"
+	default:
+		return "unsupported"
+	}
+	return "ok"
+}
+
+// refusal is the error for what git asked for and cannot have.
+func (h *helper) refusal() error {
+	flag := map[string]string{"deepen-since": "--shallow-since", "deepen-not": "--shallow-exclude", "deepen-relative": "--deepen"}[h.refused]
+	if flag == "" {
+		flag = "--" + h.refused
+	}
+	return fault.New(fault.Invalid, flag+" is not supported: an encrypted bucket is fetched whole, since its storage cannot look inside to pick",
+		"leave "+flag+" out; after the first time only what is new is fetched")
+}
+
+// open looks at the person's repository.
+func (h *helper) open(ctx context.Context) error {
+	if h.repo != nil {
+		return nil
+	}
+	if !filepath.IsAbs(h.opt.GitDir) {
+		return fault.New(fault.Invalid, "git named no repository to work on", "run git inside a repository")
+	}
+	r, err := bucket.OpenRepo(ctx, h.opt.Git.Repo(h.opt.GitDir))
+	if err != nil {
+		return err
+	}
+	if h.progress && !h.quiet {
+		r.Progress = h.opt.Err
+	}
+	h.repo = r
+	return nil
+}
+
+// notice tells the person something, where git shows progress.
+func (h *helper) notice(format string, args ...any) {
+	if h.progress && !h.quiet {
+		_, _ = fmt.Fprintf(h.opt.Err, "vexa: "+format+"\n", args...)
+	}
+}

@@ -1,0 +1,100 @@
+package gitremote
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// push brings refs into the bucket and tells git what became of each.
+func (h *helper) push(ctx context.Context, specs []string) error {
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	updates, err := h.updates(ctx, specs)
+	if err != nil {
+		return err
+	}
+	b := h.opt.Bucket
+	st, results, err := b.Push(ctx, h.repo, updates, bucket.PushOptions{Atomic: h.atomic, DryRun: h.dryRun})
+	if err != nil {
+		return err
+	}
+	clear(h.leases)
+	for _, r := range results {
+		if r.Err == nil {
+			h.say("ok " + r.Ref)
+		} else {
+			h.say("error " + r.Ref + " " + reason(r.Err))
+		}
+	}
+	h.say("")
+	if h.dryRun {
+		return nil
+	}
+	if err := h.pushed(st); err != nil {
+		return err
+	}
+	if h.opt.Tidy != nil && len(st.Packs) > manyPacks {
+		h.opt.Tidy()
+	}
+	return nil
+}
+
+// reason is an error in the words that git knows.
+func reason(err error) string {
+	if errors.Is(err, bucket.ErrNonFastForward) {
+		return "non-fast forward"
+	}
+	return err.Error()
+}
+
+// pushed notes that the repository has everything of a generation, if it had
+// everything before its own push.
+func (h *helper) pushed(st *bucket.State) error {
+	before := h.listed
+	if before == nil || st.Generation > before.Generation+1 {
+		return nil
+	}
+	since, err := readSeen(h.repo, h.opt.Bucket.ID())
+	if err != nil {
+		return err
+	}
+	if since < before.Generation && len(before.Packs) > 0 {
+		return nil
+	}
+	return writeSeen(h.repo, h.opt.Bucket.ID(), st.Generation)
+}
+
+// updates reads what git wants to push: [+]<source>:<destination>.
+func (h *helper) updates(ctx context.Context, specs []string) ([]bucket.Update, error) {
+	out := make([]bucket.Update, 0, len(specs))
+	var names []string
+	for _, spec := range specs {
+		u := bucket.Update{Force: h.force}
+		if rest, ok := strings.CutPrefix(spec, "+"); ok {
+			u.Force, spec = true, rest
+		}
+		src, dst, ok := strings.Cut(spec, ":")
+		if !ok {
+			return nil, fault.Newf(fault.Invalid, "git wants to push %.200q", spec)
+		}
+		u.Ref = dst
+		if lease, ok := h.leases[dst]; ok {
+			u.Lease = &lease
+		}
+		names = append(names, src)
+		out = append(out, u)
+	}
+	ids, err := h.repo.Resolve(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].New = ids[i]
+	}
+	return out, nil
+}
