@@ -29,6 +29,11 @@ type notes struct {
 	files     []note
 }
 
+// PublicHalf returns the recipient of the locked key at path, without opening
+// it: of a key file, or of the post-quantum key of a keychain. It is empty where
+// there is no companion that says it.
+func PublicHalf(path string) string { return readNotes(path).recipient }
+
 // readNotes reads the companion of the file at path; one that cannot be read
 // says nothing.
 func readNotes(path string) (n notes) {

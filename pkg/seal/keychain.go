@@ -147,15 +147,6 @@ func (k *Keychain) create(id *Identity) error {
 	return err
 }
 
-// HybridRecipient returns the recipient of the post-quantum identity that rests
-// at path, without opening it; empty where there is none.
-func HybridRecipient(path string) string {
-	if _, err := os.Stat(path); err != nil {
-		return ""
-	}
-	return readNotes(path).recipient
-}
-
 // Text returns the secrets of every identity, in the form that the age tools
 // read as an identity file.
 func (k *Keychain) Text() []byte {
@@ -179,4 +170,20 @@ func (k *Keychain) Export(with Lock) ([]byte, error) {
 		return nil, fault.Wrap(fault.Internal, "lock the export", err)
 	}
 	return data, nil
+}
+
+// WriteHybrid puts a post-quantum identity at rest at path, for OpenKeychain to
+// find, in place of what may be there.
+func WriteHybrid(path string, classic, hybrid *Identity) error {
+	if _, err := NewKeychain(classic, hybrid); err != nil {
+		return err
+	}
+	sealed, err := classic.SealBytes(hybrid.text())
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(path, sealed, 0o600); err != nil {
+		return fault.Wrap(fault.Internal, "write the post-quantum key "+path, err)
+	}
+	return writeCompanion(path, hybrid.Recipient(), sealed, "")
 }

@@ -19,7 +19,7 @@ func TestKeychain(t *testing.T) {
 	t.Parallel()
 	id, path := identity(t), filepath.Join(t.TempDir(), "keys", "pq.age")
 	k := openKeychain(t, id, path)
-	if ids := k.Identities(); len(ids) != 1 || !same(ids[0], id) || HybridRecipient(path) != "" {
+	if ids := k.Identities(); len(ids) != 1 || !same(ids[0], id) || PublicHalf(path) != "" {
 		t.Fatalf("before it was asked for: %v", ids)
 	}
 	if to, err := k.Recipients(false); err != nil || len(to) != 1 || to[0].String() != id.Recipient() {
@@ -48,7 +48,7 @@ func TestKeychain(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if len(seen) != 1 || !seen[HybridRecipient(path)] {
+	if len(seen) != 1 || !seen[PublicHalf(path)] {
 		t.Fatalf("%d were made", len(seen))
 	}
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
@@ -199,7 +199,7 @@ func TestExport(t *testing.T) {
 func TestProtectionIsRemembered(t *testing.T) {
 	t.Parallel()
 	path, id := filepath.Join(t.TempDir(), "key"), identity(t)
-	for _, by := range []Protection{ByKeyring, "", ByKeys} {
+	for _, by := range []Protection{ByKeyring, "", ByKeyring} {
 		want := by
 		if by == "" {
 			want = ByPassphrase

@@ -1,5 +1,15 @@
 package seal
 
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+)
+
 // Protection says what opens a key file.
 type Protection string
 
@@ -8,7 +18,7 @@ const (
 	Unprotected  Protection = "none"       // whoever reads the file has the key
 	ByPassphrase Protection = "passphrase" // a passphrase that a person knows
 	ByKeyring    Protection = "keyring"    // a passphrase that the desktop's keyring keeps
-	ByKeys       Protection = "keys"       // a passphrase that nobody has: its copies for other keys alone
+	ByKeys       Protection = "keys"       // there is no key file; its copies for other keys are left
 )
 
 // Lock is what a key file is locked with. The zero value leaves it open.
@@ -36,6 +46,19 @@ func (l Lock) cost() int {
 type KeyFile struct {
 	Protection Protection
 	Recipient  string // age1…; empty where the companion of a locked file is lost
+}
+
+// RemoveKeyFile removes the key file of id at path, and leaves the companion
+// that names its recipient. Copies of it must be there.
+func RemoveKeyFile(path string, id *Identity) error {
+	if err := writeCompanion(path, id.Recipient(), nil, ""); err != nil {
+		return fault.Wrap(fault.Internal, "write "+companion(path), err)
+	}
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = atomicfile.SyncDir(filepath.Dir(path))
+	}
+	return fault.Wrap(fault.Internal, "remove "+path, err)
 }
 
 // LookAtKeyFile looks at the key file at path. The error is fault.NotFound, or

@@ -15,6 +15,7 @@ const (
 	goGit   = "github.com/go-git"
 	cobra   = "github.com/spf13"
 	jose    = "github.com/go-jose"
+	dbus    = "github.com/godbus"
 	schema  = "github.com/santhosh-tekuri/jsonschema"
 )
 
@@ -43,7 +44,7 @@ func TestReach(t *testing.T) {
 		},
 		{
 			[]string{"pkg/cli"},
-			[]string{"pkg/stream/journal", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/worker", goGit},
+			[]string{"pkg/stream/journal", "pkg/keys/secretservice", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/worker", goGit},
 			"a frontend that reached an adapter would be a second control plane",
 		},
 		{
@@ -94,6 +95,7 @@ func TestOwners(t *testing.T) {
 		{[]string{age}, []string{"pkg/seal"}, "one package decides how anything is encrypted"},
 		{[]string{goGit}, []string{"pkg/workspace"}, "one package knows how workspaces are kept"},
 		{[]string{cobra}, []string{"pkg/cli", "cmd/vexa"}, "commands are the command line's business"},
+		{[]string{dbus}, []string{"pkg/keys/secretservice"}, "the desktop keyring is reached through keys.Keyring"},
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
 	}

@@ -26,6 +26,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/home":           {"golang.org/x/sys"},
 		"pkg/identity":       {jose},
 		"pkg/journal":        {"golang.org/x/crypto", "golang.org/x/sys"},
+		"pkg/keys":           {"pkg/seal", "pkg/signature"},
 		"pkg/link":           nil,
 		"pkg/quota":          nil,
 		"pkg/retention":      nil,
