@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/identity"
+	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/runners"
 )
@@ -24,7 +25,9 @@ func TestTokensOutliveAClockThatIsSet(t *testing.T) {
 	env := map[string]string{"VEXA_HOME": t.TempDir(), "XDG_RUNTIME_DIR": t.TempDir(), "VEXA_PLAINTEXT_DIR": t.TempDir()}
 	h, err := home.Open(func(k string) string { return env[k] }, os.Getuid())
 	must(t, err)
-	_, err = keys{}.Create(h, nil)
+	s, err := keyStore(h)
+	must(t, err)
+	_, err = s.Create(t.Context(), keys.With{})
 	must(t, err)
 	catalog, err := runner.Load(runners.FS)
 	must(t, err)

@@ -69,7 +69,7 @@ type parts struct {
 // openEngine builds the unlocked installation. It is the one place where the
 // daemon's ports meet their adapters.
 func openEngine(ctx context.Context, h home.Home, secret string, catalog *runner.Catalog, log *slog.Logger) (_ *daemon.Engine, err error) {
-	id, err := openIdentity(h, secret)
+	id, err := openIdentity(ctx, h, secret)
 	if err != nil {
 		return nil, err
 	}

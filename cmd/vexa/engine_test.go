@@ -9,6 +9,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/runners"
@@ -21,7 +22,9 @@ func TestClosedEngineLeavesNoHistory(t *testing.T) {
 	env := map[string]string{"VEXA_HOME": t.TempDir(), "XDG_RUNTIME_DIR": t.TempDir(), "VEXA_PLAINTEXT_DIR": t.TempDir()}
 	h, err := home.Open(func(k string) string { return env[k] }, os.Getuid())
 	must(t, err)
-	_, err = keys{}.Create(h, nil)
+	s, err := keyStore(h)
+	must(t, err)
+	_, err = s.Create(t.Context(), keys.With{})
 	must(t, err)
 	catalog, err := runner.Load(runners.FS)
 	must(t, err)

@@ -30,7 +30,7 @@ func newFactory() *factory.Factory {
 		Version:    version(),
 		Home:       func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },
 		Spawn:      spawnDaemon,
-		Keys:       keys{},
+		Keys:       keyStore,
 		Contracts:  contracts{},
 		FindModels: findModels,
 		Rehearsal:  writeCassette, CheckCassette: inference.CheckCassette,

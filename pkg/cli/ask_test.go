@@ -9,6 +9,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 func TestInitAsks(t *testing.T) {
@@ -62,11 +63,11 @@ func TestQuestionsThatNobodyAnswers(t *testing.T) {
 			return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama"}, From: "here"}}, nil
 		}
 		if c.args == "unlock" {
-			h, err := b.f.Home()
+			_, s, err := b.f.OpenKeys()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.f.Keys.Create(h, []byte("horse")); err != nil {
+			if _, err := s.Create(t.Context(), keys.With{Passphrase: []byte("horse")}); err != nil {
 				t.Fatal(err)
 			}
 		}

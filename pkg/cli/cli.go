@@ -22,6 +22,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/initcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/keycmd"
 	"github.com/vexa-ai/vexa/pkg/cli/modelcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
@@ -93,7 +94,7 @@ func addCommands(root *cobra.Command, f *Factory) {
 		dispatchcmd.NewStop(f), dispatchcmd.NewSession(f))
 	add(groupThings, workspacecmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
-	add(groupSetup, daemon, daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
+	add(groupSetup, daemon, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
 	root.SetHelpCommand(newHelpCmd())
 	root.SetCompletionCommandGroupID(groupSetup)
 	root.AddCommand(newDocsCmd(root))

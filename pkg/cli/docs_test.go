@@ -106,6 +106,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa model test":       "ok,model,reply,error,streaming,elapsedMs",
 		"vexa contract list":    "name",
 		"vexa daemon status":    "pid,runtimePid,version,socket,home,installId,startedAt,locked,live",
+		"vexa key show":         "recipient,postQuantum,signingKey,fingerprint,protection,file,added,recovery",
 		"vexa doctor":           "name,status,detail,why,fix,blocking",
 		"vexa version":          "version,commit,date,go",
 	}
@@ -127,7 +128,7 @@ func TestTheCommandsAreThere(t *testing.T) {
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
 		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,"+
-		"model remove,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
+		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
 		"daemon logs,doctor,version,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {
 			t.Errorf("there is no vexa %s", name)

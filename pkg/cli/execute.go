@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // Execute runs the command line args (without the program's name) and returns
@@ -70,14 +70,14 @@ func explain(f *Factory, err error) error {
 	if fault.Is(err, fault.Unavailable) && f.IsRoot() {
 		return &fault.Error{Kind: fault.Unavailable, Hint: asRoot, Err: err}
 	}
-	if !fault.Is(err, fault.Locked) || f.Keys == nil {
+	if !fault.Is(err, fault.Locked) {
 		return err
 	}
-	h, herr := f.OpenHome()
-	if herr != nil {
+	_, s, kerr := f.OpenKeys()
+	if kerr != nil {
 		return err
 	}
-	if state, kerr := f.Keys.State(h); kerr != nil || state != factory.KeyMissing {
+	if p, kerr := s.Protection(); kerr != nil || p != keys.Missing {
 		return err
 	}
 	return fault.New(fault.Locked, "this installation has no key yet", "make one, a workspace and a model with: vexa init")

@@ -26,6 +26,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
+	"github.com/vexa-ai/vexa/pkg/seal/plugin/plugintest"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens, in scripts and in docs")
@@ -34,6 +36,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"vexa":       func() { os.Exit(cli.Execute(context.Background(), processFactory(), os.Args[1:])) },
 		"fakedaemon": func() { os.Exit(fakeDaemon()) },
+
+		plugintest.Program: func() { os.Exit(plugintest.Main()) },
 	})
 }
 
@@ -49,7 +53,7 @@ func processFactory() *cli.Factory {
 		Version:  factory.Version{Version: "test", Go: "go"},
 		Home:     func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },
 		Spawn:    spawnFake,
-		Keys:     fakeKeys{}, Contracts: fakeContracts{},
+		Keys:     testKeys, Contracts: fakeContracts{},
 		FindModels: findFake,
 		Rehearsal:  func(h home.Home) (string, error) { return filepath.Join(h.Config, "rehearsal.yaml"), nil },
 		CheckCassette: func(path string) error {
@@ -130,35 +134,36 @@ func fakeDaemon() int {
 	return 0
 }
 
-type fakeKeys struct{}
-
-func keyPath(h home.Home) string { return filepath.Join(h.Keys(), "key") }
-
-func (fakeKeys) State(h home.Home) (factory.KeyState, error) {
-	data, err := os.ReadFile(keyPath(h))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return factory.KeyMissing, nil
-	case len(data) == 0:
-		return factory.KeyPlain, err
-	default:
-		return factory.KeySealed, err
+// testKeys keeps the keys as cmd/vexa does, with cheap passphrases and a keyring
+// in a file.
+func testKeys(h home.Home) (*keys.Store, error) {
+	plugins, err := keys.LoadPlugins(h.Config)
+	o := keys.Options{Dir: h.Keys(), Install: h.InstallID, Plugins: plugins, Cost: 6, Now: clienttest.Epoch}
+	if dir := os.Getenv("FAKE_KEYRING"); dir != "" {
+		o.Keyring = fileKeyring(dir)
 	}
+	return keys.New(o), err
 }
 
-func (fakeKeys) Create(h home.Home, passphrase []byte) (string, error) {
-	if err := os.MkdirAll(h.Keys(), 0o700); err != nil {
-		return "", err
+// fileKeyring is a keyring that several processes see.
+type fileKeyring string
+
+func (k fileKeyring) path(install string) string { return filepath.Join(string(k), install) }
+
+func (k fileKeyring) Get(_ context.Context, install string, _ bool) ([]byte, error) {
+	data, err := os.ReadFile(k.path(install))
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "the desktop keyring has no passphrase of this installation", "")
 	}
-	return "age1fake", os.WriteFile(keyPath(h), passphrase, 0o600)
+	return data, nil
 }
 
-func (fakeKeys) Open(h home.Home, passphrase []byte) (string, error) {
-	data, err := os.ReadFile(keyPath(h))
-	if err == nil && string(data) != string(passphrase) {
-		return "", fault.New(fault.Denied, "wrong passphrase", "")
-	}
-	return "AGE-SECRET-KEY-1FAKE", err
+func (k fileKeyring) Put(_ context.Context, install string, passphrase []byte) error {
+	return os.WriteFile(k.path(install), passphrase, 0o600)
+}
+
+func (k fileKeyring) Delete(_ context.Context, install string) error {
+	return os.Remove(k.path(install))
 }
 
 type fakeContracts struct{}
@@ -206,7 +211,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "hardware": hardware},
 	})
 }
 
@@ -261,6 +266,24 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if code != want {
 		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), code, want)
 	}
+}
+
+// hardware makes a key in fake hardware, and names its plugin in the
+// configuration: hardware NAME writes NAME.recipient, NAME.identity and, at each
+// touch, a line of NAME.touches.
+func hardware(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hardware NAME")
+	}
+	name := ts.MkAbs(args[0])
+	key, err := plugintest.MakeKey(name+".touches", plugintest.Options{PIN: "1234"})
+	ts.Check(err)
+	program, err := exec.LookPath(plugintest.Program)
+	ts.Check(err)
+	config := filepath.Join(ts.Getenv("VEXA_HOME"), "config", "plugins.json")
+	ts.Check(os.WriteFile(name+".recipient", []byte(key.Recipient+"\n"), 0o600))
+	ts.Check(os.WriteFile(name+".identity", []byte("# Recipient: "+key.Recipient+"\n"+key.Identity+"\n"), 0o600))
+	ts.Check(os.WriteFile(config, []byte(`{"version":1,"plugins":{"`+plugintest.Name+`":"`+program+`"}}`), 0o600))
 }
 
 // waitFor runs a program until its stdout holds a text: waitfor TEXT PROGRAM ARG...

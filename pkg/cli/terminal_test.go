@@ -122,7 +122,7 @@ func newBench(t *testing.T) *bench {
 		Home:       func() (home.Home, error) { return home.Home{Data: dir, Run: dir, Config: dir, State: dir}, nil },
 		Client:     func(context.Context) (*client.Client, error) { return client.New(client.Options{Socket: socket}), nil },
 		Interrupts: func() (<-chan struct{}, func()) { return b.ctrlC, func() {} },
-		Keys:       fakeKeys{}, Contracts: fakeContracts{}, System: fakeSystem{}, UID: func() int { return 0 },
+		Keys:       testKeys, Contracts: fakeContracts{}, System: fakeSystem{}, UID: func() int { return 0 },
 		Terminal: func() (factory.Terminal, error) { return &answers{}, nil },
 	}
 	return b

@@ -15,12 +15,28 @@ func checkIdentity(_ context.Context, p *probe) Finding {
 		return Finding{}
 	case err != nil:
 		return fail(err.Error())
-	case in.Key == "plain":
-		return ok("a key without passphrase: it protects buckets and backups, not a stolen disk")
-	case in.Key == "sealed":
+	case in.Key == "none":
+		return ok("a key without passphrase: it protects buckets and backups, not a stolen disk; vexa key protect gives it one")
+	case in.Key == "passphrase":
 		return ok("a key sealed by a passphrase")
+	case in.Key == "keyring":
+		return ok("a key sealed by a passphrase that the desktop keyring keeps")
+	case in.Key == "keys":
+		return ok("a key that only other keys open; vexa key show lists them")
 	default:
 		return warn("there is no key yet", "vexa init")
+	}
+}
+
+func checkRecovery(_ context.Context, p *probe) Finding {
+	in, err := p.inst()
+	switch {
+	case err != nil || in.Key == "" || in.Key == "missing":
+		return Finding{} // identity says it
+	case in.Recovery:
+		return ok("there is a recovery key; keep it off this machine")
+	default:
+		return warn("there is none: what is sealed is lost with the key, or with its passphrase", "vexa key recovery")
 	}
 }
 

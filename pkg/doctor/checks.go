@@ -22,6 +22,7 @@ func allChecks() []check {
 		{"linger", "at logout systemd removes the folder where sockets and open workspaces live", checkLinger},
 		{"selinux", "it confines containers beyond what Vexa asks for", checkSELinux},
 		{"identity", "everything at rest is sealed to it", checkIdentity},
+		{"recovery", "it opens everything where the installation's own key is lost", checkRecovery},
 		{"disk", "what happens is written down before it counts; without room nothing begins", checkDisk},
 		{"daemon", "it carries every command out", checkDaemon},
 		{"workspaces", "what rests unencrypted can be read by whoever gets the disk", checkWorkspaces},

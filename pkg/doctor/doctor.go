@@ -45,7 +45,8 @@ type Finding struct {
 // opening it.
 type Install struct {
 	ID          string
-	Key         string // missing | plain | sealed
+	Key         string // what opens it: none | passphrase | keyring | keys; missing: there is none
+	Recovery    bool   // there is a recovery key
 	Daemon      string // version of the running daemon; empty: none runs
 	Locked      bool   // the running daemon does not have the key
 	LastWords   string // where none runs: the error that the last one ended with; empty: it did not

@@ -240,7 +240,7 @@ func (m *machine) swapProgram(old, now string) {
 
 func TestInstallation(t *testing.T) {
 	t.Parallel()
-	state := doctor.Install{ID: "0123456789ab", Key: "plain", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, State: "/state", Units: "/shm/units", Packs: "/shm/packs"}
+	state := doctor.Install{ID: "0123456789ab", Key: "none", Daemon: "1", Kernel: true, Unencrypted: 2, Live: []string{"01LIVE"}, State: "/state", Units: "/shm/units", Packs: "/shm/packs"}
 	stopped := func(i *doctor.Install) { i.Daemon, i.Kernel, i.Live = "", false, nil }
 	locked := func(i *doctor.Install) { i.Locked, i.Kernel, i.Live = true, false, nil }
 	const all = "container vexa-agent-01live, container vexa-agent-01dead, working copy 01GONE, working copy 01LIVE, readable history in /shm/packs"
@@ -252,10 +252,15 @@ func TestInstallation(t *testing.T) {
 	}{
 		"key without passphrase": {nil, "identity", doctor.OK, "not a stolen disk"},
 		"no key":                 {func(i *doctor.Install) { i.Key = "missing" }, "identity", doctor.Warn, "no key"},
+		"key in the keyring":     {func(i *doctor.Install) { i.Key = "keyring" }, "identity", doctor.OK, "keyring"},
+		"key for other keys":     {func(i *doctor.Install) { i.Key = "keys" }, "identity", doctor.OK, "only other keys"},
+		"no recovery key":        {nil, "recovery", doctor.Warn, "is lost"},
+		"no key to recover":      {func(i *doctor.Install) { i.Key = "missing" }, "recovery", "", ""},
+		"a recovery key":         {func(i *doctor.Install) { i.Recovery = true }, "recovery", doctor.OK, "off this machine"},
 		"room":                   {nil, "disk", doctor.OK, "4096 MB"},
 		"little room":            {func(i *doctor.Install) { i.State = "/little" }, "disk", doctor.Warn, "100 MB"},
 		"no room":                {func(i *doctor.Install) { i.State = "/full" }, "disk", doctor.Fail, "1 MB"},
-		"sealed key":             {func(i *doctor.Install) { i.Key = "sealed" }, "identity", doctor.OK, "passphrase"},
+		"sealed key":             {func(i *doctor.Install) { i.Key = "passphrase" }, "identity", doctor.OK, "passphrase"},
 		"not encrypted yet":      {nil, "workspaces", doctor.Warn, "2 rest unencrypted"},
 		"version skew":           {func(i *doctor.Install) { i.Daemon = "0.9" }, "daemon", doctor.Warn, "0.9"},
 		"kernel down":            {func(i *doctor.Install) { i.Kernel = false }, "daemon", doctor.Warn, "kernel"},
@@ -263,7 +268,7 @@ func TestInstallation(t *testing.T) {
 		"a start that failed":    {func(i *doctor.Install) { stopped(i); i.LastWords = "journal audit: damaged" }, "daemon", doctor.Fail, "journal audit: damaged"},
 		"no answer":              {func(i *doctor.Install) { i.Trouble = "boom" }, "daemon", doctor.Fail, "boom"},
 		"locked":                 {locked, "daemon", doctor.OK, "vexa unlock"},
-		"locked, the key":        {func(i *doctor.Install) { locked(i); i.Key = "sealed" }, "identity", doctor.OK, "passphrase"},
+		"locked, the key":        {func(i *doctor.Install) { locked(i); i.Key = "passphrase" }, "identity", doctor.OK, "passphrase"},
 		"leftovers":              {nil, "leftovers", doctor.Warn, "container vexa-agent-01dead, working copy 01GONE"},
 		"after a crash":          {stopped, "leftovers", doctor.Warn, all},
 		"a crash, then locked":   {locked, "leftovers", doctor.Warn, all},
@@ -298,7 +303,7 @@ func TestLeftoversThatCannotBeSeen(t *testing.T) {
 	m.broken["podman"] = errors.New("boom")
 	d := newDoctor(t, m, func(o *doctor.Options) {
 		o.Install = func(context.Context) (doctor.Install, error) {
-			return doctor.Install{ID: "0123456789ab", Key: "plain", Units: "/shm/units"}, nil
+			return doctor.Install{ID: "0123456789ab", Key: "none", Units: "/shm/units"}, nil
 		}
 	})
 	if f := examine(t, d)["leftovers"]; f.Status != doctor.Warn || !strings.Contains(f.Detail, "boom") {

@@ -83,3 +83,25 @@ func (s *Store) openWith(opener *seal.Opener) (*seal.Identity, error) {
 	}
 	return id, nil
 }
+
+// ReadOpener reads another key of the person's from a file, which may be one
+// that a plugin keeps; see seal.ReadOpener.
+func (s *Store) ReadOpener(ctx context.Context, path string, person seal.Prompter) (*seal.Opener, error) {
+	return seal.ReadOpener(ctx, path, seal.OpenerOptions{Plugins: s.o.Plugins, Prompter: person})
+}
+
+// ParseRecipient reads a recipient, those of the plugins included.
+func (s *Store) ParseRecipient(text string) (seal.Recipient, error) {
+	return s.o.Plugins.ParseRecipient(text)
+}
+
+// Export returns every private key of the installation as an armoured age file
+// that a passphrase opens, for Adopt on another machine. It is fault.Invalid
+// where the passphrase is empty.
+func (s *Store) Export(id *seal.Identity, passphrase []byte) ([]byte, error) {
+	k, err := s.Keychain(id)
+	if err != nil {
+		return nil, err
+	}
+	return k.Export(seal.Lock{Passphrase: passphrase, Cost: s.o.Cost})
+}

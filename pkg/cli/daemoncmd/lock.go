@@ -14,28 +14,33 @@ import (
 
 // UnlockOptions is what the command line of vexa unlock says.
 type UnlockOptions struct {
-	Factory        *factory.Factory
-	PassphraseFile string
-	Timeout        time.Duration
+	Factory *factory.Factory
+	Access  factory.KeyAccess
+	Timeout time.Duration
 }
 
 // NewUnlock returns the command vexa unlock.
 func NewUnlock(f *factory.Factory) *cobra.Command {
-	o := &UnlockOptions{Factory: f}
+	o := &UnlockOptions{Factory: f, Access: factory.KeyAccess{Flag: "--passphrase-file"}}
 	cmd := &cobra.Command{
 		Use:   "unlock",
 		Short: "Open the installation's key",
 		Long: "Asks for the passphrase on the terminal, opens the installation's key with it and hands\n" +
 			"the key to the daemon's memory, until vexa lock, the end of --timeout or the daemon's end.\n" +
-			"The passphrase goes nowhere. Locking ends the dispatches and saves what they wrote.",
-		Example: "$ vexa unlock\n$ vexa unlock --timeout 8h\n$ vexa unlock --passphrase-file - < passphrase",
+			"The passphrase goes nowhere. Locking ends the dispatches and saves what they wrote.\n\n" +
+			"With --identity another key opens it: one that vexa key add added, or the recovery key.\n" +
+			"The file is an OpenSSH private key, an age key, or the identity file of an age plugin,\n" +
+			"whose program config/plugins.json names. Its own passphrase is asked for; a key in\n" +
+			"hardware is touched once.",
+		Example: "$ vexa unlock\n$ vexa unlock --timeout 8h\n$ vexa unlock --identity ~/.ssh/id_ed25519\n$ vexa unlock --passphrase-file - < passphrase",
 		Args:    grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runUnlock(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "lock again after this `duration`; 0: never")
-	cmd.Flags().StringVar(&o.PassphraseFile, "passphrase-file", "", "read the passphrase from this `file`, - for stdin")
+	cmd.Flags().StringVar(&o.Access.PassphraseFile, "passphrase-file", "", "read the passphrase from this `file`, - for stdin")
+	cmd.Flags().StringVar(&o.Access.Identity, "identity", "", "open it with the private key in this `file`")
 	return cmd
 }
 
@@ -44,29 +49,11 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	if o.Timeout != 0 && o.Timeout < time.Second {
 		return fault.New(fault.Usage, "--timeout must be a second or more", "as in --timeout 8h")
 	}
-	if f.Keys == nil {
-		return factory.Missing("keys")
-	}
-	h, err := f.OpenHome()
+	_, s, err := f.OpenKeys()
 	if err != nil {
 		return err
 	}
-	state, err := f.Keys.State(h)
-	if err != nil {
-		return err
-	}
-	var passphrase []byte
-	switch state {
-	case factory.KeyMissing:
-		return fault.New(fault.NotFound, "there is no key yet", "make one with: vexa init")
-	case factory.KeySealed:
-		if passphrase, err = askPassphrase(ctx, o); err != nil {
-			return err
-		}
-		defer clear(passphrase)
-	case factory.KeyPlain:
-	}
-	identity, err := f.Keys.Open(h, passphrase)
+	id, err := f.OpenKey(ctx, s, o.Access)
 	if err != nil {
 		return err
 	}
@@ -75,22 +62,11 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 		return err
 	}
 	defer c.Close()
-	if err := c.Unlock(ctx, api.UnlockRequest{Identity: identity, TimeoutSec: int(o.Timeout / time.Second)}); err != nil {
+	if err := c.Unlock(ctx, api.UnlockRequest{Identity: id.String(), TimeoutSec: int(o.Timeout / time.Second)}); err != nil {
 		return err
 	}
 	f.Notice("unlocked")
 	return nil
-}
-
-func askPassphrase(ctx context.Context, o *UnlockOptions) ([]byte, error) {
-	f := o.Factory
-	if o.PassphraseFile != "" {
-		return f.ReadSecret(o.PassphraseFile)
-	}
-	if f.Terminal == nil || f.Flags.NoInput || f.Env("VEXA_NO_INPUT") != "" {
-		return nil, fault.New(fault.Locked, "the key needs its passphrase", "use --passphrase-file FILE, - for stdin")
-	}
-	return f.AskSecret(ctx, "Passphrase: ", "use --passphrase-file FILE, - for stdin")
 }
 
 // LockOptions is what the command line of vexa lock says.

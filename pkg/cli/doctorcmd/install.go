@@ -21,11 +21,9 @@ func install(ctx context.Context, f *factory.Factory) (doctor.Install, error) {
 	}
 	in := doctor.Install{ID: h.InstallID, State: h.State, Units: h.Units(), Packs: h.Packs()}
 	if f.Keys != nil {
-		state, err := f.Keys.State(h)
-		if err != nil {
+		if err := ownKeys(f, &in); err != nil {
 			return in, err
 		}
-		in.Key = string(state)
 	}
 	c, err := f.Dial(false)
 	if err != nil {
@@ -48,6 +46,22 @@ func install(ctx context.Context, f *factory.Factory) (doctor.Install, error) {
 		in.Trouble = err.Error()
 	}
 	return in, nil
+}
+
+// ownKeys adds what is seen of the keys.
+func ownKeys(f *factory.Factory, in *doctor.Install) error {
+	_, s, err := f.OpenKeys()
+	if err != nil {
+		return err
+	}
+	p, err := s.Protection()
+	if err != nil {
+		return err
+	}
+	in.Key = string(p)
+	r, err := s.Recovery()
+	in.Recovery = r != nil
+	return err
 }
 
 // opened adds what only an unlocked daemon tells.

@@ -16,6 +16,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/doctor"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // Factory is given to every command. Func fields without a note are required
@@ -54,8 +55,8 @@ type Factory struct {
 	// be. Nil: one is made from Home, Spawn and Version.
 	Client func(ctx context.Context) (*client.Client, error)
 
-	// Keys keeps the installation's identity.
-	Keys Keys
+	// Keys returns the store of an installation's keys; see OpenKeys.
+	Keys func(h home.Home) (*keys.Store, error)
 
 	// Contracts are the sealed contracts.
 	Contracts Contracts
@@ -101,28 +102,6 @@ type Version struct {
 	Commit  string `json:"commit"`
 	Date    string `json:"date"`
 	Go      string `json:"go"`
-}
-
-// KeyState says whether there is an identity and whether it needs a passphrase.
-type KeyState string
-
-// The states of the identity.
-const (
-	KeyMissing KeyState = "missing"
-	KeyPlain   KeyState = "plain"  // no passphrase
-	KeySealed  KeyState = "sealed" // a passphrase opens it
-)
-
-// Keys keeps the identity of an installation at rest. A passphrase is not kept
-// and may be overwritten by its caller.
-type Keys interface {
-	// State looks without opening.
-	State(h home.Home) (KeyState, error)
-	// Create makes an identity, sealed by the passphrase unless that is empty,
-	// and returns its public recipient. It is fault.Conflict where there is one.
-	Create(h home.Home, passphrase []byte) (recipient string, err error)
-	// Open returns the secret identity. A wrong passphrase is fault.Denied.
-	Open(h home.Home, passphrase []byte) (identity string, err error)
 }
 
 // Contracts gives access to the sealed contracts.

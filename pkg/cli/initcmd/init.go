@@ -15,7 +15,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/seal"
 )
 
 // Options is what the command line of vexa init says.
@@ -23,14 +23,14 @@ type Options struct {
 	Factory        *factory.Factory
 	Yes            bool
 	PassphraseFile string
+	Keyring        bool
+	KeyFile        string
+	UnlockFile     string
 	Workspace      string
 	Model          string
 
-	passphrase []byte
+	identity *seal.Identity // as soon as it is open
 }
-
-// withoutQuestion says how to make a key where nobody can be asked.
-const withoutQuestion = "use --yes for a key without passphrase, or --passphrase-file FILE"
 
 // personal is the workspace that every installation has: sessions live there.
 const personal = "personal"
@@ -46,31 +46,46 @@ func New(f *factory.Factory) *cobra.Command {
 			"there is neither it adds the rehearsal, which plays back a script and needs no model.\n" +
 			"Running it again changes nothing that is there.\n\n" +
 			"It asks for a passphrase for the key; with --yes the key has none, which protects\n" +
-			"backups and remote copies but not a stolen disk.",
-		Example: "$ vexa init\n$ vexa init --yes\n$ vexa init --passphrase-file passphrase --workspace notes",
-		Args:    grammar.Args(),
+			"backups and remote copies but not a stolen disk. With --keyring the desktop's keyring\n" +
+			"keeps a random one: the key is open while you are logged in there.\n\n" +
+			"With --key-file it takes a key over instead of making one: what vexa key export wrote\n" +
+			"on another machine, or an age key of yours.",
+		Example: "$ vexa init\n$ vexa init --yes\n$ vexa init --keyring\n$ vexa init --key-file vexa-keys.age\n" +
+			"$ vexa init --passphrase-file passphrase --workspace notes",
+		Args: grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), o)
+			switch {
+			case o.Keyring && o.PassphraseFile != "":
+				return grammar.Usage(cmd, "--keyring and --passphrase-file exclude each other")
+			case o.UnlockFile != "" && o.KeyFile == "":
+				return grammar.Usage(cmd, "--unlock-file belongs to --key-file")
+			case o.UnlockFile == "-" && o.PassphraseFile == "-":
+				return grammar.Usage(cmd, "one passphrase alone can be read from stdin")
+			default:
+				return run(cmd.Context(), o)
+			}
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.Yes, "yes", "y", false, "ask nothing: a key without passphrase, the first model found")
 	flags.StringVar(&o.PassphraseFile, "passphrase-file", "", "seal the key with the passphrase in this `file`, - for stdin")
+	flags.BoolVar(&o.Keyring, "keyring", false, "seal the key with a passphrase that the desktop's keyring keeps")
+	flags.StringVar(&o.KeyFile, "key-file", "", "take over the key in this `file`")
+	flags.StringVar(&o.UnlockFile, "unlock-file", "", "with --key-file: open that with the passphrase in this `file`, - for stdin")
 	flags.StringVar(&o.Workspace, "workspace", "", "create this `workspace` besides personal")
 	flags.StringVar(&o.Model, "model", "", "of the models found, use this `model` or provider; rehearsal for none")
 	return cmd
 }
 
 func run(ctx context.Context, o *Options) error {
-	defer func() { clear(o.passphrase) }()
-	h, err := o.Factory.OpenHome()
+	h, s, err := o.Factory.OpenKeys()
 	if err != nil {
 		return err
 	}
 	if o.Factory.IsRoot() {
 		o.Factory.Warn("you are root, and agents never run as root: vexa doctor --fix sets up a user to run Vexa as")
 	}
-	if err := o.key(ctx, h); err != nil {
+	if err := o.key(ctx, h, s); err != nil {
 		return err
 	}
 	c, err := o.Factory.Connect(ctx)
@@ -78,7 +93,7 @@ func run(ctx context.Context, o *Options) error {
 		return err
 	}
 	defer c.Close()
-	if err := o.unlock(ctx, c, h); err != nil {
+	if err := o.unlock(ctx, c, s); err != nil {
 		return err
 	}
 	if err := o.workspaces(ctx, c); err != nil {
@@ -96,100 +111,6 @@ func (o *Options) say(format string, args ...any) error {
 }
 
 func (o *Options) interactive() bool { return !o.Yes && o.Factory.CanPrompt() }
-
-// key makes the identity where there is none.
-func (o *Options) key(ctx context.Context, h home.Home) error {
-	f := o.Factory
-	if f.Keys == nil {
-		return factory.Missing("keys")
-	}
-	state, err := f.Keys.State(h)
-	if err != nil {
-		return err
-	}
-	if state != factory.KeyMissing {
-		return o.say("key: already there (%s)", h.Keys())
-	}
-	if err := o.choosePassphrase(ctx); err != nil {
-		return err
-	}
-	recipient, err := f.Keys.Create(h, o.passphrase)
-	if fault.Is(err, fault.Conflict) {
-		return o.say("key: already there (%s)", h.Keys())
-	}
-	if err != nil {
-		return err
-	}
-	with := "without passphrase: it protects backups and remote copies, not a stolen disk"
-	if len(o.passphrase) > 0 {
-		with = "sealed by your passphrase"
-	}
-	return o.say("key: made %s in %s, %s", recipient, h.Keys(), with)
-}
-
-func (o *Options) choosePassphrase(ctx context.Context) error {
-	f := o.Factory
-	switch {
-	case o.PassphraseFile != "":
-		var err error
-		o.passphrase, err = f.ReadSecret(o.PassphraseFile)
-		return err
-	case o.Yes:
-		return nil
-	case !f.CanPrompt():
-		return fault.New(fault.Usage, "vexa init asks for a passphrase, and there is no terminal to ask on",
-			withoutQuestion)
-	}
-	first, err := f.AskSecret(ctx, "Passphrase for the key (empty for none): ", withoutQuestion)
-	if err != nil || len(first) == 0 {
-		return err
-	}
-	again, err := f.AskSecret(ctx, "The same again: ", withoutQuestion)
-	if err != nil {
-		return err
-	}
-	defer clear(again)
-	if !slices.Equal(first, again) {
-		clear(first)
-		return fault.New(fault.Usage, "the passphrases differ", "run vexa init again")
-	}
-	o.passphrase = first
-	return nil
-}
-
-// unlock gives the daemon the key where it is locked.
-func (o *Options) unlock(ctx context.Context, c *client.Client, h home.Home) error {
-	st, err := c.Status(ctx)
-	if err != nil || !st.Locked {
-		return err
-	}
-	state, err := o.Factory.Keys.State(h)
-	if err != nil {
-		return err
-	}
-	if state == factory.KeySealed && len(o.passphrase) == 0 {
-		if err := o.askPassphrase(ctx); err != nil {
-			return err
-		}
-	}
-	identity, err := o.Factory.Keys.Open(h, o.passphrase)
-	if err != nil {
-		return err
-	}
-	return c.Unlock(ctx, api.UnlockRequest{Identity: identity})
-}
-
-func (o *Options) askPassphrase(ctx context.Context) (err error) {
-	switch {
-	case o.PassphraseFile != "":
-		o.passphrase, err = o.Factory.ReadSecret(o.PassphraseFile)
-	case o.interactive():
-		o.passphrase, err = o.Factory.AskSecret(ctx, "Passphrase of the key: ", "use --passphrase-file FILE, - for stdin")
-	default:
-		err = fault.New(fault.Locked, "Vexa is locked and the key needs its passphrase", "run vexa unlock, or use --passphrase-file FILE")
-	}
-	return err
-}
 
 // workspaces creates the workspaces that are missing.
 func (o *Options) workspaces(ctx context.Context, c *client.Client) error {

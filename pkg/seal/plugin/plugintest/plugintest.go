@@ -45,36 +45,39 @@ type payload struct {
 // NewKey makes a key. What it is touched for is written to a file in dir.
 func NewKey(tb testing.TB, dir string, o Options) Key {
 	tb.Helper()
-	var secret, public string
-	if o.PostQuantum {
-		key, err := age.GenerateHybridIdentity()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		secret, public = key.String(), key.Recipient().String()
-	} else {
-		key, err := age.GenerateX25519Identity()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		secret, public = key.String(), key.Recipient().String()
-	}
 	f, err := os.CreateTemp(dir, "touches-")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	f.Close()
-	encode := func(key string) []byte {
-		data, err := json.Marshal(payload{key, f.Name(), o})
+	key, err := MakeKey(f.Name(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// MakeKey makes a key. Each touch is a line in the file touches.
+func MakeKey(touches string, o Options) (Key, error) {
+	var secret, public string
+	if o.PostQuantum {
+		key, err := age.GenerateHybridIdentity()
 		if err != nil {
-			tb.Fatal(err)
+			return Key{}, err
 		}
-		return data
+		secret, public = key.String(), key.Recipient().String()
+	} else {
+		key, err := age.GenerateX25519Identity()
+		if err != nil {
+			return Key{}, err
+		}
+		secret, public = key.String(), key.Recipient().String()
 	}
+	hidden, err1 := json.Marshal(payload{secret, touches, o})
+	shown, err2 := json.Marshal(payload{public, touches, o})
 	return Key{
-		Recipient: ageplugin.EncodeRecipient(Name, encode(public)), Identity: ageplugin.EncodeIdentity(Name, encode(secret)),
-		touches: f.Name(),
-	}
+		Recipient: ageplugin.EncodeRecipient(Name, shown), Identity: ageplugin.EncodeIdentity(Name, hidden), touches: touches,
+	}, errors.Join(err1, err2, os.WriteFile(touches, nil, 0o600))
 }
 
 // Touches returns how often the key was touched.
