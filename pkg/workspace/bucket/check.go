@@ -11,37 +11,56 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// validateUpTo is up to how many refs and packs a manifest or snapshot is held
+// validateUpTo is up to how many items a list of a manifest or snapshot is held
 // to its schema; beyond, the checks below, which say the same of them, do.
-const validateUpTo = 256
+const validateUpTo = 32
 
 // checkManifest holds a manifest to its contract, and to what a schema does not
 // say.
 func checkManifest(m *manifestv1.Manifest) error {
-	if len(m.Refs)+len(m.Packs)+len(m.Deleted)+len(m.Dropped)+len(m.Retired) <= validateUpTo {
-		if err := validate("bucket-manifest.v1", m); err != nil {
-			return err
-		}
+	short := *m
+	short.Refs, short.Packs, short.Deleted = upToSome(m.Refs), upToSome(m.Packs), upToSome(m.Deleted)
+	short.Dropped, short.Retired = upToSome(m.Dropped), upToSome(m.Retired)
+	if err := validate("bucket-manifest.v1", &short); err != nil {
+		return err
 	}
 	for _, name := range m.Deleted {
 		if err := CheckRef(name); err != nil {
 			return err
 		}
 	}
+	for _, hash := range m.Dropped {
+		if !isHex(hash, 64) {
+			return broken("it drops a pack that is none")
+		}
+	}
 	if m.Snapshot == nil && (len(m.Dropped) > 0 || len(m.Deleted) > 0) {
 		return broken("it deletes from a snapshot that it does not have")
 	}
-	return checkLists(m.ObjectFormat, m.Refs, m.Packs)
+	if err := CheckRef(m.Head); err != nil {
+		return err
+	}
+	for _, a := range []*manifestv1.Anchor{m.Anchor, m.Repairs} {
+		if a != nil && a.Generation >= m.Generation {
+			return broken("it builds on a generation that is not before it")
+		}
+	}
+	return checkLists(lists{format: m.ObjectFormat, generation: m.Generation, refs: m.Refs, packs: m.Packs, retired: m.Retired})
 }
 
 // checkSnapshot does the same with a snapshot.
 func checkSnapshot(s *manifestv1.Snapshot, format string) error {
-	if len(s.Refs)+len(s.Packs)+len(s.Retired) <= validateUpTo {
-		if err := validate("bucket-manifest.v1", s); err != nil {
-			return err
-		}
+	short := *s
+	short.Refs, short.Packs, short.Retired = upToSome(s.Refs), upToSome(s.Packs), upToSome(s.Retired)
+	if err := validate("bucket-manifest.v1", &short); err != nil {
+		return err
 	}
-	return checkLists(format, s.Refs, s.Packs)
+	return checkLists(lists{format: format, generation: s.Generation, refs: s.Refs, packs: s.Packs, retired: s.Retired})
+}
+
+// upToSome returns as much of a list as is worth a look at each item's schema.
+func upToSome[T any](list []T) []T {
+	return list[:min(len(list), validateUpTo):min(len(list), validateUpTo)]
 }
 
 func validate(name string, v any) error {
@@ -52,7 +71,36 @@ func validate(name string, v any) error {
 	return fault.Wrap(fault.Invalid, "it breaks its contract", contract.Validate(name, data))
 }
 
-func checkLists(format string, refs []manifestv1.Ref, packs []manifestv1.Pack) error {
+// lists are those that a manifest and a snapshot have both.
+type lists struct {
+	format     string
+	generation int64
+	refs       []manifestv1.Ref
+	packs      []manifestv1.Pack
+	retired    []manifestv1.Retired
+}
+
+func checkLists(l lists) error {
+	if err := checkRefs(l.format, l.refs); err != nil {
+		return err
+	}
+	for _, p := range l.packs {
+		if !isPack(p) {
+			return broken("it has a pack that is none")
+		}
+		if p.Generation > l.generation {
+			return broken("it has a pack of a generation that is to come")
+		}
+	}
+	for _, r := range l.retired {
+		if !isHex(r.SHA256, 64) || r.Generation < 1 || r.Generation > l.generation {
+			return broken("it retires an object that is none")
+		}
+	}
+	return nil
+}
+
+func checkRefs(format string, refs []manifestv1.Ref) error {
 	digits := 40
 	if format == formatSHA256 {
 		digits = 64
@@ -68,21 +116,21 @@ func checkLists(format string, refs []manifestv1.Ref, packs []manifestv1.Pack) e
 			return broken("its refs are out of order")
 		}
 	}
-	for _, p := range packs {
-		ok := isHex(p.SHA256, 64) && p.Size > 0 && p.Objects > 0 && p.Generation > 0
-		switch p.Kind {
-		case kindBase:
-			ok = ok && p.Index != nil && isHex(p.Index.SHA256, 64) && p.Index.Size > 0
-		case kindSegment:
-			ok = ok && p.Index == nil
-		default:
-			ok = false
-		}
-		if !ok {
-			return broken("it has a pack that is none")
-		}
-	}
 	return nil
+}
+
+func isPack(p manifestv1.Pack) bool {
+	if !isHex(p.SHA256, 64) || p.Size < 1 || p.Objects < 1 || p.Generation < 1 {
+		return false
+	}
+	switch p.Kind {
+	case kindBase:
+		return p.Index != nil && isHex(p.Index.SHA256, 64) && p.Index.Size > 0
+	case kindSegment:
+		return p.Index == nil
+	default:
+		return false
+	}
 }
 
 func broken(why string) error { return fault.New(fault.Invalid, "it breaks its contract: "+why, "") }

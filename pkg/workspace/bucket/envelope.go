@@ -65,6 +65,9 @@ func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 	if !ok {
 		return nil, fault.New(fault.Invalid, "it has no signature", "")
 	}
+	if !oneSignature(sig) {
+		return nil, fault.New(fault.Invalid, "something surrounds its signature", "")
+	}
 	key, err := signature.KeyOf(sig)
 	if err != nil {
 		return nil, err
@@ -77,6 +80,12 @@ func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 		return nil, err
 	}
 	return out, checkManifest(&out.Manifest)
+}
+
+// oneSignature reports whether text is one armoured signature and nothing else.
+func oneSignature(text []byte) bool {
+	begin, end := []byte("-----BEGIN "), []byte("\n-----END SSH SIGNATURE-----\n")
+	return bytes.HasPrefix(text, begin) && bytes.Count(text, begin) == 1 && bytes.HasSuffix(text, end) && bytes.Count(text, end) == 1
 }
 
 // encrypt compresses data and encrypts it.
