@@ -217,6 +217,21 @@ func TestPluginConfiguration(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(open, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{open, link} {
+		if err := tryPlugin(t, path); !fault.Is(err, fault.Denied) || fault.HintOf(err) == "" {
+			t.Errorf("in a folder that is open to all: %v", err)
+		}
+	}
 	if err := tryPlugin(t, filepath.Join(dir, "missing")); !fault.Is(err, fault.NotFound) || fault.HintOf(err) == "" {
 		t.Errorf("missing: %v", err)
 	}

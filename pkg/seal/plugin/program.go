@@ -60,7 +60,27 @@ func (p Program) check() error {
 	case mode&0o022 != 0 || owner.Uid != 0 && int(owner.Uid) != os.Getuid():
 		return fault.New(fault.Denied, "others can change the plugin "+p.Path, "give it to root or to yourself: chmod go-w "+p.Path)
 	}
-	return nil
+	return p.checkFolders()
+}
+
+// checkFolders refuses a program in whose place everybody could put another.
+func (p Program) checkFolders() error {
+	path, err := filepath.EvalSymlinks(p.Path)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "look at the plugin "+p.Path, err)
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		st, err := os.Stat(dir)
+		if err != nil {
+			return fault.Wrap(fault.Internal, "look at the plugin "+p.Path, err)
+		}
+		if st.Mode()&0o002 != 0 && st.Mode()&fs.ModeSticky == 0 {
+			return fault.New(fault.Denied, "others can replace the plugin "+p.Path+": everybody can write to "+dir, "keep it elsewhere, or: chmod o-w "+dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }
 
 // session is a running plugin. It is used by one goroutine.
