@@ -16,6 +16,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -112,8 +113,20 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 		return err
 	}
 	packs := p.home.Packs()
+	store, err := keyStore(p.home)
+	if err != nil {
+		return err
+	}
+	chain, err := store.Keychain(p.id)
+	if err != nil {
+		return err
+	}
 	e.Workspaces, err = workspace.Open(workspace.Options{
-		Root: p.home.Workspaces(), Packs: packs, Git: g, Now: time.Now, NewID: newID,
+		Root: p.home.Workspaces(), Repos: p.home.Repos(), Packs: packs, Sealer: p.id, Git: g, Now: time.Now, NewID: newID,
+		Buckets: &buckets{
+			home: p.home, git: g, keys: bucketKeys{chain: chain, store: store}, log: p.log,
+			members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(p.home, chain, postQuantum) },
+		},
 	})
 	// Readable history, and made anew where it is needed: what a live container
 	// has of it are links of its own.

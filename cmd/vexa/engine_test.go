@@ -33,7 +33,7 @@ func TestClosedEngineLeavesNoHistory(t *testing.T) {
 		must(t, err)
 		info, err := e.Workspaces.Lookup(t.Context(), "notes")
 		if fault.Is(err, fault.NotFound) {
-			info, err = e.Workspaces.Create(t.Context(), "notes", "", workspace.Author{Subject: "u_jane"})
+			info, err = e.Workspaces.Create(t.Context(), workspace.CreateRequest{Name: "notes", Author: workspace.Author{Subject: "u_jane"}})
 		}
 		must(t, err)
 		dir := filepath.Join(h.Plain, unit)

@@ -21,7 +21,7 @@ import (
 )
 
 func newFactory() *factory.Factory {
-	return &factory.Factory{
+	f := &factory.Factory{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY: isTTY(os.Stdin), OutTTY: isTTY(os.Stdout), ErrTTY: isTTY(os.Stderr),
 		Env: os.Getenv, Now: time.Now,
@@ -34,13 +34,14 @@ func newFactory() *factory.Factory {
 		Contracts:  contracts{},
 		FindModels: findModels,
 		Rehearsal:  writeCassette, CheckCassette: inference.CheckCassette,
-		Extra: func() map[string][]*cobra.Command {
-			return map[string][]*cobra.Command{
-				"daemon":  {daemonRunCmd()},
-				"runtime": {runtimeServeCmd()},
-			}
-		},
 	}
+	f.Extra = func() map[string][]*cobra.Command {
+		return map[string][]*cobra.Command{
+			"daemon":  {daemonRunCmd()},
+			"runtime": {runtimeServeCmd()},
+		}
+	}
+	return f
 }
 
 func isTTY(f *os.File) func() bool {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/vexa-ai/vexa/pkg/agent"
@@ -14,19 +15,22 @@ import (
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(filepath.Base(os.Args[0]), os.Args[1:])) }
 
-// run dispatches on the first argument: "worker" and "agent" are the names
-// under which this binary is started inside a container, everything else is
-// the command line.
-func run(args []string) int {
+// run dispatches on the program's name, which is another one where git starts
+// it, and on the first argument: "worker" and "agent" are the names under which
+// this binary is started inside a container, everything else is the command
+// line.
+func run(name string, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	switch {
+	case name == remoteHelper:
+		return runRemote(ctx, newFactory(), args)
 	case len(args) == 1 && args[0] == "worker":
 		return runWorker(ctx)
 	case len(args) > 0 && args[0] == "agent":
-		ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+		ctx, stop := signalContext(ctx)
 		defer stop()
 		return agent.Main(ctx, args[1:], os.Getenv, agent.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	default:
@@ -34,8 +38,13 @@ func run(args []string) int {
 	}
 }
 
+// signalContext also ends with Ctrl-C.
+func signalContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt)
+}
+
 func runWorker(ctx context.Context) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	ctx, stop := signalContext(ctx)
 	defer stop()
 	log := newLog()
 	code, err := worker.Run(ctx, worker.Options{Log: log})

@@ -9,15 +9,22 @@ type Workspace struct {
 	Head      string    `json:"head"` // commit of main; empty while there is none
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"` // time of the newest commit
-	Files     int       `json:"files"`
+	Files     int       `json:"files"`     // -1 in a list: it opens no workspace
 	Encrypted bool      `json:"encrypted"`
-	Unmerged  []string  `json:"unmerged"` // branches kept because they conflict
+	Unmerged  []string  `json:"unmerged"` // branches kept because they conflict; empty in a list
+
+	Bucket     string `json:"bucket"`            // URL of where it rests
+	Generation int64  `json:"generation"`        // of the bucket; 0 where it is not known
+	Problem    string `json:"problem,omitempty"` // why the rest is not known
 }
 
 // CreateWorkspace is the body of POST /v1/workspaces.
 type CreateWorkspace struct {
 	Name string `json:"name"`
 	From string `json:"from,omitempty"` // a directory to copy as the first commit
+
+	Bucket      string `json:"bucket,omitempty"`      // URL of where it rests; empty: on this machine
+	PostQuantum bool   `json:"postQuantum,omitempty"` // encrypted against quantum computers, too
 }
 
 // Commit is one row of GET /v1/workspaces/{name}/log.

@@ -20,6 +20,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/dispatchcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/doctorcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/gitcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/initcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/keycmd"
@@ -94,7 +95,8 @@ func addCommands(root *cobra.Command, f *Factory) {
 		dispatchcmd.NewStop(f), dispatchcmd.NewSession(f))
 	add(groupThings, workspacecmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
-	add(groupSetup, daemon, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
+	git := gitcmd.New(f)
+	add(groupSetup, daemon, git, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
 	root.SetHelpCommand(newHelpCmd())
 	root.SetCompletionCommandGroupID(groupSetup)
 	root.AddCommand(newDocsCmd(root))
@@ -105,6 +107,7 @@ func addCommands(root *cobra.Command, f *Factory) {
 	extra := f.Extra()
 	root.AddCommand(extra[""]...)
 	daemon.AddCommand(extra["daemon"]...)
+	git.AddCommand(extra["git"]...)
 	if verbs := extra["runtime"]; len(verbs) > 0 {
 		group := grammar.Group("runtime", "The runtime kernel, which runs the containers", verbs...)
 		group.GroupID = groupSetup

@@ -48,6 +48,15 @@ func Execute(ctx context.Context, f *Factory, args []string) int {
 	return code
 }
 
+// Fail prints an error of what is no command of the tree, such as the helper
+// that git starts, and returns the exit code.
+func Fail(f *Factory, err error) int {
+	err = explain(f, err)
+	code := ExitCode(err)
+	report(f, err, code, false)
+	return code
+}
+
 // classify gives an unclassified error of an ended context its class.
 func classify(ctx context.Context, err error) error {
 	var e *fault.Error

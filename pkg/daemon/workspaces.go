@@ -19,11 +19,7 @@ func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	}
 	rows := make([]api.Workspace, 0, len(all))
 	for _, info := range all {
-		full, err := e.Workspaces.Lookup(r.Context(), info.ID)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, workspaceRow(full))
+		rows = append(rows, workspaceRow(info))
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
@@ -32,7 +28,7 @@ func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 func workspaceRow(i workspace.Info) api.Workspace {
 	row := api.Workspace{
 		Name: i.Name, ID: i.ID, Head: i.Head, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
-		Files: i.Files, Encrypted: i.Encrypted, Unmerged: i.Unmerged,
+		Files: i.Files, Encrypted: i.Encrypted, Unmerged: i.Unmerged, Bucket: i.Bucket, Generation: i.Generation, Problem: i.Problem,
 	}
 	if row.Unmerged == nil {
 		row.Unmerged = []string{}
@@ -49,7 +45,9 @@ func (s *Server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	info, err := e.Workspaces.Create(r.Context(), req.Name, req.From, workspace.Author{Subject: s.o.Caller.Subject})
+	info, err := e.Workspaces.Create(r.Context(), workspace.CreateRequest{
+		Name: req.Name, From: req.From, Bucket: req.Bucket, PostQuantum: req.PostQuantum, Author: workspace.Author{Subject: s.o.Caller.Subject},
+	})
 	if err != nil {
 		return err
 	}

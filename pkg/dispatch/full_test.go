@@ -263,11 +263,11 @@ func TestFullRepository(t *testing.T) {
 	}
 	s := newStack(t)
 	moved := filepath.Join(filepath.Dir(s.home.State), "moved")
-	must(t, os.Rename(s.home.Workspaces(), moved))
-	must(t, os.Mkdir(s.home.Workspaces(), 0o700))
-	must(t, syscall.Mount("small", s.home.Workspaces(), "tmpfs", 0, "size=8m"))
-	t.Cleanup(func() { _ = syscall.Unmount(s.home.Workspaces(), syscall.MNT_DETACH) })
-	must(t, os.CopyFS(s.home.Workspaces(), os.DirFS(moved)))
+	must(t, os.Rename(s.home.Buckets(), moved))
+	must(t, os.Mkdir(s.home.Buckets(), 0o700))
+	must(t, syscall.Mount("small", s.home.Buckets(), "tmpfs", 0, "size=8m"))
+	t.Cleanup(func() { _ = syscall.Unmount(s.home.Buckets(), syscall.MNT_DETACH) })
+	must(t, os.CopyFS(s.home.Buckets(), os.DirFS(moved)))
 	points := t.TempDir()
 	s.restart(func(o *dispatch.Options) {
 		o.Failpoints, o.SaveAgain = failpoint.New(points), 50*time.Millisecond
@@ -275,7 +275,7 @@ func TestFullRepository(t *testing.T) {
 	must(t, failpoint.Arm(points, "dispatch.turn-end"))
 	st := s.start(api.StartRequest{Text: "echo kept > kept.md; head -c 100000 /dev/urandom > big", Runner: "text", Limits: limits(0)})
 	s.eventually("the end of the turn", func() bool { return failpoint.Reached(points, "dispatch.turn-end") })
-	free := fill(t, s.home.Workspaces())
+	free := fill(t, s.home.Buckets())
 	must(t, failpoint.Release(points, "dispatch.turn-end"))
 	frames := s.turn(st)
 	if d := done(t, frames); d.OK || !strings.Contains(d.Error, "no space left") {

@@ -41,6 +41,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
+	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 )
 
 // stack is everything but Podman: the real kernel over its socket with the
@@ -55,6 +56,7 @@ type stack struct {
 	records    *journal.Journal
 	streams    stream.Log
 	workspaces *workspace.Store
+	buckets    *workspacetest.Buckets
 	key        ed25519.PrivateKey
 	id         *seal.Identity
 	table      *inference.Table
@@ -107,9 +109,10 @@ func newStackIn(t *testing.T, root string) *stack {
 	g, err := git.New(t.Context(), git.Options{})
 	must(t, err)
 	must(t, os.MkdirAll(h.Workspaces(), 0o700))
-	s.workspaces, err = workspace.Open(workspace.Options{Root: h.Workspaces(), Git: g, Now: time.Now, NewID: newID})
+	s.buckets = workspacetest.New(t, h.Buckets())
+	s.workspaces, err = workspace.Open(workspace.Options{Root: h.Workspaces(), Repos: h.Repos(), Buckets: s.buckets, Sealer: s.buckets, Git: g, Now: time.Now, NewID: newID})
 	must(t, err)
-	_, err = s.workspaces.Create(t.Context(), "personal", "", workspace.Author{Subject: jane.Subject})
+	_, err = s.workspaces.Create(t.Context(), workspace.CreateRequest{Name: "personal", Author: workspace.Author{Subject: jane.Subject}})
 	must(t, err)
 	s.table, err = inference.Open(inference.Options{Dir: h.Config, Sealer: s.id, Now: time.Now})
 	must(t, err)

@@ -116,11 +116,11 @@ func newMonth(t *testing.T, p retention.Policy) *month {
 	t.Cleanup(func() { _ = streams.Close() })
 	g, err := git.New(t.Context(), git.Options{})
 	must(t, err)
-	m.workspaces, err = workspace.Open(workspace.Options{Root: m.home.Workspaces(), Git: g, Now: m.now, NewID: newID})
+	m.workspaces, err = workspace.Open(workspace.Options{Root: m.home.Workspaces(), Repos: m.home.Repos(), Buckets: m.buckets, Sealer: m.buckets, Git: g, Now: m.now, NewID: newID})
 	must(t, err)
 	info, err := m.workspaces.Lookup(t.Context(), "personal")
 	must(t, err)
-	m.repo = filepath.Join(m.home.Workspaces(), info.ID, "repo.git")
+	m.repo = filepath.Join(m.home.Repos(), info.ID, "repo.git")
 	m.again()
 	return m
 }

@@ -64,7 +64,7 @@ func (s *stack) withPlans(files map[string]string) []api.Grant {
 	for name, text := range files {
 		must(s.t, os.WriteFile(filepath.Join(dir, "plans", name), []byte(text), 0o600))
 	}
-	_, err := s.workspaces.Create(s.t.Context(), "planned", dir, workspace.Author{Subject: jane.Subject})
+	_, err := s.workspaces.Create(s.t.Context(), workspace.CreateRequest{Name: "planned", From: dir, Author: workspace.Author{Subject: jane.Subject}})
 	must(s.t, err)
 	return []api.Grant{{Workspace: "planned"}}
 }

@@ -51,8 +51,8 @@ func (r *run) begin(ctx context.Context) {
 // create has the kernel start the container. One that was lost meanwhile is
 // asked again so many times; asking twice makes one container.
 func (r *run) create(ctx context.Context, tries int) {
-	if r.over || r.asked != "" {
-		return // stopped while the kernel was away
+	if r.over || r.asked != "" || r.broken != nil {
+		return // stopped while the kernel was away, or standing still: the next owner makes the container
 	}
 	r.m.at(ctx, pointPrepared)
 	status, err := r.m.runtime.Create(ctx, r.spec, r.token)

@@ -397,7 +397,7 @@ func TestRetentionSweepsBranches(t *testing.T) {
 	live := s.start(api.StartRequest{Text: "echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
 	s.waitForWord(live.Unit)
 	branches := func() []string {
-		found, err := filepath.Glob(filepath.Join(s.home.Workspaces(), info.ID, "repo.git/refs/heads/vexa/*"))
+		found, err := filepath.Glob(filepath.Join(s.home.Repos(), info.ID, "repo.git/refs/heads/vexa/*"))
 		must(t, err)
 		for i := range found {
 			found[i] = filepath.Base(found[i])

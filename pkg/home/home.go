@@ -161,5 +161,19 @@ func (h Home) Unit(id string) string { return filepath.Join(h.Units(), id) }
 // Keys is the directory of the installation's keys.
 func (h Home) Keys() string { return filepath.Join(h.Data, "keys") }
 
-// Workspaces is the directory of the workspaces at rest.
+// Buckets is the directory of the encrypted buckets of workspaces that are kept
+// on this machine.
+func (h Home) Buckets() string { return filepath.Join(h.Data, "buckets") }
+
+// BucketState is the directory of what the installation knows of buckets, here
+// and elsewhere: which generation it saw last, and encrypted copies.
+func (h Home) BucketState() string { return filepath.Join(h.State, "buckets") }
+
+// Repos holds the readable repositories of open workspaces.
+func (h Home) Repos() string { return filepath.Join(h.Plain, "repos") }
+
+// Scratch holds readable repositories that a single piece of work needs.
+func (h Home) Scratch() string { return filepath.Join(h.Plain, "scratch") }
+
+// Workspaces is the directory of the registry of workspaces.
 func (h Home) Workspaces() string { return filepath.Join(h.Data, "workspaces") }

@@ -279,24 +279,33 @@ func (s *Store) Release(ctx context.Context, c *Checkout, keepBranch bool) error
 
 // dropBranch removes a branch that main holds.
 func (s *Store) dropBranch(ctx context.Context, r *repo, name string) error {
-	unlock, err := r.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	tip, err := r.ref(name)
-	if err != nil || tip.IsZero() {
-		return err
-	}
-	main, err := r.ref(refMain)
-	if err != nil {
-		return err
-	}
-	merged, err := r.isAncestor(ctx, tip, main)
-	if err != nil || !merged {
-		return err
-	}
-	return r.deleteRef(ctx, name, tip)
+	return r.change(ctx, func() error {
+		tip, err := r.ref(name)
+		if err != nil || tip.IsZero() {
+			return err
+		}
+		merged, err := r.holds(ctx, tip)
+		if err != nil || !merged {
+			return err
+		}
+		st, err := r.bucket.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if id := st.Refs[name]; id != "" {
+			from, err := object.ParseID(id)
+			if err != nil {
+				return err
+			}
+			if held, err := r.holds(ctx, from); err != nil || !held {
+				return err // somebody else moved it on
+			}
+			if err := r.publish(ctx, []move{{ref: name, from: from}}, nil); err != nil {
+				return err
+			}
+		}
+		return r.dropRef(ctx, name)
+	})
 }
 
 // remove deletes the checkout's directories, the note first.

@@ -42,6 +42,26 @@ func ReadIndex(s *Store, name, commit string) error {
 	return err
 }
 
+// SetRef moves a ref in the bucket, to an object that the repository has.
+func SetRef(s *Store, name, ref, id string) error {
+	ctx := context.Background()
+	r, err := s.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	to, err := object.ParseID(id)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, func() error {
+		from, err := r.ref(ref)
+		if err != nil {
+			return err
+		}
+		return r.publish(ctx, []move{{ref: ref, from: from, to: to}}, nil)
+	})
+}
+
 // SetMain moves a workspace's main as the store itself does.
 func SetMain(s *Store, name, id, old string) error {
 	r, err := s.open(context.Background(), name)

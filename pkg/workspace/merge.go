@@ -19,19 +19,23 @@ type landing struct {
 	ref    string // the branch
 	tip    object.ID
 	id     object.ID // the commit; may be the tip
+	pack   string    // that has the commit; empty where it is the tip
 	author Author
 	msg    message
 }
 
-// land moves the branch to the commit and merges it into main, both under the
-// workspace's lock.
+// land moves the branch to the commit and merges it into main. In the bucket
+// main has the commit from then on, or where they conflict the branch.
 func (s *Store) land(ctx context.Context, r *repo, l landing, out *Sealed) error {
-	unlock, err := r.lock(ctx)
+	return r.change(ctx, func() error { return s.tryLand(ctx, r, l, out) })
+}
+
+func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) error {
+	branch, err := r.ref(l.ref)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if l.id != l.tip {
+	if branch != l.id { // an earlier try may have moved it
 		if err := r.setRef(l.ref, l.id, l.tip); err != nil {
 			return err
 		}
@@ -41,46 +45,87 @@ func (s *Store) land(ctx context.Context, r *repo, l landing, out *Sealed) error
 	if err != nil {
 		return err
 	}
-	next, conflicts, err := s.mergeInto(ctx, r, main, l)
+	next, mergePack, conflicts, err := s.mergeInto(ctx, r, main, l)
 	if err != nil {
 		return err
 	}
 	out.Conflicts, out.Merged, out.Main = conflicts, len(conflicts) == 0, next.String()
-	if next != main {
-		s.step("merged")
-		err = r.setRef(refMain, next, main)
-		s.step("main")
+	m := move{ref: refMain, from: main, to: next}
+	if len(conflicts) > 0 {
+		if m, err = r.branchMove(ctx, l); err != nil {
+			return err
+		}
 	}
+	if m.from == m.to {
+		return nil
+	}
+	packs, err := r.known(ctx, l, mergePack)
+	if err != nil {
+		return err
+	}
+	s.step("merged")
+	err = r.publish(ctx, []move{m}, packs)
+	s.step("main")
 	return err
 }
 
+// branchMove is the move of a branch that main does not take.
+func (r *repo) branchMove(ctx context.Context, l landing) (move, error) {
+	st, err := r.bucket.Head(ctx)
+	if err != nil {
+		return move{}, err
+	}
+	m := move{ref: l.ref, to: l.id}
+	if id := st.Refs[l.ref]; id != "" {
+		m.from, err = object.ParseID(id)
+	}
+	return m, err
+}
+
+// known returns the packs that have all of a landing that the bucket has not;
+// nil where git has to find out.
+func (r *repo) known(ctx context.Context, l landing, mergePack string) ([]string, error) {
+	if l.pack == "" {
+		return nil, nil
+	}
+	held, err := r.holds(ctx, l.tip)
+	if err != nil || !held {
+		return nil, err
+	}
+	if mergePack == "" {
+		return []string{l.pack}, nil
+	}
+	return []string{l.pack, mergePack}, nil
+}
+
 // mergeInto returns what main becomes when it takes the commit: the commit
-// itself where main is behind it, a merge commit where both moved, main where
-// it has the commit already or where they conflict, with the paths.
-func (s *Store) mergeInto(ctx context.Context, r *repo, main object.ID, l landing) (object.ID, []string, error) {
+// itself where main is behind it, a merge commit where both moved, with the pack
+// that has it, main where it has the commit already or where they conflict, with
+// the paths.
+func (s *Store) mergeInto(ctx context.Context, r *repo, main object.ID, l landing) (next object.ID, pack string, conflicts []string, err error) {
 	if main == l.tip {
-		return l.id, nil, nil
+		return l.id, "", nil, nil
 	}
 	if behind, err := r.isAncestor(ctx, main, l.id); err != nil || behind {
-		return l.id, nil, err
+		return l.id, "", nil, err
 	}
 	if held, err := r.isAncestor(ctx, l.id, main); err != nil || held {
-		return main, nil, err
+		return main, "", nil, err
 	}
-	pack := object.NewPack(r.packDir(), nil)
-	defer pack.Abort()
-	root, conflicts, err := r.mergeTrees(ctx, main, l.id, pack)
+	p := object.NewPack(r.packDir(), nil)
+	defer p.Abort()
+	root, conflicts, err := r.mergeTrees(ctx, main, l.id, p)
 	if err != nil || len(conflicts) > 0 {
-		return main, conflicts, err
+		return main, "", conflicts, err
 	}
 	msg := l.msg
 	msg.subject = "Merge " + strings.TrimPrefix(l.ref, "refs/heads/") + ": " + msg.subject
-	merge, err := pack.Add(object.KindCommit, s.commit(l.author, root, []object.ID{main, l.id}, msg))
+	merge, err := p.Add(object.KindCommit, s.commit(l.author, root, []object.ID{main, l.id}, msg))
 	if err != nil {
-		return main, nil, err
+		return main, "", nil, err
 	}
-	_, err = pack.Finish()
-	return merge, nil, err
+	pack, err = p.Finish()
+	return merge, pack, nil, err
 }
 
 // mergeTrees merges two commits' trees and adds what is new of the result to
@@ -134,7 +179,7 @@ func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (o
 // what removes it. The caller holds the workspace's lock, so that whatever else
 // is there was left by a process that was killed.
 func (r *repo) quarantine() (dir string, drop func(), err error) {
-	dir = filepath.Join(r.store.dir(r.id), "quarantine")
+	dir = filepath.Join(r.store.openDir(r.id), "quarantine")
 	if err := os.RemoveAll(dir); err != nil {
 		return "", nil, err
 	}

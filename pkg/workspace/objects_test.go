@@ -230,7 +230,9 @@ func TestBoundedHistory(t *testing.T) {
 	put(t, w, "sessions/u/s", 4, "second")
 	old := strings.TrimSpace(plainGit(t, w.repo(info.ID), "-c", "user.name=a", "-c", "user.email=a", "commit-tree", "-m", "Keep\n\nVexa-Depth: many",
 		"-p", "refs/vexa/sessions/u/s", "refs/vexa/sessions/u/s^{tree}"))
-	plainGit(t, w.repo(info.ID), "update-ref", "refs/vexa/sessions/u/s", old)
+	if err := workspace.SetRef(w.Store, "notes", "refs/vexa/sessions/u/s", old); err != nil {
+		t.Fatal(err)
+	}
 	put(t, w, "sessions/u/s", 4, "fourth")
 	if got := count(); got != "4" {
 		t.Errorf("the history has %s commits, want 4", got)

@@ -53,7 +53,11 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 		return err
 	}
 	pack := object.NewStoredPack(r.packDir())
-	defer pack.Abort()
+	defer func() {
+		if pack != nil {
+			pack.Abort()
+		}
+	}()
 	entries := make([]object.TreeEntry, 0, len(files))
 	for _, f := range files {
 		blob, err := addFile(r.packDir(), pack, f.Write)
@@ -66,38 +70,43 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 	if err != nil {
 		return err
 	}
-	unlock, err := r.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	old, err := r.ref(privateSpace + name)
-	if err != nil {
-		return err
-	}
-	parents, depth, err := r.boundedParents(ctx, old, keep)
-	if err != nil {
-		return err
-	}
-	vexa := Author{Subject: CommitterName, Email: CommitterEmail}
-	commit, err := pack.Add(object.KindCommit, s.commit(vexa, root, parents, message{
-		subject: "Keep", trailers: [][2]string{{trailerDepth, strconv.Itoa(depth)}},
-	}))
-	if err != nil {
-		return err
-	}
-	if _, err := pack.Finish(); err != nil {
-		return err
-	}
-	s.step("private")
-	if err := r.setRef(privateSpace+name, commit, old); err != nil {
-		return err
-	}
-	if len(parents) == 0 && !old.IsZero() {
-		return r.wantPrune()
-	}
-	return nil
+	var packs []string
+	return r.change(ctx, func() error {
+		old, err := r.ref(privateSpace + name)
+		if err != nil {
+			return err
+		}
+		parents, depth, err := r.boundedParents(ctx, old, keep)
+		if err != nil {
+			return err
+		}
+		if pack == nil { // a try before this one has finished it
+			pack = object.NewStoredPack(r.packDir())
+		}
+		commit, err := pack.Add(object.KindCommit, s.commit(vexaAuthor(), root, parents, message{
+			subject: "Keep", trailers: [][2]string{{trailerDepth, strconv.Itoa(depth)}},
+		}))
+		if err != nil {
+			return err
+		}
+		done, err := pack.Finish()
+		if err != nil {
+			return err
+		}
+		pack, packs = nil, append(packs, done)
+		s.step("private")
+		if err := r.publish(ctx, []move{{ref: privateSpace + name, from: old, to: commit}}, packs); err != nil {
+			return err
+		}
+		if len(parents) == 0 && !old.IsZero() {
+			return r.wantPrune()
+		}
+		return nil
+	})
 }
+
+// vexaAuthor is who commits what is nobody's.
+func vexaAuthor() Author { return Author{Subject: CommitterName, Email: CommitterEmail} }
 
 // boundedParents is old, or nothing where its history has reached keep commits;
 // depth is how many commits the history then has with the next.
@@ -279,16 +288,16 @@ func (s *Store) DropPrivate(ctx context.Context, id, name string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := r.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	old, err := r.ref(privateSpace + name)
-	if err != nil || old.IsZero() {
-		return err
-	}
-	return errors.Join(r.deleteRef(ctx, privateSpace+name, old), r.wantPrune())
+	return r.change(ctx, func() error {
+		old, err := r.ref(privateSpace + name)
+		if err != nil || old.IsZero() {
+			return err
+		}
+		if err := r.publish(ctx, []move{{ref: privateSpace + name, from: old}}, nil); err != nil {
+			return err
+		}
+		return errors.Join(r.dropRef(ctx, privateSpace+name), r.wantPrune())
+	})
 }
 
 func (s *Store) openPrivate(ctx context.Context, id, name string) (*repo, error) {

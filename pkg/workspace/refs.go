@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -99,10 +98,8 @@ func (r *repo) refsBelow(prefix string) (map[string]object.ID, error) {
 	return refs, err
 }
 
-// setRef moves a ref from old (zero: it must not exist) to id, durably. The
-// caller holds the workspace's lock and has made the objects durable. It speaks
-// git's own protocol of lock files; one that is in the way is left over from a
-// process that was killed, for nobody else moves refs while the lock is held.
+// setRef moves a ref of the repository, not of the bucket, from old (zero: it
+// must not exist) to id. The caller holds the workspace's lock.
 func (r *repo) setRef(name string, id, old object.ID) error {
 	now, err := r.ref(name)
 	if err != nil {
@@ -111,6 +108,14 @@ func (r *repo) setRef(name string, id, old object.ID) error {
 	if now != old {
 		return fault.Newf(fault.Conflict, "%s of workspace %s has moved", name, r.id)
 	}
+	return r.writeRef(name, id.String())
+}
+
+// writeRef makes a ref of the repository point at an id, whatever it was. It
+// speaks git's own protocol of lock files; one that is in the way is left over
+// from a process that was killed, for nobody else moves refs while the
+// workspace's lock is held.
+func (r *repo) writeRef(name, id string) error {
 	path := filepath.Join(r.Dir(), name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -119,14 +124,20 @@ func (r *repo) setRef(name string, id, old object.ID) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(id.String() + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	_, err = f.WriteString(id + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := os.Rename(path+".lock", path); err != nil {
+	return os.Rename(path+".lock", path)
+}
+
+// dropRef removes a ref of the repository, which may be gone.
+func (r *repo) dropRef(ctx context.Context, name string) error {
+	now, err := r.ref(name)
+	if err != nil || now.IsZero() {
 		return err
 	}
-	return atomicfile.SyncDir(filepath.Dir(path))
+	return r.deleteRef(ctx, name, now)
 }
 
 // deleteRef removes a ref that points at old. The caller holds the lock.
@@ -151,11 +162,7 @@ func (r *repo) deleteRef(ctx context.Context, name string, old object.ID) error 
 	if now != old {
 		return fault.Newf(fault.Conflict, "%s of workspace %s has moved", name, r.id)
 	}
-	path := filepath.Join(r.Dir(), name)
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(filepath.Dir(path))
+	return os.Remove(filepath.Join(r.Dir(), name))
 }
 
 // resolve validates a revision from outside and returns its commit.

@@ -20,7 +20,7 @@ func TestRegistry(t *testing.T) {
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"a": "1"})
 	w.create(t, "a.b-c_1", nil)
-	if info.Mode != "rw" || info.Encrypted || !strings.HasPrefix(info.Bucket, "file:///") || info.CreatedAt.IsZero() {
+	if info.Mode != "rw" || !info.Encrypted || !strings.HasPrefix(info.Bucket, "file:///") || info.CreatedAt.IsZero() {
 		t.Errorf("%+v", info)
 	}
 	data, err := os.ReadFile(filepath.Join(w.root, info.ID, "workspace.json"))

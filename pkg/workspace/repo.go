@@ -11,15 +11,18 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
 
 // repo is one workspace's repository.
 type repo struct {
 	*git.Repo
-	store *Store
-	id    string
-	name  string
+	store  *Store
+	bucket *bucket.Bucket
+	id     string
+	name   string
 }
 
 // config is the whole configuration of a workspace's repository. It is written
@@ -57,48 +60,6 @@ func initRepo(dir string) error {
 		atomicfile.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600),
 		atomicfile.WriteFile(filepath.Join(dir, "HEAD"), []byte("ref: "+refMain+"\n"), 0o600),
 	)
-}
-
-func (s *Store) openRepo(rec record) (*repo, error) {
-	dir := s.repoDir(rec.ID)
-	if err := checkRepo(dir, rec.Name); err != nil {
-		return nil, err
-	}
-	opened, err := s.opened(rec.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &repo{Repo: opened, store: s, id: rec.ID, name: rec.Name}, nil
-}
-
-// opened returns the repository of a workspace, the same each time, so that the
-// process that reads its objects is kept.
-func (s *Store) opened(id string) (*git.Repo, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
-	}
-	r := s.repos[id]
-	if r == nil {
-		r = s.opt.Git.Repo(s.repoDir(id))
-		s.repos[id] = r
-	}
-	return r, nil
-}
-
-// Close ends what the store keeps running for quick reads. Nothing can be done
-// with its workspaces afterwards.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	repos := s.repos
-	s.repos = nil
-	s.mu.Unlock()
-	for _, r := range repos {
-		r.Close()
-	}
-	return nil
 }
 
 // checkRepo holds the repository to the template.
@@ -143,6 +104,15 @@ func unknownSection(text string) string {
 		}
 	}
 	return ""
+}
+
+// mainCommit returns main's commit, or fault.NotFound.
+func (r *repo) mainCommit() (object.ID, error) {
+	id, err := r.ref(refMain)
+	if err == nil && id.IsZero() {
+		return id, fault.New(fault.NotFound, "workspace "+r.name+" has no branch main", "push one: git push vexa::"+r.name+" HEAD:main")
+	}
+	return id, err
 }
 
 // lock takes the workspace's lock: who holds it may move refs.

@@ -56,7 +56,7 @@ func (s *Store) seal(ctx context.Context, r *repo, req SealRequest) (Sealed, err
 		{trailerSession, req.Session},
 		{trailerTurn, req.Turn},
 	}}
-	id, res, err := s.snapshot(ctx, r, req, tip, msg)
+	id, pack, res, err := s.snapshot(ctx, r, req, tip, msg)
 	if err != nil {
 		return out, err
 	}
@@ -74,7 +74,7 @@ func (s *Store) seal(ctx context.Context, r *repo, req SealRequest) (Sealed, err
 		c.index = res.Index
 		return out, c.save(res.Read > 0)
 	}
-	if err := s.land(ctx, r, landing{ref: c.ref(), tip: tip, id: id, author: req.Author, msg: msg}, &out); err != nil {
+	if err := s.land(ctx, r, landing{ref: c.ref(), tip: tip, id: id, pack: pack, author: req.Author, msg: msg}, &out); err != nil {
 		return out, err
 	}
 	if changed || unreported || out.Merged {
@@ -116,8 +116,8 @@ func (r *repo) changedBy(ctx context.Context, id object.ID, index *tree.Index) (
 }
 
 // snapshot reads the working tree into the repository and returns the commit
-// that holds it: tip where the tree is tip's.
-func (s *Store) snapshot(ctx context.Context, r *repo, req SealRequest, tip object.ID, msg message) (object.ID, tree.Result, error) {
+// that holds it, with its pack: tip where the tree is tip's.
+func (s *Store) snapshot(ctx context.Context, r *repo, req SealRequest, tip object.ID, msg message) (id object.ID, name string, res tree.Result, err error) {
 	c := req.Checkout
 	var have map[object.ID]struct{}
 	pack := object.NewPack(r.packDir(), func(id object.ID) bool {
@@ -128,19 +128,19 @@ func (s *Store) snapshot(ctx context.Context, r *repo, req SealRequest, tip obje
 		return ok
 	})
 	defer pack.Abort()
-	res, err := tree.Walk(ctx, c.note.Dir, tree.Options{Prev: c.index, Limits: s.opt.Limits, Thorough: req.Thorough}, pack)
+	res, err = tree.Walk(ctx, c.note.Dir, tree.Options{Prev: c.index, Limits: s.opt.Limits, Thorough: req.Thorough}, pack)
 	if err != nil {
-		return tip, res, err
+		return tip, "", res, err
 	}
 	s.step("walked")
 	if res.Index.Root.ID == c.index.Root.ID {
-		return tip, res, nil
+		return tip, "", res, nil
 	}
-	id, err := pack.Add(object.KindCommit, s.commit(req.Author, res.Index.Root.ID, []object.ID{tip}, msg))
+	id, err = pack.Add(object.KindCommit, s.commit(req.Author, res.Index.Root.ID, []object.ID{tip}, msg))
 	if err != nil {
-		return tip, res, err
+		return tip, "", res, err
 	}
-	_, err = pack.Finish()
+	name, err = pack.Finish()
 	s.step("packed")
-	return id, res, err
+	return id, name, res, err
 }

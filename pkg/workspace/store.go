@@ -7,11 +7,13 @@
 // that branch, which is then merged into main; a change that conflicts stays on
 // its branch and is reported. History only grows: an undo is a commit too.
 //
-// On disk a workspace is Root/<id>/ with workspace.json (workspace.v1),
-// record.json (its name, the host's own), repo.git (bare) and lock files.
-// Everything that moves a ref holds the workspace's lock, which works across
-// processes, and makes the objects durable first; a process killed at any
-// instant leaves a sound repository.
+// A workspace rests in its bucket (package bucket), encrypted. On disk there is
+// besides Root/<id>/ with workspace.json (workspace.v1), record.age (its name,
+// encrypted) and lock files. In use it is Repos/<id>/repo.git, a bare repository
+// in memory-backed storage that follows the bucket: what moves a ref holds the
+// workspace's lock, which works across processes, and moves it in the bucket
+// first. A process killed at any instant leaves a sound bucket, and a repository
+// that is brought up to it.
 package workspace
 
 import (
@@ -22,18 +24,47 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
 // Options configures a Store.
 type Options struct {
-	Root   string           // directory of the workspaces, 0700
-	Packs  string           // directory of the pack caches; default: beside each repository. Best on the checkouts' file system, where packs are then shared by hard link
-	Git    *git.Git         // the hardened git
-	Now    func() time.Time // clock of commits
-	NewID  func() string    // ULIDs
-	Limits tree.Limits      // what one seal or import takes
+	Root    string           // directory of the registry, 0700
+	Repos   string           // directory of the open repositories, 0700: they are readable, so that it is memory-backed
+	Packs   string           // directory of the pack caches; default: beside each repository. Best on the checkouts' file system, where packs are then shared by hard link
+	Buckets Buckets          // where workspaces rest
+	Sealer  Sealer           // encrypts what the registry says of them
+	Git     *git.Git         // the hardened git
+	Now     func() time.Time // clock of commits
+	NewID   func() string    // ULIDs
+	Limits  tree.Limits      // what one seal or import takes
+}
+
+// Buckets makes and opens the buckets of workspaces, by their URLs.
+type Buckets interface {
+	// Place returns the URL at which the bucket of a new workspace goes: below at,
+	// a directory, an S3 prefix or a Git remote, or where that is empty on this
+	// machine.
+	Place(id, at string) (string, error)
+	Open(ctx context.Context, url string) (*bucket.Bucket, error)
+	// Create makes a bucket whose one member is the person of this installation.
+	Create(ctx context.Context, url string, opt CreateBucket) (*bucket.Bucket, error)
+	// Discard removes a bucket that Place placed and nobody used.
+	Discard(ctx context.Context, id string) error
+}
+
+// CreateBucket says what a new bucket is like.
+type CreateBucket struct {
+	PostQuantum  bool
+	ObjectFormat string // sha1 | sha256; empty: sha1
+}
+
+// Sealer encrypts to the person of this installation; *seal.Identity is one.
+type Sealer interface {
+	SealBytes(data []byte) ([]byte, error)
+	OpenBytes(sealed []byte) ([]byte, error)
 }
 
 // Store is the registry of workspaces and everything done to them. It is safe
@@ -45,7 +76,8 @@ type Store struct {
 
 	mu     sync.Mutex
 	locks  map[string]chan struct{} // by path
-	repos  map[string]*git.Repo     // by id
+	opens  map[string]*opened       // by id
+	cache  map[string]cachedRecord  // by id
 	closed bool
 
 	step func(string) // tests: called between the durable steps of a change
@@ -72,36 +104,42 @@ var (
 
 // Open opens the store at opt.Root, making the directory where it is missing.
 func Open(opt Options) (*Store, error) {
-	if opt.Git == nil || opt.Now == nil || opt.NewID == nil || !filepath.IsAbs(opt.Root) {
-		return nil, fault.New(fault.Internal, "a workspace store needs git, a clock, ids and an absolute root", "")
+	if opt.Git == nil || opt.Now == nil || opt.NewID == nil || opt.Buckets == nil || opt.Sealer == nil || !filepath.IsAbs(opt.Root) || !filepath.IsAbs(opt.Repos) {
+		return nil, fault.New(fault.Internal, "a workspace store needs git, a clock, ids, buckets, a sealer and absolute directories", "")
 	}
 	if opt.Packs != "" && !filepath.IsAbs(opt.Packs) {
 		return nil, fault.New(fault.Internal, "the pack cache's directory is not absolute", "")
 	}
-	if err := makePrivate(opt.Root); err != nil {
-		return nil, err
+	for _, dir := range []string{opt.Root, opt.Repos} {
+		if err := makePrivate(dir); err != nil {
+			return nil, err
+		}
 	}
-	s := &Store{opt: opt, locks: make(map[string]chan struct{}), repos: make(map[string]*git.Repo), step: func(string) {}}
-	return s, nil
+	return &Store{
+		opt: opt, locks: make(map[string]chan struct{}), opens: make(map[string]*opened),
+		cache: make(map[string]cachedRecord), step: func(string) {},
+	}, nil
 }
 
+// dir holds what the registry knows of a workspace, openDir what is readable of
+// it while it is open.
 func (s *Store) dir(id string) string     { return filepath.Join(s.opt.Root, id) }
-func (s *Store) repoDir(id string) string { return filepath.Join(s.dir(id), "repo.git") }
+func (s *Store) openDir(id string) string { return filepath.Join(s.opt.Repos, id) }
+func (s *Store) repoDir(id string) string { return filepath.Join(s.openDir(id), "repo.git") }
 
 // packsDir is where the packs that containers may see are kept.
 func (s *Store) packsDir(id string) string {
 	if s.opt.Packs != "" {
 		return filepath.Join(s.opt.Packs, id)
 	}
-	return filepath.Join(s.dir(id), "packs")
+	return filepath.Join(s.openDir(id), "packs")
 }
 
-// open finds a workspace and checks that its repository's configuration is the
-// one Vexa writes.
+// open finds a workspace and brings its repository up to its bucket.
 func (s *Store) open(ctx context.Context, nameOrID string) (*repo, error) {
 	rec, err := s.find(ctx, nameOrID)
 	if err != nil {
 		return nil, err
 	}
-	return s.openRepo(rec)
+	return s.openRepo(ctx, rec)
 }

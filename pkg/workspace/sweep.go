@@ -3,6 +3,8 @@ package workspace
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -27,8 +29,18 @@ func (s *Store) Sweep(ctx context.Context, live func(unit string) bool) error {
 }
 
 func (s *Store) sweep(ctx context.Context, rec record, live func(unit string) bool) error {
-	r, err := s.openRepo(rec)
+	r, err := s.handle(ctx, rec)
 	if err != nil {
+		return err
+	}
+	st, err := r.bucket.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(r.Dir()); errors.Is(err, fs.ErrNotExist) && !st.HasBelow(refBranches) {
+		return nil // it is closed, and there is nothing to sweep
+	}
+	if err := r.follow(ctx); err != nil {
 		return err
 	}
 	res, err := r.Run(ctx, git.Cmd{Args: []string{"for-each-ref", "--merged=" + refMain, "--format=%(refname)", refBranches}})

@@ -8,17 +8,19 @@ import (
 
 // Info describes one workspace.
 type Info struct {
-	ID        string
-	Name      string
-	Head      string    // commit of main
-	CreatedAt time.Time // UTC
-	UpdatedAt time.Time // committer time of main's commit, UTC
-	Files     int       // of main's tree; filled by Lookup, -1 from List
-	Bucket    string    // URL of its storage
-	Mode      unitv1.Mode
-	Encrypted bool
-	Unmerged  []string   // branches that main does not hold; filled by Lookup
-	Rejected  []Rejected // what an import left out; filled by Create
+	ID         string
+	Name       string
+	Head       string    // commit of main
+	CreatedAt  time.Time // UTC
+	UpdatedAt  time.Time // committer time of main's commit, UTC
+	Files      int       // of main's tree; filled by Lookup, -1 from List
+	Bucket     string    // URL of its storage
+	Generation int64     // of the bucket
+	Mode       unitv1.Mode
+	Encrypted  bool
+	Unmerged   []string   // branches that main does not hold; filled by Lookup
+	Rejected   []Rejected // what an import left out; filled by Create
+	Problem    string     // why the rest is not known; filled by List
 }
 
 // Author is the person on whose behalf something is committed.

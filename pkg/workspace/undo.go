@@ -21,11 +21,16 @@ func (s *Store) Undo(ctx context.Context, id string, req UndoRequest) (Undone, e
 	if err != nil {
 		return Undone{}, err
 	}
-	unlock, err := r.lock(ctx)
-	if err != nil {
-		return Undone{}, err
-	}
-	defer unlock()
+	var out Undone
+	err = r.change(ctx, func() (err error) {
+		out, err = s.undo(ctx, r, req)
+		return err
+	})
+	return out, err
+}
+
+// undo makes one undo; the workspace's lock is held.
+func (s *Store) undo(ctx context.Context, r *repo, req UndoRequest) (Undone, error) {
 	main, err := r.ref(refMain)
 	if err != nil {
 		return Undone{}, err
@@ -224,10 +229,11 @@ func (u *undo) commit(ctx context.Context) (Undone, error) {
 	if err != nil {
 		return Undone{}, err
 	}
-	if _, err := pack.Finish(); err != nil {
+	name, err := pack.Finish()
+	if err != nil {
 		return Undone{}, err
 	}
-	if err := u.repo.setRef(refMain, id, u.main); err != nil {
+	if err := u.repo.publish(ctx, []move{{ref: refMain, from: u.main, to: id}}, []string{name}); err != nil {
 		return Undone{}, err
 	}
 	out.SHA = id.String()

@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 )
 
 var jane = workspace.Author{Subject: "u_jane", Name: "Jane", Email: "jane@example.com"}
@@ -21,10 +22,11 @@ var jane = workspace.Author{Subject: "u_jane", Name: "Jane", Email: "jane@exampl
 // world is one store with what tests need around it.
 type world struct {
 	*workspace.Store
-	root string
-	tmp  string
-	ids  atomic.Int64
-	now  atomic.Int64
+	buckets *workspacetest.Buckets
+	root    string
+	tmp     string
+	ids     atomic.Int64
+	now     atomic.Int64
 }
 
 func newWorld(tb testing.TB) *world {
@@ -48,8 +50,9 @@ func (w *world) openWith(tb testing.TB, path string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	w.buckets = workspacetest.New(tb, w.root+"-at-rest")
 	w.Store, err = workspace.Open(workspace.Options{
-		Root: w.root, Git: g,
+		Root: w.root, Repos: w.repos(), Buckets: w.buckets, Sealer: w.buckets, Git: g,
 		Now:   func() time.Time { return time.Unix(w.now.Add(1), 0) },
 		NewID: func() string { return fmt.Sprintf("01TEST%020d", w.ids.Add(1)) },
 	})
@@ -57,6 +60,14 @@ func (w *world) openWith(tb testing.TB, path string) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = w.Close() })
+}
+
+// repos is where the open repositories are.
+func (w *world) repos() string { return w.root + "-open" }
+
+// Create is the store's, with its arguments spelled out.
+func (w *world) Create(ctx context.Context, name, from string, author workspace.Author) (workspace.Info, error) {
+	return w.Store.Create(ctx, workspace.CreateRequest{Name: name, From: from, Author: author})
 }
 
 func (w *world) create(tb testing.TB, name string, files map[string]string) workspace.Info {
@@ -149,7 +160,7 @@ func plainGit(tb testing.TB, dir string, args ...string) string {
 	return string(out)
 }
 
-func (w *world) repo(id string) string { return filepath.Join(w.root, id, "repo.git") }
+func (w *world) repo(id string) string { return filepath.Join(w.repos(), id, "repo.git") }
 
 func (w *world) fsck(tb testing.TB, id string) {
 	tb.Helper()

@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -35,6 +36,8 @@ type Keys interface {
 	// OpenKeyring decrypts a keyring. The error is fault.Denied where it is
 	// encrypted to others, and fault.Locked where a key is needed first.
 	OpenKeyring(ctx context.Context, sealed []byte) ([]byte, error)
+	// ParseRecipient reads a member's recipient, which a plugin may serve.
+	ParseRecipient(text string) (seal.Recipient, error)
 	// Signer signs manifests.
 	Signer(ctx context.Context) (signature.Signer, error)
 }
@@ -65,10 +68,13 @@ type Bucket struct {
 	id    string
 	local local // what this installation knows of it
 
-	mu    sync.Mutex
-	epoch []*seal.Identity // of the keyring, the newest first
-	ring  string           // the keyring's name
-	state *State           // the newest that was verified
+	mu      sync.Mutex
+	epoch   []*seal.Identity // of the keyring, the newest first
+	ring    string           // the keyring's name
+	ringSum string           // the hash of its stored form, once a manifest named it
+	state   *State           // the newest that was verified
+
+	placed bool // where the bucket is, is remembered
 
 	anchors map[string]*signed // manifests with a membership that were read, by hash
 }
@@ -96,13 +102,17 @@ func (o *Options) complete() error {
 }
 
 // Open opens the bucket in a store. It returns fault.NotFound where there is
-// none, and fault.Invalid where something else is.
+// none, fault.Invalid where something else is, and fault.Denied where there was
+// another one before.
 func Open(ctx context.Context, opt Options) (*Bucket, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
 	id, err := readFormat(ctx, opt.Store)
 	if err != nil {
+		return nil, err
+	}
+	if err := samePlace(opt.State, opt.Store.URL(), id); err != nil {
 		return nil, err
 	}
 	return newBucket(opt, id)
@@ -129,21 +139,50 @@ func (b *Bucket) Close() error { return b.store.Close() }
 func readFormat(ctx context.Context, s blob.Store) (string, error) {
 	data, err := blob.ReadAll(ctx, s, formatName, maxSmall)
 	if errors.Is(err, blob.ErrNotExist) {
-		return "", fault.New(fault.NotFound, "there is no bucket at "+s.URL(),
-			"check the address; vexa workspace create NAME makes one")
+		return "", noFormat(ctx, s)
 	}
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.Invalid) {
 		return "", unreadable("read the bucket at "+s.URL(), err)
 	}
 	line, rest, ok := strings.Cut(string(data), "\n")
-	id := strings.TrimSuffix(rest, "\n")
-	if !ok || !isHex(id, 2*idBytes) || !strings.HasPrefix(line, formatWord+" ") {
-		return "", fault.New(fault.Invalid, "what is at "+s.URL()+" is not a bucket: its "+formatName+" says otherwise", "check the address, or restore the file from a backup")
+	id, ended := strings.CutSuffix(rest, "\n")
+	if !ok || !ended || !isHex(id, 2*idBytes) || !strings.HasPrefix(line, formatWord+" ") {
+		return "", fault.New(fault.Invalid, "what is at "+s.URL()+" is not a bucket, or its "+formatName+" is damaged: that file says otherwise, and nothing was read",
+			"check the address; if it was a bucket, vexa workspace repair NAME puts the file right, or vexa workspace restore NAME --from BACKUP")
 	}
 	if v := strings.TrimPrefix(line, formatWord+" "); v != formatVersion {
-		return "", fault.Newf(fault.Invalid, "the bucket at %s has version %.20q, and this Vexa reads version %s", s.URL(), v, formatVersion).WithHint("use a newer Vexa")
+		return "", fault.Newf(fault.Invalid, "the %s of the bucket at %s has version %.20q, and this Vexa reads version %s: nothing was read", formatName, s.URL(), v, formatVersion).
+			WithHint("use a newer Vexa; if the file is damaged, vexa workspace repair NAME puts it right")
 	}
 	return id, nil
+}
+
+// noFormat tells an empty store from a bucket that lost its first file.
+func noFormat(ctx context.Context, s blob.Store) error {
+	newest, err := newestStored(ctx, s, "")
+	switch {
+	case err != nil:
+		return err
+	case newest > 0:
+		return fault.New(fault.Invalid, fmt.Sprintf("the %s of the bucket at %s is missing: its generations are there, up to %d, and can be read once it is back", formatName, s.URL(), newest),
+			"vexa workspace repair NAME writes it again; or vexa workspace restore NAME --from BACKUP")
+	default:
+		return fault.New(fault.NotFound, "there is no bucket at "+s.URL(), "check the address; vexa workspace create NAME makes one")
+	}
+}
+
+// newestStored returns the newest generation that a store has a manifest of and
+// that comes after a name, 0 where there is none.
+func newestStored(ctx context.Context, s blob.Store, after string) (int64, error) {
+	newest := int64(0)
+	err := s.List(ctx, manifests, after, func(i blob.Info) error {
+		newest = max(newest, generationOf(i.Name))
+		return nil
+	})
+	if err != nil {
+		return 0, unreadable("list the generations of "+s.URL(), err)
+	}
+	return newest, nil
 }
 
 // writeFormat makes a bucket's first file and returns the id in it. A creation

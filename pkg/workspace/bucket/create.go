@@ -29,6 +29,9 @@ func Create(ctx context.Context, opt Options, c CreateOptions) (*Bucket, error) 
 	if err := opt.Store.Probe(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := readFormat(ctx, opt.Store); err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err // something is there already
+	}
 	id, err := writeFormat(ctx, opt.Store)
 	if err != nil {
 		return nil, unreadable("make a bucket at "+opt.Store.URL(), err)
@@ -85,7 +88,7 @@ const maxKeyringNames = 1000
 // storeKeyring stores a keyring for the members of a membership, whose version
 // it may raise to find a name that is free.
 func (b *Bucket) storeKeyring(ctx context.Context, ring keyringv1.Keyring, m *manifestv1.Membership) (manifestv1.Keyring, error) {
-	stored, err := encodeKeyring(ring, m.Members)
+	stored, err := encodeKeyring(ring, m.Members, b.opt.Keys.ParseRecipient)
 	if err != nil {
 		return manifestv1.Keyring{}, err
 	}

@@ -28,7 +28,8 @@ const namespaceManifest = "vexa-bucket-manifest@v1"
 // Whether that key may sign is another question.
 type signed struct {
 	manifestv1.Manifest
-	sha256 string // of the stored form
+	stored []byte // as it is stored
+	sha256 string // of that
 	signer signature.Key
 }
 
@@ -55,9 +56,16 @@ func encodeManifest(ctx context.Context, m manifestv1.Manifest, keys Keys, to se
 	return encrypt(append(line, sig...), to)
 }
 
+// errOtherKey: none of the keys opens it. Where the bytes are damaged in their
+// header it looks the same.
+var errOtherKey = errors.New("none of the keys opens it")
+
 // decodeManifest opens a stored manifest and verifies its signature.
 func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 	text, err := decrypt(stored, with, maxManifest)
+	if fault.Is(err, fault.Denied) {
+		return nil, fault.Wrap(fault.Invalid, "", errors.Join(err, errOtherKey))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +83,7 @@ func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 	if err := key.Verify(namespaceManifest, text[:len(line)+1], sig); err != nil {
 		return nil, err
 	}
-	out := &signed{sha256: sum(stored), signer: key}
+	out := &signed{stored: stored, sha256: sum(stored), signer: key}
 	if err := decodeStrict(line, &out.Manifest); err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package bucket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
 // The reasons for which a push of one ref is refused. Their texts are those of
@@ -37,6 +39,31 @@ func (b *Bucket) damaged(name, what, readable string, err error) error {
 		Msg: fmt.Sprintf("%s %s at %s is damaged: %s", what, name, b.store.URL(), readable),
 	}
 }
+
+// upTo says which generations an accident with the manifest of generation g
+// leaves readable: those up to the one that is stored before it.
+func (b *Bucket) upTo(ctx context.Context, g int64) string {
+	before := g - 1
+	if before > 0 {
+		if _, err := b.store.Stat(ctx, manifestName(before)); errors.Is(err, blob.ErrNotExist) {
+			_ = b.store.List(ctx, manifests, "", func(i blob.Info) error {
+				if at := generationOf(i.Name); at >= g {
+					return errBefore
+				} else if at > 0 {
+					before = at
+				}
+				return nil
+			})
+			if before == g-1 {
+				before = 0
+			}
+		}
+	}
+	return upTo(before + 1)
+}
+
+// errBefore ends a listing.
+var errBefore = errors.New("the rest comes later")
 
 // upTo says which generations an accident at generation g leaves readable.
 func upTo(g int64) string {

@@ -43,6 +43,10 @@ func (p *person) OpenKeyring(_ context.Context, sealed []byte) ([]byte, error) {
 	return seal.DecryptBytes(sealed, p.id)
 }
 
+func (p *person) ParseRecipient(text string) (seal.Recipient, error) {
+	return seal.ParseRecipient(text)
+}
+
 func (p *person) Signer(context.Context) (signature.Signer, error) { return p.signer, nil }
 
 // member is the person as a member who may do everything.

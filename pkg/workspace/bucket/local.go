@@ -28,6 +28,8 @@ type pin struct {
 	SHA256     string            `json:"sha256"`           // of its manifest
 	Anchor     manifestv1.Anchor `json:"anchor"`           // the manifest with the membership then
 	Keyring    string            `json:"keyring,omitzero"` // its name
+	// Unverified: a person accepted it, and nothing of it was looked at yet.
+	Unverified bool `json:"unverified,omitzero"`
 }
 
 const (
@@ -36,6 +38,7 @@ const (
 	lockFile    = "lock"
 	pushFile    = "push.lock"
 	cacheDir    = "cache"
+	anchorsDir  = "anchors"
 )
 
 func (l local) path(name string) string { return filepath.Join(l.dir, name) }
@@ -128,11 +131,24 @@ func (l local) keepKeyring(name string, stored []byte) error {
 
 // cached returns the copy of a blob with the hash, or nil.
 func (l local) cached(hash string) []byte {
-	data, err := os.ReadFile(filepath.Join(l.dir, cacheDir, hash))
-	if err != nil || sum(data) != hash {
-		return nil
+	for _, dir := range []string{cacheDir, anchorsDir} {
+		data, err := os.ReadFile(filepath.Join(l.dir, dir, hash))
+		if err == nil && sum(data) == hash {
+			return data
+		}
 	}
-	return data
+	return nil
+}
+
+// keepAnchor stores a copy of a manifest with a membership for good: without one
+// of them nothing can be verified, and there are few. It reports whether there
+// was none.
+func (l local) keepAnchor(hash string, data []byte) bool {
+	path := filepath.Join(l.dir, anchorsDir, hash)
+	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(data)) {
+		return false
+	}
+	return os.MkdirAll(filepath.Dir(path), 0o700) == nil && replace(path, data) == nil
 }
 
 // keep stores a copy of a blob, and drops those of others that are not among

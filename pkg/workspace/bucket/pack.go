@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,12 +39,17 @@ func (p *push) pack(ctx context.Context, st *State, ids []string) error {
 	}
 	switch {
 	case len(p.opt.Packs) > 0:
-		for _, name := range p.opt.Packs {
-			if err := p.take(ctx, to, filepath.Join(p.repo.Objects, "pack", name)); err != nil {
-				return err
-			}
+		err := p.takeAll(ctx, to)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		return nil
+		// They were joined with others meanwhile: git knows where the objects are.
+		p.opt.Packs, p.packed = nil, false
+		clear(p.types)
+		if err := p.look(ctx, st); err != nil {
+			return err
+		}
+		return p.pack(ctx, st, ids)
 	case len(st.Packs) == 0:
 		return p.base(ctx, to, missing)
 	default:
@@ -142,6 +148,16 @@ func (p *push) base(ctx context.Context, to seal.Recipient, ids []string) error 
 		return err
 	}
 	p.packs = append(p.packs, stored)
+	return nil
+}
+
+// takeAll stores the packs that the caller named.
+func (p *push) takeAll(ctx context.Context, to seal.Recipient) error {
+	for _, name := range p.opt.Packs {
+		if err := p.take(ctx, to, filepath.Join(p.repo.Objects, "pack", name)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

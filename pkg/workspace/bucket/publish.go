@@ -44,11 +44,11 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 	if err := b.opt.Failpoints.At(ctx, pointMade); err != nil {
 		return nil, err
 	}
-	s := &signed{Manifest: next, sha256: sum(stored)}
+	s := &signed{Manifest: next, stored: stored, sha256: sum(stored)}
 	if next.Membership != nil {
 		b.anchors[s.sha256] = s
-		b.local.keep(s.sha256, stored)
 	}
+	b.local.keep(s.sha256, stored)
 	st := newState(s, snap, m)
 	// From here on it has happened, whatever goes wrong: the hint saves others
 	// a look, and the pin is this installation's memory.

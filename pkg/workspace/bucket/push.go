@@ -30,7 +30,10 @@ type Result struct {
 type PushOptions struct {
 	Atomic bool // all or nothing
 	DryRun bool
-	Packs  []string // packs of the repository, "pack-<id>", that have every object which is new; nil: git finds them
+	// Packs are packs of the repository, "pack-<id>", that have every object
+	// which is new; the caller vouches for that, and for what the ids are, and
+	// every update has a lease. Nil: git finds the objects.
+	Packs []string
 }
 
 // Push brings refs and the objects that they need into the bucket. It returns
@@ -136,6 +139,35 @@ func newHead(st *State, c change) string {
 
 // judge fills in the results.
 func (p *push) judge(ctx context.Context, st *State) error {
+	if err := p.look(ctx, st); err != nil {
+		return err
+	}
+	who, err := p.b.self(ctx, st)
+	if err != nil {
+		return err
+	}
+	p.results = p.results[:0]
+	for _, u := range p.updates {
+		reason, err := p.refusal(ctx, st, who, u)
+		if err != nil {
+			return err
+		}
+		p.results = append(p.results, Result{Ref: u.Ref, Err: reason})
+	}
+	return nil
+}
+
+// look finds out what the objects are that the repository has.
+func (p *push) look(ctx context.Context, st *State) error {
+	if !slices.ContainsFunc(p.updates, func(u Update) bool { return u.New != "" }) {
+		return nil
+	}
+	if len(p.opt.Packs) > 0 {
+		for _, u := range p.updates {
+			p.types[u.New] = "commit"
+		}
+		return nil
+	}
 	var ask []string
 	for _, u := range p.updates {
 		for _, id := range []string{u.New, st.Refs[u.Ref]} {
@@ -157,18 +189,6 @@ func (p *push) judge(ctx context.Context, st *State) error {
 	}
 	for _, id := range ask {
 		p.types[id] = got[id]
-	}
-	who, err := p.b.self(ctx, st)
-	if err != nil {
-		return err
-	}
-	p.results = p.results[:0]
-	for _, u := range p.updates {
-		reason, err := p.refusal(ctx, st, who, u)
-		if err != nil {
-			return err
-		}
-		p.results = append(p.results, Result{Ref: u.Ref, Err: reason})
 	}
 	return nil
 }

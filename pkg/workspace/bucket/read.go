@@ -14,18 +14,29 @@ import (
 // manifest reads the manifest of a generation. The error is blob.ErrNotExist
 // where there is none.
 func (b *Bucket) manifest(ctx context.Context, g int64) (*signed, error) {
-	stored, err := blob.ReadAll(ctx, b.store, manifestName(g), maxManifest)
-	if errors.Is(err, blob.ErrNotExist) {
-		return nil, err
-	}
+	stored, err := b.readManifest(ctx, g)
 	if err != nil {
-		return nil, unreadable(fmt.Sprintf("read generation %d of %s", g, b.store.URL()), err)
+		return nil, err
 	}
 	return b.decode(ctx, g, stored)
 }
 
+// readManifest reads the stored form of a manifest. The error is
+// blob.ErrNotExist where there is none.
+func (b *Bucket) readManifest(ctx context.Context, g int64) ([]byte, error) {
+	stored, err := blob.ReadAll(ctx, b.store, manifestName(g), maxManifest)
+	if err == nil || errors.Is(err, blob.ErrNotExist) {
+		return stored, err
+	}
+	if fault.Is(err, fault.Invalid) {
+		return nil, b.damaged(manifestName(g), "the manifest", b.upTo(ctx, g), err)
+	}
+	return nil, unreadable(fmt.Sprintf("read generation %d of %s", g, b.store.URL()), err)
+}
+
 // manifestAt reads the manifest that an anchor names, from this installation's
-// copy where there is one.
+// copy where there is one. The error is blob.ErrNotExist where there is none,
+// and errChanged where its bytes are damaged.
 func (b *Bucket) manifestAt(ctx context.Context, a manifestv1.Anchor) (*signed, error) {
 	if s := b.anchors[a.SHA256]; s != nil && s.Generation == a.Generation {
 		return s, nil
@@ -33,40 +44,48 @@ func (b *Bucket) manifestAt(ctx context.Context, a manifestv1.Anchor) (*signed, 
 	if stored := b.local.cached(a.SHA256); stored != nil {
 		return b.decode(ctx, a.Generation, stored)
 	}
-	s, err := b.manifest(ctx, a.Generation)
+	stored, err := b.readManifest(ctx, a.Generation)
 	if err != nil {
 		return nil, err
 	}
-	if s.sha256 != a.SHA256 {
-		return nil, b.forked(a.Generation, s.sha256, a.SHA256)
+	got := sum(stored)
+	if got == a.SHA256 {
+		return b.decode(ctx, a.Generation, stored)
 	}
-	return s, nil
+	_, err = b.decode(ctx, a.Generation, stored)
+	switch {
+	case err == nil:
+		return nil, b.forked(a.Generation, got, a.SHA256)
+	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied):
+		return nil, b.damaged(manifestName(a.Generation), "the manifest", b.upTo(ctx, a.Generation), errChanged)
+	default:
+		return nil, err
+	}
 }
 
-// decode opens a manifest, and once more with the newest keyring where the one
-// in use does not open it.
+// decode opens a manifest and verifies everything of it but whether its signer
+// may sign. Where the keys in use do not open it others are looked for.
 func (b *Bucket) decode(ctx context.Context, g int64, stored []byte) (*signed, error) {
 	s, err := decodeManifest(stored, b.epoch)
-	if fault.Is(err, fault.Denied) {
-		if err := b.findKeyring(ctx); err != nil {
+	if errors.Is(err, errOtherKey) {
+		var found bool
+		if s, found, err = b.decodeWithAny(ctx, g, stored); !found {
 			return nil, err
 		}
-		s, err = decodeManifest(stored, b.epoch)
 	}
 	if err != nil {
-		return nil, b.damaged(manifestName(g), "the manifest", upTo(g), err)
+		return nil, b.damaged(manifestName(g), "the manifest", b.upTo(ctx, g), err)
 	}
 	if s.Bucket != b.id {
-		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s belongs to another bucket: %s", manifestName(g), b.store.URL(), upTo(g)),
+		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s belongs to another bucket: %s", manifestName(g), b.store.URL(), b.upTo(ctx, g)),
 			"somebody has mixed two buckets up; "+repairs)
 	}
 	if s.Generation != g {
-		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s is that of generation %d: %s", manifestName(g), b.store.URL(), s.Generation, upTo(g)),
+		return nil, fault.New(fault.Denied, fmt.Sprintf("the manifest %s at %s is that of generation %d: %s", manifestName(g), b.store.URL(), s.Generation, b.upTo(ctx, g)),
 			"somebody has moved it; "+repairs)
 	}
 	if s.Membership != nil {
 		b.anchors[s.sha256] = s
-		b.local.keep(s.sha256, stored)
 	}
 	return s, nil
 }
@@ -76,15 +95,12 @@ func (b *Bucket) membership(ctx context.Context, s *signed) (*manifestv1.Members
 	if s.Membership != nil {
 		return s.Membership, nil
 	}
-	prev, err := b.manifestAt(ctx, *s.Anchor)
-	if errors.Is(err, blob.ErrNotExist) {
-		return nil, b.missing(manifestName(s.Anchor.Generation), "the manifest", "it says who the members are, and nothing can be verified without it")
+	if s.Anchor == nil { // signedByMember has refused it
+		return nil, fault.New(fault.Internal, b.where(s.Generation)+" has no members", "")
 	}
+	prev, err := b.membersAt(ctx, *s.Anchor)
 	if err != nil {
 		return nil, err
-	}
-	if prev.Membership == nil {
-		return nil, fault.New(fault.Denied, fmt.Sprintf("generation %d of the bucket at %s names no members", prev.Generation, b.store.URL()), repairs)
 	}
 	return prev.Membership, nil
 }
@@ -94,7 +110,7 @@ func (b *Bucket) snapshot(ctx context.Context, s *signed) (*manifestv1.Snapshot,
 	if s.Snapshot == nil {
 		return nil, nil //nolint:nilnil // no snapshot is what most buckets have
 	}
-	plain, err := b.smallObject(ctx, s.Snapshot.SHA256, "the snapshot", upTo(s.Generation))
+	plain, err := b.smallObject(ctx, s.Snapshot.SHA256, "the snapshot", b.upTo(ctx, s.Generation))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +123,7 @@ func (b *Bucket) snapshot(ctx context.Context, s *signed) (*manifestv1.Snapshot,
 		err = broken("it belongs to another bucket or generation")
 	}
 	if err != nil {
-		return nil, b.damaged(objectName(s.Snapshot.SHA256), "the snapshot", upTo(s.Generation), err)
+		return nil, b.damaged(objectName(s.Snapshot.SHA256), "the snapshot", b.upTo(ctx, s.Generation), err)
 	}
 	return &out, nil
 }

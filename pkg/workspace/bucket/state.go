@@ -64,6 +64,19 @@ func anchorOf(s *signed) manifestv1.Anchor {
 	return *s.Anchor
 }
 
+// Epoch returns the epoch whose key new objects are encrypted to.
+func (s *State) Epoch() int { return s.manifest.Epoch }
+
+// HasBelow reports whether there is a ref whose name begins with the prefix.
+func (s *State) HasBelow(prefix string) bool {
+	for name := range s.Refs {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // sortPacks puts packs in the order in which they are applied: those that are
 // whole by themselves first, then thin ones in the order of their generations.
 func sortPacks(packs []manifestv1.Pack) {

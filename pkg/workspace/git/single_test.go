@@ -62,3 +62,47 @@ func TestNobodyElseNamesGit(t *testing.T) {
 		t.Fatalf("%d files, %v", seen, err)
 	}
 }
+
+// TestWhoLeavesTheMachine: of the code that is not a test only the adapter that
+// keeps a bucket at a Git remote has git speak to one.
+func TestWhoLeavesTheMachine(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := false
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil //nolint:nilerr // the compiler says so better
+		}
+		rel, _ := filepath.Rel(root, filepath.Dir(path))
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "RemoteOptions" {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "git" {
+				used = used || rel == "pkg/workspace/blob/gitref"
+				if rel != "pkg/workspace/blob/gitref" {
+					t.Errorf("%s has git speak to a remote", rel)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || !used {
+		t.Fatalf("used %v, %v", used, err)
+	}
+}

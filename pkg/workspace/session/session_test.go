@@ -23,6 +23,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
+	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
@@ -46,11 +47,12 @@ func newWorld(t *testing.T) *world {
 	w.clock.Store(1_700_000_000_000)
 	now := func() time.Time { return time.UnixMilli(w.clock.Add(7)) }
 	var n atomic.Int64
-	w.ws, err = workspace.Open(workspace.Options{Root: w.root, Git: g, Now: now, NewID: func() string { return fmt.Sprintf("01ws%020d", n.Add(1)) }})
+	buckets := workspacetest.New(t, w.root+"-at-rest")
+	w.ws, err = workspace.Open(workspace.Options{Root: w.root, Repos: w.root + "-open", Buckets: buckets, Sealer: buckets, Git: g, Now: now, NewID: func() string { return fmt.Sprintf("01ws%020d", n.Add(1)) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ws.Create(ctx, "personal", "", workspace.Author{Subject: "u_jane"}); err != nil {
+	if _, err := w.ws.Create(ctx, workspace.CreateRequest{Name: "personal", Author: workspace.Author{Subject: "u_jane"}}); err != nil {
 		t.Fatal(err)
 	}
 	if w.id, err = seal.NewIdentity(); err != nil {

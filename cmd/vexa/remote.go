@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/cli"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/gitremote"
+)
+
+// remoteHelper is the name under which git starts this program for addresses
+// that begin with vexa::.
+const remoteHelper = "git-remote-vexa"
+
+// runRemote is git-remote-vexa: git gives it the remote's name and the address.
+func runRemote(ctx context.Context, f *factory.Factory, args []string) int {
+	ctx, stop := signalContext(ctx)
+	defer stop()
+	err := serveRemote(ctx, f, args)
+	if err == nil {
+		return 0
+	}
+	return cli.Fail(f, err)
+}
+
+func serveRemote(ctx context.Context, f *factory.Factory, args []string) error {
+	syscall.Umask(0o077)
+	if len(args) == 0 || len(args) > 2 {
+		return fault.New(fault.Usage, remoteHelper+" is what git starts, with a remote and an address", "use it through git: git clone vexa::NAME")
+	}
+	at, err := openAddress(ctx, f, args[len(args)-1])
+	if err != nil {
+		return err
+	}
+	defer at.bucket.Close()
+	gitDir := os.Getenv("GIT_DIR")
+	if gitDir != "" {
+		if gitDir, err = filepath.Abs(gitDir); err != nil {
+			return err
+		}
+	}
+	opt := gitremote.Options{
+		In: f.In, Out: f.Out, Err: f.Err, GitDir: gitDir, Git: at.git, Bucket: at.bucket,
+	}
+	if gitDir != "" {
+		if opt.Paranoid, err = at.git.PersonBool(ctx, gitDir, os.Environ(), "vexa.paranoid"); err != nil {
+			return err
+		}
+	}
+	return gitremote.Run(ctx, opt)
+}
+
+// addressed is a bucket that an address names.
+type addressed struct {
+	home    home.Home
+	git     *git.Git
+	bucket  *bucket.Bucket
+	address string // of the bucket itself
+}
+
+var workspaceName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// openAddress opens the bucket that an address names: a workspace of this
+// installation, or the bucket itself.
+func openAddress(ctx context.Context, f *factory.Factory, address string) (*addressed, error) {
+	h, store, err := f.OpenKeys()
+	if err != nil {
+		return nil, err
+	}
+	id, err := f.OpenKey(ctx, store, factory.KeyAccess{})
+	if err != nil {
+		return nil, err
+	}
+	chain, err := store.Keychain(id)
+	if err != nil {
+		return nil, err
+	}
+	g, err := git.New(ctx, git.Options{})
+	if err != nil {
+		return nil, err
+	}
+	b := &buckets{home: h, git: g, keys: bucketKeys{chain: chain, store: store}, prompt: f.MayAsk(),
+		members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(h, chain, postQuantum) }}
+	if workspaceName.MatchString(address) {
+		if address, err = bucketAddress(ctx, h, g, id, b, address); err != nil {
+			return nil, err
+		}
+	}
+	if !filepath.IsAbs(address) && !strings.Contains(address, ":") {
+		if address, err = filepath.Abs(address); err != nil {
+			return nil, err
+		}
+	}
+	opened, err := b.Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return &addressed{home: h, git: g, bucket: opened, address: opened.URL()}, nil
+}
+
+// bucketAddress returns where the bucket of a workspace is.
+func bucketAddress(ctx context.Context, h home.Home, g *git.Git, id *seal.Identity, b workspace.Buckets, name string) (string, error) {
+	ws, err := workspace.Open(workspace.Options{
+		Root: h.Workspaces(), Repos: h.Repos(), Packs: h.Packs(), Sealer: id, Git: g, Now: time.Now, NewID: newID, Buckets: b,
+	})
+	if err != nil {
+		return "", err
+	}
+	defer ws.Close() //nolint:errcheck // only its registry was read
+	return ws.Bucket(ctx, name)
+}

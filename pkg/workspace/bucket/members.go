@@ -1,0 +1,93 @@
+package bucket
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// MembershipOptions says how a membership is changed.
+type MembershipOptions struct {
+	Rotate bool // begin a new epoch: who is no member any more reads nothing that comes later
+}
+
+// SetMembership changes who reads, writes and administers the bucket: edit gets
+// a copy of the newest membership, again where others were faster, and changes
+// its members. The keyring for them and the manifest that names it are made
+// together; nothing happens where edit changes nothing and no epoch begins. Only
+// an administrator may.
+func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit func(*manifestv1.Membership) error) (*State, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.change(ctx, func(st *State) (change, bool, error) {
+		m, err := clone(st.Membership)
+		if err != nil {
+			return change{}, false, err
+		}
+		if err := edit(&m); err != nil {
+			return change{}, false, err
+		}
+		if reflect.DeepEqual(m, st.Membership) && !opt.Rotate {
+			return change{}, false, nil
+		}
+		who, err := b.self(ctx, st)
+		if err != nil {
+			return change{}, false, err
+		}
+		if !allows(who, rightAdmin, everything) {
+			return change{}, false, fault.New(fault.Denied, "you may not change who the members of the bucket at "+b.store.URL()+" are", "ask an administrator")
+		}
+		if !slices.ContainsFunc(m.Members, isAdministrator) {
+			return change{}, false, fault.New(fault.Conflict, "nobody could change the members of the bucket at "+b.store.URL()+" any more", "keep at least one administrator")
+		}
+		return b.renew(ctx, st, m, opt)
+	})
+}
+
+func isAdministrator(m manifestv1.Member) bool {
+	return m.Until == 0 && len(m.Signers) > 0 && allows(m, rightAdmin, everything)
+}
+
+// renew stores the keyring of a membership and returns the change that names it.
+func (b *Bucket) renew(ctx context.Context, st *State, m manifestv1.Membership, opt MembershipOptions) (change, bool, error) {
+	ring := keyringv1.Keyring{Bucket: b.id, Epoch: st.Epoch()}
+	for i, id := range b.epoch {
+		ring.Keys = append(ring.Keys, keyringv1.Key{Epoch: st.Epoch() - i, Secret: id.String()})
+	}
+	c := change{membership: &m}
+	if opt.Rotate {
+		key, err := newEpochKey(b.epoch[0].Public().PostQuantum())
+		if err != nil {
+			return c, false, err
+		}
+		ring.Epoch++
+		ring.Keys = slices.Insert(ring.Keys, 0, keyringv1.Key{Epoch: ring.Epoch, Secret: key.String()})
+		m.Recipient, c.epoch = key.Recipient(), ring.Epoch
+	}
+	m.Version = st.Membership.Version + 1
+	name, err := b.storeKeyring(ctx, ring, &m)
+	if err != nil {
+		return c, false, err
+	}
+	m.Keyring = name
+	return c, true, nil
+}
+
+func clone(m manifestv1.Membership) (out manifestv1.Membership, err error) {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(data, &out)
+}
+
+// PostQuantum reports whether the members' keys are post-quantum: then those of
+// new ones have to be, too.
+func (s *State) PostQuantum() bool {
+	return len(s.Membership.Recipient) > len("age1pq1") && s.Membership.Recipient[:len("age1pq1")] == "age1pq1"
+}

@@ -1,0 +1,134 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/removetree"
+)
+
+// Close ends what the store keeps running for quick reads. Nothing can be done
+// with its workspaces afterwards. What is readable of them stays where it is:
+// see Wipe.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	opens := s.opens
+	s.opens = nil
+	s.mu.Unlock()
+	var errs []error
+	for _, o := range opens {
+		o.repo.Close()
+		errs = append(errs, o.bucket.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Shut saves what the bucket of a workspace lacks and removes what is readable
+// of the workspace from this machine. Checkouts stay where they are, and can be
+// sealed later. It returns fault.Conflict where something cannot be saved.
+func (s *Store) Shut(ctx context.Context, nameOrID string) error {
+	rec, err := s.find(ctx, nameOrID)
+	if err != nil {
+		return err
+	}
+	return s.shut(ctx, rec)
+}
+
+// ShutAll does so with every workspace. It goes on where one fails.
+func (s *Store) ShutAll(ctx context.Context) error {
+	entries, err := os.ReadDir(s.opt.Repos)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "close the workspaces", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		rec, err := s.record(e.Name())
+		if errors.Is(err, os.ErrNotExist) || !idForm.MatchString(e.Name()) {
+			errs = append(errs, removetree.All(s.openDir(e.Name()))) // of a workspace that was never made
+			continue
+		}
+		if err == nil {
+			err = s.shut(ctx, rec)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) shut(ctx context.Context, rec record) error {
+	if _, err := os.Stat(s.repoDir(rec.ID)); errors.Is(err, os.ErrNotExist) {
+		return removetree.All(s.openDir(rec.ID))
+	}
+	r, err := s.handle(ctx, rec)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, func() error {
+		if err := r.saveBranches(ctx); err != nil {
+			return fault.Wrap(fault.Conflict, "workspace "+r.name+" has changes that cannot be saved", err)
+		}
+		s.mu.Lock()
+		delete(s.opens, rec.ID)
+		s.mu.Unlock()
+		r.Close()
+		return errors.Join(r.bucket.Close(), removetree.All(s.openDir(rec.ID)))
+	})
+}
+
+// saveBranches brings the branches of dispatches into the bucket that have
+// something which is not there. The workspace's lock is held.
+func (r *repo) saveBranches(ctx context.Context) error {
+	was, err := r.seen()
+	if err != nil || was.Bucket != r.bucket.ID() {
+		return nil //nolint:nilerr // it was never filled
+	}
+	branches, err := r.refsBelow(refBranches)
+	if err != nil {
+		return err
+	}
+	st, err := r.bucket.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if was.Generation != st.Generation {
+		if err := r.sync(ctx, st); err != nil {
+			return err
+		}
+	}
+	for name, id := range branches {
+		held, err := r.holds(ctx, id)
+		if err != nil {
+			return err
+		}
+		if held || st.Refs[name] == id.String() {
+			continue
+		}
+		m, err := r.branchMove(ctx, landing{ref: name, id: id})
+		if err != nil {
+			return err
+		}
+		if err := r.publish(ctx, []move{m}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Opened returns the ids of the workspaces that are readable on this machine.
+func (s *Store) Opened() ([]string, error) {
+	entries, err := os.ReadDir(s.opt.Repos)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "look for open workspaces", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if idForm.MatchString(e.Name()) && !strings.HasPrefix(e.Name(), ".") {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,266 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
+)
+
+// CreateRequest says what a new workspace is like.
+type CreateRequest struct {
+	Name        string
+	From        string // a directory, absolute: its files are the first commit
+	Bucket      string // URL below which it rests; empty: on this machine
+	PostQuantum bool
+	Author      Author
+}
+
+// Create makes a workspace. Its first commit is empty, or holds the files of
+// the directory From, less what a walk refuses (Info.Rejected). It returns
+// fault.Conflict where the name is taken.
+func (s *Store) Create(ctx context.Context, req CreateRequest) (Info, error) {
+	if req.From != "" && !filepath.IsAbs(req.From) {
+		return Info{}, fault.New(fault.Invalid, "not an absolute path: "+strconv.Quote(req.From), "")
+	}
+	rec, unlock, err := s.reserve(ctx, req.Name)
+	if err != nil {
+		return Info{}, err
+	}
+	defer unlock()
+	rejected, err := s.make(ctx, rec, req)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := s.info(ctx, rec)
+	info.Rejected = rejected
+	return info, err
+}
+
+// Add registers a workspace whose bucket is there already, on this machine or
+// elsewhere. It returns fault.Conflict where the name is taken or the bucket is
+// registered under another one.
+func (s *Store) Add(ctx context.Context, name, url string) (Info, error) {
+	rec, unlock, err := s.reserve(ctx, name)
+	if err != nil {
+		return Info{}, err
+	}
+	defer unlock()
+	b, err := s.opt.Buckets.Open(ctx, url)
+	if err != nil {
+		return Info{}, err
+	}
+	defer b.Close()
+	st, err := b.Head(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	if err := s.unknownBucket(url); err != nil {
+		return Info{}, err
+	}
+	if err := s.register(rec, b.URL(), st); err != nil {
+		return Info{}, err
+	}
+	return s.info(ctx, rec)
+}
+
+// unknownBucket refuses a bucket that is registered.
+func (s *Store) unknownBucket(url string) error {
+	records, err := s.records()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		ws, err := s.contract(r)
+		if err == nil && ws.Bucket == url {
+			return fault.New(fault.Conflict, "the bucket "+url+" is workspace "+r.Name+" already", "use that: vexa workspace show "+r.Name)
+		}
+	}
+	return nil
+}
+
+// reserve checks a name and returns a record for it, with the registry locked.
+func (s *Store) reserve(ctx context.Context, name string) (record, func(), error) {
+	if !nameForm.MatchString(name) {
+		return record{}, nil, fault.New(fault.Invalid, "not a workspace name: "+strconv.Quote(name), "use up to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
+	}
+	unlock, err := s.lock(ctx, filepath.Join(s.opt.Root, ".lock"))
+	if err != nil {
+		return record{}, nil, err
+	}
+	rec, err := s.newRecord(ctx, name)
+	if err != nil {
+		unlock()
+		return record{}, nil, err
+	}
+	return rec, unlock, nil
+}
+
+func (s *Store) newRecord(ctx context.Context, name string) (record, error) {
+	if err := s.clearLeftovers(ctx); err != nil {
+		return record{}, err
+	}
+	records, err := s.records()
+	if err != nil {
+		return record{}, err
+	}
+	for _, r := range records {
+		if r.Name == name || r.ID == name {
+			return record{}, fault.New(fault.Conflict, "there is a workspace "+name+" already", "choose another name, or use it: vexa workspace show "+name)
+		}
+	}
+	rec := record{ID: strings.ToLower(s.opt.NewID()), Name: name, CreatedAt: s.opt.Now().UTC()}
+	if !idForm.MatchString(rec.ID) {
+		return record{}, fault.Newf(fault.Internal, "not a workspace id: %q", rec.ID)
+	}
+	return rec, nil
+}
+
+// clearLeftovers removes what killed makers left; the registry's lock is held.
+func (s *Store) clearLeftovers(ctx context.Context) error {
+	entries, err := os.ReadDir(s.opt.Root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		id, ok := strings.CutPrefix(e.Name(), makingPrefix)
+		if !ok {
+			continue
+		}
+		if _, err := os.Stat(s.dir(id)); errors.Is(err, fs.ErrNotExist) {
+			if err := s.opt.Buckets.Discard(ctx, id); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(os.RemoveAll(filepath.Join(s.opt.Root, e.Name())), os.RemoveAll(s.openDir(id))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// make builds the workspace: a note that it is being made, its repository, its
+// bucket, and last its entry in the registry.
+func (s *Store) make(ctx context.Context, rec record, req CreateRequest) ([]Rejected, error) {
+	if err := os.Mkdir(filepath.Join(s.opt.Root, makingPrefix+rec.ID), 0o700); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(makePrivate(s.openDir(rec.ID)), initRepo(s.repoDir(rec.ID))); err != nil {
+		return nil, err
+	}
+	url, err := s.opt.Buckets.Place(rec.ID, req.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	r := &repo{Repo: s.opt.Git.Repo(s.repoDir(rec.ID)), store: s, id: rec.ID, name: rec.Name}
+	defer r.Close()
+	rejected, err := s.firstCommit(ctx, r, req, func() (err error) {
+		r.bucket, err = s.opt.Buckets.Create(ctx, url, CreateBucket{PostQuantum: req.PostQuantum})
+		if err != nil {
+			return err
+		}
+		st, err := r.bucket.Head(ctx)
+		if err != nil {
+			return err
+		}
+		return r.writeSeen(st)
+	})
+	if r.bucket != nil {
+		defer r.bucket.Close()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.clearLeftovers(context.WithoutCancel(ctx)))
+	}
+	s.step("made")
+	st, err := r.bucket.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rejected, s.register(rec, r.bucket.URL(), st)
+}
+
+// register makes the entry of a workspace in the registry.
+func (s *Store) register(rec record, url string, st *bucket.State) error {
+	tmp := filepath.Join(s.opt.Root, makingPrefix+rec.ID)
+	if err := os.MkdirAll(tmp, 0o700); err != nil {
+		return err
+	}
+	err := errors.Join(s.writeRecord(tmp, rec), writeContract(tmp, contractOf(rec.ID, url, st)))
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, s.dir(rec.ID)); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(s.opt.Root)
+}
+
+// contractOf describes a workspace whose bucket is at a generation.
+func contractOf(id, url string, st *bucket.State) workspacev1.Workspace {
+	ws := workspacev1.Workspace{ID: id, Bucket: url, Mode: string(unitv1.ReadWrite), Encryption: workspacev1.Encryption{
+		Scheme: schemeAge, Recipients: []string{}, KeyGeneration: st.Epoch(),
+	}}
+	for _, m := range st.Membership.Members {
+		if m.Until == 0 {
+			ws.Encryption.Recipients = append(ws.Encryption.Recipients, m.Recipients...)
+		}
+	}
+	return ws
+}
+
+// firstCommit commits the files of req.From, or none, as main. Once the commit
+// is made, and before it is pushed, ready is called.
+func (s *Store) firstCommit(ctx context.Context, r *repo, req CreateRequest, ready func() error) ([]Rejected, error) {
+	pack := object.NewPack(r.packDir(), nil)
+	defer pack.Abort()
+	msg := "Create workspace " + r.name
+	var rejected []Rejected
+	var root object.ID
+	var err error
+	if req.From == "" {
+		root, err = pack.Add(object.KindTree, nil)
+	} else {
+		msg = "Import files into workspace " + r.name
+		var res tree.Result
+		if res, err = tree.Walk(ctx, req.From, tree.Options{Limits: s.opt.Limits}, pack); err == nil {
+			root, rejected = res.Index.Root.ID, fromTree(res.Rejected)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "there is no directory "+req.From, "name one that exists, or leave --from out for an empty workspace")
+	}
+	if err != nil {
+		return nil, err
+	}
+	id, err := pack.Add(object.KindCommit, s.commit(req.Author, root, nil, message{subject: msg, trailers: [][2]string{{trailerSubject, req.Author.Subject}}}))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := pack.Finish(); err != nil {
+		return nil, err
+	}
+	if err := ready(); err != nil {
+		return nil, err
+	}
+	// git packs it anew, with deltas and an index that others need not make.
+	return rejected, r.publish(ctx, []move{{ref: refMain, to: id}}, nil)
+}
+
+func fromTree(list []tree.Rejected) []Rejected {
+	var out []Rejected
+	for _, r := range list {
+		out = append(out, Rejected(r))
+	}
+	return out
+}

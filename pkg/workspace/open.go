@@ -1,0 +1,258 @@
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+)
+
+// opened is what a store keeps of a workspace that is in use.
+type opened struct {
+	repo   *git.Repo
+	bucket *bucket.Bucket
+}
+
+// openRepo opens the workspace of a record: its repository follows its bucket.
+func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
+	r, err := s.handle(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.follow(ctx)
+}
+
+// handle returns the repository and the bucket of a workspace, the same each
+// time, so that the process that reads its objects is kept. The repository may
+// not be there yet.
+func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
+	s.mu.Lock()
+	o, closed := s.opens[rec.ID], s.closed
+	s.mu.Unlock()
+	if closed {
+		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
+	}
+	if o == nil {
+		b, err := s.bucketOf(ctx, rec)
+		if err != nil {
+			return nil, err
+		}
+		if o, err = s.keep(rec.ID, b); err != nil {
+			return nil, err
+		}
+	}
+	return &repo{Repo: o.repo, store: s, bucket: o.bucket, id: rec.ID, name: rec.Name}, nil
+}
+
+// bucketOf opens the bucket of a workspace.
+func (s *Store) bucketOf(ctx context.Context, rec record) (*bucket.Bucket, error) {
+	ws, err := s.contract(rec)
+	if err != nil {
+		return nil, err
+	}
+	if ws.Encryption.Scheme == schemeNone {
+		if ws, err = s.migrate(ctx, rec); err != nil {
+			return nil, fault.Wrap(fault.KindOf(err), "encrypt workspace "+rec.Name, err)
+		}
+	}
+	b, err := s.opt.Buckets.Open(ctx, ws.Bucket)
+	if err != nil {
+		return nil, fault.Wrap(fault.KindOf(err), "open workspace "+rec.Name, err)
+	}
+	return b, nil
+}
+
+// keep notes what was opened, unless somebody else did meanwhile.
+func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.opens[id]
+	if s.closed {
+		return nil, errors.Join(fault.New(fault.Locked, "the workspaces are closed", "vexa unlock"), b.Close())
+	}
+	if o != nil {
+		return o, b.Close()
+	}
+	o = &opened{repo: s.opt.Git.Repo(s.repoDir(id)), bucket: b}
+	s.opens[id] = o
+	return o, nil
+}
+
+// follow brings the repository up to the bucket.
+func (r *repo) follow(ctx context.Context) error {
+	st, err := r.bucket.Head(ctx)
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), "open workspace "+r.name, err)
+	}
+	if seen, err := r.seen(); err == nil && seen == r.mark(st) {
+		return checkRepo(r.Dir(), r.name)
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return r.sync(ctx, st)
+}
+
+// seen is what a repository notes of the bucket that it follows: everything of
+// that generation is in it.
+type seen struct {
+	Bucket     string `json:"bucket"`
+	Generation int64  `json:"generation"`
+	SHA256     string `json:"sha256"`
+}
+
+const seenFile = "seen.json"
+
+func (r *repo) mark(st *bucket.State) seen {
+	return seen{Bucket: r.bucket.ID(), Generation: st.Generation, SHA256: st.SHA256}
+}
+
+func (r *repo) seen() (seen, error) {
+	var s seen
+	data, err := os.ReadFile(filepath.Join(r.store.openDir(r.id), seenFile))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(data, &s)
+}
+
+func (r *repo) writeSeen(st *bucket.State) error {
+	data, err := json.Marshal(r.mark(st))
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(r.store.openDir(r.id), seenFile)
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// sync brings objects and refs of a generation into the repository, which is
+// made where it is missing. The workspace's lock is held.
+func (r *repo) sync(ctx context.Context, st *bucket.State) error {
+	was, err := r.seen()
+	fresh := err != nil || was.Bucket != r.bucket.ID()
+	if fresh {
+		was = seen{}
+		if err := r.lay(); err != nil {
+			return fault.Wrap(fault.Internal, "open workspace "+r.name, err)
+		}
+	}
+	if err := checkRepo(r.Dir(), r.name); err != nil {
+		return err
+	}
+	if err := r.room(st, was.Generation); err != nil {
+		return err
+	}
+	got, err := r.bucket.Fetch(ctx, r.asBucketRepo(), bucket.FetchOptions{Since: was.Generation})
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), "open workspace "+r.name, err)
+	}
+	if fresh {
+		err = r.packRefs(got.State.Refs)
+	} else {
+		err = r.followRefs(ctx, got.State.Refs)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Internal, "open workspace "+r.name, err)
+	}
+	return r.writeSeen(got.State)
+}
+
+func (r *repo) asBucketRepo() *bucket.Repo {
+	return &bucket.Repo{Repo: r.Repo, Format: "sha1", Objects: filepath.Join(r.Dir(), "objects")}
+}
+
+// lay makes an empty repository in place of what a killed process left.
+func (r *repo) lay() error {
+	if err := os.RemoveAll(r.Dir()); err != nil {
+		return err
+	}
+	if err := makePrivate(r.store.openDir(r.id)); err != nil {
+		return err
+	}
+	return initRepo(r.Dir())
+}
+
+// room refuses to open what the storage of open workspaces does not hold.
+func (r *repo) room(st *bucket.State, since int64) error {
+	var need int64
+	for _, p := range st.Packs {
+		if p.Generation > since {
+			need += p.Size
+		}
+		if p.Index != nil && p.Generation > since {
+			need += p.Index.Size
+		}
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(r.store.openDir(r.id), &fs); err != nil {
+		return fault.Wrap(fault.Internal, "look for room to open workspace "+r.name, err)
+	}
+	free := int64(fs.Bavail) * fs.Bsize
+	if need <= free {
+		return nil
+	}
+	return fault.New(fault.Failed, fmt.Sprintf("workspace %s needs %d MB to open, and %s has %d MB left", r.name, need>>20, r.store.opt.Repos, free>>20),
+		"close another workspace: vexa workspace close NAME; or set VEXA_PLAINTEXT_DIR to a place with more room")
+}
+
+// packRefs writes the refs of a repository that has none yet as one file.
+func (r *repo) packRefs(refs map[string]string) error {
+	var text strings.Builder
+	text.WriteString("# pack-refs with: sorted \n")
+	for _, name := range sortedKeys(refs) {
+		text.WriteString(refs[name] + " " + name + "\n")
+	}
+	return os.WriteFile(filepath.Join(r.Dir(), "packed-refs"), []byte(text.String()), 0o600)
+}
+
+// followRefs moves the repository's refs to what the bucket has. The branches of
+// dispatches may be ahead of it, or not in it at all.
+func (r *repo) followRefs(ctx context.Context, refs map[string]string) error {
+	have, err := r.refsBelow("refs/")
+	if err != nil {
+		return err
+	}
+	for name, id := range refs {
+		now := have[name]
+		if now.String() == id || strings.HasPrefix(name, refBranches) && !now.IsZero() {
+			continue
+		}
+		if err := r.writeRef(name, id); err != nil {
+			return err
+		}
+	}
+	for name, id := range have {
+		if refs[name] != "" || strings.HasPrefix(name, refBranches) {
+			continue
+		}
+		if err := r.deleteRef(ctx, name, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,120 @@
+// Package workspacetest gives tests what a workspace store needs: buckets in
+// directories, and a person's keys.
+package workspacetest
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// Buckets implements workspace.Buckets, bucket.Keys and workspace.Sealer for one
+// person, whose key rests in a file, so that another process is the same person.
+type Buckets struct {
+	*seal.Identity
+	root   string
+	signer signature.Signer
+}
+
+// New returns the buckets below a directory of a test.
+func New(tb testing.TB, root string) *Buckets {
+	tb.Helper()
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	key := filepath.Join(root, "key")
+	if _, err := os.Stat(key); os.IsNotExist(err) {
+		id, err := seal.NewIdentity()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(key, []byte(id.String()), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id, err := seal.ParseIdentity(string(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signer, err := signature.Derive(id.String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Buckets{Identity: id, root: root, signer: signer}
+}
+
+// Place implements workspace.Buckets.
+func (b *Buckets) Place(id, at string) (string, error) {
+	if at != "" {
+		return at + "/" + id, nil
+	}
+	return (&url.URL{Scheme: "file", Path: b.Dir(id)}).String(), nil
+}
+
+// Dir is the directory of a bucket that Place placed.
+func (b *Buckets) Dir(id string) string { return filepath.Join(b.root, "buckets", id) }
+
+func (b *Buckets) options(address string, create bool) (bucket.Options, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return bucket.Options{}, err
+	}
+	if create {
+		if err := os.MkdirAll(filepath.Dir(u.Path), 0o700); err != nil {
+			return bucket.Options{}, err
+		}
+	}
+	store, err := dir.Open(u.Path, dir.Options{Make: create})
+	return bucket.Options{Store: store, Keys: b, State: filepath.Join(b.root, "state"), Now: time.Now}, err
+}
+
+// Open implements workspace.Buckets.
+func (b *Buckets) Open(ctx context.Context, address string) (*bucket.Bucket, error) {
+	opt, err := b.options(address, false)
+	if err != nil {
+		return nil, err
+	}
+	return bucket.Open(ctx, opt)
+}
+
+// Create implements workspace.Buckets.
+func (b *Buckets) Create(ctx context.Context, address string, _ workspace.CreateBucket) (*bucket.Bucket, error) {
+	opt, err := b.options(address, true)
+	if err != nil {
+		return nil, err
+	}
+	return bucket.Create(ctx, opt, bucket.CreateOptions{Members: []manifestv1.Member{{
+		ID: "u_test", Name: "test", Recipients: []string{b.Recipient()}, Signers: []string{b.signer.Key().String()},
+		Rights: []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}},
+	}}})
+}
+
+// Discard implements workspace.Buckets.
+func (b *Buckets) Discard(_ context.Context, id string) error { return os.RemoveAll(b.Dir(id)) }
+
+// OpenKeyring implements bucket.Keys.
+func (b *Buckets) OpenKeyring(_ context.Context, sealed []byte) ([]byte, error) {
+	return b.OpenBytes(sealed)
+}
+
+// ParseRecipient implements bucket.Keys.
+func (b *Buckets) ParseRecipient(text string) (seal.Recipient, error) {
+	return seal.ParseRecipient(text)
+}
+
+// Signer implements bucket.Keys.
+func (b *Buckets) Signer(context.Context) (signature.Signer, error) { return b.signer, nil }
