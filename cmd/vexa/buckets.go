@@ -50,6 +50,11 @@ func (b *buckets) Place(id, at string) (string, error) {
 	return strings.TrimSuffix(place.url, "/") + "/" + id, nil
 }
 
+// Members implements workspace.Buckets.
+func (b *buckets) Members(postQuantum bool) ([]manifestv1.Member, error) {
+	return b.members(postQuantum)
+}
+
 // Discard implements workspace.Buckets.
 func (b *buckets) Discard(_ context.Context, id string) error {
 	return os.RemoveAll(filepath.Join(b.home.Buckets(), id))

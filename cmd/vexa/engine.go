@@ -135,6 +135,11 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 		return err
 	}
 	p.closers.add(e.Workspaces.Close)
+	p.closers.add(func() error { return wipe(e.Workspaces, p.log) })
+	if err := e.Workspaces.MigrateAll(ctx); err != nil {
+		p.log.ErrorContext(ctx, "a workspace could not be encrypted", "error", err)
+	}
+	p.closers.add(closeIdle(e.Workspaces, p.log))
 	e.Sessions = session.New(session.Options{Store: e.Workspaces, Sealer: p.id, Now: time.Now})
 	return nil
 }

@@ -70,3 +70,17 @@ type Undone struct {
 	Reverted  []string `json:"reverted"`  // commits
 	Conflicts []string `json:"conflicts"` // paths
 }
+
+// AddWorkspace is the body of POST /v1/workspaces/add.
+type AddWorkspace struct {
+	Name string `json:"name"`
+	URL  string `json:"url"` // of a bucket that is there
+}
+
+// Rekeyed is one row of the answer to POST /v1/keys.
+type Rekeyed struct {
+	Workspace  string `json:"workspace"`
+	Changed    bool   `json:"changed"`
+	Generation int64  `json:"generation"` // of the bucket afterwards
+	Error      string `json:"error,omitempty"`
+}

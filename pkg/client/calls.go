@@ -93,6 +93,23 @@ func (c *Client) CreateWorkspace(ctx context.Context, r api.CreateWorkspace) (ap
 	return w, c.call(ctx, http.MethodPost, join("workspaces"), r, &w)
 }
 
+// AddWorkspace registers a workspace whose bucket is there.
+func (c *Client) AddWorkspace(ctx context.Context, r api.AddWorkspace) (api.Workspace, error) {
+	var w api.Workspace
+	return w, c.call(ctx, http.MethodPost, join("workspaces", "add"), r, &w)
+}
+
+// CloseWorkspace removes what is readable of a workspace on this machine.
+func (c *Client) CloseWorkspace(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodPost, join("workspaces", name, "close"), nil, nil)
+}
+
+// Rekey brings the installation's keys into every workspace.
+func (c *Client) Rekey(ctx context.Context) ([]api.Rekeyed, error) {
+	var rows []api.Rekeyed
+	return rows, c.call(ctx, http.MethodPost, join("keys"), nil, &rows)
+}
+
 // Workspace returns one workspace by name.
 func (c *Client) Workspace(ctx context.Context, name string) (api.Workspace, error) {
 	var w api.Workspace

@@ -55,6 +55,59 @@ func (s *Server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// addWorkspace registers a bucket that is there.
+func (s *Server) addWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.AddWorkspace
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	info, err := e.Workspaces.Add(r.Context(), req.Name, req.URL)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusCreated, workspaceRow(info))
+	return nil
+}
+
+// closeWorkspace removes what is readable of a workspace, after it was saved.
+func (s *Server) closeWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	if err := e.Workspaces.Shut(r.Context(), r.PathValue("name")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// rekey brings the installation's keys into every bucket.
+func (s *Server) rekey(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	all, err := e.Workspaces.Rekey(r.Context())
+	if err != nil {
+		return err
+	}
+	rows := make([]api.Rekeyed, 0, len(all))
+	for _, k := range all {
+		row := api.Rekeyed{Workspace: k.Workspace, Changed: k.Changed, Generation: k.Generation}
+		if k.Err != nil {
+			row.Error = k.Err.Error()
+		}
+		rows = append(rows, row)
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
 // named finds the engine and the workspace that the path names.
 func (s *Server) named(r *http.Request) (*Engine, workspace.Info, error) {
 	e, err := s.engine()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/removetree"
@@ -116,6 +117,23 @@ func (r *repo) saveBranches(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ShutIdle does as Shut does with every workspace that was not used for so long.
+func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
+	var ids []string
+	s.mu.Lock()
+	for id, o := range s.opens {
+		if time.Since(o.used) > idle {
+			ids = append(ids, id)
+		}
+	}
+	s.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, s.Shut(ctx, id))
+	}
+	return errors.Join(errs...)
 }
 
 // Opened returns the ids of the workspaces that are readable on this machine.

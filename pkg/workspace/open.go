@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +23,7 @@ import (
 type opened struct {
 	repo   *git.Repo
 	bucket *bucket.Bucket
+	used   time.Time
 }
 
 // openRepo opens the workspace of a record: its repository follows its bucket.
@@ -39,6 +41,9 @@ func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	s.mu.Lock()
 	o, closed := s.opens[rec.ID], s.closed
+	if o != nil {
+		o.used = time.Now()
+	}
 	s.mu.Unlock()
 	if closed {
 		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
@@ -84,7 +89,7 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	if o != nil {
 		return o, b.Close()
 	}
-	o = &opened{repo: s.opt.Git.Repo(s.repoDir(id)), bucket: b}
+	o = &opened{repo: s.opt.Git.Repo(s.repoDir(id)), bucket: b, used: time.Now()}
 	s.opens[id] = o
 	return o, nil
 }

@@ -93,13 +93,27 @@ func (s *Store) currentTip(ctx context.Context, r *repo, c *Checkout) (object.ID
 	if err != nil {
 		return tip, err
 	}
-	if tip.IsZero() {
-		return tip, fault.New(fault.NotFound, "the branch "+c.Branch()+" is gone", "")
+	if tip.IsZero() { // the workspace was closed meanwhile, and main holds what was on the branch
+		if tip, err = r.restoreBranch(ctx, c); err != nil {
+			return tip, err
+		}
 	}
 	if tip.String() != c.note.Tip {
 		c.index, err = r.readIndex(ctx, tip)
 	}
 	return tip, err
+}
+
+// restoreBranch makes the branch of a checkout again at the commit that it noted.
+func (r *repo) restoreBranch(ctx context.Context, c *Checkout) (object.ID, error) {
+	tip, err := object.ParseID(c.note.Tip)
+	if err != nil {
+		return tip, fault.New(fault.Invalid, "the note of a checkout is damaged", "")
+	}
+	if _, err := r.readCommit(ctx, tip); err != nil {
+		return tip, fault.Wrap(fault.NotFound, "the branch "+c.Branch()+" is gone", err)
+	}
+	return tip, r.locked(ctx, func() error { return r.setRef(c.ref(), tip, object.ID{}) })
 }
 
 // changedBy counts the files that a commit with the given index changed.

@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
@@ -51,6 +52,9 @@ type Buckets interface {
 	Open(ctx context.Context, url string) (*bucket.Bucket, error)
 	// Create makes a bucket whose one member is the person of this installation.
 	Create(ctx context.Context, url string, opt CreateBucket) (*bucket.Bucket, error)
+	// Members returns who the person of this installation is in a bucket, with
+	// all of their keys, and their recovery key where there is one.
+	Members(postQuantum bool) ([]manifestv1.Member, error)
 	// Discard removes a bucket that Place placed and nobody used.
 	Discard(ctx context.Context, id string) error
 }

@@ -50,7 +50,9 @@ func (w *world) openWith(tb testing.TB, path string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.buckets = workspacetest.New(tb, w.root+"-at-rest")
+	if w.buckets == nil {
+		w.buckets = workspacetest.New(tb, w.root+"-at-rest")
+	}
 	w.Store, err = workspace.Open(workspace.Options{
 		Root: w.root, Repos: w.repos(), Buckets: w.buckets, Sealer: w.buckets, Git: g,
 		Now:   func() time.Time { return time.Unix(w.now.Add(1), 0) },
@@ -60,6 +62,13 @@ func (w *world) openWith(tb testing.TB, path string) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = w.Close() })
+}
+
+// openAs opens the store with the keys and buckets of another one.
+func (w *world) openAs(tb testing.TB, b *workspacetest.Buckets) {
+	tb.Helper()
+	w.buckets = b
+	w.open(tb)
 }
 
 // repos is where the open repositories are.

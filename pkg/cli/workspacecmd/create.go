@@ -2,7 +2,6 @@ package workspacecmd
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
-	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
 // CreateOptions is what the command line of vexa workspace create says.
@@ -19,15 +17,20 @@ type CreateOptions struct {
 	JSON    output.JSON
 	Name    string
 	From    string
+
+	Bucket      string
+	PostQuantum bool
 }
 
 func newCreate(f *factory.Factory) *cobra.Command {
 	o := &CreateOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:     "create NAME",
-		Short:   "Create a workspace",
-		Long:    "Creates a workspace: a Git repository that agents can be given. With --from its first\ncommit holds a copy of a directory (the files only, not its history).",
-		Example: "$ vexa workspace create notes\n$ vexa workspace create handbook --from ~/handbook",
+		Use:   "create NAME",
+		Short: "Create a workspace",
+		Long: "Creates a workspace: a Git repository that agents can be given. With --from its first\ncommit holds a copy of a directory (the files only, not its history).\n\n" +
+			"It rests encrypted, in a bucket: below this installation, or below what --bucket names, a\n" +
+			"directory, s3://BUCKET/PREFIX, or a Git remote that holds this one workspace.",
+		Example: "$ vexa workspace create notes\n$ vexa workspace create handbook --from ~/handbook\n$ vexa workspace create team --bucket s3://acme/vexa",
 		Args:    grammar.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -35,25 +38,27 @@ func newCreate(f *factory.Factory) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.From, "from", "", "copy this `directory` as the first commit")
+	cmd.Flags().StringVar(&o.Bucket, "bucket", "", "keep it below this `place`: a directory, s3://BUCKET/PREFIX or a Git remote")
+	cmd.Flags().BoolVar(&o.PostQuantum, "post-quantum", false, "encrypt it so that a quantum computer does not open it either")
 	output.AddFlags(cmd, &o.JSON, workspaceFields().Names(), f.OutTTY)
 	return cmd
 }
 
 func runCreate(ctx context.Context, o *CreateOptions) error {
-	from := o.From
-	if from != "" {
-		abs, err := filepath.Abs(from) // the daemon has another working directory
-		if err != nil {
-			return fault.Newf(fault.Usage, "find %s: %w", from, err)
-		}
-		from = abs
+	from, err := absolute(o.From)
+	if err != nil {
+		return err
+	}
+	at, err := absolute(o.Bucket)
+	if err != nil {
+		return err
 	}
 	c, err := o.Factory.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	w, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: o.Name, From: from})
+	w, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: o.Name, From: from, Bucket: at, PostQuantum: o.PostQuantum})
 	if err != nil {
 		return grammar.Argument(err)
 	}

@@ -3,7 +3,6 @@ package workspacecmd
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ func newList(f *factory.Factory) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List workspaces",
-		Long:    "Lists the workspaces of this installation.",
+		Long:    "Lists the workspaces of this installation, and where each rests, encrypted. It opens none.",
 		Example: "$ vexa workspace list\n$ vexa workspace list --json name,head",
 		Args:    grammar.Args(),
 	}
@@ -34,9 +33,9 @@ func newList(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "FILES", "UPDATED", "UNMERGED")
+		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "UPDATED", "BUCKET", "PROBLEM")
 		for _, w := range list {
-			t.Row(w.Name, short(w.Head, tty), strconv.Itoa(w.Files), output.Time(w.UpdatedAt, f.Now(), tty), strings.Join(w.Unmerged, ","))
+			t.Row(w.Name, short(w.Head, tty), output.Time(w.UpdatedAt, f.Now(), tty), w.Bucket, w.Problem)
 		}
 		return t.Flush()
 	})
@@ -65,6 +64,8 @@ func newShow(f *factory.Factory) *cobra.Command {
 			p.Add("updated", w.UpdatedAt.UTC().Format(time.RFC3339))
 		}
 		p.Add("encrypted", strconv.FormatBool(w.Encrypted))
+		p.Add("bucket", w.Bucket)
+		p.Add("generation", strconv.FormatInt(w.Generation, 10))
 		for _, branch := range w.Unmerged {
 			p.Add("unmerged", branch)
 		}

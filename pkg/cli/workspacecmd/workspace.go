@@ -13,8 +13,8 @@ import (
 // New returns the command vexa workspace.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
-		newCreate(f), newList(f), newShow(f), newLog(f), newFiles(f),
-		newCat(f), newDiff(f), newUndo(f))
+		newCreate(f), newAdd(f), newList(f), newShow(f), newLog(f), newFiles(f),
+		newCat(f), newDiff(f), newUndo(f), newClose(f))
 }
 
 // workspaceFields are the JSON fields of a workspace. They only ever grow.
@@ -29,6 +29,9 @@ func workspaceFields() output.Fields[api.Workspace] {
 		{Name: "files", Value: func(x w) any { return x.Files }},
 		{Name: "encrypted", Value: func(x w) any { return x.Encrypted }},
 		{Name: "unmerged", Value: func(x w) any { return output.OrEmpty(x.Unmerged) }},
+		{Name: "bucket", Value: func(x w) any { return x.Bucket }},
+		{Name: "generation", Value: func(x w) any { return x.Generation }},
+		{Name: "problem", Value: func(x w) any { return x.Problem }},
 	}
 }
 

@@ -97,10 +97,19 @@ func (b *Buckets) Create(ctx context.Context, address string, _ workspace.Create
 	if err != nil {
 		return nil, err
 	}
-	return bucket.Create(ctx, opt, bucket.CreateOptions{Members: []manifestv1.Member{{
+	members, err := b.Members(false)
+	if err != nil {
+		return nil, err
+	}
+	return bucket.Create(ctx, opt, bucket.CreateOptions{Members: members})
+}
+
+// Members implements workspace.Buckets.
+func (b *Buckets) Members(bool) ([]manifestv1.Member, error) {
+	return []manifestv1.Member{{
 		ID: "u_test", Name: "test", Recipients: []string{b.Recipient()}, Signers: []string{b.signer.Key().String()},
 		Rights: []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}},
-	}}})
+	}}, nil
 }
 
 // Discard implements workspace.Buckets.

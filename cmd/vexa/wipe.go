@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/workspace"
+)
+
+const (
+	wipePatience = time.Minute      // for what is still to be saved
+	idleFor      = 30 * time.Minute // after which a workspace is closed that nobody used
+	idleCheck    = 5 * time.Minute
+)
+
+// wipe removes what is readable of the workspaces, after it was saved. What
+// cannot be saved stays, in memory, for the next daemon.
+func wipe(ws *workspace.Store, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), wipePatience)
+	defer cancel()
+	err := ws.ShutAll(ctx)
+	if err != nil {
+		log.ErrorContext(ctx, "a workspace stays open: it could not be saved", "error", err)
+	}
+	return err
+}
+
+// closeIdle closes workspaces that nobody used for a while, until it is told to
+// end.
+func closeIdle(ws *workspace.Store, log *slog.Logger) (end func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(idleCheck)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := ws.ShutIdle(ctx, idleFor); err != nil && ctx.Err() == nil {
+					log.WarnContext(ctx, "an idle workspace was not closed", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() error {
+		cancel()
+		<-done
+		return nil
+	}
+}

@@ -1,0 +1,76 @@
+package workspacecmd
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// AddOptions is what the command line of vexa workspace add says.
+type AddOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Name    string
+	URL     string
+}
+
+func newAdd(f *factory.Factory) *cobra.Command {
+	o := &AddOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "add NAME BUCKET",
+		Short: "Use a bucket that is there as a workspace",
+		Long: "Gives a bucket that another installation made, or this one before it was lost, a name\n" +
+			"here: DIR/ID, s3://BUCKET/PREFIX/ID, https://HOST/REPO.git or file:///REPO.git. A key of\n" +
+			"this installation has to open it: vexa key show.",
+		Example: "$ vexa workspace add notes /media/stick/vexa/01jdx4\n$ vexa workspace add handbook s3://acme/vexa/01jdx5",
+		Args:    grammar.Args("NAME", "BUCKET"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name, o.URL = args[0], args[1]
+			return runAdd(cmd.Context(), o)
+		},
+	}
+	output.AddFlags(cmd, &o.JSON, workspaceFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runAdd(ctx context.Context, o *AddOptions) error {
+	at, err := absolute(o.URL)
+	if err != nil {
+		return err
+	}
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	w, err := c.AddWorkspace(ctx, api.AddWorkspace{Name: o.Name, URL: at})
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	if o.JSON.On() {
+		return output.One(o.Factory.Out, &o.JSON, workspaceFields(), w)
+	}
+	o.Factory.Notice("added workspace %s, generation %d of %s", w.Name, w.Generation, w.Bucket)
+	return nil
+}
+
+// absolute makes a path one that the daemon, which has another working
+// directory, understands; URLs stay as they are.
+func absolute(at string) (string, error) {
+	if at == "" || strings.Contains(at, "://") {
+		return at, nil
+	}
+	abs, err := filepath.Abs(at)
+	if err != nil {
+		return "", fault.Newf(fault.Usage, "find %s: %w", at, err)
+	}
+	return abs, nil
+}

@@ -1,0 +1,88 @@
+package workspace_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/workspace"
+)
+
+// TestShut: a workspace that is closed leaves nothing readable, and opens again
+// with everything, a turn that was not merged and a live checkout included.
+func TestShut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	a, b := w.checkout(t, "01UNITA"), w.checkout(t, "01UNITB")
+	write(t, a.Dir(), map[string]string{"a.md": "from a\n"})
+	if out := w.seal(t, a, "a"); !out.Merged {
+		t.Fatalf("%+v", out)
+	}
+	write(t, b.Dir(), map[string]string{"a.md": "from b\n"})
+	conflict := w.seal(t, b, "b")
+	if conflict.Merged || len(conflict.Conflicts) != 1 {
+		t.Fatalf("%+v", conflict)
+	}
+	for range 2 {
+		if err := w.Shut(ctx, "notes"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.repos(), info.ID)); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("something is left: %v", err)
+	}
+	if branches, err := w.Unmerged(ctx, "notes"); err != nil || len(branches) != 1 || branches[0] != b.Branch() {
+		t.Errorf("unmerged %q, %v", branches, err)
+	}
+	write(t, a.Dir(), map[string]string{"more.md": "2\n"})
+	if out := w.seal(t, a, "more"); !out.Merged || out.Files != 1 {
+		t.Errorf("sealed after the workspace was closed: %+v", out)
+	}
+	w.fsck(t, info.ID)
+	if err := w.ShutAll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(w.repos()); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestAdd: a bucket that is there is used under a name of one's own.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	if _, err := w.Add(ctx, "again", info.Bucket); err == nil {
+		t.Error("a bucket is two workspaces")
+	}
+	other := newWorld(t)
+	other.buckets = w.buckets
+	other.openAs(t, w.buckets)
+	got, err := other.Add(ctx, "mine", info.Bucket)
+	if err != nil || got.Head != info.Head || got.Name != "mine" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	data, err := other.ReadFile(ctx, "mine", "", "a.md")
+	if err != nil || string(data) != "1\n" {
+		t.Fatalf("%q, %v", data, err)
+	}
+	// Both write, and each sees what the other wrote.
+	c := w.checkout(t, "01UNITA")
+	write(t, c.Dir(), map[string]string{"b.md": "2\n"})
+	w.seal(t, c, "b")
+	if data, err := other.ReadFile(ctx, "mine", "", "b.md"); err != nil || string(data) != "2\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if _, err := other.Undo(ctx, "mine", workspace.UndoRequest{Author: jane, Launcher: "user:u_jane"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.ReadFile(ctx, "notes", "", "b.md"); err == nil {
+		t.Error("an undo elsewhere is not seen")
+	}
+}
