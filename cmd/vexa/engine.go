@@ -139,7 +139,7 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	if err := e.Workspaces.MigrateAll(ctx); err != nil {
 		p.log.ErrorContext(ctx, "a workspace could not be encrypted", "error", err)
 	}
-	p.closers.add(closeIdle(e.Workspaces, p.log))
+	p.closers.add(tend(e.Workspaces, p.log))
 	e.Sessions = session.New(session.Options{Store: e.Workspaces, Sealer: p.id, Now: time.Now})
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -26,13 +27,14 @@ func wipe(ws *workspace.Store, log *slog.Logger) error {
 	return err
 }
 
-// closeIdle closes workspaces that nobody used for a while, until it is told to
-// end.
-func closeIdle(ws *workspace.Store, log *slog.Logger) (end func() error) {
+// tend brings keys that were added meanwhile into the workspaces, and closes
+// those that nobody used for a while, until it is told to end.
+func tend(ws *workspace.Store, log *slog.Logger) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		rekey(ctx, ws, log)
 		tick := time.NewTicker(idleCheck)
 		defer tick.Stop()
 		for {
@@ -50,5 +52,15 @@ func closeIdle(ws *workspace.Store, log *slog.Logger) (end func() error) {
 		cancel()
 		<-done
 		return nil
+	}
+}
+
+func rekey(ctx context.Context, ws *workspace.Store, log *slog.Logger) {
+	rows, err := ws.Rekey(ctx)
+	for _, r := range rows {
+		err = errors.Join(err, r.Err)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.WarnContext(ctx, "a workspace has not taken the keys of this installation over", "error", err)
 	}
 }

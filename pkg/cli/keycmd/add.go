@@ -35,6 +35,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 			"vexa unlock --identity FILE. KEY is age1..., ssh-ed25519 ..., the recipient of an age\n" +
 			"plugin (a key in hardware, say), or the path of a .pub file. The program of a plugin is\n" +
 			"named in config/plugins.json, by its absolute path; no other is ever started.\n\n" +
+			"The keyring of every workspace is encrypted to it, too, so that age itself opens it.\n" +
 			"It takes nothing away: what opened the key before opens it still. To let only the added\n" +
 			"keys open it: vexa key protect --keys.",
 		Example: "$ vexa key add ~/.ssh/id_ed25519.pub\n$ vexa key add age1yubikey1...\n$ vexa key add \"ssh-ed25519 AAAA... me@work\" age1...",
@@ -50,7 +51,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 
 func runAdd(ctx context.Context, o *AddOptions) error {
 	f := o.Factory
-	_, s, err := f.OpenKeys()
+	h, s, err := f.OpenKeys()
 	if err != nil {
 		return err
 	}
@@ -80,6 +81,7 @@ func runAdd(ctx context.Context, o *AddOptions) error {
 	if p, err := s.Protection(); err == nil && p == seal.Unprotected {
 		f.Warn("the key has no passphrase: whoever has its file needs no other key; see vexa key protect")
 	}
+	tellWorkspaces(ctx, f, h)
 	return nil
 }
 

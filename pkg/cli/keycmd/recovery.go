@@ -50,7 +50,7 @@ func runRecovery(ctx context.Context, o *RecoveryOptions) error {
 	if err := isNew(o.To); err != nil {
 		return err
 	}
-	_, s, err := f.OpenKeys()
+	h, s, err := f.OpenKeys()
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,7 @@ func runRecovery(ctx context.Context, o *RecoveryOptions) error {
 		return err
 	}
 	f.Notice("the recovery key is %s", r.Recipient)
+	tellWorkspaces(ctx, f, h)
 	return nil
 }
 
