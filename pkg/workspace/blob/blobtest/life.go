@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
@@ -149,27 +150,18 @@ func closeAborts(f *fixture) {
 	st, err := f.first.Stage(f.ctx)
 	f.must(err, "stage")
 	f.write(st, "x")
-	writing := make(chan struct{})
-	ended := make(chan struct{})
+	other, err := f.first.Stage(f.ctx)
+	f.must(err, "stage")
+	writing, shut, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		other, err := f.first.Stage(f.ctx)
-		if err != nil {
-			f.Errorf("stage: %v", err)
-			close(writing)
-			return
-		}
-		for n := 0; err == nil; n++ {
-			_, err = other.Write(make([]byte, 1000))
-			if n == 10 {
-				close(writing)
-			}
-		}
-		other.Abort()
+		writeUntil(f, other, writing, shut)
 	}()
 	<-writing
-	f.must(f.first.Close(), "close")
+	err = f.first.Close()
+	close(shut)
 	<-ended
+	f.must(err, "close")
 	if err := st.Commit(f.ctx, "aborted"); err == nil {
 		f.Error("committed to a closed store")
 	}
@@ -177,6 +169,33 @@ func closeAborts(f *fixture) {
 	f.create(f.second, "last", "x")
 	if got := f.listed(f.second, "", ""); strings.Join(got, " ") != "last" {
 		f.Errorf("listed are %q", got)
+	}
+}
+
+// writeUntil writes until that fails, which it must once shut is closed. It closes
+// writing when it is under way.
+func writeUntil(f *fixture, st blob.Stage, writing, shut chan struct{}) {
+	defer st.Abort()
+	begun := sync.OnceFunc(func() { close(writing) })
+	defer begun()
+	for n := 0; ; n++ {
+		closed := false
+		select {
+		case <-shut:
+			closed = true
+		default:
+		}
+		_, err := st.Write([]byte("x"))
+		if err != nil {
+			return
+		}
+		if closed {
+			f.Error("written to a closed store")
+			return
+		}
+		if n == 10 {
+			begun()
+		}
 	}
 }
 
