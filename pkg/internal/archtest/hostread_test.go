@@ -35,6 +35,7 @@ func hostFiles() map[string]hostFile {
 	const (
 		beneath = "an agent's tree: from a descriptor of its root, following nothing"
 		before  = "a directory that the host makes before any container starts; and notes that are never mounted"
+		bucket  = "a person's bucket: from a descriptor of its root, following nothing"
 		ours    = "the host's repository and what is beside it, which is never mounted"
 	)
 	return map[string]hostFile{
@@ -47,6 +48,8 @@ func hostFiles() map[string]hostFile {
 		"pkg/runtime/image/cache.go":            {"os.Stat", "the busybox program of the host"},
 		"pkg/runtime/image/image.go":            {"os.Open", "this binary"},
 		"pkg/runtime/mounts.go":                 {"filepath.EvalSymlinks os.Lstat os.Stat", before},
+		"pkg/workspace/blob/dir/order.go":       {"os.ReadFile os.Readlink", "/sys: what the kernel says of a file system"},
+		"pkg/workspace/blob/dir/root.go":        {"os.Mkdir unix.Open unix.Openat2 unix.Stat", bucket},
 		"pkg/workspace/checkout.go":             {"os.Chmod os.MkdirAll os.ReadDir os.ReadFile os.Remove os.Rename os.WriteFile", before},
 		"pkg/workspace/git/git.go":              {"os.Stat", "the git program"},
 		"pkg/workspace/gitdir.go":               {"os.Chmod os.Mkdir os.WriteFile", before},
