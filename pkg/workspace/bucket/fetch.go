@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +113,8 @@ func readableWithout(p manifestv1.Pack) string {
 	return upTo(p.Generation)
 }
 
-// fetchBase takes over a pack with its index, as they are.
+// fetchBase takes over a pack with its index, as they are. What is in the
+// repository already is never replaced.
 func (b *Bucket) fetchBase(ctx context.Context, r *Repo, p manifestv1.Pack, keep bool) (string, error) {
 	dir, drop, err := scratch(r.Objects)
 	if err != nil {
@@ -126,77 +126,76 @@ func (b *Bucket) fetchBase(ctx context.Context, r *Repo, p manifestv1.Pack, keep
 	if err != nil {
 		return "", err
 	}
-	if err := copyOut(in, pack); err != nil {
+	check := newPackCheck(r.Format)
+	if err := copyOut(in, pack, check); err != nil {
 		return "", err
 	}
-	in, err = b.openObject(ctx, *p.Index, b.identities(), fmt.Sprintf("the index of the pack of generation %d", p.Generation),
-		"the pack itself can be read: git -c vexa.paranoid=true clone, or fetch, makes the index again")
+	id, err := check.id(p.Objects)
 	if err != nil {
-		return "", err
+		return "", b.damaged(objectName(p.SHA256), fmt.Sprintf("the pack of generation %d", p.Generation), readableWithout(p), err)
 	}
-	if err := copyOut(in, index); err != nil {
+	if err := b.fetchIndex(ctx, p, index, indexOf{format: r.Format, objects: p.Objects, pack: id, bytes: check.n}); err != nil {
 		return "", err
-	}
-	id, err := sameTrailer(pack, index, r.Format)
-	if err != nil {
-		return "", b.damaged(objectName(p.Index.SHA256), fmt.Sprintf("the index of the pack of generation %d", p.Generation), "it belongs to another pack", err)
 	}
 	name := "pack-" + id
-	to := filepath.Join(r.Objects, "pack", name)
+	return name, takeOver(pack, index, filepath.Join(r.Objects, "pack", name), keep)
+}
+
+// takeOver moves a pack and its index into a repository, where they are not
+// there. The index comes last: with it git sees the pack.
+func takeOver(pack, index, to string, keep bool) error {
 	if keep {
 		if err := os.WriteFile(to+".keep", []byte(keepNote+"\n"), 0o600); err != nil {
-			return "", err
+			return err
+		}
+	}
+	if _, err := os.Stat(to + ".pack"); err == nil {
+		if _, err := os.Stat(to + ".idx"); err == nil {
+			return nil
 		}
 	}
 	if err := os.Rename(pack, to+".pack"); err != nil {
-		return "", err
+		return err
 	}
-	return name, os.Rename(index, to+".idx")
+	return os.Rename(index, to+".idx")
 }
 
-// copyOut writes what in has to a new file and closes both.
-func copyOut(in io.ReadCloser, path string) error {
+// fetchIndex writes the index of a pack to a new file.
+func (b *Bucket) fetchIndex(ctx context.Context, p manifestv1.Pack, path string, of indexOf) error {
+	in, err := b.openIndex(ctx, p)
+	if err != nil {
+		return err
+	}
 	defer in.Close()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+	src, dst := &failing{r: in}, &failingWriter{w: f}
+	err = checkIndex(io.TeeReader(src, dst), of)
+	if other := errors.Join(src.err, dst.err, f.Close()); other != nil {
+		return other
+	}
+	if err != nil {
+		return b.damaged(objectName(p.Index.SHA256), fmt.Sprintf("the index of the pack of generation %d", p.Generation), withoutIndex, err)
+	}
+	return nil
+}
+
+func (b *Bucket) openIndex(ctx context.Context, p manifestv1.Pack) (io.ReadCloser, error) {
+	return b.openObject(ctx, *p.Index, b.identities(), fmt.Sprintf("the index of the pack of generation %d", p.Generation), withoutIndex)
+}
+
+// withoutIndex says what the loss of an index leaves.
+const withoutIndex = "the pack itself can be read: git -c vexa.paranoid=true clone, or fetch, makes the index again"
+
+// copyOut writes what in has to a new file, and to check, and closes in.
+func copyOut(in io.ReadCloser, path string, check io.Writer) error {
+	defer in.Close()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, check)}, struct{ io.Reader }{in}, make([]byte, 256<<10))
 	return errors.Join(err, f.Close())
-}
-
-// sameTrailer returns the hash that names a pack, after comparing that of the
-// pack with that in its index (gitformat-pack(5)).
-func sameTrailer(pack, index, format string) (string, error) {
-	size := int64(20)
-	if format == formatSHA256 {
-		size = 32
-	}
-	have, err := tail(pack, size, size)
-	if err != nil {
-		return "", err
-	}
-	said, err := tail(index, 2*size, size)
-	if err != nil {
-		return "", err
-	}
-	if !bytes.Equal(have, said) {
-		return "", errors.New("the index is that of another pack")
-	}
-	return fmt.Sprintf("%x", have), nil
-}
-
-// tail reads n bytes that begin from bytes before the end of a file.
-func tail(path string, from, n int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if _, err := f.Seek(-from, io.SeekEnd); err != nil {
-		return nil, errors.New("it is too short")
-	}
-	out := make([]byte, n)
-	_, err = io.ReadFull(f, out)
-	return out, err
 }

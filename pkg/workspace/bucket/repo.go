@@ -26,19 +26,19 @@ type Repo struct {
 
 // OpenRepo looks at a repository.
 func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--show-object-format", "--git-path", "objects", "--is-shallow-repository"}})
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--show-object-format", "--is-shallow-repository", "--git-path", "objects"}})
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.Split(strings.TrimRight(string(res.Stdout), "\n"), "\n")
+	lines := strings.SplitN(strings.TrimSuffix(string(res.Stdout), "\n"), "\n", 3) // a path may have line ends
 	if len(lines) != 3 {
 		return nil, fmt.Errorf("git rev-parse printed %d lines", len(lines))
 	}
-	objects := lines[1]
+	objects := lines[2]
 	if !filepath.IsAbs(objects) {
 		objects = filepath.Join(r.Dir(), objects)
 	}
-	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[2] == "true"}, nil
+	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[1] == "true"}, nil
 }
 
 // types returns the types of objects, by id; of those that are not there, none.
@@ -151,14 +151,15 @@ func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args
 
 // indexPack takes over a pack that may be thin and returns its name, "pack-<id>".
 // With keep a .keep file holds it until it is removed. strict looks at every
-// object's form, too.
+// object's form, too; whether what objects refer to is there is another
+// question, which no single pack answers.
 func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, strict bool) (string, error) {
 	args := []string{"index-pack", "--stdin", "--fix-thin"}
 	if keep != "" {
 		args = append(args, "--keep="+keep)
 	}
 	if strict {
-		args = append(args, "--strict")
+		args = append(args, "--fsck-objects")
 	}
 	src := &failing{r: pack}
 	res, err := r.Run(ctx, git.Cmd{Args: args, Stdin: src})
@@ -168,8 +169,8 @@ func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, stric
 	if err != nil {
 		return "", err
 	}
-	f := strings.Fields(string(res.Stdout))
-	if len(f) != 2 || !isHex(f[1], 40) && !isHex(f[1], 64) {
+	f := strings.Fields(string(res.Stdout)) // with strict ids of .gitmodules files may follow that are elsewhere
+	if len(f) < 2 || len(f) > 2 && !strict || !isHex(f[1], 40) && !isHex(f[1], 64) {
 		return "", fmt.Errorf("git index-pack printed %.100q", res.Stdout)
 	}
 	return "pack-" + f[1], nil
@@ -184,6 +185,20 @@ type failing struct {
 func (f *failing) Read(p []byte) (int, error) {
 	n, err := f.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// failingWriter remembers the error of a writer.
+type failingWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (f *failingWriter) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err != nil {
 		f.err = err
 	}
 	return n, err

@@ -94,5 +94,5 @@ func (h *helper) bring(ctx context.Context, ids []string, since int64) (got buck
 	}
 	opt.Since = 0
 	got, err = b.Fetch(ctx, h.repo, opt)
-	return got, h.cloning, err
+	return got, h.cloning && !h.opt.Paranoid, err
 }
