@@ -330,8 +330,9 @@ func TestDescriptors(t *testing.T) {
 		st, err := s.Stage(ctx())
 		must(t, err)
 		_ = st.Commit(ctx(), "log")
-		dir.SetLink(s, syscall.EIO)
+		restore := dir.SetLink(s, syscall.EIO)
 		_ = s.Create(ctx(), "new", nil)
+		restore()
 		must(t, s.Close())
 	}
 	if after := descriptors(t); after > before {
