@@ -154,6 +154,10 @@ func build(tb testing.TB, root string) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("go build ./cmd/vexa: %v\n%s", err, out)
 	}
+	// As vexa git install does.
+	if err := os.Symlink("vexa", filepath.Join(dir, "git-remote-vexa")); err != nil {
+		tb.Fatal(err)
+	}
 	return dir
 }
 
