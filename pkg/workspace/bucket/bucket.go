@@ -185,6 +185,9 @@ func newestStored(ctx context.Context, s blob.Store, after string) (int64, error
 	return newest, nil
 }
 
+// formatOf returns a bucket's first file.
+func formatOf(id string) []byte { return []byte(formatWord + " " + formatVersion + "\n" + id + "\n") }
+
 // writeFormat makes a bucket's first file and returns the id in it. A creation
 // that was killed is taken up again.
 func writeFormat(ctx context.Context, s blob.Store) (string, error) {
@@ -193,7 +196,7 @@ func writeFormat(ctx context.Context, s blob.Store) (string, error) {
 		return "", err
 	}
 	id := hex.EncodeToString(raw[:])
-	err := s.Create(ctx, formatName, []byte(formatWord+" "+formatVersion+"\n"+id+"\n"))
+	err := s.Create(ctx, formatName, formatOf(id))
 	if errors.Is(err, blob.ErrExist) {
 		return readFormat(ctx, s)
 	}

@@ -212,6 +212,9 @@ func (b *Bucket) membersAt(ctx context.Context, a manifestv1.Anchor) (*signed, e
 	return s, nil
 }
 
+// errNotMember: whoever signed it may not.
+var errNotMember = errors.New("its signature does not count")
+
 // signedByMember verifies that a manifest's signer was a member as of the
 // generation before, and an administrator where the membership changes or a
 // repair passes over generations.
@@ -228,15 +231,18 @@ func (b *Bucket) signedByMember(ctx context.Context, s *signed) error {
 	}
 	who, ok := memberOf(m, s.signer.String())
 	admin := allows(who, rightAdmin, everything)
+	refuse := func(msg, hint string) error {
+		return &fault.Error{Kind: fault.Denied, Msg: msg, Hint: hint, Err: errNotMember}
+	}
 	switch {
 	case !ok:
-		return fault.New(fault.Denied, fmt.Sprintf("%s is signed by %s, who is not a member: %s", b.where(s.Generation), s.signer.Fingerprint(), b.upTo(ctx, s.Generation)),
+		return refuse(fmt.Sprintf("%s is signed by %s, who is not a member: %s", b.where(s.Generation), s.signer.Fingerprint(), b.upTo(ctx, s.Generation)),
 			"do not use what it says; ask the members who this is; "+repairs)
 	case s.Membership != nil && !admin:
-		return fault.New(fault.Denied, fmt.Sprintf("%s changes who the members are, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
+		return refuse(fmt.Sprintf("%s changes who the members are, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
 			"do not use what it says; ask an administrator; "+repairs)
 	case s.Repairs != nil && !admin:
-		return fault.New(fault.Denied, fmt.Sprintf("%s passes over generations to repair the bucket, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
+		return refuse(fmt.Sprintf("%s passes over generations to repair the bucket, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
 			"do not use what it says; ask an administrator; "+repairs)
 	}
 	return nil

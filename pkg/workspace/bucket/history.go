@@ -28,18 +28,27 @@ func (b *Bucket) readLog(ctx context.Context, l *manifestv1.Log) (map[int64]stri
 	if err != nil {
 		return nil, err
 	}
+	if out, err = decodeLog(text); err != nil {
+		return nil, b.damaged(objectName(l.SHA256), "the log of old generations", "the newest generation can be read", err)
+	}
+	return out, nil
+}
+
+// decodeLog reads the text of a log.
+func decodeLog(text []byte) (map[int64]string, error) {
+	out := make(map[int64]string)
 	for line := range strings.Lines(string(text)) {
 		digits, hash, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		g, err := strconv.ParseInt(digits, 10, 64)
-		if !ok || err != nil || !isHex(hash, 64) {
-			return nil, b.damaged(objectName(l.SHA256), "the log of old generations", "the newest generation can be read", broken("a line is no line"))
+		if !ok || err != nil || g < 1 || !isHex(hash, 64) {
+			return nil, broken("a line of the log is no line")
 		}
 		out[g] = hash
 	}
 	return out, nil
 }
 
-// encodeLog is the reverse of readLog.
+// encodeLog is the reverse of decodeLog.
 func encodeLog(hashes map[int64]string) []byte {
 	var text strings.Builder
 	generations := make([]int64, 0, len(hashes))

@@ -59,3 +59,5 @@ func objectOf(name string) string {
 func isHex(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
 }
+
+func decimal(g int64) string { return strconv.FormatInt(g, 10) }

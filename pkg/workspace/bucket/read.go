@@ -114,16 +114,24 @@ func (b *Bucket) snapshot(ctx context.Context, s *signed) (*manifestv1.Snapshot,
 	if err != nil {
 		return nil, err
 	}
-	var out manifestv1.Snapshot
-	err = decodeStrict(plain, &out)
-	if err == nil {
-		err = checkSnapshot(&out, s.ObjectFormat)
-	}
-	if err == nil && (out.Bucket != b.id || out.Generation > s.Generation) {
-		err = broken("it belongs to another bucket or generation")
-	}
+	out, err := decodeSnapshot(plain, s, b.id)
 	if err != nil {
 		return nil, b.damaged(objectName(s.Snapshot.SHA256), "the snapshot", b.upTo(ctx, s.Generation), err)
+	}
+	return out, nil
+}
+
+// decodeSnapshot reads the text of the snapshot of a manifest.
+func decodeSnapshot(text []byte, of *signed, bucket string) (*manifestv1.Snapshot, error) {
+	var out manifestv1.Snapshot
+	if err := decodeStrict(text, &out); err != nil {
+		return nil, err
+	}
+	if err := checkSnapshot(&out, of.ObjectFormat); err != nil {
+		return nil, err
+	}
+	if out.Bucket != bucket || out.Generation > of.Generation {
+		return nil, broken("it belongs to another bucket or generation")
 	}
 	return &out, nil
 }
