@@ -17,6 +17,7 @@ const (
 	jose    = "github.com/go-jose"
 	dbus    = "github.com/godbus"
 	schema  = "github.com/santhosh-tekuri/jsonschema"
+	minio   = "github.com/minio"
 )
 
 // TestReach is about everything that is linked, however far down.
@@ -97,6 +98,7 @@ func TestOwners(t *testing.T) {
 		{[]string{cobra}, []string{"pkg/cli", "cmd/vexa"}, "commands are the command line's business"},
 		{[]string{dbus}, []string{"pkg/keys/secretservice"}, "the desktop keyring is reached through keys.Keyring"},
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
+		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
 	}
 	for _, rule := range rules {

@@ -36,6 +36,7 @@ func hostFiles() map[string]hostFile {
 		beneath = "an agent's tree: from a descriptor of its root, following nothing"
 		before  = "a directory that the host makes before any container starts; and notes that are never mounted"
 		bucket  = "a person's bucket: from a descriptor of its root, following nothing"
+		aws     = "a person's settings for S3, in their home"
 		ours    = "the host's repository and what is beside it, which is never mounted"
 	)
 	return map[string]hostFile{
@@ -50,6 +51,9 @@ func hostFiles() map[string]hostFile {
 		"pkg/runtime/mounts.go":                 {"filepath.EvalSymlinks os.Lstat os.Stat", before},
 		"pkg/workspace/blob/dir/order.go":       {"os.ReadFile os.Readlink", "/sys: what the kernel says of a file system"},
 		"pkg/workspace/blob/dir/root.go":        {"os.Mkdir unix.Open unix.Openat2 unix.Stat", bucket},
+		"pkg/workspace/blob/s3/ini.go":          {"os.ReadFile", aws},
+		"pkg/workspace/blob/s3/settings.go":     {"os.ReadFile", aws},
+		"pkg/workspace/blob/s3/stage.go":        {"os.CreateTemp os.Remove", "the host's spool of what is to be sent: encrypted, without a name, and never mounted"},
 		"pkg/workspace/checkout.go":             {"os.Chmod os.MkdirAll os.ReadDir os.ReadFile os.Remove os.Rename os.WriteFile", before},
 		"pkg/workspace/git/git.go":              {"os.Stat", "the git program"},
 		"pkg/workspace/gitdir.go":               {"os.Chmod os.Mkdir os.WriteFile", before},
