@@ -21,6 +21,7 @@ var (
 	ErrNoRef          = errors.New("remote ref does not exist")
 	ErrNotCommit      = errors.New("a branch points at a commit only")
 	ErrRights         = errors.New("you may not write this ref")
+	ErrShallow        = errors.New("shallow update not allowed")
 )
 
 // How each kind of damage is told: the blob, the generation it belongs to, what

@@ -154,6 +154,7 @@ func (p *push) judge(ctx context.Context, st *State) error {
 		}
 		p.results = append(p.results, Result{Ref: u.Ref, Err: reason})
 	}
+	p.disentangle(st)
 	return nil
 }
 
@@ -216,17 +217,34 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 	case strings.HasPrefix(u.Ref, "refs/heads/") && p.types[u.New] != "commit":
 		return ErrNotCommit, nil
 	case old == "" || u.Force || u.Lease != nil:
-		return nil, nil
+		return p.cutOff(ctx, st, u.New)
 	case strings.HasPrefix(u.Ref, "refs/tags/"):
 		return ErrExists, nil
 	case p.types[old] == "":
 		return ErrFetchFirst, nil
 	}
 	forward, err := p.repo.isAncestor(ctx, old, u.New)
-	if err != nil || forward {
+	if err != nil {
 		return nil, err
 	}
-	return ErrNonFastForward, nil
+	if !forward {
+		return ErrNonFastForward, nil
+	}
+	return p.cutOff(ctx, st, u.New)
+}
+
+// cutOff refuses what a shallow repository has without its history, unless the
+// bucket has that: whoever cloned it could not look at it.
+func (p *push) cutOff(ctx context.Context, st *State, id string) (reason, err error) {
+	if !p.repo.Shallow {
+		return nil, nil
+	}
+	have := slices.DeleteFunc(slices.Collect(maps.Values(st.Refs)), func(id string) bool { return p.types[id] == "" })
+	cut, err := p.repo.reachesCut(ctx, id, have)
+	if err != nil || !cut {
+		return nil, err
+	}
+	return ErrShallow, nil
 }
 
 // self returns the member that this installation signs as.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -102,6 +103,34 @@ func (r *Repo) isAncestor(ctx context.Context, ancestor, descendant string) (boo
 	return err == nil && res.Code == 0, err
 }
 
+// reachesCut reports whether what id reaches and have does not has a commit whose
+// parents a shallow repository lacks.
+func (r *Repo) reachesCut(ctx context.Context, id string, have []string) (bool, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--git-path", "shallow"}})
+	if err != nil {
+		return false, err
+	}
+	path := strings.TrimSuffix(string(res.Stdout), "\n")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.Dir(), path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	cut := setOf(strings.Fields(string(text)))
+	res, err = r.Run(ctx, git.Cmd{Args: []string{"rev-list", "--stdin"}, Stdin: revs([]string{id}, have), Limit: 1 << 30})
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(string(res.Stdout)) {
+		if cut[strings.TrimSpace(line)] {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // revs is what pack-objects and rev-list read.
 func revs(include, exclude []string) io.Reader {
 	var text strings.Builder
@@ -120,7 +149,19 @@ func (r *Repo) packThin(ctx context.Context, include, exclude []string, w io.Wri
 		Args:  append([]string{"pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset"}, r.verbosity()...),
 		Stdin: revs(include, exclude), Stdout: w, Progress: r.Progress,
 	})
-	return err
+	return lacking(err)
+}
+
+// lacking explains that pack-objects found what a partial clone left out.
+func lacking(err error) error {
+	e, ok := errors.AsType[*git.Error](err)
+	if !ok || !strings.Contains(e.Stderr, "promisor remote") {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.Invalid, Msg: "the repository is a partial clone and lacks objects that are to be pushed", Err: err,
+		Hint: "fetch them from where it was cloned: git fetch --refetch --no-filter",
+	}
 }
 
 func (r *Repo) verbosity() []string {
@@ -137,7 +178,7 @@ func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args
 	args = append([]string{"pack-objects", "--delta-base-offset"}, append(args, r.verbosity()...)...)
 	res, err := r.Run(ctx, git.Cmd{Args: append(args, base), Stdin: stdin, Progress: r.Progress})
 	if err != nil {
-		return "", "", err
+		return "", "", lacking(err)
 	}
 	id := strings.TrimSpace(string(res.Stdout))
 	if id == "" {
