@@ -53,7 +53,7 @@ func serveRemote(ctx context.Context, f *factory.Factory, args []string) error {
 		}
 	}
 	opt := gitremote.Options{
-		In: f.In, Out: f.Out, Err: f.Err, GitDir: gitDir, Git: at.git, Bucket: at.bucket,
+		In: f.In, Out: f.Out, Err: f.Err, Remote: args[0], GitDir: gitDir, Git: at.git, Bucket: at.bucket,
 	}
 	if gitDir != "" {
 		if opt.Paranoid, err = at.git.PersonBool(ctx, gitDir, os.Environ(), "vexa.paranoid"); err != nil {

@@ -66,7 +66,7 @@ func (h *helper) fetch(ctx context.Context, wants []string) error {
 			return err
 		}
 	}
-	if h.check && whole {
+	if h.check && whole && !h.opt.Paranoid { // else git looks itself
 		h.say("connectivity-ok")
 	}
 	h.say("")

@@ -10,7 +10,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"strconv"
@@ -26,6 +25,7 @@ type Options struct {
 	In     io.Reader
 	Out    io.Writer
 	Err    io.Writer // progress; errors are returned
+	Remote string    // its name, or the address where it has none
 	GitDir string    // of the person's repository, absolute; empty where git has none, for ls-remote
 	Git    *git.Git
 	Bucket *bucket.Bucket
@@ -102,9 +102,10 @@ func (h *helper) line() (string, error) {
 	return strings.TrimSuffix(line, "\n"), nil
 }
 
-// capabilities are what this helper can, and what git needs of it.
+// errProtocol: git and this helper do not mean the same protocol.
 var errProtocol = errors.New("git said what this helper does not know")
 
+// command answers one command, with the lines that belong to it.
 func (h *helper) command(ctx context.Context, line string) error {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
@@ -196,6 +197,8 @@ func (h *helper) option(text string) string {
 		h.leases[ref] = id
 	case "followtags", "update-shallow", "no-dependents", "from-promisor":
 		// Every object is fetched in any case.
+	case "force-if-includes":
+		// Git looks at its own reflogs before it asks for the push.
 	case "depth", "deepen-since", "deepen-not", "deepen-relative", "filter":
 		h.refused = name
 		return "error not supported"
@@ -211,8 +214,12 @@ func (h *helper) refusal() error {
 	if flag == "" {
 		flag = "--" + h.refused
 	}
-	return fault.New(fault.Invalid, flag+" is not supported: an encrypted bucket is fetched whole, since its storage cannot look inside to pick",
-		"leave "+flag+" out; after the first time only what is new is fetched")
+	hint := "leave " + flag + " out; after the first time only what is new is fetched"
+	if h.refused == "filter" && !h.cloning {
+		// Git notes a filter before it asks for it, and asks for it again ever after.
+		hint += "; and have git forget it: git config --unset remote." + h.opt.Remote + ".partialclonefilter, and the same with remote." + h.opt.Remote + ".promisor"
+	}
+	return fault.New(fault.Invalid, flag+" is not supported: an encrypted bucket is fetched whole, since its storage cannot look inside to pick", hint)
 }
 
 // open looks at the person's repository.
@@ -232,11 +239,4 @@ func (h *helper) open(ctx context.Context) error {
 	}
 	h.repo = r
 	return nil
-}
-
-// notice tells the person something, where git shows progress.
-func (h *helper) notice(format string, args ...any) {
-	if h.progress && !h.quiet {
-		_, _ = fmt.Fprintf(h.opt.Err, "vexa: "+format+"\n", args...)
-	}
 }

@@ -3,6 +3,7 @@ package gitremote
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -35,7 +36,7 @@ func (h *helper) push(ctx context.Context, specs []string) error {
 	if h.dryRun {
 		return nil
 	}
-	if err := h.pushed(st); err != nil {
+	if err := h.pushed(st, updates, results); err != nil {
 		return err
 	}
 	if h.opt.Tidy != nil && len(st.Packs) > manyPacks {
@@ -52,11 +53,25 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// pushed notes that the repository has everything of a generation, if it had
-// everything before its own push.
-func (h *helper) pushed(st *bucket.State) error {
+// pushed notes that the repository has everything of a generation: it had
+// everything before, and the refs are what its own push made of them, whoever
+// else pushed.
+func (h *helper) pushed(st *bucket.State, updates []bucket.Update, results []bucket.Result) error {
 	before := h.listed
-	if before == nil || st.Generation > before.Generation+1 {
+	if before == nil {
+		return nil
+	}
+	refs := maps.Clone(before.Refs)
+	for i, u := range updates {
+		switch {
+		case results[i].Err != nil:
+		case u.New == "":
+			delete(refs, u.Ref)
+		default:
+			refs[u.Ref] = u.New
+		}
+	}
+	if !maps.Equal(refs, st.Refs) {
 		return nil
 	}
 	since, err := readSeen(h.repo, h.opt.Bucket.ID())
@@ -69,7 +84,8 @@ func (h *helper) pushed(st *bucket.State) error {
 	return writeSeen(h.repo, h.opt.Bucket.ID(), st.Generation)
 }
 
-// updates reads what git wants to push: [+]<source>:<destination>.
+// updates reads what git wants to push: [+]<source>:<destination>. A source may
+// be any expression that names an object, and a destination has no colon.
 func (h *helper) updates(ctx context.Context, specs []string) ([]bucket.Update, error) {
 	out := make([]bucket.Update, 0, len(specs))
 	var names []string
@@ -78,10 +94,11 @@ func (h *helper) updates(ctx context.Context, specs []string) ([]bucket.Update, 
 		if rest, ok := strings.CutPrefix(spec, "+"); ok {
 			u.Force, spec = true, rest
 		}
-		src, dst, ok := strings.Cut(spec, ":")
-		if !ok {
+		colon := strings.LastIndexByte(spec, ':')
+		if colon < 0 {
 			return nil, fault.Newf(fault.Invalid, "git wants to push %.200q", spec)
 		}
+		src, dst := spec[:colon], spec[colon+1:]
 		u.Ref = dst
 		if lease, ok := h.leases[dst]; ok {
 			u.Lease = &lease
