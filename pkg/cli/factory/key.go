@@ -72,7 +72,14 @@ type prompter struct {
 	flag, file string
 }
 
-func (p *prompter) instead() string { return "use " + p.flag + " FILE, - for stdin" }
+// instead says what to do where nobody can be asked. What has no flags is started
+// by other programs.
+func (p *prompter) instead() string {
+	if p.flag == "" {
+		return "run it on a terminal, without VEXA_NO_INPUT; or have the key open with your session: vexa key protect --keyring"
+	}
+	return "use " + p.flag + " FILE, - for stdin"
+}
 
 // Say implements seal.Prompter.
 func (p *prompter) Say(text string) { p.f.Say("%s", text) }
