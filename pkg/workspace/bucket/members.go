@@ -24,7 +24,7 @@ type MembershipOptions struct {
 func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit func(*manifestv1.Membership) error) (*State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.change(ctx, func(st *State) (change, bool, error) {
+	st, err := b.change(ctx, func(st *State) (change, bool, error) {
 		m, err := clone(st.Membership)
 		if err != nil {
 			return change{}, false, err
@@ -47,6 +47,15 @@ func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit 
 		}
 		return b.renew(ctx, st, m, opt)
 	})
+	if err != nil || st.Membership.Keyring.Name == b.ring {
+		return st, err
+	}
+	// From here on the new keyring is in use.
+	stored, err := b.readKeyring(ctx, st.Membership.Keyring.Name)
+	if err != nil {
+		return st, err
+	}
+	return st, b.take(ctx, st.Membership.Keyring.Name, stored)
 }
 
 func isAdministrator(m manifestv1.Member) bool {

@@ -41,10 +41,10 @@ func TestMembers(t *testing.T) {
 	second := joe.commit("a", "2\n")
 	joe.mustPush("refs/heads/main", second)
 
-	jane.mustFetch()
+	until := jane.mustFetch().Generation
 	st, err = jane.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(m *manifestv1.Membership) error {
 		i := slices.IndexFunc(m.Members, func(x manifestv1.Member) bool { return x.Name == "joe" })
-		m.Members[i].Until = jane.mustFetch().Generation
+		m.Members[i].Until = until
 		return nil
 	})
 	if err != nil || st.Epoch() != 2 {

@@ -85,9 +85,13 @@ func valuesOf(m map[string]string) func(func(string) bool) {
 	}
 }
 
-// segment stores a thin pack.
+// manyObjects is how many objects are worth an index: with more, whoever fetches
+// them would spend longer to make it than it takes to read it.
+const manyObjects = 4096
+
+// segment stores a thin pack, or where that would be large a base.
 func (p *push) segment(ctx context.Context, to seal.Recipient, ids []string) error {
-	var head packHead
+	head := packHead{limit: manyObjects}
 	o, err := p.b.storeObject(ctx, to, func(w io.Writer) error {
 		head.w = w
 		err := p.repo.packThin(ctx, ids, p.excluded, &head)
@@ -99,6 +103,9 @@ func (p *push) segment(ctx context.Context, to seal.Recipient, ids []string) err
 	if errors.Is(err, errEmpty) {
 		return nil
 	}
+	if head.large {
+		return p.base(ctx, to, ids)
+	}
 	if err != nil {
 		return err
 	}
@@ -106,13 +113,18 @@ func (p *push) segment(ctx context.Context, to seal.Recipient, ids []string) err
 	return nil
 }
 
+// errLarge ends a thin pack that is large.
+var errLarge = errors.New("the pack is large")
+
 // errEmpty: every object that a ref needs is in the bucket already.
 var errEmpty = errors.New("the pack is empty")
 
 // packHead passes a pack on and looks at its first bytes.
 type packHead struct {
-	w    io.Writer
-	head []byte
+	w     io.Writer
+	head  []byte
+	limit int64 // of objects; 0: none
+	large bool  // the pack has more, and was not passed on
 }
 
 const packHeadBytes = 12 // "PACK", version, number of objects
@@ -120,6 +132,10 @@ const packHeadBytes = 12 // "PACK", version, number of objects
 func (h *packHead) Write(b []byte) (int, error) {
 	if n := packHeadBytes - len(h.head); n > 0 {
 		h.head = append(h.head, b[:min(n, len(b))]...)
+	}
+	if h.limit > 0 && h.objects() > h.limit {
+		h.large = true
+		return 0, errLarge
 	}
 	return h.w.Write(b)
 }

@@ -1,0 +1,49 @@
+package bucket_test
+
+import (
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob/mem"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+func TestReencrypt(t *testing.T) {
+	t.Parallel()
+	storage := mem.New()
+	a := create(t, storage)
+	var last string
+	for _, text := range []string{"1\n", "2\n", "3\n"} {
+		last = a.commit("a", text)
+		a.mustPush("refs/heads/main", last)
+	}
+	if n, err := a.bucket.Reencrypt(t.Context()); n != 0 || err != nil {
+		t.Fatalf("%d packs of the newest epoch, %v", n, err)
+	}
+	behind := a.another(storage.Handle())
+	behind.mustFetch()
+	st, err := a.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(*manifestv1.Membership) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]bool{}
+	for _, p := range st.Packs {
+		before[p.SHA256] = true
+	}
+	if n, err := a.bucket.Reencrypt(t.Context()); n != len(st.Packs) || err != nil {
+		t.Fatalf("%d of %d packs, %v", n, len(st.Packs), err)
+	}
+	fresh := a.another(storage.Handle())
+	st = fresh.mustFetch()
+	for _, p := range st.Packs {
+		if before[p.SHA256] {
+			t.Errorf("pack %s is as it was", p.SHA256)
+		}
+	}
+	if got := fresh.git("show", last+":a"); got != "3" {
+		t.Errorf("read %q", got)
+	}
+	if got := behind.mustFetch(); got.Generation != st.Generation {
+		t.Errorf("generation %d", got.Generation)
+	}
+}
