@@ -151,6 +151,9 @@ func StorePack(ctx context.Context, b *Bucket, pack, index string, set map[strin
 	})
 }
 
+// InitBare makes an empty repository.
+var InitBare = initBare
+
 // ReadLimits are the most that is read of a manifest and of a snapshot.
 const (
 	MaxManifest = maxManifest

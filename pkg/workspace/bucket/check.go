@@ -119,13 +119,16 @@ func checkRefs(format string, refs []manifestv1.Ref) error {
 	return nil
 }
 
+// maxNumber is the greatest number that every reader of JSON keeps.
+const maxNumber = 1<<53 - 1
+
 func isPack(p manifestv1.Pack) bool {
-	if !isHex(p.SHA256, 64) || p.Size < 1 || p.Objects < 1 || p.Generation < 1 {
+	if !isHex(p.SHA256, 64) || p.Size < 1 || p.Size > maxNumber || p.Objects < 1 || p.Generation < 1 {
 		return false
 	}
 	switch p.Kind {
 	case kindBase:
-		return p.Index != nil && isHex(p.Index.SHA256, 64) && p.Index.Size > 0
+		return p.Index != nil && isHex(p.Index.SHA256, 64) && p.Index.Size > 0 && p.Index.Size <= maxNumber
 	case kindSegment:
 		return p.Index == nil
 	default:

@@ -58,16 +58,13 @@ func (b *Bucket) chain(ctx context.Context, head *signed, p pin) ([]*signed, err
 			if before.Generation != p.Generation || before.SHA256 != p.SHA256 {
 				return nil, b.forked(p.Generation, before.SHA256, p.SHA256)
 			}
-			if !p.Unverified && p.Anchor.Generation != 0 && *at.Anchor != p.Anchor {
-				return nil, b.oldMembers(ctx, at, p.Anchor)
-			}
-			return chain, nil
+			return chain, b.sincePin(ctx, at, p)
 		}
 		prev, err := b.manifestAt(ctx, before)
 		if errors.Is(err, blob.ErrNotExist) {
-			return chain, b.inLog(ctx, head, p)
+			return chain, b.inLog(ctx, head, before, p)
 		}
-		if errors.Is(err, errChanged) && b.inLog(ctx, head, p) == nil {
+		if errors.Is(err, errChanged) && b.inLog(ctx, head, before, p) == nil {
 			return chain, nil // a repair noted what it was
 		}
 		if err != nil {
@@ -79,6 +76,21 @@ func (b *Bucket) chain(ctx context.Context, head *signed, p pin) ([]*signed, err
 		chain = append(chain, prev)
 		at = prev
 	}
+}
+
+// sincePin holds the first manifest after the pin to that of the pin.
+func (b *Bucket) sincePin(ctx context.Context, at *signed, p pin) error {
+	seen, err := b.manifestAt(ctx, manifestv1.Anchor{Generation: p.Generation, SHA256: p.SHA256})
+	if err == nil {
+		return b.anchored(ctx, at, seen)
+	}
+	if !errors.Is(err, blob.ErrNotExist) && !errors.Is(err, errChanged) {
+		return err
+	}
+	if !p.Unverified && p.Anchor.Generation != 0 && *at.Anchor != p.Anchor {
+		return b.oldMembers(ctx, at, p.Anchor)
+	}
+	return nil
 }
 
 // predecessor names the manifest that one builds on: the generation before, or
@@ -152,7 +164,7 @@ func (b *Bucket) firstContact(ctx context.Context, head *signed) error {
 	prev, err := b.manifestAt(ctx, before)
 	if errors.Is(err, blob.ErrNotExist) {
 		if head.Log != nil && head.Log.Generation >= before.Generation {
-			return b.inLog(ctx, head, pin{Generation: before.Generation, SHA256: before.SHA256})
+			return b.inLog(ctx, head, before, pin{Generation: before.Generation, SHA256: before.SHA256})
 		}
 		return b.missing(manifestName(before.Generation), "the manifest", fmt.Sprintf("generation %d builds on it, and nothing says that it follows", head.Generation))
 	}

@@ -28,10 +28,24 @@ func (b *Bucket) head(ctx context.Context) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	newest, err := b.newest(ctx, pin.Generation)
-	if err != nil {
-		return nil, err
+	for try := 0; ; try++ {
+		newest, err := b.newest(ctx, pin.Generation)
+		if err != nil {
+			return nil, err
+		}
+		st, err := b.headAt(ctx, newest, pin)
+		if err == nil || try == maxMoved {
+			return st, err
+		}
+		// What is missing may have been removed by whoever made a newer one.
+		if now, nerr := b.newest(ctx, newest); nerr != nil || now <= newest {
+			return st, err
+		}
 	}
+}
+
+// headAt returns the state of a generation that is the newest.
+func (b *Bucket) headAt(ctx context.Context, newest int64, pin pin) (*State, error) {
 	if b.state != nil && b.state.Generation == newest && pin.Generation <= newest {
 		return b.state, nil
 	}

@@ -24,7 +24,8 @@ func (b *Bucket) readLog(ctx context.Context, l *manifestv1.Log) (map[int64]stri
 	if l == nil {
 		return out, nil
 	}
-	text, err := b.smallObject(ctx, l.SHA256, "the log of old generations", "the newest generation can be read, and not be compared with an old one")
+	text, err := b.smallObject(ctx, manifestv1.Object{SHA256: l.SHA256, Size: l.Size}, "the log of old generations",
+		func() string { return "the newest generation can be read, and not be compared with an old one" })
 	if err != nil {
 		return nil, err
 	}
@@ -62,21 +63,25 @@ func encodeLog(hashes map[int64]string) []byte {
 	return []byte(text.String())
 }
 
-// inLog verifies that the log of a manifest has the pin.
-func (b *Bucket) inLog(ctx context.Context, head *signed, p pin) error {
-	if head.Log == nil || head.Log.Generation < p.Generation {
-		stored, err := blob.ReadAll(ctx, b.store, manifestName(p.Generation), maxManifest)
+// inLog verifies that the log of a manifest has the pin, and a manifest that is
+// missing on the way to it: else nobody said that it was removed.
+func (b *Bucket) inLog(ctx context.Context, head *signed, gone manifestv1.Anchor, p pin) error {
+	if head.Log == nil || head.Log.Generation < max(p.Generation, gone.Generation) {
+		stored, err := b.readManifest(ctx, p.Generation)
 		if err == nil && sum(stored) != p.SHA256 {
 			return b.forked(p.Generation, sum(stored), p.SHA256)
 		}
-		return fault.New(fault.Invalid, fmt.Sprintf("generations between %d and %d are missing at %s, so that nothing says whether the newest follows from what this installation has seen", p.Generation, head.Generation, b.store.URL()), repairs)
+		return fault.New(fault.Invalid, fmt.Sprintf("manifests between %s and %s are missing at %s, %s first, so that nothing says whether the newest follows from what this installation has seen; generations up to %d can still be read",
+			manifestName(p.Generation), manifestName(head.Generation), b.store.URL(), manifestName(gone.Generation), p.Generation), repairs)
 	}
 	hashes, err := b.readLog(ctx, head.Log)
 	if err != nil {
 		return err
 	}
-	if got := hashes[p.Generation]; got != p.SHA256 {
-		return b.forked(p.Generation, got, p.SHA256)
+	for _, want := range []manifestv1.Anchor{gone, {Generation: p.Generation, SHA256: p.SHA256}} {
+		if got := hashes[want.Generation]; got != want.SHA256 {
+			return b.forked(want.Generation, got, want.SHA256)
+		}
 	}
 	return nil
 }

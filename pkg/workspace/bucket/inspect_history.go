@@ -222,10 +222,12 @@ func (in *inspection) step(ctx context.Context, at *signed, l *link, want manife
 		}
 		in.find(in.ofManifest(g, cmp.Or(l.kind, KindDamaged), what))
 	default:
-		err := in.b.signedByMember(ctx, l.signed)
-		if err == nil && at != nil {
-			err = in.b.anchored(ctx, at, l.signed)
+		if at != nil {
+			if err := in.b.anchored(ctx, at, l.signed); err != nil {
+				in.find(in.ofManifest(at.Generation, kindOfRefusal(err), err.Error()))
+			}
 		}
+		err := in.b.signedByMember(ctx, l.signed)
 		if err == nil {
 			return l.signed, nil
 		}
@@ -263,7 +265,7 @@ func (in *inspection) checkAnchors(ctx context.Context) error {
 // small reads an object that encrypt made, from the storage, or returns what is
 // wrong with it: a finding without a place.
 func (in *inspection) small(ctx context.Context, o manifestv1.Object) ([]byte, *Finding, error) {
-	stored, err := blob.ReadAll(ctx, in.b.store, objectName(o.SHA256), min(o.Size+1, maxSnapshot))
+	stored, err := blob.ReadAll(ctx, in.b.store, objectName(o.SHA256), min(o.Size, maxSnapshot))
 	in.read(int64(len(stored)))
 	switch {
 	case errors.Is(err, blob.ErrNotExist):

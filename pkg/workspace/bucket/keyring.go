@@ -83,7 +83,7 @@ func (b *Bucket) decodeWithAny(ctx context.Context, g int64, stored []byte) (s *
 	if err != nil {
 		return nil, false, err
 	}
-	kind, newest := fault.Invalid, "none"
+	kind, newest := fault.Invalid, "none, there is nothing below "+keyrings
 	for i, name := range names {
 		if i == 0 {
 			newest = name

@@ -68,7 +68,7 @@ func (l local) advance(ctx context.Context, next pin) error {
 	}
 	defer unlock()
 	now, err := l.readPin()
-	if err != nil || now.Generation >= next.Generation {
+	if err != nil || now.Generation > next.Generation || now.Generation == next.Generation && !now.Unverified {
 		return err
 	}
 	return l.writePin(next)

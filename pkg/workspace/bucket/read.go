@@ -110,7 +110,7 @@ func (b *Bucket) snapshot(ctx context.Context, s *signed) (*manifestv1.Snapshot,
 	if s.Snapshot == nil {
 		return nil, nil //nolint:nilnil // no snapshot is what most buckets have
 	}
-	plain, err := b.smallObject(ctx, s.Snapshot.SHA256, "the snapshot", b.upTo(ctx, s.Generation))
+	plain, err := b.smallObject(ctx, *s.Snapshot, "the snapshot", func() string { return b.upTo(ctx, s.Generation) })
 	if err != nil {
 		return nil, err
 	}
@@ -137,26 +137,25 @@ func decodeSnapshot(text []byte, of *signed, bucket string) (*manifestv1.Snapsho
 }
 
 // smallObject reads an object that encrypt made, and keeps a copy.
-func (b *Bucket) smallObject(ctx context.Context, hash, what, readable string) ([]byte, error) {
-	name := objectName(hash)
+func (b *Bucket) smallObject(ctx context.Context, o manifestv1.Object, what string, readable func() string) ([]byte, error) {
+	hash, name := o.SHA256, objectName(o.SHA256)
 	stored := b.local.cached(hash)
 	if stored == nil {
 		var err error
-		stored, err = blob.ReadAll(ctx, b.store, name, maxSnapshot)
-		if errors.Is(err, blob.ErrNotExist) {
-			return nil, b.missing(name, what, readable)
-		}
-		if err != nil {
+		stored, err = blob.ReadAll(ctx, b.store, name, min(o.Size, maxSnapshot))
+		switch {
+		case errors.Is(err, blob.ErrNotExist):
+			return nil, b.missing(name, what, readable())
+		case err != nil && !fault.Is(err, fault.Invalid):
 			return nil, unreadable("read "+name+" of "+b.store.URL(), err)
-		}
-		if sum(stored) != hash {
-			return nil, b.damaged(name, what, readable, errChanged)
+		case err != nil || sum(stored) != hash: // longer, or another
+			return nil, b.damaged(name, what, readable(), errChanged)
 		}
 		b.local.keep(hash, stored)
 	}
 	plain, err := decrypt(stored, b.epoch, maxSnapshot)
 	if err != nil {
-		return nil, b.damaged(name, what, readable, err)
+		return nil, b.damaged(name, what, readable(), err)
 	}
 	return plain, nil
 }
