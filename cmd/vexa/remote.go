@@ -92,10 +92,12 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	b := &buckets{home: h, git: g, keys: bucketKeys{chain: chain, store: store}, prompt: f.MayAsk(),
-		members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(h, chain, postQuantum) }}
+	b := &buckets{
+		home: h, git: g, keys: bucketKeys{chain: chain, store: store}, prompt: f.MayAsk(),
+		members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(h, chain, postQuantum) },
+	}
 	if workspaceName.MatchString(address) {
-		if address, err = bucketAddress(ctx, h, g, id, b, address); err != nil {
+		if address, err = b.bucketAddress(ctx, id, address); err != nil {
 			return nil, err
 		}
 	}
@@ -112,9 +114,9 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 }
 
 // bucketAddress returns where the bucket of a workspace is.
-func bucketAddress(ctx context.Context, h home.Home, g *git.Git, id *seal.Identity, b workspace.Buckets, name string) (string, error) {
+func (b *buckets) bucketAddress(ctx context.Context, id *seal.Identity, name string) (string, error) {
 	ws, err := workspace.Open(workspace.Options{
-		Root: h.Workspaces(), Repos: h.Repos(), Packs: h.Packs(), Sealer: id, Git: g, Now: time.Now, NewID: newID, Buckets: b,
+		Root: b.home.Workspaces(), Repos: b.home.Repos(), Packs: b.home.Packs(), Sealer: id, Git: b.git, Now: time.Now, NewID: newID, Buckets: b,
 	})
 	if err != nil {
 		return "", err

@@ -86,30 +86,34 @@ func KeyOf(armoured []byte) (Key, error) {
 	return newKey(sig.PublicKey), nil
 }
 
-// local is a private key in memory.
-type local struct {
+// Derived is a signing key that belongs to a secret; it implements Signer.
+type Derived struct {
 	signer ssh.Signer
 	key    Key
 }
 
+var _ Signer = Derived{}
+
 // Derive returns the signing key that belongs to a secret, always the same one.
 // The two are not equal: the one cannot be had from the other's signatures.
-func Derive(secret string) (Signer, error) {
+func Derive(secret string) (Derived, error) {
 	seed, err := hkdf.Key(sha256.New, []byte(secret), nil, "vexa signing key v1", ed25519.SeedSize)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "derive the signing key", err)
+		return Derived{}, fault.Wrap(fault.Internal, "derive the signing key", err)
 	}
 	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed))
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "derive the signing key", err)
+		return Derived{}, fault.Wrap(fault.Internal, "derive the signing key", err)
 	}
-	return local{signer: signer, key: newKey(signer.PublicKey())}, nil
+	return Derived{signer: signer, key: newKey(signer.PublicKey())}, nil
 }
 
-func (l local) Key() Key { return l.key }
+// Key implements Signer.
+func (d Derived) Key() Key { return d.key }
 
-func (l local) Sign(namespace string, data []byte) ([]byte, error) {
-	sig, err := sshsig.Sign(bytes.NewReader(data), l.signer, sshsig.HashSHA512, namespace)
+// Sign implements Signer.
+func (d Derived) Sign(namespace string, data []byte) ([]byte, error) {
+	sig, err := sshsig.Sign(bytes.NewReader(data), d.signer, sshsig.HashSHA512, namespace)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "sign", err)
 	}

@@ -194,9 +194,9 @@ func (r *repo) lay() error {
 }
 
 // room refuses to open what the storage of open workspaces does not hold.
-func (r *repo) room(st *bucket.State, since int64) error {
+func (r *repo) room(now *bucket.State, since int64) error {
 	var need int64
-	for _, p := range st.Packs {
+	for _, p := range now.Packs {
 		if p.Generation > since {
 			need += p.Size
 		}
@@ -204,11 +204,11 @@ func (r *repo) room(st *bucket.State, since int64) error {
 			need += p.Index.Size
 		}
 	}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(r.store.openDir(r.id), &fs); err != nil {
+	var st unix.Statfs_t
+	if err := unix.Statfs(r.store.openDir(r.id), &st); err != nil {
 		return fault.Wrap(fault.Internal, "look for room to open workspace "+r.name, err)
 	}
-	free := int64(fs.Bavail) * fs.Bsize
+	free := int64(st.Bavail) * st.Bsize
 	if need <= free {
 		return nil
 	}

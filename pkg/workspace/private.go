@@ -70,39 +70,62 @@ func (s *Store) PutPrivate(ctx context.Context, id, name string, keep int, files
 	if err != nil {
 		return err
 	}
-	var packs []string
-	return r.change(ctx, func() error {
-		old, err := r.ref(privateSpace + name)
-		if err != nil {
-			return err
-		}
-		parents, depth, err := r.boundedParents(ctx, old, keep)
-		if err != nil {
-			return err
-		}
-		if pack == nil { // a try before this one has finished it
-			pack = object.NewStoredPack(r.packDir())
-		}
-		commit, err := pack.Add(object.KindCommit, s.commit(vexaAuthor(), root, parents, message{
-			subject: "Keep", trailers: [][2]string{{trailerDepth, strconv.Itoa(depth)}},
-		}))
-		if err != nil {
-			return err
-		}
-		done, err := pack.Finish()
-		if err != nil {
-			return err
-		}
-		pack, packs = nil, append(packs, done)
-		s.step("private")
-		if err := r.publish(ctx, []move{{ref: privateSpace + name, from: old, to: commit}}, packs); err != nil {
-			return err
-		}
-		if len(parents) == 0 && !old.IsZero() {
-			return r.wantPrune()
-		}
-		return nil
-	})
+	put := &putting{store: s, repo: r, name: name, keep: keep, root: root, pack: pack}
+	pack = nil
+	defer put.abort()
+	return r.change(ctx, func() error { return put.try(ctx) })
+}
+
+// putting is a private commit on its way.
+type putting struct {
+	store *Store
+	repo  *repo
+	name  string
+	keep  int
+	root  object.ID
+	pack  *object.Pack // nil: a try has finished it
+	packs []string     // that are finished
+}
+
+func (p *putting) abort() {
+	if p.pack != nil {
+		p.pack.Abort()
+	}
+}
+
+// try makes the commit and publishes it; the workspace's lock is held.
+func (p *putting) try(ctx context.Context) error {
+	r := p.repo
+	old, err := r.ref(privateSpace + p.name)
+	if err != nil {
+		return err
+	}
+	parents, depth, err := r.boundedParents(ctx, old, p.keep)
+	if err != nil {
+		return err
+	}
+	if p.pack == nil {
+		p.pack = object.NewStoredPack(r.packDir())
+	}
+	commit, err := p.pack.Add(object.KindCommit, p.store.commit(vexaAuthor(), p.root, parents, message{
+		subject: "Keep", trailers: [][2]string{{trailerDepth, strconv.Itoa(depth)}},
+	}))
+	if err != nil {
+		return err
+	}
+	done, err := p.pack.Finish()
+	if err != nil {
+		return err
+	}
+	p.pack, p.packs = nil, append(p.packs, done)
+	p.store.step("private")
+	if err := r.publish(ctx, []move{{ref: privateSpace + p.name, from: old, to: commit}}, p.packs); err != nil {
+		return err
+	}
+	if len(parents) == 0 && !old.IsZero() {
+		return r.wantPrune()
+	}
+	return nil
 }
 
 // vexaAuthor is who commits what is nobody's.

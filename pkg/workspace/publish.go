@@ -95,7 +95,7 @@ func (r *repo) change(ctx context.Context, fn func() error) error {
 			return fault.New(fault.Conflict, "workspace "+r.name+" changes faster than this can be merged", "try again")
 		}
 		select {
-		case <-time.After(rand.N(time.Duration(min(try+1, 20)) * 5 * time.Millisecond)):
+		case <-time.After(rand.N(time.Duration(min(try+1, 20)) * 5 * time.Millisecond)): //nolint:gosec // only spreads the tries
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -41,7 +41,7 @@ type Info struct {
 // at all, and never changes, but for those that Replace writes. A store is safe
 // for concurrent use; several processes on several machines may use the same
 // storage.
-type Store interface {
+type Store interface { //nolint:interfacebloat // these ten are what a storage is
 	// URL names the storage, for messages. It holds no credential.
 	URL() string
 	// Open reads a blob from its start. The error is ErrNotExist where there is
