@@ -83,7 +83,9 @@ func attacks(tb testing.TB) []attack {
 	return []attack{
 		{name: "set back by one", do: func(s *scene) { s.remove(head(13)) }, object: head(13), refused: []string{atNewest}},
 		{name: "set back by one, the hint lies", do: func(s *scene) { s.remove(head(13)); s.put("hint", []byte("900\n")) }, object: head(13), refused: []string{atNewest}},
-		{name: "set back by many", do: func(s *scene) { s.remove(head(13), head(12), head(11), head(10), head(9), head(8), head(7), head(6), head(5)) }, object: "m/", finds: head(13), refused: []string{atNewest, atBehind, atLog, atNone}},
+		{name: "set back by many", do: func(s *scene) {
+			s.remove(head(13), head(12), head(11), head(10), head(9), head(8), head(7), head(6), head(5))
+		}, object: "m/", finds: head(13), refused: []string{atNewest, atBehind, atLog, atNone}},
 		{name: "an old state of everything", do: func(s *scene) { s.setAll(s.at[5]) }, object: "m/", finds: head(13), refused: []string{atNewest, atBehind}},
 		{name: "an old state of everything, and newer manifests beside", do: func(s *scene) { s.setAll(s.at[9]); s.put(head(13), s.at[13][head(13)]) }, object: "o/", finds: head(12), refused: []string{atNewest}},
 		{name: "everything is gone", do: func(s *scene) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
@@ -32,13 +33,10 @@ func (in *inspection) paranoid(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		if got.name == "" || p.Index == nil || in.bad[p.Index.SHA256] != "" {
+		if got.name == "" {
 			continue
 		}
-		if err := in.take(repo.sameIndex(ctx, got, p), Finding{
-			Object: objectName(p.Index.SHA256), Generation: p.Generation, Kind: KindForged, Readable: withoutIndex,
-			Repair: "vexa workspace repair NAME makes it again from its pack; ask who pushed generation " + decimal(p.Generation),
-		}); err != nil {
+		if err := in.paranoidIndex(ctx, repo, got, p); err != nil {
 			return err
 		}
 	}
@@ -56,6 +54,24 @@ func (in *inspection) paranoid(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// paranoidIndex compares the index of a pack with what git made of it, and
+// remembers of a pack that is sound that it is.
+func (in *inspection) paranoidIndex(ctx context.Context, repo *scratchRepo, got brought, p manifestv1.Pack) error {
+	if p.Index != nil {
+		if in.bad[p.Index.SHA256] != "" {
+			return nil
+		}
+		err := repo.sameIndex(ctx, got, p)
+		if err != nil {
+			return in.take(err, Finding{
+				Object: objectName(p.Index.SHA256), Generation: p.Generation, Kind: KindForged, Readable: withoutIndex,
+				Repair: "vexa workspace repair NAME makes it again from its pack; ask who pushed generation " + decimal(p.Generation),
+			})
+		}
+	}
+	return in.b.local.noteVerified(p)
 }
 
 // take notes an error that says something of an object, and returns others.

@@ -82,7 +82,7 @@ func (r Report) String() string {
 
 // Verify reads everything in the bucket that the newest generation and its
 // history need and says what is wrong with it: it goes on after a finding. It
-// changes nothing, here or there, and is safe while others push. The error is
+// changes nothing, but for noting which packs are verified, and is safe while others push. The error is
 // that of a storage that does not answer, or of a key that is needed first.
 func (b *Bucket) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
 	if opt.Paranoid {
