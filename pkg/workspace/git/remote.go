@@ -158,7 +158,7 @@ func (m *Remote) rejected(out, ref string, failed *RemoteError) error {
 			continue
 		}
 		e := *failed
-		e.Reason = printable(m.at.redact(why))
+		e.Reason, e.ByRemote = printable(m.at.redact(why)), strings.HasPrefix(why, "[remote ")
 		switch {
 		case strings.HasPrefix(why, "[rejected]"), isRace(why):
 			e.Trouble = Moved

@@ -380,6 +380,7 @@ func TestRemoteRejections(t *testing.T) {
 		`[rejected] (non-fast-forward)`: git.Moved,
 		`[remote rejected] (cannot lock ref 'refs/heads/main': is at 1 but expected 2)`: git.Moved,
 		`[remote rejected] (failed to update ref)`:                                      git.Moved,
+		`[remote rejected] (non-fast-forward)`:                                          git.Refused, // receive.denyNonFastForwards
 		`[remote rejected] (pre-receive hook declined)`:                                 git.Refused,
 		`[remote rejected] (shallow update not allowed)`:                                git.Refused,
 		`[remote failure] (remote failed to report status)`:                             git.Unreachable,

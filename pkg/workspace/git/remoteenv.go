@@ -63,6 +63,7 @@ func remoteGuards() []string {
 		"-c", "push.pushOption=",
 		"-c", "push.recurseSubmodules=no",
 		"-c", "push.useForceIfIncludes=false",
+		"-c", "advice.fetchShowForcedUpdates=false",
 		"-c", "fetch.prune=false",
 		"-c", "fetch.pruneTags=false",
 		"-c", "fetch.fsckObjects=true",

@@ -22,7 +22,10 @@ type RemoteError struct {
 	URL     string // without who logs in
 	Trouble Trouble
 	Reason  string // of a rejected push, printable
-	Stderr  string // git's own complaint, printable, at most 4 KiB
+	// ByRemote: it was the remote that rejected the push, and not git here, which
+	// looks at the remote's refs before it pushes.
+	ByRemote bool
+	Stderr   string // git's own complaint, printable, at most 4 KiB
 }
 
 // Error quotes git and the remote.
@@ -77,7 +80,7 @@ func diagnose(said string) Trouble {
 // isRace reports whether a remote's reason means that another push was faster.
 func isRace(reason string) bool {
 	reason = strings.ToLower(reason)
-	for _, w := range []string{"cannot lock ref", "failed to update ref", "failed to lock", "incorrect old value", "already been updated", "reference already exists", "fetch first", "non-fast-forward"} {
+	for _, w := range []string{"cannot lock ref", "failed to update ref", "failed to lock", "incorrect old value", "already been updated", "reference already exists"} {
 		if strings.Contains(reason, w) {
 			return true
 		}
