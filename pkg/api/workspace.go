@@ -84,3 +84,31 @@ type Rekeyed struct {
 	Generation int64  `json:"generation"` // of the bucket afterwards
 	Error      string `json:"error,omitempty"`
 }
+
+// VerifyRequest is the body of POST /v1/workspaces/{name}/verify.
+type VerifyRequest struct {
+	Paranoid bool `json:"paranoid,omitempty"` // index every pack again
+}
+
+// Verified answers it.
+type Verified struct {
+	Healthy    bool      `json:"healthy"`
+	Generation int64     `json:"generation"` // the newest that can be read
+	Newest     int64     `json:"newest"`     // the newest that is stored
+	Seen       int64     `json:"seen"`       // the newest that this installation has seen
+	Manifests  int       `json:"manifests"`
+	Packs      int       `json:"packs"`
+	Refs       int       `json:"refs"`
+	Bytes      int64     `json:"bytes"` // that were read
+	Findings   []Finding `json:"findings"`
+}
+
+// Finding is one thing that is wrong with a bucket.
+type Finding struct {
+	Object     string `json:"object"`
+	Generation int64  `json:"generation"` // 0: it belongs to none
+	Kind       string `json:"kind"`
+	What       string `json:"what"`
+	Readable   string `json:"readable"` // what can be read nevertheless
+	Repair     string `json:"repair"`   // the next command
+}

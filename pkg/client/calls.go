@@ -104,6 +104,12 @@ func (c *Client) CloseWorkspace(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodPost, join("workspaces", name, "close"), nil, nil)
 }
 
+// VerifyWorkspace says what is wrong with the bucket of a workspace.
+func (c *Client) VerifyWorkspace(ctx context.Context, name string, r api.VerifyRequest) (api.Verified, error) {
+	var v api.Verified
+	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "verify"), r, &v)
+}
+
 // Rekey brings the installation's keys into every workspace.
 func (c *Client) Rekey(ctx context.Context) ([]api.Rekeyed, error) {
 	var rows []api.Rekeyed

@@ -193,7 +193,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := g.Repo(filepath.Join(w.root, id, "repo.git")).Run(ctx, git.Cmd{Args: []string{"rev-list", "--count", "refs/vexa/sessions/u_jane/s-1"}})
+	res, err := g.Repo(filepath.Join(w.root+"-open", id, "repo.git")).Run(ctx, git.Cmd{Args: []string{"rev-list", "--count", "refs/vexa/sessions/u_jane/s-1"}})
 	if err != nil || strings.TrimSpace(string(res.Stdout)) != "3" {
 		t.Fatalf("history has %s commits, %v", res.Stdout, err)
 	}
@@ -224,7 +224,7 @@ func TestAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo := g.Repo(filepath.Join(w.root, id, "repo.git"))
+	repo := g.Repo(filepath.Join(w.root+"-open", id, "repo.git"))
 	var all bytes.Buffer
 	if _, err := repo.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-all-objects", "--batch"}, Stdout: &all}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,40 @@
+package daemon
+
+import (
+	"net/http"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// verifyWorkspace says what is wrong with the bucket of a workspace.
+func (s *Server) verifyWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.VerifyRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	rep, err := e.Workspaces.Verify(r.Context(), r.PathValue("name"), req.Paranoid)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, api.Verified{
+		Healthy: rep.Healthy, Generation: rep.Generation, Newest: rep.Newest, Seen: rep.Seen,
+		Manifests: rep.Manifests, Packs: rep.Packs, Refs: rep.Refs, Bytes: rep.Bytes, Findings: findings(rep.Findings),
+	})
+	return nil
+}
+
+func findings(list []bucket.Finding) []api.Finding {
+	rows := make([]api.Finding, 0, len(list))
+	for _, f := range list {
+		rows = append(rows, api.Finding{
+			Object: f.Object, Generation: f.Generation, Kind: f.Kind, What: f.What, Readable: f.Readable, Repair: f.Repair,
+		})
+	}
+	return rows
+}
