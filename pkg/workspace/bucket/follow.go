@@ -142,8 +142,11 @@ func (b *Bucket) oldMembers(ctx context.Context, at *signed, want manifestv1.Anc
 	if at.Anchor != nil {
 		named = at.Anchor.Generation
 	}
-	return fault.New(fault.Denied, fmt.Sprintf("%s goes by the members of generation %d, and those of generation %d were in force: %s", b.where(at.Generation), named, want.Generation, b.upTo(ctx, at.Generation)),
-		"do not use what it says: an old list of members was put back; ask who signed it, "+at.signer.Fingerprint())
+	return &fault.Error{
+		Kind: fault.Denied, Err: errNotMember,
+		Msg:  fmt.Sprintf("%s goes by the members of generation %d, and those of generation %d were in force: %s", b.where(at.Generation), named, want.Generation, b.upTo(ctx, at.Generation)),
+		Hint: "do not use what it says: an old list of members was put back; ask who signed it, " + at.signer.Fingerprint(),
+	}
 }
 
 // firstContact verifies a manifest of a bucket that this installation never saw

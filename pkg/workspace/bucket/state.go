@@ -119,10 +119,12 @@ type change struct {
 	retire     []string // objects besides those of dropped packs
 	log        *manifestv1.Log
 	membership *manifestv1.Membership
-	epoch      int                // 0: as it is
-	repairs    *manifestv1.Anchor // see Manifest.Repairs
-	snapshot   bool               // write one in any case
-	collected  map[string]bool    // retired objects that are removed; implies a snapshot
+	epoch      int                          // 0: as it is
+	repairs    *manifestv1.Anchor           // see Manifest.Repairs
+	over       *manifestv1.Anchor           // with repairs: the newest manifest that there was, which it comes after
+	index      map[string]manifestv1.Object // of packs that stay, by the packs' hashes: their new indexes
+	snapshot   bool                         // write one in any case
+	collected  map[string]bool              // retired objects that are removed; implies a snapshot
 }
 
 // apply returns the manifest of the next generation, less its time. Its changes
@@ -134,6 +136,9 @@ func (s *State) apply(c change) (next manifestv1.Manifest, snapshot *manifestv1.
 		Membership: c.membership, Epoch: s.manifest.Epoch, ObjectFormat: s.ObjectFormat, Head: s.Head,
 		Snapshot: s.manifest.Snapshot, Log: s.manifest.Log, Repairs: c.repairs,
 		Refs: []manifestv1.Ref{}, Packs: []manifestv1.Pack{},
+	}
+	if c.over != nil {
+		next.Generation, next.Previous = c.over.Generation+1, c.over.SHA256
 	}
 	if c.head != "" {
 		next.Head = c.head
@@ -198,19 +203,29 @@ func (s *State) applyPacks(next *manifestv1.Manifest, c change) {
 	for _, hash := range c.retire {
 		retire(hash)
 	}
-	for _, p := range append(slices.Clone(s.manifest.Packs), c.add...) {
-		if !drop[p.SHA256] {
-			next.Packs = append(next.Packs, p)
-		}
-	}
+	packs := slices.Clone(s.manifest.Packs)
 	next.Dropped = append(next.Dropped, s.manifest.Dropped...)
-	if s.snapshot == nil {
-		return
-	}
-	for _, p := range s.snapshot.Packs {
-		if drop[p.SHA256] && !slices.Contains(next.Dropped, p.SHA256) {
+	if s.snapshot != nil {
+		for _, p := range s.snapshot.Packs {
+			_, reindexed := c.index[p.SHA256]
+			if (!drop[p.SHA256] && !reindexed) || slices.Contains(next.Dropped, p.SHA256) {
+				continue
+			}
 			next.Dropped = append(next.Dropped, p.SHA256)
+			if reindexed { // its entry is replaced by one of this manifest
+				packs = append(packs, p)
+			}
 		}
+	}
+	for _, p := range append(packs, c.add...) {
+		if drop[p.SHA256] {
+			continue
+		}
+		if o, ok := c.index[p.SHA256]; ok && p.Index != nil {
+			retire(p.Index.SHA256)
+			p.Index = &o
+		}
+		next.Packs = append(next.Packs, p)
 	}
 }
 
