@@ -94,6 +94,14 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	return o, nil
 }
 
+// reopen has the next one who uses a workspace open its bucket anew: a storage
+// that failed to make something durable does not take more until then.
+func (s *Store) reopen(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.opens, id)
+}
+
 // follow brings the repository up to the bucket.
 func (r *repo) follow(ctx context.Context) error {
 	st, err := r.bucket.Head(ctx)

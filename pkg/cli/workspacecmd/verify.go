@@ -69,9 +69,11 @@ func runVerify(ctx context.Context, o *VerifyOptions) error {
 func printVerified(f *factory.Factory, v api.Verified) error {
 	p := output.NewPairs(f.Out, factory.IsTTY(f.OutTTY))
 	p.Add("generation", strconv.FormatInt(v.Generation, 10)+" of "+strconv.FormatInt(v.Newest, 10))
-	p.Add("checked", strings.Join([]string{
-		output.Plural(v.Manifests, "manifest"), output.Plural(v.Packs, "pack"), output.Plural(v.Refs, "ref"), strconv.FormatInt(v.Bytes, 10) + " bytes",
-	}, ", "))
+	checked := []string{output.Plural(v.Manifests, "generation"), output.Plural(v.Packs, "pack")}
+	if v.Refs > 0 { // git walked from them
+		checked = append(checked, output.Plural(v.Refs, "ref"))
+	}
+	p.Add("checked", strings.Join(append(checked, strconv.FormatInt(v.Bytes, 10)+" bytes"), ", "))
 	if v.Healthy {
 		p.Add("healthy", "yes")
 	}
