@@ -155,7 +155,7 @@ func (g *Git) command(ctx context.Context, dir string, cmd Cmd, repo *Repo) (*ex
 	if cmd.Objects != "" {
 		proc.Env = append(proc.Env, "GIT_OBJECT_DIRECTORY="+cmd.Objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+quotePath(repo.dir+"/objects"))
 	}
-	proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // nobody reads what it writes once we are gone
 	proc.Cancel = func() error { return syscall.Kill(-proc.Process.Pid, syscall.SIGKILL) }
 	proc.WaitDelay = waitDelay
 	return proc, nil
