@@ -468,3 +468,13 @@ func told(tb testing.TB, what string, err error, object string) {
 		tb.Errorf("%s: the error is of kind %s: %v", what, kind, err)
 	}
 }
+
+// removeAll removes directories of what an installation knows of a bucket.
+func removeAll(state, id string, names ...string) error {
+	for _, name := range names {
+		if err := os.RemoveAll(filepath.Join(state, id, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

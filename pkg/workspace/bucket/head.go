@@ -77,6 +77,9 @@ func (b *Bucket) settle(ctx context.Context, st *State) error {
 	if st.manifest.Snapshot != nil {
 		keep[st.manifest.Snapshot.SHA256] = true
 	}
+	if st.manifest.Log != nil {
+		keep[st.manifest.Log.SHA256] = true
+	}
 	err := b.local.advance(ctx, pin{Generation: st.Generation, SHA256: st.SHA256, Anchor: st.anchor, Keyring: st.Membership.Keyring.Name})
 	b.local.forget(keep)
 	return errors.Join(err, b.remember())

@@ -79,7 +79,12 @@ func (b *Bucket) inLog(ctx context.Context, head *signed, gone manifestv1.Anchor
 		return err
 	}
 	for _, want := range []manifestv1.Anchor{gone, {Generation: p.Generation, SHA256: p.SHA256}} {
-		if got := hashes[want.Generation]; got != want.SHA256 {
+		got, listed := hashes[want.Generation]
+		if !listed {
+			return fault.New(fault.Denied, fmt.Sprintf("nothing at %s says any more what generation %d (%s) was, so that nothing says whether the newest follows from what this installation has seen: its log was lost once; generations up to %d can still be read",
+				b.store.URL(), want.Generation, manifestName(want.Generation), head.Generation), "ask somebody who uses the bucket whether its newest generation is "+decimal(head.Generation)+"; "+accepts)
+		}
+		if got != want.SHA256 {
 			return b.forked(want.Generation, got, want.SHA256)
 		}
 	}

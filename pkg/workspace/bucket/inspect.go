@@ -36,6 +36,7 @@ type inspection struct {
 	holes  []hole               // generations that ought to be there
 	state  *State               // the newest that can be read; nil: none
 	bad    map[string]string    // kinds of finding, by object of the state
+	known  map[string]*Finding  // packs that were read before; nil: nothing is wrong with them
 }
 
 // ring is one stored keyring.
@@ -72,7 +73,7 @@ func (b *Bucket) newInspection(opt VerifyOptions) (*inspection, error) {
 	}
 	in := &inspection{
 		b: own, opt: opt, pin: p, stored: map[string]blob.Info{}, links: map[int64]*link{},
-		sums: map[string]int64{}, log: map[int64]string{}, bad: map[string]string{},
+		sums: map[string]int64{}, log: map[int64]string{}, bad: map[string]string{}, known: map[string]*Finding{},
 	}
 	in.report.Seen = p.Generation
 	return in, nil

@@ -169,6 +169,10 @@ func (in *inspection) walk(ctx context.Context) error {
 			want.SHA256 = in.pin.SHA256
 		}
 		switch {
+		case l != nil && l.sum != want.SHA256 && removed != "" && removed == want.SHA256:
+			in.report.Repaired++ // it is damaged, and a repair noted what it was
+		case l == nil && removed == "" && in.head.Log != nil && in.head.Log.Generation >= want.Generation:
+			in.report.Forgotten++
 		case l == nil && removed != "":
 			if removed != want.SHA256 {
 				in.find(in.ofManifest(want.Generation, KindForged, "the log of old generations says another hash of it than the generation after"))

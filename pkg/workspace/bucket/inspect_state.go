@@ -153,6 +153,9 @@ func (in *inspection) packs(ctx context.Context) error {
 
 // pack reads one pack, and its index.
 func (in *inspection) pack(ctx context.Context, p manifestv1.Pack) error {
+	if in.recall(p) {
+		return nil
+	}
 	check := newPackCheck(in.state.ObjectFormat)
 	f := Finding{
 		Object: objectName(p.SHA256), Generation: p.Generation, Readable: readableWithout(p),
@@ -186,6 +189,20 @@ func (in *inspection) pack(ctx context.Context, p manifestv1.Pack) error {
 	})
 }
 
+// recall reports whether a pack was read before, and notes again what was wrong.
+func (in *inspection) recall(p manifestv1.Pack) bool {
+	if _, read := in.known[p.SHA256]; !read {
+		return false
+	}
+	for _, o := range objectsOf(p) {
+		if f := in.known[o.SHA256]; f != nil {
+			in.bad[o.SHA256] = f.Kind
+			in.find(*f)
+		}
+	}
+	return true
+}
+
 // through has an object read to its end, and notes what is wrong with it.
 func (in *inspection) through(ctx context.Context, o manifestv1.Object, f Finding, read func(io.Reader) error) error {
 	r, err := in.b.openObject(ctx, o, in.b.epoch, "the object", f.Readable)
@@ -202,6 +219,7 @@ func (in *inspection) through(ctx context.Context, o manifestv1.Object, f Findin
 		r.Close()
 	}
 	in.read(o.Size)
+	in.known[o.SHA256] = nil
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 		return nil
@@ -219,7 +237,7 @@ func (in *inspection) through(ctx context.Context, o manifestv1.Object, f Findin
 	default:
 		return err
 	}
-	in.bad[o.SHA256] = f.Kind
+	in.bad[o.SHA256], in.known[o.SHA256] = f.Kind, &f
 	in.find(f)
 	return nil
 }
@@ -286,13 +304,17 @@ func (in *inspection) unused(ctx context.Context) error {
 		return nil
 	}
 	used := usedBy(in.state)
+	retired := map[string]bool{}
+	for _, r := range in.state.retired {
+		retired[r.SHA256] = true
+	}
 	for name, info := range in.stored {
 		hash := objectOf(name)
 		if !strings.HasPrefix(name, objects) || used[hash] {
 			continue
 		}
 		in.report.Unused++
-		if !in.opt.Paranoid || hash == "" {
+		if !in.opt.Paranoid || hash == "" || retired[hash] {
 			continue
 		}
 		got, err := hashOf(ctx, in.b.store, name, info.Size)

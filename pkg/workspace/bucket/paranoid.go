@@ -26,7 +26,7 @@ func (in *inspection) paranoid(ctx context.Context) error {
 		if in.bad[p.SHA256] != "" {
 			continue
 		}
-		got, err := repo.bring(ctx, p)
+		got, err := repo.bring(ctx, p, true)
 		if err := in.take(err, Finding{
 			Object: objectName(p.SHA256), Generation: p.Generation, Kind: KindForged, Readable: readableWithout(p),
 			Repair: "vexa workspace repair NAME --from CLONE; ask who pushed generation " + decimal(p.Generation),

@@ -96,9 +96,13 @@ type brought struct {
 	bytes int64  // of the pack as the bucket has it; what git added to a thin one comes after
 }
 
-// bring indexes a pack of the bucket. The error is the storage's, or one that
-// isFinding says is about the pack.
-func (s *scratchRepo) bring(ctx context.Context, p manifestv1.Pack) (brought, error) {
+// errNoBase: a thin pack builds on objects that are not there.
+var errNoBase = errors.New("it builds on objects that are not there")
+
+// bring indexes a pack of the bucket; strict looks at every object's form, too.
+// The error is the storage's or this machine's, or one that isFinding says is
+// about the pack.
+func (s *scratchRepo) bring(ctx context.Context, p manifestv1.Pack, strict bool) (brought, error) {
 	in, err := s.b.openPack(ctx, p)
 	if err != nil {
 		return brought{}, err
@@ -106,23 +110,37 @@ func (s *scratchRepo) bring(ctx context.Context, p manifestv1.Pack) (brought, er
 	defer in.Close()
 	src := &failing{r: in}
 	count := newPackCheck(s.Format)
-	name, err := s.indexPack(ctx, io.TeeReader(src, count), "", true)
+	name, err := s.indexPack(ctx, io.TeeReader(src, count), "", strict)
 	if err == nil {
 		_, err = io.Copy(io.Discard, io.TeeReader(src, count))
 	}
 	if src.err != nil {
 		return brought{}, src.err
 	}
-	if _, said := errors.AsType[*git.Error](err); said {
-		return brought{}, fault.Wrap(fault.Invalid, "git refuses the pack", err)
-	}
 	if err != nil {
-		return brought{}, err
+		return brought{}, aboutPack(err)
 	}
 	if _, err := count.id(p.Objects); err != nil {
 		return brought{}, fault.Wrap(fault.Invalid, "", err)
 	}
 	return brought{name: name, bytes: count.n}, nil
+}
+
+// aboutPack tells what git says of a pack from what it says of this machine.
+func aboutPack(err error) error {
+	e, said := errors.AsType[*git.Error](err)
+	if !said || e.Code < 0 {
+		return err
+	}
+	if strings.Contains(e.Stderr, "unresolved delta") {
+		return fault.Wrap(fault.Invalid, "", errors.Join(errNoBase, err))
+	}
+	for _, words := range []string{"No space left", "out of memory", "Out of memory", "annot allocate", "Disk quota", "write error", "nable to create", "nable to write", "ermission denied", "Too many open files"} {
+		if strings.Contains(e.Stderr, words) {
+			return err
+		}
+	}
+	return fault.Wrap(fault.Invalid, "git refuses the pack", err)
 }
 
 func (s *scratchRepo) path(name, ext string) string {

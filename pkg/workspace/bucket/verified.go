@@ -119,7 +119,7 @@ func (j *packJob) pack(ctx context.Context, repo *scratchRepo, p manifestv1.Pack
 		Object: objectName(p.SHA256), Generation: p.Generation, Kind: KindForged, Readable: readableWithout(p),
 		Repair: "vexa workspace repair NAME --from CLONE; ask who pushed generation " + decimal(p.Generation),
 	}
-	got, err := repo.bring(ctx, p)
+	got, err := repo.bring(ctx, p, true)
 	if err == nil && p.Index != nil && j.left[p.SHA256] {
 		if err = repo.sameIndex(ctx, got, p); err != nil {
 			f.Object, f.Readable = objectName(p.Index.SHA256), withoutIndex

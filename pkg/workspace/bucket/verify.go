@@ -69,6 +69,9 @@ type Report struct {
 	// how many objects nothing refers to: packs that were replaced, or of pushes
 	// that were cut short.
 	Repaired, Unused int
+	// Forgotten is how many old generations a log once listed that was lost: who
+	// saw one of them last cannot tell whether the newest follows.
+	Forgotten int
 }
 
 // String lists the findings.
@@ -103,11 +106,16 @@ func (b *Bucket) inspect(ctx context.Context, opt VerifyOptions) (*inspection, e
 	if err != nil {
 		return nil, err
 	}
+	return in, in.run(ctx)
+}
+
+// run does all of it.
+func (in *inspection) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		in.listing, in.format, in.keyrings, in.manifests, in.history, in.hint, in.namedKeyrings, in.newest, in.packs, in.unused, in.paranoid,
 	} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		if in.stop {
 			break
@@ -115,7 +123,7 @@ func (b *Bucket) inspect(ctx context.Context, opt VerifyOptions) (*inspection, e
 	}
 	slices.SortStableFunc(in.report.Findings, func(a, b Finding) int { return strings.Compare(a.Object, b.Object) })
 	in.report.Healthy = len(in.report.Findings) == 0
-	return in, nil
+	return nil
 }
 
 func checkScratch(g *git.Git, scratch string) error {
