@@ -19,10 +19,10 @@ import (
 func TestNobodyElseNamesGit(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		"cmd/vexa/factory.go",        // the name of a command
-		"cmd/vexa/remote.go",         // the same, for a program of our own
-		"pkg/cli/cli.go",             // the same
-		"pkg/cli/gitcmd/git.go",      // the same
+		"cmd/vexa/factory.go",         // the name of a command
+		"cmd/vexa/remote.go",          // the same, for a program of our own
+		"pkg/cli/cli.go",              // the same
+		"pkg/cli/gitcmd/git.go",       // the same
 		"pkg/doctor/checks.go",        // the name of a check
 		"pkg/doctor/check_machine.go", // the name of a package, and "git --version"
 	}
