@@ -76,6 +76,8 @@ type Bucket struct {
 
 	placed bool // where the bucket is, is remembered
 
+	looked moment // when the newest was looked for last
+
 	anchors map[string]*signed // manifests with a membership that were read, by hash
 }
 

@@ -103,34 +103,26 @@ func (b *Bucket) forked(g int64, got, seen string) error {
 // accepts is the way past a refusal which is there for a reason.
 const accepts = "if somebody restored a backup on purpose: vexa workspace restore NAME --accept-older"
 
-// newest finds the newest generation. The hint and the pin only say where to
-// look first.
+// newest finds the newest generation, 0 where there is none. What this
+// installation has seen, and at first contact the hint, only say where to begin.
+// Behind a manifest that is kept others may have been removed, so that no single
+// name tells that there is none newer.
 func (b *Bucket) newest(ctx context.Context, known int64) (int64, error) {
+	b.looked = thisMoment()
+	start := known
 	if b.state != nil {
-		known = max(known, b.state.Generation)
-	}
-	start := max(known, b.readHint(ctx))
-	if start > 0 {
-		ok, err := b.hasManifest(ctx, start)
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			start = 0
-		}
+		start = max(start, b.state.Generation)
 	}
 	if start == 0 {
-		return newestStored(ctx, b.store, "")
+		start = b.readHint(ctx)
 	}
-	for range 8 {
-		ok, err := b.hasManifest(ctx, start+1)
-		if err != nil || !ok {
-			return start, err
+	if start > 1 {
+		g, err := newestStored(ctx, b.store, manifestName(start-1))
+		if err != nil || g > 0 {
+			return g, err
 		}
-		start++
 	}
-	g, err := newestStored(ctx, b.store, manifestName(start))
-	return max(g, start), err
+	return newestStored(ctx, b.store, "")
 }
 
 // readHint returns the generation that the hint names, or 0.

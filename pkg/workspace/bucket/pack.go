@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -16,15 +15,16 @@ import (
 )
 
 // pack stores what the ids reach and the bucket has not, once: while others are
-// faster it is used again, unless the bucket lost something that it builds on.
+// faster it is used again, unless the bucket lost something that it builds on, or
+// so much time went by that it may be collected.
 func (p *push) pack(ctx context.Context, st *State, ids []string) error {
 	have := slices.Sorted(valuesOf(st.Refs))
 	have = slices.Compact(have)
 	now := packNames(st.Packs)
-	if p.packed && p.epoch == st.manifest.Epoch && (contains(now, p.over) || contains(have, p.excluded)) {
+	if p.packed && p.b.usable(p.stored, st) && (contains(now, p.over) || contains(have, p.excluded)) {
 		return nil
 	}
-	p.packed, p.packs, p.epoch, p.over = true, nil, st.manifest.Epoch, now
+	p.packed, p.packs, p.stored, p.over = true, nil, unnamedAfter(st), now
 	p.excluded = slices.DeleteFunc(have, func(id string) bool { return p.types[id] == "" })
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, found := slices.BinarySearch(have, id)
@@ -234,16 +234,5 @@ func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index s
 // scratch makes a directory for packs that are being made beside a repository's
 // own, which hold the same. Those that killed processes left are removed.
 func scratch(objects string) (dir string, drop func(), err error) {
-	const prefix = "tmp_vexa_"
-	parent := filepath.Join(objects, "pack")
-	clearStale(parent, prefix)
-	dir, err = os.MkdirTemp(parent, prefix)
-	if err != nil {
-		return "", nil, fmt.Errorf("make room for a pack: %w", err)
-	}
-	release, err := hold(dir)
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return dir, func() { _ = os.RemoveAll(dir); release() }, nil
+	return heldDir(filepath.Join(objects, "pack"), "tmp_vexa_")
 }

@@ -41,12 +41,18 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 	if err := b.store.Create(ctx, manifestName(next.Generation), stored); err != nil {
 		return nil, err
 	}
+	if err := b.stillNext(ctx, next.Generation, sum(stored)); err != nil {
+		return nil, err
+	}
 	if err := b.opt.Failpoints.At(ctx, pointMade); err != nil {
 		return nil, err
 	}
 	s := &signed{Manifest: next, stored: stored, sha256: sum(stored)}
 	if next.Membership != nil {
 		b.anchors[s.sha256] = s
+		if err := b.checkKeyring(ctx, next.Membership); err != nil { // what is written from now on is for its newest key
+			b.opt.Log.WarnContext(ctx, "the new keyring of a bucket is not in use", "bucket", b.id, "error", err)
+		}
 	}
 	b.local.keep(s.sha256, stored)
 	st := newState(s, snap, m)

@@ -67,7 +67,7 @@ type push struct {
 	excluded []string // what the packs build on, sorted
 	over     []string // the packs that had it, sorted
 	packs    []manifestv1.Pack
-	epoch    int
+	stored   unnamed
 }
 
 // decide judges the updates by a state and stores what those need that go

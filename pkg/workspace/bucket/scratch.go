@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,33 @@ func hold(dir string) (release func(), err error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
+
+// heldDir makes a directory below parent that is held, whose name begins with
+// prefix. Those of the prefix that killed processes left are removed. drop
+// removes the directory.
+func heldDir(parent, prefix string) (dir string, drop func(), err error) {
+	clearStale(parent, prefix)
+	for range maxHolds {
+		dir, err := os.MkdirTemp(parent, prefix)
+		if err != nil {
+			return "", nil, fmt.Errorf("make room for packs: %w", err)
+		}
+		release, err := hold(dir)
+		if err != nil { // somebody takes it for stale
+			continue
+		}
+		if _, err := os.Stat(dir); err != nil { // and has removed it
+			release()
+			continue
+		}
+		return dir, func() { _ = os.RemoveAll(dir); release() }, nil
+	}
+	return "", nil, fmt.Errorf("make room for packs: others remove what is made in %s", parent)
+}
+
+// maxHolds is how many directories are made until one is held: between its
+// making and its lock it looks like what a killed process left.
+const maxHolds = 100
 
 // clearStale removes the directories below parent that begin with prefix and
 // whose makers are gone.
