@@ -2,7 +2,6 @@ package bucket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
 // Manifests of old generations are removed in time. Their hashes stay in a log,
@@ -89,52 +87,4 @@ func (b *Bucket) inLog(ctx context.Context, head *signed, gone manifestv1.Anchor
 		}
 	}
 	return nil
-}
-
-// removable returns the manifests that may be removed: they are no anchor, old
-// enough in generations, and were stored before the grace.
-func (b *Bucket) removable(ctx context.Context, st *State, late func(blob.Info) bool) (map[int64]string, error) {
-	anchors, err := b.anchorsOf(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	var found []int64
-	err = b.store.List(ctx, manifests, "", func(i blob.Info) error {
-		g := generationOf(i.Name)
-		if g == 0 || g > st.Generation-b.opt.Keep || anchors[g] || !late(i) {
-			return nil
-		}
-		found = append(found, g)
-		return nil
-	})
-	if err != nil {
-		return nil, unreadable("list the generations of "+b.store.URL(), err)
-	}
-	out := make(map[int64]string, len(found))
-	for _, g := range found {
-		stored, err := blob.ReadAll(ctx, b.store, manifestName(g), maxManifest)
-		if errors.Is(err, blob.ErrNotExist) {
-			continue // somebody else collects too
-		}
-		if err != nil {
-			return nil, unreadable("read the generations of "+b.store.URL(), err)
-		}
-		out[g] = sum(stored)
-	}
-	return out, nil
-}
-
-// anchorsOf returns the generations whose manifests say who the members are, and
-// those that a repair refers to.
-func (b *Bucket) anchorsOf(ctx context.Context, st *State) (map[int64]bool, error) {
-	out := map[int64]bool{}
-	for at := &st.anchor; at != nil; {
-		out[at.Generation] = true
-		s, err := b.manifestAt(ctx, *at)
-		if err != nil {
-			return nil, err
-		}
-		at = s.Anchor
-	}
-	return out, nil
 }

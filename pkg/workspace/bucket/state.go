@@ -124,12 +124,11 @@ type change struct {
 	over       *manifestv1.Anchor           // with repairs: the newest manifest that there was, which it comes after
 	index      map[string]manifestv1.Object // of packs that stay, by the packs' hashes: their new indexes
 	snapshot   bool                         // write one in any case
-	collected  map[string]bool              // retired objects that are removed; implies a snapshot
+	collected  map[string]bool              // retired objects that are removed
 }
 
 // apply returns the manifest of the next generation, less its time. Its changes
-// are since the state's snapshot; with fresh it is meant to follow a new
-// snapshot of itself, which is returned.
+// are since the state's snapshot, or a new snapshot of itself, which is returned.
 func (s *State) apply(c change) (next manifestv1.Manifest, snapshot *manifestv1.Snapshot) {
 	next = manifestv1.Manifest{
 		Bucket: s.manifest.Bucket, Generation: s.Generation + 1, Previous: s.SHA256, Anchor: &s.anchor,
@@ -154,10 +153,15 @@ func (s *State) apply(c change) (next manifestv1.Manifest, snapshot *manifestv1.
 	}
 	s.applyRefs(&next, c)
 	s.applyPacks(&next, c)
-	if c.snapshot || c.collected != nil || s.tooLong(&next) {
+	if c.snapshot || s.forgets(c) || s.tooLong(&next) {
 		return s.compact(next, c)
 	}
 	return next, nil
+}
+
+// forgets reports whether the snapshot has something that is collected.
+func (s *State) forgets(c change) bool {
+	return s.snapshot != nil && slices.ContainsFunc(s.snapshot.Retired, func(r manifestv1.Retired) bool { return c.collected[r.SHA256] })
 }
 
 // applyRefs fills in the refs that differ from the snapshot's.
@@ -190,7 +194,11 @@ func (s *State) applyPacks(next *manifestv1.Manifest, c change) {
 	retire := func(hash string) {
 		next.Retired = append(next.Retired, manifestv1.Retired{SHA256: hash, Generation: next.Generation})
 	}
-	next.Retired = append(next.Retired, s.manifest.Retired...)
+	for _, r := range s.manifest.Retired {
+		if !c.collected[r.SHA256] {
+			next.Retired = append(next.Retired, r)
+		}
+	}
 	for _, p := range s.Packs {
 		if !drop[p.SHA256] {
 			continue
@@ -242,10 +250,13 @@ func (s *State) tooLong(next *manifestv1.Manifest) bool {
 	return changes > shortest && changes*changes > size
 }
 
-// compact moves everything into a new snapshot.
+// compact moves everything into a new snapshot, but for what this very change
+// retires besides packs: a collection can forget that without another snapshot,
+// which would retire this one, and so on forever.
 func (s *State) compact(next manifestv1.Manifest, c change) (manifestv1.Manifest, *manifestv1.Snapshot) {
+	retired := slices.Clone(c.retire)
 	if next.Snapshot != nil {
-		next.Retired = append(next.Retired, manifestv1.Retired{SHA256: next.Snapshot.SHA256, Generation: next.Generation})
+		retired = append(retired, next.Snapshot.SHA256)
 	}
 	all := newState(&signed{Manifest: next}, s.snapshot, s.Membership)
 	snap := &manifestv1.Snapshot{Bucket: next.Bucket, Generation: next.Generation, Refs: []manifestv1.Ref{}, Packs: []manifestv1.Pack{}}
@@ -254,11 +265,14 @@ func (s *State) compact(next manifestv1.Manifest, c change) (manifestv1.Manifest
 	}
 	snap.Packs = append(snap.Packs, all.Packs...)
 	for _, r := range all.retired {
-		if !c.collected[r.SHA256] {
+		if !c.collected[r.SHA256] && !slices.Contains(retired, r.SHA256) {
 			snap.Retired = append(snap.Retired, r)
 		}
 	}
 	next.Refs, next.Packs = []manifestv1.Ref{}, []manifestv1.Pack{}
 	next.Deleted, next.Dropped, next.Retired = nil, nil, nil
+	for _, hash := range retired {
+		next.Retired = append(next.Retired, manifestv1.Retired{SHA256: hash, Generation: next.Generation})
+	}
 	return next, snap
 }
