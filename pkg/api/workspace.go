@@ -112,3 +112,19 @@ type Finding struct {
 	Readable   string `json:"readable"` // what can be read nevertheless
 	Repair     string `json:"repair"`   // the next command
 }
+
+// RepairRequest is the body of POST /v1/workspaces/{name}/repair.
+type RepairRequest struct {
+	From   string `json:"from,omitempty"`   // the git directory of a clone
+	DryRun bool   `json:"dryRun,omitempty"` // say what would be done
+}
+
+// Repaired answers it.
+type Repaired struct {
+	Actions    []string  `json:"actions"`    // what was done, or would be
+	Generation int64     `json:"generation"` // the newest afterwards; 0: nothing was done
+	Moved      []string  `json:"moved"`      // refs that were taken from the clone
+	Broken     []string  `json:"broken"`     // refs that cannot be made whole
+	Offered    []string  `json:"offered"`    // refs of the clone that the bucket does not have
+	Left       []Finding `json:"left"`       // what is still wrong
+}

@@ -110,6 +110,12 @@ func (c *Client) VerifyWorkspace(ctx context.Context, name string, r api.VerifyR
 	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "verify"), r, &v)
 }
 
+// RepairWorkspace puts the bucket of a workspace right.
+func (c *Client) RepairWorkspace(ctx context.Context, name string, r api.RepairRequest) (api.Repaired, error) {
+	var v api.Repaired
+	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "repair"), r, &v)
+}
+
 // Rekey brings the installation's keys into every workspace.
 func (c *Client) Rekey(ctx context.Context) ([]api.Rekeyed, error) {
 	var rows []api.Rekeyed

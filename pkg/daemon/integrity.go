@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
 
@@ -26,6 +29,34 @@ func (s *Server) verifyWorkspace(w http.ResponseWriter, r *http.Request) error {
 		Healthy: rep.Healthy, Generation: rep.Generation, Newest: rep.Newest, Seen: rep.Seen,
 		Manifests: rep.Manifests, Packs: rep.Packs, Refs: rep.Refs, Bytes: rep.Bytes, Findings: findings(rep.Findings),
 	})
+	return nil
+}
+
+// repairWorkspace puts the bucket of a workspace right.
+func (s *Server) repairWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.RepairRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	out, err := e.Workspaces.Repair(r.Context(), workspace.RepairRequest{Workspace: r.PathValue("name"), From: req.From, DryRun: req.DryRun})
+	if err != nil {
+		return err
+	}
+	row := api.Repaired{Actions: []string{}, Moved: []string{}, Broken: slices.Sorted(maps.Keys(out.Broken)), Offered: out.Offered, Left: findings(out.Left)}
+	for _, a := range out.Actions {
+		row.Actions = append(row.Actions, a.String())
+	}
+	for _, m := range out.Moved {
+		row.Moved = append(row.Moved, m.Ref+" to "+m.New+" of "+m.From)
+	}
+	if out.State != nil {
+		row.Generation = out.State.Generation
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, row)
 	return nil
 }
 

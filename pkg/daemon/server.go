@@ -125,6 +125,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /v1/workspaces/{name}", s.showWorkspace)
 	handle("POST /v1/workspaces/{name}/close", s.closeWorkspace)
 	handle("POST /v1/workspaces/{name}/verify", s.verifyWorkspace)
+	handle("POST /v1/workspaces/{name}/repair", s.repairWorkspace)
 	handle("POST /v1/keys", s.rekey)
 	handle("GET /v1/workspaces/{name}/log", s.workspaceLog)
 	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)
