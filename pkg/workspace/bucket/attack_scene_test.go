@@ -255,15 +255,6 @@ func (s *scene) remove(names ...string) {
 	}
 }
 
-func (s *scene) get(name string) []byte {
-	s.tb.Helper()
-	data, err := blob.ReadAll(s.tb.Context(), s.store, name, 1<<30)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	return data
-}
-
 // insider opens the untouched bucket with all of jane's keys, to forge with.
 func (s *scene) insider() *bucket.Bucket {
 	s.tb.Helper()
@@ -354,7 +345,7 @@ func (s *scene) client(name string) *client {
 	if name == atNone {
 		c.state = s.tb.TempDir()
 	} else {
-		c.state = copyDir(s.tb, s.past.state[name])
+		c.state = copyDir(s.tb, s.state[name])
 	}
 	// Which bucket is at the address is remembered by it, and this is another.
 	if name != atNone {

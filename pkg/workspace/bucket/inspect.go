@@ -54,6 +54,7 @@ type link struct {
 	signed *signed // nil: it is none of this place
 	kind   string  // of what is wrong, else empty
 	what   string
+	stray  *signed // it is the manifest of another generation
 }
 
 // hole is a generation whose manifest is missing or not the one that was there.
@@ -220,7 +221,7 @@ func kindOf(err error) string {
 // open opens a manifest with whatever keyring does.
 func (in *inspection) open(g int64, stored []byte) *link {
 	l := &link{sum: sum(stored)}
-	err := error(errOtherKey)
+	err := errOtherKey
 	var s *signed
 	for _, r := range in.rings {
 		if r.ids == nil {
@@ -238,7 +239,7 @@ func (in *inspection) open(g int64, stored []byte) *link {
 	case s.Bucket != in.b.id:
 		l.kind, l.what = KindPlace, "it belongs to bucket "+s.Bucket
 	case s.Generation != g:
-		l.kind, l.what = KindPlace, fmt.Sprintf("it is the manifest of generation %d", s.Generation)
+		l.kind, l.what, l.stray = KindPlace, fmt.Sprintf("it is the manifest of generation %d", s.Generation), s
 	default:
 		l.signed = s
 	}

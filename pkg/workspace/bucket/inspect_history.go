@@ -73,10 +73,14 @@ func (in *inspection) believe(ctx context.Context, l *link) error {
 
 // kindOfRefusal is the kind of finding that a manifest is which is not believed.
 func kindOfRefusal(err error) string {
-	if errors.Is(err, errNotMember) {
+	switch {
+	case errors.Is(err, errNotMember):
 		return KindSigner
+	case fault.Is(err, fault.Invalid): // what it builds on is damaged
+		return KindNotWhole
+	default:
+		return KindHistory
 	}
-	return KindHistory
 }
 
 // rollback says where the newest that is stored is older than what was seen.
@@ -147,7 +151,7 @@ func (in *inspection) readLog(ctx context.Context) error {
 func (in *inspection) walk(ctx context.Context) error {
 	at := in.head // nil: what is below hangs on nothing
 	in.good = append(in.good, at)
-	known := slices.Sorted(maps.Keys(in.links))
+	known := slices.Collect(maps.Keys(in.links))
 	for g := range in.log {
 		if in.links[g] == nil {
 			known = append(known, g)
@@ -161,55 +165,70 @@ func (in *inspection) walk(ctx context.Context) error {
 		if at != nil && at.Repairs != nil {
 			in.report.Repaired += int(at.Generation - at.Repairs.Generation - 1)
 		}
-		l, removed := in.links[want.Generation], in.log[want.Generation]
-		if want.SHA256 == "" {
-			want.SHA256 = removed
+		want.SHA256 = cmp.Or(want.SHA256, in.log[want.Generation])
+		if want.Generation == in.pin.Generation {
+			want.SHA256 = cmp.Or(want.SHA256, in.pin.SHA256)
 		}
-		if want.SHA256 == "" && want.Generation == in.pin.Generation {
-			want.SHA256 = in.pin.SHA256
+		next, err := in.visit(ctx, at, want, known)
+		if err != nil {
+			return err
 		}
-		switch {
-		case l != nil && l.sum != want.SHA256 && removed != "" && removed == want.SHA256:
-			in.report.Repaired++ // it is damaged, and a repair noted what it was
-		case l == nil && removed == "" && in.head.Log != nil && in.head.Log.Generation >= want.Generation:
-			in.report.Forgotten++
-		case l == nil && removed != "":
-			if removed != want.SHA256 {
-				in.find(in.ofManifest(want.Generation, KindForged, "the log of old generations says another hash of it than the generation after"))
-			}
-		case l == nil:
-			in.missing(&want, known)
-		default:
-			next, err := in.step(ctx, at, l, want)
-			if err != nil {
-				return err
-			}
-			if next != nil {
-				in.good = append(in.good, next)
-				at, want = next, predecessor(next)
-				continue
-			}
+		if at = next.signed; at != nil {
+			in.good = append(in.good, at)
+			next.below = predecessor(at)
 		}
-		at, want = nil, manifestv1.Anchor{Generation: want.Generation - 1}
+		want = next.below
 	}
 	return nil
 }
 
+// visited is what became of one generation on the way.
+type visited struct {
+	signed *signed           // it is good
+	below  manifestv1.Anchor // else where the way goes on
+}
+
+// visit looks at one generation on the way: at is the one above it, where that
+// is good, and known are those of which anything is known, sorted.
+func (in *inspection) visit(ctx context.Context, at *signed, want manifestv1.Anchor, known []int64) (visited, error) {
+	l, removed := in.links[want.Generation], in.log[want.Generation]
+	next := visited{below: manifestv1.Anchor{Generation: want.Generation - 1}}
+	switch {
+	case l == nil && removed == "":
+		next.below.Generation = in.missing(want, known) - 1
+		return next, nil
+	case l == nil:
+		if removed != want.SHA256 {
+			in.find(in.ofManifest(want.Generation, KindForged, "the log of old generations says another hash of it than the generation after"))
+		}
+		return next, nil
+	case l.sum != want.SHA256 && removed != "" && removed == want.SHA256:
+		in.report.Repaired++ // it is damaged, and a repair noted what it was
+		return next, nil
+	}
+	var err error
+	next.signed, err = in.step(ctx, at, l, want)
+	return next, err
+}
+
 // missing notes that generations are missing: the wanted one, and those below it
-// of which nothing is known. want is the lowest of them afterwards.
-func (in *inspection) missing(want *manifestv1.Anchor, known []int64) {
-	i, _ := slices.BinarySearch(known, want.Generation)
+// of which nothing is known. It returns the lowest of them.
+func (in *inspection) missing(want manifestv1.Anchor, known []int64) int64 {
 	low := int64(1)
-	if i > 0 {
+	if i, _ := slices.BinarySearch(known, want.Generation); i > 0 {
 		low = known[i-1] + 1
 	}
-	what := "generation " + fmt.Sprint(want.Generation) + " is not stored, and no log says that it was removed"
+	if l := in.head.Log; l != nil && l.Generation >= want.Generation {
+		in.report.Forgotten += int(want.Generation - low + 1)
+		return low
+	}
+	what := fmt.Sprintf("generation %d is not stored, and no log says that it was removed", want.Generation)
 	if low < want.Generation {
 		what = fmt.Sprintf("generations %d to %d are not stored, and no log says that they were removed", low, want.Generation)
 	}
 	in.find(in.ofManifest(want.Generation, KindMissing, what))
 	in.holes = append(in.holes, hole{generation: want.Generation, sha256: want.SHA256})
-	*want = manifestv1.Anchor{Generation: low}
+	return low
 }
 
 // step judges one manifest on the way, and returns it where it is good.
@@ -276,8 +295,8 @@ func (in *inspection) small(ctx context.Context, o manifestv1.Object) ([]byte, *
 		return nil, &Finding{Kind: KindMissing, What: "it is not stored"}, nil
 	case err != nil && !fault.Is(err, fault.Invalid):
 		return nil, nil, unreadable("read "+objectName(o.SHA256)+" of "+in.b.store.URL(), err)
-	case err != nil || sum(stored) != o.SHA256:
-		return nil, &Finding{Kind: KindDamaged, What: errChanged.Error()}, nil
+	case err != nil || sum(stored) != o.SHA256: // longer, or another
+		return nil, &Finding{Kind: KindDamaged, What: errChanged.Error()}, nil //nolint:nilerr // it is what was found
 	}
 	plain, err := decrypt(stored, in.b.epoch, maxSnapshot)
 	if err != nil {

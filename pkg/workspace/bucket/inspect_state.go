@@ -278,7 +278,7 @@ func usedBy(st *State) map[string]bool {
 func (in *inspection) whose(ctx context.Context, o manifestv1.Object) (string, error) {
 	r, err := in.b.store.Open(ctx, objectName(o.SHA256))
 	if err != nil {
-		return errChanged.Error(), nil //nolint:nilerr // it was read before
+		return errChanged.Error(), nil
 	}
 	defer r.Close()
 	h := sha256.New()

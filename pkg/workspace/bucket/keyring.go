@@ -240,7 +240,7 @@ func (b *Bucket) checkKeyring(ctx context.Context, m *manifestv1.Membership) err
 	}
 	err = b.take(ctx, m.Keyring.Name, stored)
 	if fault.Is(err, fault.Denied) {
-		return nil //nolint:nilerr // it is not for us any more: what we have opens what we may read, and what needs it says so
+		return nil // it is not for us any more: what we have opens what we may read, and what needs it says so
 	}
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (l local) lock(ctx context.Context, name string, limit time.Duration) (func
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil || limit > 0 && time.Since(start) > limit {
-			return unlock, nil //nolint:nilerr // see above
+			return unlock, nil // see above
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			unlock()

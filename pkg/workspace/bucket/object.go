@@ -93,7 +93,7 @@ type objectReader struct {
 
 func (r *objectReader) Read(p []byte) (int, error) {
 	n, err := r.plain.Read(p)
-	if err == io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+	if err == io.EOF {
 		if _, cerr := io.Copy(io.Discard, r.src); cerr != nil {
 			return n, r.verdict(cerr)
 		}

@@ -130,7 +130,7 @@ func (b *Bucket) storeSnapshot(ctx context.Context, snap *manifestv1.Snapshot, m
 func pause(ctx context.Context, try int) error {
 	limit := min(time.Millisecond<<min(try, 8), 250*time.Millisecond)
 	select {
-	case <-time.After(rand.N(limit) + time.Millisecond):
+	case <-time.After(rand.N(limit) + time.Millisecond): //nolint:gosec // it only keeps two from trying at the same time
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

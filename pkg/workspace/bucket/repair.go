@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
@@ -191,15 +190,11 @@ func (r *repair) refuseMembers(context.Context) error {
 
 // leftovers are the findings that nothing is done about.
 func (r *repair) leftovers() {
-	for _, in := range []*inspection{r.first, r.in} {
-		for _, f := range in.report.Findings {
-			same := func(g Finding) bool { return g.Object == f.Object && g.Kind == f.Kind }
-			if !r.handled[f.Object] && !slices.ContainsFunc(r.out.Left, same) {
-				r.out.Left = append(r.out.Left, f)
-			}
+	for _, f := range r.in.report.Findings {
+		if !r.handled[f.Object] {
+			r.out.Left = append(r.out.Left, f)
 		}
 	}
-	slices.SortStableFunc(r.out.Left, func(a, b Finding) int { return strings.Compare(a.Object, b.Object) })
 }
 
 // do does what was thought out: the small blobs, then packs and the generation

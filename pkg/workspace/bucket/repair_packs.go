@@ -310,8 +310,6 @@ func (r *repair) publish(ctx context.Context) (*State, error) {
 	} else {
 		snap = st.snapshot
 	}
-	for hash, s := range r.in.b.anchors {
-		b.anchors[hash] = s
-	}
+	maps.Copy(b.anchors, r.in.b.anchors)
 	return b.publishWith(ctx, manifest, snap, st.Membership)
 }

@@ -39,24 +39,12 @@ func (r *repair) refs(ctx context.Context) error {
 		if strings.HasPrefix(name, "refs/tags/") || !allows(who, rightWrite, name) {
 			continue
 		}
-		best := MovedRef{Ref: name, Old: r.state.Refs[name], New: r.state.Refs[name]}
-		for _, c := range candidates(theirs, name, r.opt.Remote) {
-			forward, err := r.repo.isAncestor(ctx, best.New, theirs[c])
-			if err != nil {
-				return err
-			}
-			if forward && best.New != theirs[c] {
-				best.New, best.From = theirs[c], c
-			}
+		best, err := r.newest(ctx, name, theirs)
+		if err != nil {
+			return err
 		}
 		if best.From == "" {
 			continue
-		}
-		if ok, err := r.repo.reachesAll(ctx, []string{best.New}, nil); err != nil || !ok {
-			if err != nil {
-				return err
-			}
-			continue // the clone lacks some of it
 		}
 		r.out.Moved = append(r.out.Moved, best)
 		r.work.set[name] = best.New
@@ -68,6 +56,30 @@ func (r *repair) refs(ctx context.Context) error {
 	r.state = &moved
 	r.offer(theirs)
 	return nil
+}
+
+// newest finds where the clone has a ref newer, whole; From is empty where it has
+// not.
+func (r *repair) newest(ctx context.Context, name string, theirs map[string]string) (MovedRef, error) {
+	old := MovedRef{Ref: name, Old: r.state.Refs[name], New: r.state.Refs[name]}
+	best := old
+	for _, c := range candidates(theirs, name, r.opt.Remote) {
+		forward, err := r.repo.isAncestor(ctx, best.New, theirs[c])
+		if err != nil {
+			return old, err
+		}
+		if forward && best.New != theirs[c] {
+			best.New, best.From = theirs[c], c
+		}
+	}
+	if best.From == "" {
+		return old, nil
+	}
+	whole, err := r.repo.reachesAll(ctx, []string{best.New}, nil)
+	if err != nil || !whole { // the clone lacks some of it
+		return old, err
+	}
+	return best, nil
 }
 
 // candidates are the refs of a clone that may be a ref of the bucket.

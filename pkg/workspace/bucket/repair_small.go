@@ -39,6 +39,11 @@ func (r *repair) small(ctx context.Context) error {
 		}
 	}
 	r.wantSeen(wanted)
+	for _, l := range in.links {
+		if l.stray != nil && wanted[l.stray.Generation] == "" && in.links[l.stray.Generation] != nil && in.links[l.stray.Generation].signed == nil {
+			wanted[l.stray.Generation] = l.sum // what is in its place is none
+		}
+	}
 	for _, g := range slices.Sorted(maps.Keys(wanted)) {
 		if err := r.manifest(ctx, g, wanted[g]); err != nil {
 			return err

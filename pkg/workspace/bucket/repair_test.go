@@ -1,13 +1,19 @@
 package bucket_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob/mem"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
 
@@ -344,4 +350,172 @@ func TestRepairRefuses(t *testing.T) {
 	if _, err := carol.openAs(s.carol).Repair(t.Context(), s.clone(), bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()}); !fault.Is(err, fault.Denied) {
 		t.Fatalf("a writer passed over a generation: %v", err)
 	}
+}
+
+// Blobs that were moved are put back where they belong, by whoever has no copy.
+func TestRepairMoved(t *testing.T) {
+	t.Parallel()
+	keyring := objectsOf(t)["keyring"]
+	for name, do := range map[string]func(*scene){
+		"two manifests":     func(s *scene) { s.swap(head(13), head(12)) },
+		"two old manifests": func(s *scene) { s.swap(head(8), head(5)) },
+		"who the members are": func(s *scene) {
+			s.swap(head(7), head(9))
+		},
+		"a keyring": func(s *scene) {
+			s.put("k/000009.000001.age", s.blobs[keyring])
+			s.put(keyring, s.blobs["k/000001.000001.age"])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, "mem")
+			do(s)
+			b, got := s.client(atNone).repair(nil)
+			if got.State.Generation != 13 || len(got.Left) > 0 && name != "a keyring" {
+				t.Errorf("repaired %+v", got)
+			}
+			s.remove("k/000009.000001.age") // it is strange, and nobody uses it
+			healthy(t, b)
+			s.everybodyReads(t, s.refs)
+		})
+	}
+}
+
+// A forged index is made again from its pack.
+func TestRepairForgedIndex(t *testing.T) {
+	t.Parallel()
+	a := create(t, mem.New())
+	st := forgedIndex(t, a)
+	opt := bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()}
+	got, err := a.bucket.Repair(t.Context(), a.repo, opt)
+	if err != nil || len(got.Actions) != 1 || got.Actions[0].Object != bucket.ObjectName(st.Packs[0].Index.SHA256) {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	healthy(t, a.bucket)
+	// The pack is the same, and further changes keep its new index.
+	for i := range 40 {
+		a.mustPush(fmt.Sprintf("refs/heads/b%d", i), a.git("rev-parse", "HEAD"))
+	}
+	healthy(t, a.bucket)
+	now, err := a.bucket.Head(t.Context())
+	if err != nil || now.Packs[0].SHA256 != st.Packs[0].SHA256 || now.Packs[0].Index.SHA256 == st.Packs[0].Index.SHA256 {
+		t.Fatalf("%v, %+v", err, now.Packs)
+	}
+}
+
+// FORMAT is written again where the id is known: by the address, as the only
+// one, or given.
+func TestRepairFormat(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string][]byte{"another": []byte("vexa-bucket 1\n" + strings.Repeat("a", 32) + "\n"), "noise": []byte("noise"), "gone": nil} {
+		s := newScene(t, "mem")
+		if s.put("FORMAT", data); data == nil {
+			s.remove("FORMAT")
+		}
+		_, got := s.client(atNewest).repair(nil)
+		if len(got.Actions) != 1 || len(got.Left) > 0 {
+			t.Errorf("%s: repaired %+v", name, got)
+		}
+		s.everybodyReads(t, s.refs)
+		if s.put("FORMAT", data); data == nil {
+			s.remove("FORMAT")
+		}
+		c := s.client(atNone)
+		if _, err := bucket.OpenDamaged(t.Context(), options(s.jane, c.store, c.state), ""); name != "another" && err == nil {
+			t.Errorf("%s: an id was guessed", name)
+		}
+		b, err := bucket.OpenDamaged(t.Context(), options(s.jane, c.store, c.state), s.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Repair(t.Context(), nil, bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()}); err != nil {
+			t.Fatal(err)
+		}
+		s.everybodyReads(t, s.refs)
+	}
+	if _, err := bucket.OpenDamaged(t.Context(), options(newPerson(t), mem.New().Handle(), t.TempDir()), strings.Repeat("a", 32)); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an empty store is opened: %v", err)
+	}
+	// A bucket that lost its first file is not taken for an empty place.
+	s := newScene(t, "mem")
+	s.remove("FORMAT")
+	if _, err := bucket.Create(t.Context(), options(s.jane, s.open(), t.TempDir()), bucket.CreateOptions{Members: []manifestv1.Member{s.jane.member("jane")}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a bucket was made over another one: %v", err)
+	}
+}
+
+// Somebody pushes while a bucket is repaired: the repair is not made, nothing is
+// lost, and made again it goes through.
+func TestRepairWhileOthersPush(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "mem")
+	s.remove(objectsOf(t)["index"])
+	points := t.TempDir()
+	if err := failpoint.Arm(points, "bucket.manifest"); err != nil {
+		t.Fatal(err)
+	}
+	c := s.client(atNewest)
+	opt := options(s.jane, c.store, c.state)
+	opt.Failpoints = failpoint.New(points)
+	b, err := bucket.Open(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Repair(context.WithoutCancel(t.Context()), nil, bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()})
+		done <- err
+	}()
+	for !failpoint.Reached(points, "bucket.manifest") {
+		time.Sleep(time.Millisecond)
+	}
+	other := (&machine{tb: t, who: s.jane, store: s.open(), state: t.TempDir()})
+	other.reopen()
+	other.withRepo()
+	id := other.commit("x", "x\n")
+	other.mustPush("refs/heads/other", id)
+	if err := failpoint.Release(points, "bucket.manifest"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !fault.Is(err, fault.Conflict) {
+		t.Fatalf("the repair: %v", err)
+	}
+	if _, err := b.Repair(t.Context(), nil, bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	healthy(t, b)
+	want := maps.Clone(s.refs)
+	want["refs/heads/other"] = id
+	s.everybodyReads(t, want)
+}
+
+// A repository of the other object format.
+func TestRepairSHA256(t *testing.T) {
+	t.Parallel()
+	storage := mem.New()
+	a := create(t, storage)
+	a.dir = t.TempDir()
+	a.git("init", "-q", "-b", "main", "--object-format=sha256")
+	r, err := bucket.OpenRepo(t.Context(), newGit(t).Repo(filepath.Join(a.dir, ".git")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.repo = r
+	for i := range 5 {
+		a.mustPush("refs/heads/main", a.commit("a", strings.Repeat(fmt.Sprintf("%d\n", i), 300)))
+	}
+	healthy(t, a.bucket)
+	st, err := a.bucket.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.store.Remove(t.Context(), bucket.ObjectName(st.Packs[0].SHA256), bucket.ObjectName(st.Packs[2].SHA256)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.bucket.Repair(t.Context(), a.repo, bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()})
+	if err != nil || len(got.Broken) > 0 || len(got.Left) > 0 {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	healthy(t, a.bucket)
 }

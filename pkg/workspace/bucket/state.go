@@ -211,20 +211,8 @@ func (s *State) applyPacks(next *manifestv1.Manifest, c change) {
 	for _, hash := range c.retire {
 		retire(hash)
 	}
-	packs := slices.Clone(s.manifest.Packs)
 	next.Dropped = append(next.Dropped, s.manifest.Dropped...)
-	if s.snapshot != nil {
-		for _, p := range s.snapshot.Packs {
-			_, reindexed := c.index[p.SHA256]
-			if (!drop[p.SHA256] && !reindexed) || slices.Contains(next.Dropped, p.SHA256) {
-				continue
-			}
-			next.Dropped = append(next.Dropped, p.SHA256)
-			if reindexed { // its entry is replaced by one of this manifest
-				packs = append(packs, p)
-			}
-		}
-	}
+	packs := append(slices.Clone(s.manifest.Packs), s.leave(next, drop, c.index)...)
 	for _, p := range append(packs, c.add...) {
 		if drop[p.SHA256] {
 			continue
@@ -235,6 +223,26 @@ func (s *State) applyPacks(next *manifestv1.Manifest, c change) {
 		}
 		next.Packs = append(next.Packs, p)
 	}
+}
+
+// leave notes which packs of the snapshot are no longer to be taken from it, and
+// returns those that stay with another index.
+func (s *State) leave(next *manifestv1.Manifest, drop map[string]bool, index map[string]manifestv1.Object) []manifestv1.Pack {
+	if s.snapshot == nil {
+		return nil
+	}
+	var stay []manifestv1.Pack
+	for _, p := range s.snapshot.Packs {
+		_, reindexed := index[p.SHA256]
+		if (!drop[p.SHA256] && !reindexed) || slices.Contains(next.Dropped, p.SHA256) {
+			continue
+		}
+		next.Dropped = append(next.Dropped, p.SHA256)
+		if reindexed {
+			stay = append(stay, p)
+		}
+	}
+	return stay
 }
 
 // shortest is how many changes since its snapshot a manifest may have at least

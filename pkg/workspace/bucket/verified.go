@@ -198,7 +198,7 @@ func (l local) tidyVerified(ctx context.Context, st *State) error {
 	const many = 1 << 16 // bytes, besides what is needed
 	info, err := os.Stat(l.path(verifiedFile))
 	if err != nil || info.Size() < many+int64(len(st.Packs))*256 {
-		return nil //nolint:nilerr // it is not there or not in the way
+		return nil
 	}
 	unlock, err := l.lock(ctx, lockFile, 0)
 	if err != nil {
