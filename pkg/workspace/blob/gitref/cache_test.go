@@ -412,3 +412,25 @@ func TestReaders(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseEndsReaders: a store can be closed whoever still reads.
+func TestCloseEndsReaders(t *testing.T) {
+	t.Parallel()
+	s := store(t, "file://"+remote(t), options(t))
+	if err := s.Create(t.Context(), "o/1", noise(3<<20)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), "o/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(r); err == nil {
+		t.Error("all was read")
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -79,6 +79,7 @@ type Store struct {
 	confirmed time.Time // since when at the latest the cache has what the remote had then; zero: unknown
 	pending   map[string]*pending
 	stages    map[*stage]struct{}
+	readings  map[*reading]struct{}
 	closed    bool
 	calls     sync.WaitGroup
 }
@@ -103,15 +104,16 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	}
 	return &Store{
 		cache: c, remote: remote, fresh: cmp.Or(opt.Fresh, defaultFresh), limits: defaultLimits(),
-		pending: make(map[string]*pending), stages: make(map[*stage]struct{}),
+		pending: make(map[string]*pending), stages: make(map[*stage]struct{}), readings: make(map[*reading]struct{}),
 	}, nil
 }
 
 // URL implements blob.Store: it is without who logs in.
 func (s *Store) URL() string { return s.remote.String() }
 
-// Close implements blob.Store. It waits for the calls in progress. What was
-// committed and not followed by a Create is dropped.
+// Close implements blob.Store. It waits for the calls in progress, and ends what
+// is still being read or staged. What was committed and not followed by a Create
+// is dropped.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -122,22 +124,27 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.calls.Wait()
 	s.mu.Lock()
-	stages := s.stages
-	s.stages, s.pending = nil, nil
+	stages, readings := s.stages, s.readings
+	s.stages, s.readings, s.pending = nil, nil, nil
 	s.mu.Unlock()
 	for st := range stages {
 		st.Abort()
 	}
+	for r := range readings {
+		_ = r.end(errClosed)
+	}
 	s.cache.repo.Close()
 	return s.cache.close()
 }
+
+var errClosed = errors.New("the store is closed")
 
 // begin counts a call in; who gets no error calls s.calls.Done in the end.
 func (s *Store) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("the store is closed")
+		return errClosed
 	}
 	s.calls.Add(1)
 	return nil

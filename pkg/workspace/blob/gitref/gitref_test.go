@@ -27,7 +27,7 @@ func plainGitIn(tb testing.TB, dir, stdin string, args ...string) string {
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		tb.Fatalf("%v: %s", args, out)
+		tb.Fatalf("%v: %v: %s", args, err, out)
 	}
 	return strings.TrimSpace(string(out))
 }

@@ -35,7 +35,7 @@ func TestConformanceOneCache(t *testing.T) {
 		t.Helper()
 		url, opt := "file://"+remote(t), strict(t)
 		return eager{store(t, url, opt)}, eager{store(t, url, opt)}
-	})
+	}, blobtest.HoldsInMemory) // which TestConformance measures, by itself
 }
 
 // TestRoundTrips counts what each call asks of the remote.
@@ -176,6 +176,42 @@ func TestCredentials(t *testing.T) {
 				t.Errorf("%s, %s: %s", name, what, text)
 			}
 		}
+	}
+}
+
+// TestSSH: whatever the person has for ssh is what git uses.
+func TestSSH(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	dir := remote(t)
+	ssh := filepath.Join(t.TempDir(), "ssh")
+	// What an ssh server would do with the command, for one user.
+	script := "#!/bin/sh\nif [ \"$GIT_SSH_VARIANT\" != simple ] || [ \"$1\" != git@host ]; then echo 'git@host: Permission denied (publickey).' >&2; exit 255; fi\nexec sh -c \"$2\"\n"
+	if err := os.WriteFile(ssh, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	opt := options(t)
+	opt.Env = append(opt.Env, "GIT_SSH_COMMAND="+ssh, "GIT_SSH_VARIANT=simple")
+	for _, url := range []string{"git@host:" + dir, "ssh://git@host" + dir} {
+		o := opt
+		o.Cache = filepath.Join(t.TempDir(), "cache")
+		s := store(t, url, o)
+		if err := errors.Join(s.Probe(ctx), s.Create(ctx, "m/"+strings.ReplaceAll(url[:3], "@", ""), nil)); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for url, trouble := range map[string]error{"nobody@host:" + dir: blob.ErrDenied, "git@host:" + dir + "x": nil} {
+		o := opt
+		o.Cache = filepath.Join(t.TempDir(), "cache")
+		err := store(t, url, o).Create(ctx, "m/1", nil)
+		if trouble != nil && (!errors.Is(err, trouble) || !fault.Is(err, fault.Denied)) || trouble == nil && !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	o := opt
+	o.Env, o.Cache = append(o.Env, "GIT_SSH_COMMAND=echo 'ssh: Could not resolve hostname host: Name or service not known' >&2; false #"), filepath.Join(t.TempDir(), "cache")
+	if err := store(t, "git@host:"+dir, o).Create(ctx, "m/1", nil); !errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("no such host: %v", err)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestKilledHelper(t *testing.T) {
 func startHelper(t *testing.T, url, cache string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledHelper$")
-	cmd.Env = append(os.Environ(), envURL+"="+url, envCache+"="+cache)
+	cmd.Env = append(os.Environ(), envURL+"="+url, envCache+"="+cache, "TMPDIR="+t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +52,9 @@ func startHelper(t *testing.T, url, cache string) *exec.Cmd {
 // cache is as good as new for the next process.
 func recovers(t *testing.T, dir, url, cache string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(gitsOf(t, cache)) > 0; {
+	for deadline := time.Now().Add(20 * time.Second); len(gitsOf(t, cache, dir)) > 0; {
 		if time.Now().After(deadline) {
-			t.Fatalf("git goes on without its starter: %v", gitsOf(t, cache))
+			t.Fatalf("git goes on without its starter: %v", gitsOf(t, cache, dir))
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -85,8 +85,9 @@ func recovers(t *testing.T, dir, url, cache string) {
 }
 
 // gitsOf returns the processes that work on a cache, but for those that only
-// read objects.
-func gitsOf(t *testing.T, cache string) []string {
+// read objects, and those that serve a remote on this machine, which end when
+// they have done what they were told.
+func gitsOf(t *testing.T, cache, dir string) []string {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -95,7 +96,10 @@ func gitsOf(t *testing.T, cache string) []string {
 	var found []string
 	for _, path := range all {
 		line, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(line, []byte("--git-dir="+cache+"\x00")) && !bytes.Contains(line, []byte("cat-file")) {
+		if err != nil || !bytes.Contains(line, []byte("git")) || bytes.Contains(line, []byte("cat-file")) {
+			continue
+		}
+		if bytes.Contains(line, []byte("--git-dir="+cache+"\x00")) || bytes.Contains(line, []byte(dir)) {
 			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}

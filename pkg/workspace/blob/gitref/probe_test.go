@@ -13,8 +13,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
-// together has two who ask for a forge's refs, to push, be answered when both
-// have asked.
+// together has two who ask for a forge's refs, to push, be told them when both
+// were looked up.
 func together() func(r *http.Request) {
 	var mu sync.Mutex
 	var waiting chan struct{}
@@ -34,8 +34,7 @@ func together() func(r *http.Request) {
 		mu.Unlock()
 		select {
 		case <-mine:
-			time.Sleep(20 * time.Millisecond) // so that one of them is not through already
-		case <-time.After(700 * time.Millisecond): // the third
+		case <-time.After(2 * time.Second): // the third
 			mu.Lock()
 			if waiting == mine {
 				waiting = nil
@@ -56,7 +55,6 @@ func TestProbeSeesThroughIt(t *testing.T) {
 			var one sync.Mutex
 			meet := together()
 			f.before = func(_ http.ResponseWriter, r *http.Request) bool {
-				meet(r)
 				if isPush(r) && !honest { // whatever was there does not count
 					one.Lock()
 					if refs := plainGit(t, f.dir, "for-each-ref", "--format=delete %(refname)"); refs != "" {
@@ -69,6 +67,7 @@ func TestProbeSeesThroughIt(t *testing.T) {
 				if isPush(r) && !honest {
 					one.Unlock()
 				}
+				meet(r)
 				return false
 			}
 			err := store(t, f.url(""), options(t)).Probe(t.Context())
@@ -89,7 +88,6 @@ func TestProbeCleansUp(t *testing.T) {
 	var mu sync.Mutex
 	meet, pushes := together(), 0
 	f.before = func(w http.ResponseWriter, r *http.Request) bool {
-		meet(r)
 		if !isPush(r) {
 			return false
 		}
@@ -99,6 +97,10 @@ func TestProbeCleansUp(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 			return true
 		}
+		return false
+	}
+	f.after = func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
+		meet(r)
 		return false
 	}
 	s := store(t, f.url(""), options(t))

@@ -18,8 +18,8 @@ import (
 const small = 256 << 10
 
 // Open implements blob.Store. A blob that the cache has is read from there: that
-// another removed it meanwhile is then not seen. What it returns is to be closed
-// before the store is.
+// another removed it meanwhile is then not seen. What it returns ends with the
+// store.
 func (s *Store) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	var r io.ReadCloser
 	err := s.doOn(ctx, "open", name, func() error {
@@ -121,9 +121,12 @@ func (s *Store) content(ctx context.Context, name string, ids []object.ID, sizes
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
-	done := make(chan struct{})
+	rd := &reading{PipeReader: r, store: s, cancel: cancel, done: make(chan struct{})}
+	s.mu.Lock()
+	s.readings[rd] = struct{}{}
+	s.mu.Unlock()
 	go func() {
-		defer close(done)
+		defer close(rd.done)
 		err := s.cache.repo.Objects(ctx, names, func(o git.Object) error {
 			n, err := io.Copy(w, o.Content)
 			if err == nil && n != o.Size {
@@ -133,20 +136,29 @@ func (s *Store) content(ctx context.Context, name string, ids []object.ID, sizes
 		})
 		w.CloseWithError(s.explain("read", name, err))
 	}()
-	return &reading{PipeReader: r, cancel: cancel, done: done}, nil
+	return rd, nil
 }
 
 // reading is a blob that a git process prints.
 type reading struct {
 	*io.PipeReader
+	store  *Store
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
 // Close ends the process where it is not at its end.
 func (r *reading) Close() error {
+	r.store.mu.Lock()
+	delete(r.store.readings, r)
+	r.store.mu.Unlock()
+	return r.end(io.ErrClosedPipe)
+}
+
+// end has who still reads get the error why.
+func (r *reading) end(why error) error {
 	r.cancel()
-	err := r.PipeReader.Close()
+	err := r.CloseWithError(why)
 	<-r.done
 	return err
 }
