@@ -122,7 +122,7 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 		return err
 	}
 	e.Workspaces, err = workspace.Open(workspace.Options{
-		Root: p.home.Workspaces(), Repos: p.home.Repos(), Packs: packs, Sealer: p.id, Git: g, Now: time.Now, NewID: newID,
+		Root: p.home.Workspaces(), Repos: p.home.Repos(), Packs: packs, Sealer: p.id, Git: g, Now: time.Now, NewID: newID, Log: p.log,
 		Buckets: &buckets{
 			home: p.home, git: g, keys: bucketKeys{chain: chain, store: store}, log: p.log,
 			members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(p.home, chain, postQuantum) },

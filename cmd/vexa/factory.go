@@ -39,6 +39,7 @@ func newFactory() *factory.Factory {
 		return map[string][]*cobra.Command{
 			"daemon":  {daemonRunCmd()},
 			"runtime": {runtimeServeCmd()},
+			"git":     {gitMaintainCmd(f)},
 		}
 	}
 	return f

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
 
@@ -20,7 +21,22 @@ const (
 	spared = "2.hours.ago"
 	// pruneFile asks for what nothing refers to to be removed.
 	pruneFile = "prune-wanted"
+	// cutFile has one byte for each time that something was cut off.
+	cutFile = "cut"
 )
+
+// Maintain joins the packs of a workspace's bucket and of its open repository,
+// and removes what is not used any more, where that is worth it.
+func (s *Store) Maintain(ctx context.Context, nameOrID string) error {
+	r, err := s.open(ctx, nameOrID)
+	if err != nil {
+		return err
+	}
+	if err := s.maintainBucket(ctx, r); err != nil {
+		return err
+	}
+	return s.tidy(ctx, r)
+}
 
 // tidy keeps a repository quick: its many small packs become few, and what was
 // cut from the history of a private ref goes. It is called where nobody waits.
@@ -30,6 +46,15 @@ func (s *Store) tidy(ctx context.Context, r *repo) error {
 		return err
 	}
 	defer unlock()
+	if err := s.maintainBucket(ctx, r); err != nil {
+		// It is tried again, and what was released is none the worse for it.
+		s.opt.Log.WarnContext(ctx, "a bucket could not be maintained", "workspace", r.id, "error", err)
+	}
+	return s.tidyRepo(ctx, r)
+}
+
+// tidyRepo does so with the open repository.
+func (s *Store) tidyRepo(ctx context.Context, r *repo) error {
 	marker := filepath.Join(s.dir(r.id), pruneFile)
 	if _, err := os.Stat(marker); err == nil {
 		if err := r.prune(ctx); err != nil {
@@ -66,5 +91,37 @@ func (r *repo) prune(ctx context.Context) error {
 
 // wantPrune notes that something was cut off; the next tidy removes it.
 func (r *repo) wantPrune() error {
-	return os.WriteFile(filepath.Join(r.store.dir(r.id), pruneFile), nil, 0o600)
+	return errors.Join(r.noteCut(), os.WriteFile(filepath.Join(r.store.dir(r.id), pruneFile), nil, 0o600))
+}
+
+// fullAfter is how often something was cut off before the bucket's packs are
+// written again without it: sessions whose history begins anew, above all.
+const fullAfter = 64
+
+// maintainBucket joins the bucket's packs and removes what it does not use.
+func (s *Store) maintainBucket(ctx context.Context, r *repo) error {
+	scratch, err := s.scratch()
+	if err != nil {
+		return err
+	}
+	counter := filepath.Join(s.dir(r.id), cutFile)
+	st, err := os.Stat(counter)
+	full := err == nil && st.Size() >= fullAfter
+	err = r.bucket.Maintain(ctx, bucket.ConsolidateOptions{
+		Git: s.opt.Git, Scratch: scratch, Alternates: []string{filepath.Join(r.Dir(), "objects")}, Full: full,
+	})
+	if err == nil && full {
+		err = os.Remove(counter)
+	}
+	return fault.Wrap(fault.KindOf(err), "maintain workspace "+r.name, err)
+}
+
+// noteCut counts what was cut off.
+func (r *repo) noteCut() error {
+	f, err := os.OpenFile(filepath.Join(r.store.dir(r.id), cutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(".")
+	return errors.Join(err, f.Close())
 }

@@ -18,6 +18,7 @@ package workspace
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -41,6 +42,7 @@ type Options struct {
 	Now     func() time.Time // clock of commits
 	NewID   func() string    // ULIDs
 	Limits  tree.Limits      // what one seal or import takes
+	Log     *slog.Logger     // nil: nothing is said
 }
 
 // Buckets makes and opens the buckets of workspaces, by their URLs.
@@ -113,6 +115,9 @@ func Open(opt Options) (*Store, error) {
 	}
 	if opt.Packs != "" && !filepath.IsAbs(opt.Packs) {
 		return nil, fault.New(fault.Internal, "the pack cache's directory is not absolute", "")
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	for _, dir := range []string{opt.Root, opt.Repos} {
 		if err := makePrivate(dir); err != nil {
