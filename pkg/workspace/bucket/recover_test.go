@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
@@ -195,8 +196,22 @@ func TestRecover(t *testing.T) {
 			t.Errorf("the newest manifest has no %s: this test shows less than it says", member)
 		}
 	}
-	dir, both := storageOnDisk(t, m.store), identityFile(t, m.who.id, hybrid)
-	for which, age := range agesToTry(t, false) {
+	before, both := storageOnDisk(t, m.store), identityFile(t, m.who.id, hybrid)
+	tools := agesToTry(t, false)
+	repo := filepath.Join(t.TempDir(), "before.git")
+	if said, err := runRecover(t, tools["of go.mod"], before, both, repo); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	m.wasRecovered(repo)
+	// And tidied, with packs that were joined and manifests that are gone.
+	m.open(grace(time.Nanosecond), keep(4))
+	m.mustConsolidate(m.consolidation())
+	m.mustPush("refs/heads/b03", m.commit("a", "after\n"))
+	if got := m.mustCollect(); got.Objects == 0 {
+		t.Errorf("collected %+v: this test shows less than it says", got)
+	}
+	dir := storageOnDisk(t, m.store)
+	for which, age := range tools {
 		for what, key := range map[string]string{"keys": both, "an SSH key": sshKey} {
 			repo := filepath.Join(t.TempDir(), "re po.git")
 			if said, err := runRecover(t, age, dir, key, repo); err != nil {
@@ -206,7 +221,7 @@ func TestRecover(t *testing.T) {
 			m.wasRecovered(repo)
 		}
 		repo := filepath.Join(t.TempDir(), "early.git")
-		if said, err := runRecover(t, age, dir, both, repo, "2"); err != nil || m.git("--git-dir="+repo, "rev-parse", "HEAD") != first {
+		if said, err := runRecover(t, age, before, both, repo, "2"); err != nil || m.git("--git-dir="+repo, "rev-parse", "HEAD") != first {
 			t.Errorf("age %s, generation 2: %v: %s", which, err, said)
 		}
 		if said, err := runRecover(t, age, dir, identityFile(t, newPerson(t).id), repo+"2"); err == nil || !strings.Contains(said, "no keyring") {
