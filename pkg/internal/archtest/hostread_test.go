@@ -33,11 +33,12 @@ type hostFile struct{ calls, on string }
 // without following it.
 func hostFiles() map[string]hostFile {
 	const (
-		beneath = "an agent's tree: from a descriptor of its root, following nothing"
-		before  = "a directory that the host makes before any container starts; and notes that are never mounted"
-		bucket  = "a person's bucket: from a descriptor of its root, following nothing"
-		aws     = "a person's settings for S3, in their home"
-		ours    = "the host's repository and what is beside it, which is never mounted"
+		beneath     = "an agent's tree: from a descriptor of its root, following nothing"
+		before      = "a directory that the host makes before any container starts; and notes that are never mounted"
+		bucket      = "a person's bucket: from a descriptor of its root, following nothing"
+		aws         = "a person's settings for S3, in their home"
+		bucketState = "what the host knows of a bucket; and a person's own clone or a repository of the host's, which are never mounted"
+		ours        = "the host's repository and what is beside it, which is never mounted"
 	)
 	return map[string]hostFile{
 		"pkg/broker/listen.go":                  {"os.Open os.OpenRoot", "run/, which is mounted read-only"},
@@ -57,21 +58,44 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/blob/s3/ini.go":          {"os.ReadFile", aws},
 		"pkg/workspace/blob/s3/settings.go":     {"os.ReadFile", aws},
 		"pkg/workspace/blob/s3/stage.go":        {"os.CreateTemp os.Remove", "the host's spool of what is to be sent: encrypted, without a name, and never mounted"},
+		"pkg/workspace/bucket/bucket.go":        {"os.MkdirAll", bucketState},
+		"pkg/workspace/bucket/damagedopen.go":   {"os.ReadDir os.Stat", bucketState},
+		"pkg/workspace/bucket/fetch.go":         {"os.OpenFile os.Rename os.Stat os.WriteFile", bucketState},
+		"pkg/workspace/bucket/local.go":         {"os.CreateTemp os.MkdirAll os.OpenFile os.ReadDir os.ReadFile os.Remove os.Rename os.Stat", bucketState},
+		"pkg/workspace/bucket/maintain.go":      {"os.ReadFile", bucketState},
+		"pkg/workspace/bucket/pack.go":          {"os.Open", bucketState},
+		"pkg/workspace/bucket/packlist.go":      {"os.Open", bucketState},
+		"pkg/workspace/bucket/place.go":         {"os.ReadFile os.Remove", bucketState},
+		"pkg/workspace/bucket/repair_refs.go":   {"os.Open", bucketState},
+		"pkg/workspace/bucket/repo.go":          {"os.ReadFile", bucketState},
+		"pkg/workspace/bucket/rewrite.go":       {"os.Open", bucketState},
+		"pkg/workspace/bucket/scratch.go":       {"os.Open os.ReadDir os.RemoveAll os.Stat", bucketState},
+		"pkg/workspace/bucket/scratchrepo.go":   {"os.MkdirAll os.Open os.Remove os.RemoveAll os.Stat os.WriteFile", bucketState},
+		"pkg/workspace/bucket/survey.go":        {"os.ReadFile os.Remove", bucketState},
+		"pkg/workspace/bucket/verified.go":      {"os.OpenFile os.ReadFile os.Stat", bucketState},
+		"pkg/workspace/bucket/workbench.go":     {"os.Create os.Stat os.WriteFile", bucketState},
 		"pkg/workspace/checkout.go":             {"os.Chmod os.MkdirAll os.ReadDir os.ReadFile os.Remove os.Rename os.WriteFile", before},
+		"pkg/workspace/close.go":                {"os.ReadDir os.Stat", ours},
+		"pkg/workspace/create.go":               {"os.Mkdir os.MkdirAll os.ReadDir os.RemoveAll os.Rename os.Stat", ours},
 		"pkg/workspace/git/git.go":              {"os.Stat", "the git program"},
 		"pkg/workspace/gitdir.go":               {"os.Chmod os.Mkdir os.WriteFile", before},
+		"pkg/workspace/gitremote/seen.go":       {"os.MkdirAll os.ReadFile os.Remove", "a note in the git directory of the person's own clone"},
 		"pkg/workspace/history.go":              {"os.Chmod os.Link os.Mkdir os.MkdirAll os.Open os.OpenFile os.ReadDir os.ReadFile os.Remove os.Stat", "the pack cache; and history/, which is mounted read-only"},
+		"pkg/workspace/integrity.go":            {"os.MkdirAll", ours},
 		"pkg/workspace/lock.go":                 {"os.OpenFile", ours},
-		"pkg/workspace/maintain.go":             {"os.ReadDir os.Remove os.Stat os.WriteFile", ours},
+		"pkg/workspace/maintain.go":             {"os.OpenFile os.ReadDir os.Remove os.Stat os.WriteFile", ours},
 		"pkg/workspace/materialise.go":          {"unix.Open unix.Openat", before},
 		"pkg/workspace/merge.go":                {"filepath.WalkDir os.Mkdir os.RemoveAll", ours},
+		"pkg/workspace/migrate.go":              {"os.Remove", ours},
 		"pkg/workspace/object/loose.go":         {"os.Lstat os.MkdirAll os.Open os.WriteFile", ours},
 		"pkg/workspace/object/pack.go":          {"os.CreateTemp os.Open os.Remove os.Rename", ours},
+		"pkg/workspace/open.go":                 {"os.ReadFile os.RemoveAll os.Rename os.WriteFile", ours},
 		"pkg/workspace/private.go":              {"os.CreateTemp os.Remove", ours},
+		"pkg/workspace/record.go":               {"os.ReadDir os.ReadFile os.Stat", ours},
 		"pkg/workspace/refs.go":                 {"filepath.WalkDir os.MkdirAll os.OpenFile os.ReadFile os.Remove os.Rename", ours},
-		"pkg/workspace/registry.go":             {"os.Mkdir os.ReadDir os.ReadFile os.RemoveAll os.Rename", ours},
 		"pkg/workspace/repo.go":                 {"os.Lstat os.MkdirAll os.ReadFile", ours},
 		"pkg/workspace/session/capsule.go":      {"os.MkdirAll os.OpenRoot os.ReadDir os.RemoveAll", before},
+		"pkg/workspace/sweep.go":                {"os.Stat", ours},
 		"pkg/workspace/tree/open.go":            {"unix.Chmod unix.Open unix.Openat unix.Openat2", beneath},
 	}
 }
