@@ -28,6 +28,9 @@ func (b *Bucket) head(ctx context.Context) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.state != nil && (pin.Generation < b.state.Generation || pin.Generation == b.state.Generation && pin.SHA256 != b.state.SHA256) {
+		b.state = nil // another process accepted an older state
+	}
 	for try := 0; ; try++ {
 		newest, err := b.newest(ctx, pin.Generation)
 		if err != nil {

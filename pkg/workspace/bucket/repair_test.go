@@ -193,7 +193,7 @@ func TestRepairLostGenerations(t *testing.T) {
 			s.put(head(13), noise)
 			s.put(head(1<<53-1), noise)
 		}, 13, true, false},
-		"a manifest of nobody's": {func(s *scene) { s.forge(newPerson(s.tb), func(*manifestv1.Manifest) {}) }, 14, true, false},
+		"a manifest of nobody's": {func(s *scene) { s.forge(newPerson(s.tb), nothing) }, 14, true, false},
 		"a manifest by who was removed": {func(s *scene) {
 			s.forge(s.bob, func(m *manifestv1.Manifest) { m.Anchor = &manifestv1.Anchor{Generation: 4, SHA256: s.sums[4]} })
 		}, 14, true, false},
