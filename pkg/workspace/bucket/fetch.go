@@ -91,11 +91,7 @@ func (b *Bucket) fetchPack(ctx context.Context, r *Repo, p manifestv1.Pack, opt 
 		keep = keepNote
 	}
 	name, err := r.indexPack(ctx, in, keep, opt.Paranoid)
-	if err == nil {
-		// index-pack reads to the pack's own end; that nothing follows is ours to see.
-		_, err = io.Copy(io.Discard, in)
-	}
-	if err != nil && fault.KindOf(err) == fault.Internal && !errors.Is(err, errGone) {
+	if said := aboutPack(err); err != nil && fault.KindOf(err) == fault.Internal && fault.Is(said, fault.Invalid) {
 		return "", b.damaged(objectName(p.SHA256), fmt.Sprintf("the pack of generation %d", p.Generation), readableWithout(p), err)
 	}
 	return name, err

@@ -25,7 +25,8 @@ type Repo struct {
 	Progress io.Writer // what git says of its progress goes here; nil: nowhere
 }
 
-// OpenRepo looks at a repository.
+// OpenRepo looks at a repository. What killed processes of this package left in
+// it is removed.
 func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
 	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--show-object-format", "--is-shallow-repository", "--git-path", "objects"}})
 	if err != nil {
@@ -39,6 +40,7 @@ func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
 	if !filepath.IsAbs(objects) {
 		objects = filepath.Join(r.Dir(), objects)
 	}
+	clearStale(filepath.Join(objects, "pack"), scratchPrefix)
 	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[1] == "true"}, nil
 }
 
@@ -196,14 +198,20 @@ func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args
 // question, which no single pack answers.
 func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, strict bool) (string, error) {
 	args := []string{"index-pack", "--stdin", "--fix-thin"}
-	if keep != "" {
-		args = append(args, "--keep="+keep)
-	}
 	if strict {
 		args = append(args, "--fsck-objects")
 	}
+	dir, drop, err := scratch(r.Objects) // git leaves what it could not finish
+	if err != nil {
+		return "", err
+	}
+	defer drop()
 	src := &failing{r: pack}
-	res, err := r.Run(ctx, git.Cmd{Args: args, Stdin: src})
+	res, err := r.Run(ctx, git.Cmd{Args: args, Stdin: src, Objects: dir})
+	if err == nil {
+		// Git reads to the pack's own end; that nothing follows is ours to see.
+		_, err = io.Copy(io.Discard, src)
+	}
 	if src.err != nil {
 		return "", src.err
 	}
@@ -214,7 +222,9 @@ func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, stric
 	if len(f) < 2 || len(f) > 2 && !strict || !isHex(f[1], 40) && !isHex(f[1], 64) {
 		return "", fmt.Errorf("git index-pack printed %.100q", res.Stdout)
 	}
-	return "pack-" + f[1], nil
+	name := "pack-" + f[1]
+	made := filepath.Join(dir, "pack", name)
+	return name, takeOver(made+".pack", made+".idx", filepath.Join(r.Objects, "pack", name), keep != "")
 }
 
 // failing remembers the error of a reader that a process reads from.

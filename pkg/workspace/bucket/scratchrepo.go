@@ -111,9 +111,6 @@ func (s *scratchRepo) bring(ctx context.Context, p manifestv1.Pack, strict bool)
 	src := &failing{r: in}
 	count := newPackCheck(s.Format)
 	name, err := s.indexPack(ctx, io.TeeReader(src, count), "", strict)
-	if err == nil {
-		_, err = io.Copy(io.Discard, io.TeeReader(src, count))
-	}
 	if src.err != nil {
 		return brought{}, src.err
 	}
