@@ -336,7 +336,12 @@ func (m *machine) head(at string) string {
 func (m *machine) sound(at string) {
 	m.tb.Helper()
 	r := m.try(at, "fsck", "--full", "--strict", "--no-dangling", "--no-progress")
-	if r.err = strings.TrimPrefix(r.err, "notice: HEAD points to an unborn branch (main)\n"); r.code != 0 || r.err != "" {
+	for line := range strings.Lines(r.err) { // git notices where there is no branch at all, or not that of HEAD
+		if !strings.HasPrefix(line, "notice: ") {
+			r.code = max(r.code, 1)
+		}
+	}
+	if r.code != 0 {
 		m.tb.Errorf("git fsck in %s: exit %d\n%s%s", at, r.code, r.out, r.err)
 	}
 }

@@ -77,7 +77,8 @@ const patience = time.Minute
 // program ends.
 func (h *holding) reached(ended <-chan ran) bool {
 	h.tb.Helper()
-	for start := time.Now(); time.Since(start) < patience; time.Sleep(time.Millisecond) {
+	for start := time.Now(); time.Since(start) < patience; {
+		<-time.After(time.Millisecond)
 		for _, p := range h.points {
 			if failpoint.Reached(h.dir, p) {
 				h.at = p
@@ -114,13 +115,11 @@ func (h *holding) release() {
 // helperOf returns the id of the helper that a git started.
 func helperOf(tb testing.TB, git int) int {
 	tb.Helper()
-	for start := time.Now(); time.Since(start) < patience; time.Sleep(time.Millisecond) {
-		for _, pid := range childrenOf(git) {
-			if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
-				name, _, _ := strings.Cut(string(line), "\x00")
-				if filepath.Base(name) == helperName {
-					return pid
-				}
+	for start := time.Now(); time.Since(start) < patience; {
+		<-time.After(time.Millisecond)
+		for _, pid := range descendantsOf(git) {
+			if isHelper(pid) {
+				return pid
 			}
 		}
 	}
@@ -128,7 +127,15 @@ func helperOf(tb testing.TB, git int) int {
 	return 0
 }
 
-func childrenOf(pid int) []int {
+func isHelper(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	name, _, _ := strings.Cut(string(line), "\x00")
+	return err == nil && filepath.Base(name) == helperName
+}
+
+// descendantsOf returns what a process started, and what those started. Git starts
+// the helper by way of another git.
+func descendantsOf(pid int) []int {
 	var out []int
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
@@ -136,7 +143,7 @@ func childrenOf(pid int) []int {
 	}
 	for _, text := range strings.Fields(string(data)) {
 		if n, err := strconv.Atoi(text); err == nil {
-			out = append(out, n)
+			out = append(append(out, n), descendantsOf(n)...)
 		}
 	}
 	return out
