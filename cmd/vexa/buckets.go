@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -148,9 +150,9 @@ func (b *buckets) store(ctx context.Context, address string, create bool) (blob.
 			Git: b.git, Cache: filepath.Join(cache, cacheName(at.url)), Env: os.Environ(), Prompt: b.prompt,
 		})
 	}
-	if create && filepath.Dir(at.path) == b.home.Buckets() {
-		if err := os.MkdirAll(b.home.Buckets(), 0o700); err != nil {
-			return nil, err
+	if create { // what the place itself lies in must be there: a disk that is not mounted is not made
+		if err := os.Mkdir(filepath.Dir(at.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.Wrap(fault.Denied, "make "+filepath.Dir(at.path), err)
 		}
 	}
 	store, err := dir.Open(at.path, dir.Options{Make: create})

@@ -128,3 +128,26 @@ type Repaired struct {
 	Offered    []string  `json:"offered"`    // refs of the clone that the bucket does not have
 	Left       []Finding `json:"left"`       // what is still wrong
 }
+
+// BackupRequest is the body of POST /v1/workspaces/{name}/backup.
+type BackupRequest struct {
+	To    string `json:"to"`              // URL below which the backup is
+	Check bool   `json:"check,omitempty"` // read what is there already, too
+}
+
+// RestoreRequest is the body of POST /v1/workspaces/{name}/restore.
+type RestoreRequest struct {
+	From        string `json:"from,omitempty"`        // URL of a backup
+	AcceptOlder bool   `json:"acceptOlder,omitempty"` // although a newer state, or another history, was seen here
+}
+
+// Copied answers both.
+type Copied struct {
+	Bucket     string   `json:"bucket"`     // URL of the copy
+	Generation int64    `json:"generation"` // the newest in it
+	Objects    int      `json:"objects"`    // that were copied
+	Bytes      int64    `json:"bytes"`      // likewise
+	Present    int      `json:"present"`    // blobs that were there already
+	Replaced   []string `json:"replaced"`   // blobs of the copy that were damaged and are whole now
+	Damaged    []string `json:"damaged"`    // blobs of the source that are damaged, and were not copied
+}

@@ -116,6 +116,18 @@ func (c *Client) RepairWorkspace(ctx context.Context, name string, r api.RepairR
 	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "repair"), r, &v)
 }
 
+// BackupWorkspace copies the bucket of a workspace.
+func (c *Client) BackupWorkspace(ctx context.Context, name string, r api.BackupRequest) (api.Copied, error) {
+	var v api.Copied
+	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "backup"), r, &v)
+}
+
+// RestoreWorkspace brings the bucket of a workspace back.
+func (c *Client) RestoreWorkspace(ctx context.Context, name string, r api.RestoreRequest) (api.Copied, error) {
+	var v api.Copied
+	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "restore"), r, &v)
+}
+
 // Rekey brings the installation's keys into every workspace.
 func (c *Client) Rekey(ctx context.Context) ([]api.Rekeyed, error) {
 	var rows []api.Rekeyed

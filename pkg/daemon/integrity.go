@@ -69,3 +69,47 @@ func findings(list []bucket.Finding) []api.Finding {
 	}
 	return rows
 }
+
+// backupWorkspace copies the bucket of a workspace.
+func (s *Server) backupWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.BackupRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	url, out, err := e.Workspaces.Backup(r.Context(), r.PathValue("name"), req.To, req.Check)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, copied(url, out))
+	return nil
+}
+
+// restoreWorkspace brings the bucket of a workspace back.
+func (s *Server) restoreWorkspace(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.RestoreRequest
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	info, out, err := e.Workspaces.Restore(r.Context(), workspace.RestoreRequest{Workspace: r.PathValue("name"), From: req.From, AcceptOlder: req.AcceptOlder})
+	if err != nil {
+		return err
+	}
+	out.Generation = info.Generation
+	unixhttp.WriteJSON(w, http.StatusOK, copied(info.Bucket, out))
+	return nil
+}
+
+func copied(url string, out bucket.Copied) api.Copied {
+	return api.Copied{
+		Bucket: url, Generation: out.Generation, Objects: out.Objects, Bytes: out.Bytes, Present: out.Present,
+		Replaced: out.Replaced, Damaged: out.Damaged,
+	}
+}

@@ -126,6 +126,8 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/workspaces/{name}/close", s.closeWorkspace)
 	handle("POST /v1/workspaces/{name}/verify", s.verifyWorkspace)
 	handle("POST /v1/workspaces/{name}/repair", s.repairWorkspace)
+	handle("POST /v1/workspaces/{name}/backup", s.backupWorkspace)
+	handle("POST /v1/workspaces/{name}/restore", s.restoreWorkspace)
 	handle("POST /v1/keys", s.rekey)
 	handle("GET /v1/workspaces/{name}/log", s.workspaceLog)
 	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -16,15 +17,144 @@ func (s *Store) Verify(ctx context.Context, nameOrID string, paranoid bool) (buc
 	if err != nil {
 		return bucket.Report{}, err
 	}
-	r, err := s.handle(ctx, rec)
+	b, done, err := s.damaged(ctx, rec)
 	if err != nil {
 		return bucket.Report{}, err
 	}
+	defer done()
 	scratch, err := s.scratch()
 	if err != nil {
 		return bucket.Report{}, err
 	}
-	return r.bucket.Verify(ctx, bucket.VerifyOptions{Paranoid: paranoid, Git: s.opt.Git, Scratch: scratch})
+	return b.Verify(ctx, bucket.VerifyOptions{Paranoid: paranoid, Git: s.opt.Git, Scratch: scratch})
+}
+
+// damaged opens the bucket of a workspace, which may be damaged.
+func (s *Store) damaged(ctx context.Context, rec record) (b *bucket.Bucket, done func(), err error) {
+	r, err := s.handle(ctx, rec)
+	if err == nil {
+		return r.bucket, func() {}, nil
+	}
+	ws, cerr := s.contract(rec)
+	if cerr != nil || ws.Encryption.Scheme == schemeNone {
+		return nil, nil, err
+	}
+	if b, derr := s.opt.Buckets.OpenDamaged(ctx, ws.Bucket); derr == nil {
+		return b, func() { _ = b.Close() }, nil
+	}
+	return nil, nil, err
+}
+
+// Backup copies the bucket of a workspace below at, or to at itself where that
+// is a Git remote, and returns where that is. What this installation has seen is
+// compared first, so that no bucket that was set back comes into the backup.
+func (s *Store) Backup(ctx context.Context, nameOrID, at string, check bool) (url string, out bucket.Copied, err error) {
+	rec, err := s.find(ctx, nameOrID)
+	if err != nil {
+		return "", out, err
+	}
+	r, err := s.handle(ctx, rec)
+	if err != nil {
+		return "", out, err
+	}
+	if _, err := r.bucket.Head(ctx); err != nil {
+		return "", out, err
+	}
+	if url, err = s.opt.Buckets.Place(rec.ID, at); err != nil {
+		return "", out, err
+	}
+	out, err = s.opt.Buckets.Backup(ctx, r.bucket.URL(), url, check)
+	return url, out, err
+}
+
+// RestoreRequest asks to bring the bucket of a workspace back.
+type RestoreRequest struct {
+	Workspace   string // name or id; or a new name, for a workspace that is lost
+	From        string // URL of a backup; empty: only accept what is there
+	AcceptOlder bool   // although this installation has seen a newer state, or another history
+}
+
+// Restore brings the bucket of a workspace back from a backup: what is missing
+// or damaged in it, or all of it where the workspace is not known here.
+func (s *Store) Restore(ctx context.Context, req RestoreRequest) (Info, bucket.Copied, error) {
+	rec, err := s.find(ctx, req.Workspace)
+	if fault.Is(err, fault.NotFound) && req.From != "" {
+		return s.restoreNew(ctx, req)
+	}
+	if err != nil {
+		return Info{}, bucket.Copied{}, err
+	}
+	ws, err := s.contract(rec)
+	if err != nil {
+		return Info{}, bucket.Copied{}, err
+	}
+	var out bucket.Copied
+	switch {
+	case req.From != "":
+		out, err = s.opt.Buckets.Restore(ctx, req.From, ws.Bucket, req.AcceptOlder)
+	case req.AcceptOlder:
+		err = s.acceptNewest(ctx, ws.Bucket)
+	default:
+		err = fault.New(fault.Usage, "a workspace is restored from a backup", "name it with --from, or accept what is there with --accept-older")
+	}
+	if err != nil {
+		return Info{}, out, err
+	}
+	s.reopen(rec.ID)
+	// What an open repository has seen may be another history.
+	if err := os.Remove(filepath.Join(s.openDir(rec.ID), seenFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Info{}, out, fault.Wrap(fault.Internal, "restore workspace "+rec.Name, err)
+	}
+	info, err := s.info(ctx, rec)
+	return info, out, err
+}
+
+func (s *Store) acceptNewest(ctx context.Context, url string) error {
+	b, err := s.opt.Buckets.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	_, err = b.AcceptNewest(ctx)
+	return err
+}
+
+// restoreNew makes a workspace of a backup.
+func (s *Store) restoreNew(ctx context.Context, req RestoreRequest) (Info, bucket.Copied, error) {
+	rec, unlock, err := s.reserve(ctx, req.Workspace)
+	if err != nil {
+		return Info{}, bucket.Copied{}, err
+	}
+	defer unlock()
+	url, err := s.opt.Buckets.Place(rec.ID, "")
+	if err != nil {
+		return Info{}, bucket.Copied{}, err
+	}
+	if err := os.Mkdir(filepath.Join(s.opt.Root, makingPrefix+rec.ID), 0o700); err != nil {
+		return Info{}, bucket.Copied{}, err
+	}
+	out, err := s.opt.Buckets.Restore(ctx, req.From, url, req.AcceptOlder)
+	if err == nil {
+		err = s.registerRestored(ctx, rec, url)
+	}
+	if err != nil {
+		return Info{}, out, errors.Join(err, s.clearLeftovers(context.WithoutCancel(ctx)))
+	}
+	info, err := s.info(ctx, rec)
+	return info, out, err
+}
+
+func (s *Store) registerRestored(ctx context.Context, rec record, url string) error {
+	b, err := s.opt.Buckets.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	st, err := b.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return s.register(rec, b.URL(), st)
 }
 
 // RepairRequest asks to put the bucket of a workspace right.
@@ -41,10 +171,11 @@ func (s *Store) Repair(ctx context.Context, req RepairRequest) (bucket.Repaired,
 	if err != nil {
 		return bucket.Repaired{}, err
 	}
-	r, err := s.handle(ctx, rec)
+	b, done, err := s.damaged(ctx, rec)
 	if err != nil {
 		return bucket.Repaired{}, err
 	}
+	defer done()
 	scratch, err := s.scratch()
 	if err != nil {
 		return bucket.Repaired{}, err
@@ -57,7 +188,7 @@ func (s *Store) Repair(ctx context.Context, req RepairRequest) (bucket.Repaired,
 			return bucket.Repaired{}, fault.New(fault.NotFound, "there is no clone in "+req.From+": "+err.Error(), "name the directory of a clone of the workspace")
 		}
 	}
-	out, err := r.bucket.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun})
+	out, err := b.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun})
 	if err == nil && !req.DryRun {
 		s.reopen(rec.ID)
 	}

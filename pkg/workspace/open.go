@@ -158,7 +158,11 @@ func (r *repo) writeSeen(st *bucket.State) error {
 // made where it is missing. The workspace's lock is held.
 func (r *repo) sync(ctx context.Context, st *bucket.State) error {
 	was, err := r.seen()
-	fresh := err != nil || was.Bucket != r.bucket.ID()
+	if err != nil { // it was never filled, or the bucket was restored
+		was = seen{}
+	}
+	_, herr := os.Stat(filepath.Join(r.Dir(), "HEAD"))
+	fresh := herr != nil || err == nil && was.Bucket != r.bucket.ID()
 	if fresh {
 		was = seen{}
 		if err := r.lay(); err != nil {

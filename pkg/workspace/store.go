@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // Buckets makes and opens the buckets of workspaces, by their URLs.
-type Buckets interface {
+type Buckets interface { //nolint:interfacebloat // what can be done with buckets as a whole
 	// Place returns the URL at which the bucket of a new workspace goes: below at,
 	// a directory, an S3 prefix or a Git remote, or where that is empty on this
 	// machine.
@@ -57,6 +57,13 @@ type Buckets interface {
 	// Members returns who the person of this installation is in a bucket, with
 	// all of their keys, and their recovery key where there is one.
 	Members(postQuantum bool) ([]manifestv1.Member, error)
+	// OpenDamaged opens a bucket whose first file may be missing or damaged.
+	OpenDamaged(ctx context.Context, url string) (*bucket.Bucket, error)
+	// Backup copies a bucket, see bucket.Backup. With check what is there already
+	// is read, too.
+	Backup(ctx context.Context, from, to string, check bool) (bucket.Copied, error)
+	// Restore brings a bucket back from a copy, see bucket.Restore.
+	Restore(ctx context.Context, from, to string, acceptOlder bool) (bucket.Copied, error)
 	// Discard removes a bucket that Place placed and nobody used.
 	Discard(ctx context.Context, id string) error
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
 // Accept makes the newest generation that is stored the newest that this
@@ -50,4 +51,17 @@ func (l local) reset(ctx context.Context, p pin) error {
 	}
 	defer unlock()
 	return l.writePin(p)
+}
+
+// AcceptNewest is Accept for whatever is newest now.
+func (b *Bucket) AcceptNewest(ctx context.Context) (*State, error) {
+	newest, err := newestStored(ctx, b.store, "")
+	if err != nil {
+		return nil, err
+	}
+	stored, err := blob.ReadAll(ctx, b.store, manifestName(newest), maxManifest)
+	if err != nil {
+		return nil, unreadable(fmt.Sprintf("read generation %d of %s", newest, b.store.URL()), err)
+	}
+	return b.Accept(ctx, newest, sum(stored))
 }

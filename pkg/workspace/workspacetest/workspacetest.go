@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
@@ -110,6 +111,42 @@ func (b *Buckets) Members(bool) ([]manifestv1.Member, error) {
 		ID: "u_test", Name: "test", Recipients: []string{b.Recipient()}, Signers: []string{b.signer.Key().String()},
 		Rights: []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}},
 	}}, nil
+}
+
+// OpenDamaged implements workspace.Buckets.
+func (b *Buckets) OpenDamaged(ctx context.Context, address string) (*bucket.Bucket, error) {
+	opt, err := b.options(address, false)
+	if err != nil {
+		return nil, err
+	}
+	return bucket.OpenDamaged(ctx, opt, "")
+}
+
+// Backup implements workspace.Buckets.
+func (b *Buckets) Backup(ctx context.Context, from, to string, check bool) (bucket.Copied, error) {
+	src, dst, err := b.both(from, to)
+	if err != nil {
+		return bucket.Copied{}, err
+	}
+	return bucket.Backup(ctx, src, dst, bucket.CopyOptions{Check: check})
+}
+
+// Restore implements workspace.Buckets.
+func (b *Buckets) Restore(ctx context.Context, from, to string, acceptOlder bool) (bucket.Copied, error) {
+	src, dst, err := b.both(from, to)
+	if err != nil {
+		return bucket.Copied{}, err
+	}
+	return bucket.Restore(ctx, src, dst, bucket.RestoreOptions{State: filepath.Join(b.root, "state"), AcceptOlder: acceptOlder, Keys: b})
+}
+
+func (b *Buckets) both(from, to string) (src, dst blob.Store, err error) {
+	one, err := b.options(from, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := b.options(to, true)
+	return one.Store, other.Store, err
 }
 
 // Discard implements workspace.Buckets.
