@@ -114,10 +114,12 @@ func (b *Bucket) join(ctx context.Context, opt ConsolidateOptions, dir string, s
 		if err := w.fits(st, opt.Limit); err != nil {
 			return Consolidated{}, err
 		}
-		if err := w.bring(ctx, st.Packs); err != nil {
-			return Consolidated{}, err
+		if err = w.alone(); err == nil {
+			err = w.bring(ctx, st.Packs)
 		}
-		files, err = w.join(ctx, packs)
+		if err == nil {
+			files, err = w.join(ctx, packs)
+		}
 	}
 	if err != nil {
 		return Consolidated{}, err

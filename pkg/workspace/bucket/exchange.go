@@ -44,6 +44,9 @@ func (b *Bucket) exchange(ctx context.Context, x *exchange) (*State, error) {
 			return nil, err
 		}
 		done, now, err := b.put(ctx, x)
+		if err == nil && done && x.files.pack != "" {
+			err = b.local.noteVerified(x.stored) // its index was made here
+		}
 		if err != nil || done {
 			return now, err
 		}

@@ -141,11 +141,7 @@ func counted(s blob.Store, n *atomic.Int64) blob.Store {
 func found(tb testing.TB, store blob.Store, with ...func(*bucket.Options)) *machine {
 	tb.Helper()
 	m := &machine{tb: tb, who: newPerson(tb), state: tb.TempDir(), store: store}
-	opt := options(m.who, store, m.state)
-	for _, w := range with {
-		w(&opt)
-	}
-	b, err := bucket.Create(tb.Context(), opt, bucket.CreateOptions{Members: []manifestv1.Member{m.who.member("jane")}})
+	b, err := bucket.Create(tb.Context(), optionsOf(m, with...), bucket.CreateOptions{Members: []manifestv1.Member{m.who.member("jane")}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -164,15 +160,19 @@ func (m *machine) join(store blob.Store, with ...func(*bucket.Options)) *machine
 // open opens the bucket again with other options.
 func (m *machine) open(with ...func(*bucket.Options)) {
 	m.tb.Helper()
-	opt := options(m.who, m.store, m.state)
-	for _, w := range with {
-		w(&opt)
-	}
-	b, err := bucket.Open(m.tb.Context(), opt)
+	b, err := bucket.Open(m.tb.Context(), optionsOf(m, with...))
 	if err != nil {
 		m.tb.Fatal(err)
 	}
 	m.bucket = b
+}
+
+func optionsOf(m *machine, with ...func(*bucket.Options)) bucket.Options {
+	opt := options(m.who, m.store, m.state)
+	for _, w := range with {
+		w(&opt)
+	}
+	return opt
 }
 
 func grace(d time.Duration) func(*bucket.Options) { return func(o *bucket.Options) { o.Grace = d } }

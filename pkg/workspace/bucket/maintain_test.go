@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/mem"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
@@ -274,4 +279,61 @@ func stoodStill(t *testing.T, point failpoint.Point, others int) {
 	a.clone(storage, side, ids[2])
 	b.open()
 	b.mustFetch()
+}
+
+// The same in a real directory, and of the other object format.
+func TestMaintainInADirectory(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"sha1", "sha256"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			at := t.TempDir()
+			handle := func() blob.Store {
+				s, err := dir.Open(at, dir.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = s.Close() })
+				return s
+			}
+			tiny := func(o *bucket.Options) { o.Grace, o.Keep = time.Nanosecond, 4 }
+			a := &machine{tb: t, who: newPerson(t), state: t.TempDir(), store: handle()}
+			b, err := bucket.Create(t.Context(), optionsOf(a, tiny), bucket.CreateOptions{Members: []manifestv1.Member{a.who.member("jane")}, ObjectFormat: format})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.bucket = b
+			a.withRepo()
+			if format == "sha256" {
+				a.dir = t.TempDir()
+				a.git("init", "-q", "-b", "main", "--object-format=sha256")
+				if a.repo, err = bucket.OpenRepo(t.Context(), newGit(t).Repo(filepath.Join(a.dir, ".git"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ids := a.line("main", 30)
+			opt := a.consolidation()
+			for i, id := range ids {
+				a.mustPush("refs/heads/main", id)
+				opt.Full = i%10 == 9
+				a.mustMaintain(opt)
+			}
+			a.mustMaintain(opt)
+			a.mustMaintain(opt)
+			if st := a.head(); len(st.Packs) != 1 || a.unused() > 2 {
+				t.Errorf("%d packs, and %d other objects", len(st.Packs), a.unused())
+			}
+			c := &machine{tb: t, who: a.who, state: t.TempDir(), store: handle()}
+			c.open(tiny)
+			c.dir = t.TempDir()
+			c.git("init", "-q", "-b", "main", "--object-format="+format)
+			if c.repo, err = bucket.OpenRepo(t.Context(), newGit(t).Repo(filepath.Join(c.dir, ".git"))); err != nil {
+				t.Fatal(err)
+			}
+			c.mustFetch()
+			if n := len(strings.Fields(c.git("rev-list", ids[29]))); n != 30 {
+				t.Errorf("%d commits", n)
+			}
+		})
+	}
 }

@@ -69,12 +69,11 @@ func (r *rewriting) once(ctx context.Context, try int) (Consolidated, error) {
 
 // pack makes one pack of what the refs reach, no files where that is nothing, and
 // sees that it has all of it.
-func (r *rewriting) pack(ctx context.Context, try int) (packFiles, error) {
-	var files packFiles
-	var err error
+func (r *rewriting) pack(ctx context.Context, try int) (files packFiles, err error) {
 	format := r.from.ObjectFormat
 	if r.source == nil || r.source.Format != format {
-		if r.source, err = r.b.newWorkbench(ctx, r.opt.Git, filepath.Join(r.dir, "source"), format, r.opt.Alternates); err != nil {
+		dir := filepath.Join(r.dir, fmt.Sprintf("source-%d", try))
+		if r.source, err = r.b.newWorkbench(ctx, r.opt.Git, dir, format, r.opt.Alternates); err != nil {
 			return files, err
 		}
 	}
@@ -88,18 +87,42 @@ func (r *rewriting) pack(ctx context.Context, try int) (packFiles, error) {
 	if err := r.source.fits(r.from, r.opt.Limit); err != nil {
 		return files, err
 	}
-	base := filepath.Join(r.result.Objects, "pack", "pack")
-	files.pack, files.index, err = r.source.packWhole(ctx, base, revs(r.whole, nil), "--revs")
-	if isUnresolved(err) { // the alternates do not have everything
-		if err := r.source.bring(ctx, r.from.Packs); err != nil {
-			return files, err
+	files, err = r.write(ctx)
+	if isUnresolved(err) { // the alternates do not have everything, or something else
+		if err = r.source.alone(); err == nil {
+			err = r.source.bring(ctx, r.from.Packs)
 		}
-		files.pack, files.index, err = r.source.packWhole(ctx, base, revs(r.whole, nil), "--revs")
+		if err == nil {
+			files, err = r.write(ctx)
+		}
 	}
+	if isUnresolved(err) {
+		err = fault.Wrap(fault.Invalid, "write the bucket at "+r.b.store.URL()+" anew", err)
+	}
+	return files, err
+}
+
+// write makes the pack. It is indexed once more: with what git took from the
+// alternates as it was there, each object is what its id says only if that is
+// what comes out again.
+func (r *rewriting) write(ctx context.Context) (files packFiles, err error) {
+	made, index, err := r.source.packWhole(ctx, filepath.Join(r.source.dir, "whole"), revs(r.whole, nil), "--revs")
 	if err != nil {
-		return files, fault.Wrap(fault.Invalid, "write the bucket at "+r.b.store.URL()+" anew", err)
+		return files, err
 	}
-	return files, r.connected(ctx, r.whole, nil)
+	defer os.Remove(index) //nolint:errcheck // the directory is removed in the end
+	defer os.Remove(made)  //nolint:errcheck // likewise
+	f, err := os.Open(made)
+	if err != nil {
+		return files, err
+	}
+	defer f.Close()
+	name, err := r.result.indexPack(ctx, f, "", false)
+	if err != nil {
+		return files, err
+	}
+	path := filepath.Join(r.result.Objects, "pack", name)
+	return packFiles{pack: path + ".pack", index: path + ".idx"}, r.connected(ctx, r.whole, nil)
 }
 
 // connected fails where the result lacks something that ids reach and others do

@@ -2,6 +2,8 @@ package bucket_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -209,4 +211,50 @@ func TestRewriteToNothing(t *testing.T) {
 	a.clone(storage)
 	a.mustPush("refs/heads/topic", id)
 	a.clone(storage, id)
+}
+
+// What a clone says an object is counts for nothing: the packs that come of it
+// have what was pushed.
+func TestJoiningBelievesNoClone(t *testing.T) {
+	t.Parallel()
+	for name, all := range map[string]bool{"joined": false, "written anew": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storage := mem.New()
+			a := found(t, storage.Handle())
+			long := strings.Repeat("a line that is long enough for a delta\n", 50)
+			var ids []string
+			for i := range 10 {
+				ids = append(ids, a.commit("a", long+strings.Repeat("more\n", i)))
+				a.mustPush("refs/heads/main", ids[i])
+			}
+			forged, other := a.git("rev-parse", ids[0]+":a"), a.git("rev-parse", ids[9]+":a")
+			path := func(id string) string { return filepath.Join(a.repo.Objects, id[:2], id[2:]) }
+			data, err := os.ReadFile(path(other))
+			if err == nil {
+				err = errors.Join(os.Remove(path(forged)), os.WriteFile(path(forged), data, 0o400))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt := a.consolidation()
+			opt.Full = all
+			if out := a.mustConsolidate(opt); out.Packs != 10 {
+				t.Fatalf("%+v", out)
+			}
+			left, err := a.bucket.Unverified(a.head())
+			if err != nil || len(left) != 0 {
+				t.Errorf("%d packs are to be verified, %v", len(left), err)
+			}
+			b := a.another(storage.Handle())
+			b.mustFetch()
+			if got := b.git("cat-file", "blob", forged); got+"\n" != long {
+				t.Errorf("the clone's word was taken: %.100q", got)
+			}
+			got, err := b.bucket.VerifyPacks(t.Context(), bucket.VerifyPacksOptions{Git: newGit(t), Scratch: t.TempDir()})
+			if err != nil || len(got.Findings) > 0 {
+				t.Errorf("%+v, %v", got.Findings, err)
+			}
+		})
+	}
 }

@@ -3,8 +3,10 @@ package bucket
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,10 +47,22 @@ func (b *Bucket) newWorkbench(ctx context.Context, g *git.Git, dir, format strin
 			list.WriteString(path + "\n")
 		}
 	}
-	if err := os.WriteFile(filepath.Join(r.Objects, "info", "alternates"), []byte(list.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.Objects, alternatesFile), []byte(list.String()), 0o600); err != nil {
 		return nil, err
 	}
 	return &workbench{Repo: r, bucket: b, dir: dir, brought: map[string]broughtPack{}}, nil
+}
+
+const alternatesFile = "info/alternates"
+
+// alone has it do without the alternates from now on. git takes objects that it
+// packs as they are where it finds them, so that the indexes of a clone, which
+// others may have written, would be believed.
+func (w *workbench) alone() error {
+	if err := os.Remove(filepath.Join(w.Objects, alternatesFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // bring takes over stored packs that are not here yet, in the order in which they
@@ -111,6 +125,9 @@ func (w *workbench) join(ctx context.Context, packs []manifestv1.Pack) (files pa
 		return files, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return files, err
+	}
+	if err := w.alone(); err != nil {
 		return files, err
 	}
 	files.pack, files.index, err = w.packWhole(ctx, filepath.Join(w.dir, "joined"), f)
