@@ -60,7 +60,7 @@ func (b *Bucket) fetch(ctx context.Context, r *Repo, st *State, opt FetchOptions
 	for _, p := range st.newer(opt.Since) {
 		name, err := b.fetchPack(ctx, r, p, opt)
 		if err != nil {
-			return err
+			return r.trouble(err)
 		}
 		out.Packs++
 		if opt.Keep {

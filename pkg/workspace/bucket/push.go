@@ -105,7 +105,7 @@ func (p *push) decide(ctx context.Context, st *State) (change, bool, error) {
 	}
 	c.head = newHead(st, c)
 	if err := p.pack(ctx, st, slices.Sorted(maps.Values(c.set))); err != nil {
-		return c, false, err
+		return c, false, p.repo.trouble(err)
 	}
 	for _, pack := range p.packs {
 		pack.Generation = st.Generation + 1

@@ -147,10 +147,14 @@ func revs(include, exclude []string) io.Reader {
 
 // packThin writes a thin pack of what include reaches and exclude does not.
 func (r *Repo) packThin(ctx context.Context, include, exclude []string, w io.Writer) error {
+	dst := &failingWriter{w: w}
 	_, err := r.Run(ctx, git.Cmd{
 		Args:  append([]string{"pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset"}, r.verbosity()...),
-		Stdin: revs(include, exclude), Stdout: w, Progress: r.Progress,
+		Stdin: revs(include, exclude), Stdout: dst, Progress: r.Progress,
 	})
+	if dst.err != nil {
+		return dst.err // git says no more than that nobody read on
+	}
 	return lacking(err)
 }
 
