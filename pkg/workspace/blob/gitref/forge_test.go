@@ -21,13 +21,32 @@ import (
 type forge struct {
 	*httptest.Server
 	dir string // of the repository
-	// before may answer a request itself, and then returns true.
-	before func(w http.ResponseWriter, r *http.Request) bool
-	// after may answer in the place of the program, which has done its work.
-	after func(w http.ResponseWriter, r *http.Request, answer *httptest.ResponseRecorder) bool
 
-	mu    sync.Mutex
-	asked []string // method and path of each request
+	mu     sync.Mutex
+	asked  []string // method and path of each request
+	before before
+	after  after
+}
+
+// before may answer a request itself, and then returns true.
+type before func(w http.ResponseWriter, r *http.Request) bool
+
+// after may answer in the place of the program, which has done its work.
+type after func(w http.ResponseWriter, r *http.Request, answer *httptest.ResponseRecorder) bool
+
+// on sets what the forge does instead of what it should.
+func (f *forge) on(b before, a after) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before, f.after = b, a
+}
+
+// begin notes a request.
+func (f *forge) begin(r *http.Request) (before, after) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, r.Method+" "+r.URL.RequestURI())
+	return f.before, f.after
 }
 
 func newForge(tb testing.TB) *forge {
@@ -50,10 +69,8 @@ func newForge(tb testing.TB) *forge {
 		Stderr: io.Discard,
 	}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.mu.Lock()
-		f.asked = append(f.asked, r.Method+" "+r.URL.RequestURI())
-		f.mu.Unlock()
-		if f.before != nil && f.before(w, r) {
+		instead, then := f.begin(r)
+		if instead != nil && instead(w, r) {
 			return
 		}
 		// The CGI of the standard library takes no body in chunks.
@@ -62,13 +79,13 @@ func newForge(tb testing.TB) *forge {
 			return
 		}
 		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-		if f.after == nil {
+		if then == nil {
 			program.ServeHTTP(w, r)
 			return
 		}
 		answer := httptest.NewRecorder()
 		program.ServeHTTP(answer, r)
-		if f.after(w, r, answer) {
+		if then(w, r, answer) {
 			return
 		}
 		maps.Copy(w.Header(), answer.Header())

@@ -135,14 +135,14 @@ func TestCredentials(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := newForge(t)
-	f.before = func(w http.ResponseWriter, r *http.Request) bool {
+	f.on(func(w http.ResponseWriter, r *http.Request) bool {
 		if user, word, ok := r.BasicAuth(); ok && user == "jane" && word == "se:cret/" {
 			return false
 		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="forge"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
-	}
+	}, nil)
 	ask := filepath.Join(t.TempDir(), "ask")
 	if err := os.WriteFile(ask, []byte("#!/bin/sh\ncase $1 in User*) echo jane;; *) echo se:cret/;; esac\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -220,13 +220,13 @@ func TestRefusals(t *testing.T) {
 	ctx := t.Context()
 	f := newForge(t)
 	status := func(code int, only string) {
-		f.before = func(w http.ResponseWriter, r *http.Request) bool {
+		f.on(func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.RequestURI(), only) {
 				return false
 			}
 			w.WriteHeader(code)
 			return true
-		}
+		}, nil)
 	}
 	for _, c := range []struct {
 		code  int
@@ -258,7 +258,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	down := store(t, f.url(""), options(t))
-	f.before = nil
+	f.on(nil, nil)
 	f.Close()
 	if err := down.Create(ctx, "x", nil); !errors.Is(err, blob.ErrUnavailable) {
 		t.Errorf("down: %v", err)
@@ -272,7 +272,7 @@ func TestLostAnswer(t *testing.T) {
 	f := newForge(t)
 	s, other := store(t, f.url(""), options(t)), store(t, f.url(""), options(t))
 	var lose atomic.Int32
-	f.after = func(w http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
+	f.on(nil, func(w http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
 		if !isPush(r) || lose.Add(-1) < 0 {
 			return false
 		}
@@ -287,7 +287,7 @@ func TestLostAnswer(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusBadGateway)
 		return true
-	}
+	})
 	for name, n := range map[string]int32{"m/first": 1, "m/second": 1} {
 		stageBlob(t, s, "o/"+name, []byte("x"))
 		lose.Store(n)
@@ -328,13 +328,13 @@ func TestPassingTrouble(t *testing.T) {
 	f := newForge(t)
 	s := store(t, f.url(""), options(t))
 	var fail atomic.Int32
-	f.before = func(w http.ResponseWriter, r *http.Request) bool {
+	f.on(func(w http.ResponseWriter, r *http.Request) bool {
 		if !isPush(r) || fail.Add(-1) < 0 {
 			return false
 		}
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
-	}
+	}, nil)
 	for fails, ok := range map[int32]bool{0: true, 2: true, 3: false} {
 		fail.Store(fails)
 		if err := s.Create(t.Context(), fmt.Sprintf("m/%d", fails), nil); (err == nil) != ok || !ok && !errors.Is(err, blob.ErrUnavailable) {
@@ -354,7 +354,7 @@ func TestSlow(t *testing.T) {
 	gate := make(chan struct{})
 	var slow atomic.Value
 	slow.Store("")
-	f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+	f.on(func(_ http.ResponseWriter, r *http.Request) bool {
 		if word := slow.Load().(string); word != "" && strings.Contains(r.URL.RequestURI(), word) {
 			select {
 			case <-gate:
@@ -362,7 +362,7 @@ func TestSlow(t *testing.T) {
 			}
 		}
 		return false
-	}
+	}, nil)
 	for _, word := range []string{"service=git-upload-pack", "service=git-receive-pack", "/git-receive-pack", "/git-upload-pack"} {
 		slow.Store(word)
 		for what, call := range map[string]func(context.Context) error{

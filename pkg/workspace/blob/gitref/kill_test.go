@@ -128,12 +128,11 @@ func TestKilledInPush(t *testing.T) {
 				(<-kill)()
 				return true
 			}
-			f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+			f.on(func(_ http.ResponseWriter, r *http.Request) bool {
 				return when != "after" && hit(r) && when == "instead"
-			}
-			f.after = func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
+			}, func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
 				return when == "after" && hit(r)
-			}
+			})
 			cmd := startHelper(t, f.url(""), cache)
 			kill <- func() { _ = cmd.Process.Kill() }
 			if err := cmd.Wait(); err == nil {

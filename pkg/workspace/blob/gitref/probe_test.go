@@ -54,7 +54,7 @@ func TestProbeSeesThroughIt(t *testing.T) {
 			f := newForge(t)
 			var one sync.Mutex
 			meet := together()
-			f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+			f.on(func(_ http.ResponseWriter, r *http.Request) bool {
 				if isPush(r) && !honest { // whatever was there does not count
 					one.Lock()
 					if refs := plainGit(t, f.dir, "for-each-ref", "--format=delete %(refname)"); refs != "" {
@@ -62,14 +62,13 @@ func TestProbeSeesThroughIt(t *testing.T) {
 					}
 				}
 				return false
-			}
-			f.after = func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
+			}, func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
 				if isPush(r) && !honest {
 					one.Unlock()
 				}
 				meet(r)
 				return false
-			}
+			})
 			err := store(t, f.url(""), options(t)).Probe(t.Context())
 			if honest && err != nil || !honest && (!fault.Is(err, fault.Denied) || fault.HintOf(err) == "") {
 				t.Errorf("%v", err)
@@ -87,7 +86,7 @@ func TestProbeCleansUp(t *testing.T) {
 	f := newForge(t)
 	var mu sync.Mutex
 	meet, pushes := together(), 0
-	f.before = func(w http.ResponseWriter, r *http.Request) bool {
+	f.on(func(w http.ResponseWriter, r *http.Request) bool {
 		if !isPush(r) {
 			return false
 		}
@@ -98,11 +97,10 @@ func TestProbeCleansUp(t *testing.T) {
 			return true
 		}
 		return false
-	}
-	f.after = func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
+	}, func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
 		meet(r)
 		return false
-	}
+	})
 	s := store(t, f.url(""), options(t))
 	if err := s.Probe(t.Context()); !errors.Is(err, blob.ErrUnavailable) {
 		t.Errorf("%v", err)
