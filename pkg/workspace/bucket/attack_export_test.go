@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
@@ -71,6 +72,15 @@ func DecodeManifest(b *Bucket, stored []byte) (manifestv1.Manifest, error) {
 	return DecodeManifestWith(stored, b.identities()...)
 }
 
+// DecodeSigned reads the text of a manifest.
+func DecodeSigned(text []byte) (manifestv1.Manifest, error) {
+	s, err := decodeSigned(text)
+	if err != nil {
+		return manifestv1.Manifest{}, err
+	}
+	return s.Manifest, nil
+}
+
 // DecodeManifestWith opens a stored manifest.
 func DecodeManifestWith(stored []byte, with ...*seal.Identity) (manifestv1.Manifest, error) {
 	s, err := decodeManifest(stored, with)
@@ -85,8 +95,22 @@ func DecodeSnapshot(text []byte, format, bucket string) (*manifestv1.Snapshot, e
 	return decodeSnapshot(text, &signed{Manifest: manifestv1.Manifest{ObjectFormat: format, Generation: 1 << 50}}, bucket)
 }
 
-// DecodeLog reads the text of a log of removed generations.
-var DecodeLog = decodeLog
+// DecodeLog reads the text of a log of removed generations, and EncodeLog is the
+// reverse.
+var (
+	DecodeLog = decodeLog
+	EncodeLog = encodeLog
+)
+
+// CheckIndex reads a pack index.
+func CheckIndex(r io.Reader, format string, objects int64, pack string, size int64) error {
+	return checkIndex(r, indexOf{format: format, objects: objects, pack: pack, bytes: size})
+}
+
+// DecryptUpTo opens what Encrypt made, up to a size.
+func DecryptUpTo(stored []byte, limit int64, with ...*seal.Identity) ([]byte, error) {
+	return decrypt(stored, with, limit)
+}
 
 // EncodeKeyring returns the stored form of a keyring.
 func EncodeKeyring(k keyringv1.Keyring, members ...manifestv1.Member) ([]byte, error) {

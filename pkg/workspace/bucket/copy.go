@@ -199,10 +199,10 @@ func (c *copier) did(count func(), n int64) {
 }
 
 // sealedBegin is how every keyring and manifest begins.
-var sealedBegin = []byte("age-encryption.org/v1\n")
+const sealedBegin = "age-encryption.org/v1\n"
 
-// read reads a small blob of a store: nil where there is none, or where it is
-// none of a bucket's.
+// readSealed reads a small blob of a store: nil where there is none, or where it
+// is none of a bucket's.
 func readSealed(ctx context.Context, s blob.Store, name string) ([]byte, error) {
 	data, err := blob.ReadAll(ctx, s, name, max(maxManifest, maxKeyring))
 	switch {
@@ -210,7 +210,7 @@ func readSealed(ctx context.Context, s blob.Store, name string) ([]byte, error) 
 		return nil, nil
 	case err != nil:
 		return nil, unreadable("read "+name+" of "+s.URL(), err)
-	case !bytes.HasPrefix(data, sealedBegin):
+	case !bytes.HasPrefix(data, []byte(sealedBegin)):
 		return nil, nil
 	}
 	return data, nil

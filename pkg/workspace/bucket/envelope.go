@@ -69,6 +69,16 @@ func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := decodeSigned(text)
+	if err != nil {
+		return nil, err
+	}
+	out.stored, out.sha256 = stored, sum(stored)
+	return out, nil
+}
+
+// decodeSigned reads a manifest's text and verifies its signature.
+func decodeSigned(text []byte) (*signed, error) {
 	line, sig, ok := bytes.Cut(text, []byte("\n"))
 	if !ok {
 		return nil, fault.New(fault.Invalid, "it has no signature", "")
@@ -83,7 +93,7 @@ func decodeManifest(stored []byte, with []*seal.Identity) (*signed, error) {
 	if err := key.Verify(namespaceManifest, text[:len(line)+1], sig); err != nil {
 		return nil, err
 	}
-	out := &signed{stored: stored, sha256: sum(stored), signer: key}
+	out := &signed{signer: key}
 	if err := decodeStrict(line, &out.Manifest); err != nil {
 		return nil, err
 	}

@@ -20,18 +20,7 @@ func mapKeys[K comparable, V any](m map[K]V) func(func(K) bool) { return maps.Ke
 // small finds out which small blobs can be put back.
 func (r *repair) small(ctx context.Context) error {
 	in := r.in
-	for _, f := range in.report.Findings {
-		if r.handled[f.Object] {
-			continue
-		}
-		if f.Object == formatName {
-			r.over.put[formatName] = formatOf(r.b.id)
-			r.act(formatName, 0, "written again")
-		}
-		if f.Object == hintName {
-			r.act(hintName, 0, "written again")
-		}
-	}
+	r.plain()
 	wanted := map[int64]string{}
 	for _, h := range in.holes {
 		if h.sha256 != "" {
@@ -60,6 +49,22 @@ func (r *repair) small(ctx context.Context) error {
 	}
 	r.impossible()
 	return nil
+}
+
+// plain has the two files written again that are not encrypted.
+func (r *repair) plain() {
+	for _, f := range r.in.report.Findings {
+		if r.handled[f.Object] {
+			continue
+		}
+		if f.Object == formatName {
+			r.over.put[formatName] = formatOf(r.b.id)
+			r.act(formatName, 0, "written again")
+		}
+		if f.Object == hintName {
+			r.act(hintName, 0, "written again")
+		}
+	}
 }
 
 // wantSeen adds the manifests that this installation has seen and that are not
