@@ -70,7 +70,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/bucket/repo.go":          {"os.ReadFile", bucketState},
 		"pkg/workspace/bucket/rewrite.go":       {"os.Open os.Remove", bucketState},
 		"pkg/workspace/bucket/scratch.go":       {"os.Open os.ReadDir os.RemoveAll os.Stat", bucketState},
-		"pkg/workspace/bucket/scratchrepo.go":   {"os.MkdirAll os.Open os.Remove os.RemoveAll os.Stat os.WriteFile", bucketState},
+		"pkg/workspace/bucket/scratchrepo.go":   {"os.MkdirAll os.Open os.Remove os.WriteFile", bucketState},
 		"pkg/workspace/bucket/survey.go":        {"os.ReadFile os.Remove", bucketState},
 		"pkg/workspace/bucket/verified.go":      {"os.OpenFile os.ReadFile os.Stat", bucketState},
 		"pkg/workspace/bucket/workbench.go":     {"os.Create os.Remove os.Stat os.WriteFile", bucketState},

@@ -42,24 +42,7 @@ func (b *Bucket) newScratchRepo(ctx context.Context, g *git.Git, parent, format,
 // roomBelow makes a directory below parent and removes those that killed
 // processes left there.
 func roomBelow(parent string) (dir string, drop func(), err error) {
-	const prefix, tries = "vexa-packs-", 100
-	clearStale(parent, prefix)
-	for range tries {
-		if dir, err = os.MkdirTemp(parent, prefix); err != nil {
-			return "", nil, err
-		}
-		release, herr := hold(dir)
-		if herr != nil { // another process takes it for one that was left
-			err = herr
-			continue
-		}
-		if _, err = os.Stat(dir); err != nil { // and removed it
-			release()
-			continue
-		}
-		return dir, func() { _ = os.RemoveAll(dir); release() }, nil
-	}
-	return "", nil, err
+	return heldDir(parent, "vexa-packs-")
 }
 
 func initBare(ctx context.Context, g *git.Git, dir, format, borrow string) (*Repo, error) {
