@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -105,11 +106,16 @@ type place struct {
 	path string // of a directory
 }
 
+var scpForm = regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^:]+$`)
+
 // parsePlace reads an address: DIR, file:///DIR, s3://BUCKET/PREFIX, or the URL
 // of a Git remote, which on this machine ends in .git.
 func parsePlace(address string) (place, error) {
 	if filepath.IsAbs(address) {
 		address = (&url.URL{Scheme: "file", Path: filepath.Clean(address)}).String()
+	}
+	if scpForm.MatchString(address) { // as git takes it: USER@HOST:REPO.git
+		return place{kind: placeGit, url: address}, nil
 	}
 	u, err := url.Parse(address)
 	bad := fault.Newf(fault.Invalid, "not the address of a bucket: %.200q", address).WithHint("give the name of a workspace, DIR/ID with an absolute DIR, s3://BUCKET/PREFIX/ID, https://HOST/REPO.git or file:///REPO.git")

@@ -178,6 +178,7 @@ func (r *remotes) firstPush(b *testing.B) {
 }
 
 func (r *remotes) clone(b *testing.B, args ...string) {
+	b.Helper()
 	r.measure(b, func(at remote) cost {
 		to := filepath.Join(b.TempDir(), at.name)
 		return r.git(b, at.env, append(append([]string{"clone", "-q"}, args...), at.url, to)...)

@@ -303,13 +303,14 @@ func TestTablesOnATerminal(t *testing.T) {
 COMMIT        WHEN    SUBJECT  LAUNCHER     UNIT                        MESSAGE
 9c0ffee1d2c3  1h ago  u_jane   user:u_jane  01JDX4A0000000000000000000  Write a note
 3f2a91c0d4e5  1h ago  vexa                                              Create workspace personal
-name:      personal
-id:        ws_01jdx0personal
-head:      3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3
-files:     2
-created:   2026-11-01T12:00:00Z
-updated:   2026-11-01T12:00:00Z
-encrypted: false
+name:       personal
+id:         ws_01jdx0personal
+head:       3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3
+files:      2
+created:    2026-11-01T12:00:00Z
+updated:    2026-11-01T12:00:00Z
+encrypted:  false
+generation: 0
 [
   {
     "id": "01JDX4A0000000000000000000",

@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
@@ -67,6 +68,9 @@ func (s *Store) Add(ctx context.Context, name, url string) (Info, error) {
 		return Info{}, err
 	}
 	if err := s.unknownBucket(url); err != nil {
+		return Info{}, err
+	}
+	if err := b.Probe(ctx); err != nil && !errors.Is(err, blob.ErrDenied) { // who may only read it pushes nothing
 		return Info{}, err
 	}
 	if err := s.register(rec, b.URL(), st); err != nil {

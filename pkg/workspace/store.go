@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // Buckets makes and opens the buckets of workspaces, by their URLs.
-type Buckets interface { //nolint:interfacebloat // what can be done with buckets as a whole
+type Buckets interface {
 	// Place returns the URL at which the bucket of a new workspace goes: below at,
 	// a directory, an S3 prefix or a Git remote, or where that is empty on this
 	// machine.

@@ -35,7 +35,8 @@ func newAdd(f *factory.Factory) *cobra.Command {
 			"vexa unlock --identity FILE. KEY is age1..., ssh-ed25519 ..., the recipient of an age\n" +
 			"plugin (a key in hardware, say), or the path of a .pub file. The program of a plugin is\n" +
 			"named in config/plugins.json, by its absolute path; no other is ever started.\n\n" +
-			"The keyring of every workspace is encrypted to it, too, so that age itself opens it.\n" +
+			"The keyring of every workspace is encrypted to it, too, so that age itself opens it;\n" +
+			"that of a post-quantum workspace only to keys that are post-quantum, too.\n" +
 			"It takes nothing away: what opened the key before opens it still. To let only the added\n" +
 			"keys open it: vexa key protect --keys.",
 		Example: "$ vexa key add ~/.ssh/id_ed25519.pub\n$ vexa key add age1yubikey1...\n$ vexa key add \"ssh-ed25519 AAAA... me@work\" age1...",

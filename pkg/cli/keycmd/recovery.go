@@ -92,7 +92,8 @@ func handOver(ctx context.Context, o *RecoveryOptions, text []byte) error {
 	made := f.Now().UTC().Format(time.DateOnly)
 	if o.To != "" {
 		head := "# Recovery key of a Vexa installation, made on " + made + ". Whoever has it can read everything.\n" +
-			"# vexa unlock --identity FILE opens the installation with it; age -d -i FILE opens what is sealed.\n"
+			"# vexa unlock --identity FILE opens the installation with it; age -d -i FILE opens what is sealed\n" +
+			"# (age 1.3 or later; for an older one leave the line out that begins with AGE-SECRET-KEY-PQ-).\n"
 		return create(o.To, append([]byte(head), text...))
 	}
 	const instead = "use --to FILE"

@@ -134,6 +134,10 @@ func (b *Bucket) ID() string { return b.id }
 // URL returns where the bucket is.
 func (b *Bucket) URL() string { return b.store.URL() }
 
+// Probe finds out whether the storage keeps what a bucket needs, see
+// blob.Store.
+func (b *Bucket) Probe(ctx context.Context) error { return b.store.Probe(ctx) }
+
 // Close closes the bucket's store.
 func (b *Bucket) Close() error { return b.store.Close() }
 

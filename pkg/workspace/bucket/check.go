@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
@@ -154,10 +155,11 @@ const (
 const maxRef = 1024
 
 // CheckRef refuses what is not the full name of a ref: the rules of
-// git-check-ref-format(1), below refs/.
+// git-check-ref-format(1), below refs/, and UTF-8, which is all that a manifest
+// can hold.
 func CheckRef(name string) error {
 	bad := fault.Newf(fault.Invalid, "not the name of a ref: %.100q", name)
-	if len(name) > maxRef || !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, ".") {
+	if len(name) > maxRef || !utf8.ValidString(name) || !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, ".") {
 		return bad
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.ContainsAny(name, `~^:?*[\`) {

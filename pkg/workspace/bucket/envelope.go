@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/vexa-ai/vexa/pkg/contract/ijson"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/seal"
@@ -162,6 +163,31 @@ func decodeStrict(data []byte, into any) error {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "it breaks its contract: something follows its end", "")
+	}
+	return sameText(data, into)
+}
+
+// sameText refuses a text that says more than what was read of it: a member that
+// stands twice, or is spelled in another case, which another reader would read
+// differently.
+func sameText(data []byte, read any) error {
+	again, err := json.Marshal(read)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(again, data) {
+		return nil
+	}
+	want, err := ijson.Canonical(again)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "it breaks its contract", err)
+	}
+	got, err := ijson.Canonical(data)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "it breaks its contract", err)
+	}
+	if !bytes.Equal(want, got) {
+		return broken("it has a member twice, in another case, or empty where it is left out")
 	}
 	return nil
 }

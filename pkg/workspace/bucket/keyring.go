@@ -157,7 +157,7 @@ func (b *Bucket) openKeyring(ctx context.Context, name string, stored []byte) ([
 	case fault.Is(err, fault.Denied):
 		return nil, &fault.Error{
 			Kind: fault.Denied, Msg: "no key of this installation opens the keyring " + name + " of " + b.store.URL() + ": nothing that needs it can be read", Err: err,
-			Hint: "ask a member to add yours: vexa key show prints it; or take over the key that opens it: vexa init --key FILE; if it opened before, it is damaged: " + restores,
+			Hint: "ask a member to add yours: vexa key show prints it; or take over the key that opens it: vexa init --key-file FILE; if it opened before, it is damaged: " + restores,
 		}
 	case fault.Is(err, fault.Invalid):
 		return nil, b.damaged(name, "the keyring", withoutKeyring, err)

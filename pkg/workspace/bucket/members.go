@@ -50,12 +50,20 @@ func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit 
 	if err != nil || st.Membership.Keyring.Name == b.ring {
 		return st, err
 	}
-	// From here on the new keyring is in use.
-	stored, err := b.readKeyring(ctx, st.Membership.Keyring.Name)
+	return st, b.takeNewest(ctx, st) // it is in use from here on
+}
+
+// takeNewest uses the keyring that a membership names.
+func (b *Bucket) takeNewest(ctx context.Context, st *State) error {
+	name := st.Membership.Keyring.Name
+	stored, err := b.readKeyring(ctx, name)
 	if err != nil {
-		return st, err
+		return err
 	}
-	return st, b.take(ctx, st.Membership.Keyring.Name, stored)
+	if sum(stored) != st.Membership.Keyring.SHA256 {
+		return b.damaged(name, "the keyring", withoutKeyring, errChanged)
+	}
+	return b.take(ctx, name, stored)
 }
 
 func isAdministrator(m manifestv1.Member) bool {
@@ -64,6 +72,13 @@ func isAdministrator(m manifestv1.Member) bool {
 
 // renew stores the keyring of a membership and returns the change that names it.
 func (b *Bucket) renew(ctx context.Context, st *State, m manifestv1.Membership, opt MembershipOptions) (change, bool, error) {
+	// The new keyring is made of the one in use, which has to be the newest: else
+	// a key would be lost for good.
+	if b.ring != st.Membership.Keyring.Name {
+		if err := b.takeNewest(ctx, st); err != nil {
+			return change{}, false, err
+		}
+	}
 	ring := keyringv1.Keyring{Bucket: b.id, Epoch: st.Epoch()}
 	for i, id := range b.epoch {
 		ring.Keys = append(ring.Keys, keyringv1.Key{Epoch: st.Epoch() - i, Secret: id.String()})

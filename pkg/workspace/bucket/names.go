@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ErrInTheWay: a ref and another one below its name, as if it were a directory,
+// ErrInTheWay says that a ref and another one below its name, as if it were a directory,
 // cannot be there together. Whoever fetched them could store one of them alone.
 var ErrInTheWay = errors.New("is in the way")
 

@@ -42,7 +42,7 @@ func samePlace(state, url, id string) error {
 		return err
 	}
 	return fault.New(fault.Denied, "the bucket at "+url+" is another one than before: its FORMAT says "+id+", and said "+before+"; nothing of it was read",
-		"do not push: somebody has swapped it, or FORMAT is damaged, which vexa workspace repair NAME puts right; if you made a new bucket there: vexa workspace remove NAME, and add it again")
+		"do not push: somebody has swapped it, or FORMAT is damaged, which vexa workspace repair NAME puts right; if you made a new bucket there, add it under another name: vexa workspace add")
 }
 
 // remember notes that the bucket is where it is.

@@ -260,7 +260,7 @@ func memberWith(st *State, key signature.Key, url string) (manifestv1.Member, er
 	who, ok := memberOf(&st.Membership, key.String())
 	if !ok {
 		return who, fault.New(fault.Denied, "this installation may read the bucket at "+url+" and not write it: its signing key "+key.Fingerprint()+" is no member's",
-			"ask a member to add it: vexa key show prints it, vexa key add takes it")
+			"ask a member to add it: vexa key show prints it; or take over a member's key: vexa init --key-file FILE")
 	}
 	return who, nil
 }

@@ -149,7 +149,7 @@ func TestCheckRef(t *testing.T) {
 	for _, bad := range []string{
 		"", "HEAD", "refs/", "refs/heads/", "refs/heads/a b", "refs/heads/a\nb", "refs/heads/..", "refs/heads/.a", "refs/heads/a.lock",
 		"refs/heads/a.lock/b", "refs//a", "refs/heads/a~1", "refs/heads/a^", "refs/heads/a:b", "refs/heads/a?", "refs/heads/*", "refs/heads/[a",
-		`refs/heads/a\b`, "refs/heads/a@{1}", "refs/heads/a.", "refs/heads/\x7f", "refs/" + strings.Repeat("x", 1100),
+		`refs/heads/a\b`, "refs/heads/a@{1}", "refs/heads/a.", "refs/heads/\x7f", "refs/tags/\xe9", "refs/" + strings.Repeat("x", 1100),
 	} {
 		if err := bucket.CheckRef(bad); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q was taken: %v", bad, err)

@@ -246,8 +246,9 @@ func (s *State) leave(next *manifestv1.Manifest, drop map[string]bool, index map
 }
 
 // shortest is how many changes since its snapshot a manifest may have at least
-// before a new snapshot is worth its size.
-const shortest = 32
+// before a new snapshot is worth its size. They are about 40 bytes each, and there
+// are fewer where packs are joined in time.
+const shortest = 64
 
 // tooLong reports whether the changes since the snapshot are worth a new one:
 // with the square root of its size as the limit, snapshots and changes cost

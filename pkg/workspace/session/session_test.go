@@ -23,8 +23,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
-	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
+	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 )
 
 var ctx = context.Background()
