@@ -32,10 +32,10 @@ func Group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
 // names the one that was probably meant: by its spelling, else by its verb.
 func UnknownCommand(parent *cobra.Command, word string) error {
 	hint := "see: " + parent.CommandPath() + " --help"
-	if near := Nearest(word, names(parent)); near != "" {
-		hint = "did you mean: " + parent.CommandPath() + " " + near
-	} else if verbs := verbsNamed(parent, word); len(verbs) > 0 {
+	if verbs := verbsNamed(parent, word); len(verbs) > 0 {
 		hint = "did you mean: " + strings.Join(verbs, ", ")
+	} else if near := Nearest(word, names(parent)); near != "" {
+		hint = "did you mean: " + parent.CommandPath() + " " + near
 	}
 	return fault.New(fault.Usage, fmt.Sprintf("unknown command %q for %q", word, parent.CommandPath()), hint)
 }
