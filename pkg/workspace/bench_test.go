@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/workspace/workspacetest"
 )
 
 // benchFiles is the size of the workspace that the goals are stated for.
@@ -61,15 +62,23 @@ func benchDir(b *testing.B) string {
 	return dir
 }
 
+// benchWorld is a store whose buckets rest on the disk, and whose open
+// repositories are in dir.
+func benchWorld(b *testing.B, dir string) *world {
+	b.Helper()
+	w := &world{tmp: dir, root: filepath.Join(dir, "workspaces"), buckets: workspacetest.New(b, b.TempDir())}
+	w.now.Store(1_700_000_000)
+	w.open(b)
+	return w
+}
+
 // BenchmarkSeal seals ten changes in a workspace of 10,000 files. The floor is
 // "git add -A && git commit" on the same files, the same storage, the same run.
 func BenchmarkSeal(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
 	manyFiles(b, from, benchFiles)
-	w := &world{tmp: dir, root: filepath.Join(dir, "workspaces")}
-	w.now.Store(1_700_000_000)
-	w.open(b)
+	w := benchWorld(b, dir)
 	if _, err := w.Create(context.Background(), "notes", from, jane); err != nil {
 		b.Fatal(err)
 	}
@@ -104,9 +113,7 @@ func BenchmarkCheckout(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
 	manyFiles(b, from, benchFiles)
-	w := &world{tmp: dir, root: filepath.Join(dir, "workspaces")}
-	w.now.Store(1_700_000_000)
-	w.open(b)
+	w := benchWorld(b, dir)
 	info, err := w.Create(context.Background(), "notes", from, jane)
 	if err != nil {
 		b.Fatal(err)
@@ -131,6 +138,48 @@ func BenchmarkCheckout(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/checkout")
+	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
+	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
+}
+
+// BenchmarkOpen opens a closed workspace of 10,000 files: its bucket is
+// decrypted from the disk into memory. The floor is "git clone --bare" of the
+// same repository from the same disk.
+func BenchmarkOpen(b *testing.B) {
+	dir := benchDir(b)
+	from := filepath.Join(dir, "from")
+	manyFiles(b, from, benchFiles)
+	w := benchWorld(b, dir)
+	ctx := context.Background()
+	info, err := w.Create(ctx, "notes", from, jane)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rest := filepath.Join(b.TempDir(), "plain.git")
+	plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", w.repo(info.ID), rest)
+	var ours, floor []time.Duration
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		if err := w.Shut(ctx, "notes"); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		start := time.Now()
+		if _, err := w.Unmerged(ctx, "notes"); err != nil {
+			b.Fatal(err)
+		}
+		ours = append(ours, time.Since(start))
+		clone := filepath.Join(dir, fmt.Sprintf("clone-%d", n))
+		start = time.Now()
+		plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", rest, clone)
+		floor = append(floor, time.Since(start))
+		b.StopTimer()
+		if err := os.RemoveAll(clone); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/open")
 	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
 	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
 }
