@@ -157,7 +157,7 @@ func TestRecover(t *testing.T) {
 	first := m.commit("a", "0\n")
 	m.mustPush("refs/heads/main", first)
 	odd := []string{`refs/tags/"},{],`, "refs/tags/<&>", "refs/heads/été", "refs/heads/a{b}", "refs/heads/deep/er/refs", "refs/tags/a\u2028b"}
-	for i := range 24 {
+	for i := range 32 {
 		m.mustPush(fmt.Sprintf("refs/heads/b%02d", i), m.commit(fmt.Sprintf("dir%d/a", i%3), fmt.Sprintf("%d\n", i)))
 	}
 	var updates []bucket.Update
