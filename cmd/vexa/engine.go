@@ -121,10 +121,12 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	if err != nil {
 		return err
 	}
+	own := bucketKeys{chain: chain, store: store}
+	e.Keys = lender{own}
 	e.Workspaces, err = workspace.Open(workspace.Options{
 		Root: p.home.Workspaces(), Repos: p.home.Repos(), Packs: packs, Sealer: p.id, Git: g, Now: time.Now, NewID: newID, Log: p.log,
 		Buckets: &buckets{
-			home: p.home, git: g, keys: bucketKeys{chain: chain, store: store}, log: p.log,
+			home: p.home, git: g, keys: own, log: p.log,
 			members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(p.home, chain, postQuantum) },
 		},
 	})

@@ -11,9 +11,9 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/cli"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
-	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -81,24 +81,17 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	id, err := f.OpenKey(ctx, store, factory.KeyAccess{})
-	if err != nil {
-		return nil, err
-	}
-	chain, err := store.Keychain(id)
-	if err != nil {
-		return nil, err
-	}
 	g, err := git.New(ctx, git.Options{})
 	if err != nil {
 		return nil, err
 	}
-	b := &buckets{
-		home: h, git: g, keys: bucketKeys{chain: chain, store: store}, prompt: f.MayAsk(),
-		members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(h, chain, postQuantum) },
+	b := &buckets{home: h, git: g, prompt: f.MayAsk()}
+	sealer, err := b.unlock(ctx, f, store)
+	if err != nil {
+		return nil, err
 	}
 	if workspaceName.MatchString(address) {
-		if address, err = b.bucketAddress(ctx, id, address); err != nil {
+		if address, err = b.bucketAddress(ctx, sealer, address); err != nil {
 			return nil, err
 		}
 	}
@@ -114,10 +107,36 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	return &addressed{home: h, git: g, bucket: opened, address: opened.URL()}, nil
 }
 
+// unlock gives the buckets their keys: the installation's, or where those need
+// somebody to open them, the ones of a daemon that is unlocked. Only where there
+// is none the person is asked.
+func (b *buckets) unlock(ctx context.Context, f *factory.Factory, store *keys.Store) (workspace.Sealer, error) { //nolint:iface // one of two
+	p, err := store.Protection()
+	if err != nil {
+		return nil, err
+	}
+	if p != seal.Unprotected && p != keys.Missing {
+		if lent, ok := borrow(ctx, f, store); ok {
+			b.keys = lent
+			return lent, nil
+		}
+	}
+	id, err := f.OpenKey(ctx, store, factory.KeyAccess{})
+	if err != nil {
+		return nil, err
+	}
+	chain, err := store.Keychain(id)
+	if err != nil {
+		return nil, err
+	}
+	b.keys = bucketKeys{chain: chain, store: store}
+	return id, nil
+}
+
 // bucketAddress returns where the bucket of a workspace is.
-func (b *buckets) bucketAddress(ctx context.Context, id *seal.Identity, name string) (string, error) {
+func (b *buckets) bucketAddress(ctx context.Context, sealer workspace.Sealer, name string) (string, error) {
 	ws, err := workspace.Open(workspace.Options{
-		Root: b.home.Workspaces(), Repos: b.home.Repos(), Packs: b.home.Packs(), Sealer: id, Git: b.git, Now: time.Now, NewID: newID, Buckets: b,
+		Root: b.home.Workspaces(), Repos: b.home.Repos(), Packs: b.home.Packs(), Sealer: sealer, Git: b.git, Now: time.Now, NewID: newID, Buckets: b,
 	})
 	if err != nil {
 		return "", err

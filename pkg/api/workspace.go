@@ -117,6 +117,8 @@ type Finding struct {
 type RepairRequest struct {
 	From   string `json:"from,omitempty"`   // the git directory of a clone
 	DryRun bool   `json:"dryRun,omitempty"` // say what would be done
+	// PassOver passes over generations, too, that others may have a key for.
+	PassOver bool `json:"passOver,omitempty"`
 }
 
 // Repaired answers it.

@@ -128,6 +128,19 @@ func (c *Client) RestoreWorkspace(ctx context.Context, name string, r api.Restor
 	return v, c.call(ctx, http.MethodPost, join("workspaces", name, "restore"), r, &v)
 }
 
+// OpenSealed decrypts what is encrypted to the installation.
+func (c *Client) OpenSealed(ctx context.Context, sealed []byte) ([]byte, error) {
+	var v api.Opened
+	err := c.call(ctx, http.MethodPost, join("keys", "open"), api.OpenSealed{Sealed: sealed}, &v)
+	return v.Plain, err
+}
+
+// Sign signs the line of a bucket's manifest with the installation's key.
+func (c *Client) Sign(ctx context.Context, data []byte) (api.Signed, error) {
+	var v api.Signed
+	return v, c.call(ctx, http.MethodPost, join("keys", "sign"), api.Sign{Data: data}, &v)
+}
+
 // Rekey brings the installation's keys into every workspace.
 func (c *Client) Rekey(ctx context.Context) ([]api.Rekeyed, error) {
 	var rows []api.Rekeyed

@@ -21,6 +21,7 @@ type Engine struct {
 	Workspaces *workspace.Store
 	Sessions   *session.Store
 	Models     *inference.Table
+	Keys       Keys
 	// Test sends one small request to a provider.
 	Test func(ctx context.Context, p inference.Provider) api.ModelTest
 	// Close releases the journals and keys; the dispatches are closed first.

@@ -42,7 +42,7 @@ func (s *Server) repairWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	out, err := e.Workspaces.Repair(r.Context(), workspace.RepairRequest{Workspace: r.PathValue("name"), From: req.From, DryRun: req.DryRun})
+	out, err := e.Workspaces.Repair(r.Context(), workspace.RepairRequest{Workspace: r.PathValue("name"), From: req.From, DryRun: req.DryRun, PassOver: req.PassOver})
 	if err != nil {
 		return err
 	}

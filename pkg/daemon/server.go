@@ -129,6 +129,8 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/workspaces/{name}/backup", s.backupWorkspace)
 	handle("POST /v1/workspaces/{name}/restore", s.restoreWorkspace)
 	handle("POST /v1/keys", s.rekey)
+	handle("POST /v1/keys/open", s.openSealed)
+	handle("POST /v1/keys/sign", s.sign)
 	handle("GET /v1/workspaces/{name}/log", s.workspaceLog)
 	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)
 	handle("GET /v1/workspaces/{name}/file", s.workspaceFile)

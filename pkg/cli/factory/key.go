@@ -76,7 +76,7 @@ type prompter struct {
 // by other programs.
 func (p *prompter) instead() string {
 	if p.flag == "" {
-		return "run it on a terminal, without VEXA_NO_INPUT; or have the key open with your session: vexa key protect --keyring"
+		return "vexa unlock, after which the daemon lends it; or run it on a terminal, without VEXA_NO_INPUT; or have it open with your session: vexa key protect --keyring"
 	}
 	return "use " + p.flag + " FILE, - for stdin"
 }

@@ -21,6 +21,8 @@ type RepairOptions struct {
 	Name    string
 	From    string
 	DryRun  bool
+	// PassOver passes over generations, too, that others may have a key for.
+	PassOver bool
 }
 
 func newRepair(f *factory.Factory) *cobra.Command {
@@ -42,6 +44,7 @@ func newRepair(f *factory.Factory) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.From, "from", "", "take what is missing from this `clone`")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "say what would be done and do nothing")
+	cmd.Flags().BoolVar(&o.PassOver, "pass-over", false, "give up generations that no key here opens, too; ask the others first")
 	output.AddFlags(cmd, &o.JSON, repairedFields().Names(), f.OutTTY)
 	return cmd
 }
@@ -57,7 +60,7 @@ func runRepair(ctx context.Context, o *RepairOptions) error {
 		return err
 	}
 	defer c.Close()
-	v, err := c.RepairWorkspace(ctx, o.Name, api.RepairRequest{From: from, DryRun: o.DryRun})
+	v, err := c.RepairWorkspace(ctx, o.Name, api.RepairRequest{From: from, DryRun: o.DryRun, PassOver: o.PassOver})
 	if err != nil {
 		return grammar.Argument(err)
 	}

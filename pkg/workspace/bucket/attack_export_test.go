@@ -13,9 +13,6 @@ import (
 
 // What the tests of attacks need to store what no honest member would.
 
-// Namespace is that of manifests' signatures.
-const Namespace = namespaceManifest
-
 // The names of blobs.
 var (
 	ManifestName = manifestName

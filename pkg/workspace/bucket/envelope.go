@@ -22,8 +22,8 @@ import (
 // with its end, as `ssh-keygen -Y sign` prints it. Whoever keeps the storage
 // does not see who signed.
 
-// namespaceManifest is the namespace of manifests' signatures.
-const namespaceManifest = "vexa-bucket-manifest@v1"
+// Namespace is the namespace of manifests' signatures.
+const Namespace = "vexa-bucket-manifest@v1"
 
 // signed is a manifest whose signature verifies against the key that it names.
 // Whether that key may sign is another question.
@@ -50,7 +50,7 @@ func encodeManifest(ctx context.Context, m manifestv1.Manifest, keys Keys, to se
 	if err != nil {
 		return nil, err
 	}
-	sig, err := signer.Sign(namespaceManifest, line)
+	sig, err := signer.Sign(Namespace, line)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func decodeSigned(text []byte) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := key.Verify(namespaceManifest, text[:len(line)+1], sig); err != nil {
+	if err := key.Verify(Namespace, text[:len(line)+1], sig); err != nil {
 		return nil, err
 	}
 	out := &signed{signer: key}
