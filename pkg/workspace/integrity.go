@@ -162,6 +162,7 @@ type RepairRequest struct {
 	Workspace string // name or id
 	From      string // the git directory of a clone, absolute; empty: without one
 	DryRun    bool   // say what would be done
+	PassOver  bool   // generations, too, that others may have a key for
 }
 
 // Repair puts right what is wrong with the bucket of a workspace, as far as that
@@ -188,7 +189,7 @@ func (s *Store) Repair(ctx context.Context, req RepairRequest) (bucket.Repaired,
 			return bucket.Repaired{}, fault.New(fault.NotFound, "there is no clone in "+req.From+": "+err.Error(), "name the directory of a clone of the workspace")
 		}
 	}
-	out, err := b.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun})
+	out, err := b.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun, PassOver: req.PassOver})
 	if err == nil && !req.DryRun {
 		s.reopen(rec.ID)
 	}

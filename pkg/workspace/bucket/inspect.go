@@ -55,6 +55,7 @@ type link struct {
 	kind   string  // of what is wrong, else empty
 	what   string
 	stray  *signed // it is the manifest of another generation
+	sealed bool    // no keyring opens it; whether one that is not here would, nothing says
 }
 
 // hole is a generation whose manifest is missing or not the one that was there.
@@ -233,7 +234,12 @@ func (in *inspection) open(g int64, stored []byte) *link {
 	}
 	switch {
 	case errors.Is(err, errOtherKey):
-		l.kind, l.what = KindDamaged, "no keyring opens it: its bytes are damaged, or its keyring is missing"
+		l.kind, l.what, l.sealed = KindDamaged, "no keyring opens it: its bytes are damaged, or its keyring is missing", true
+		for _, r := range in.rings {
+			if fault.Is(r.err, fault.Denied) {
+				l.kind, l.what = KindLocked, "no keyring that opens here opens it; "+r.name+" does not: it is damaged, or for others"
+			}
+		}
 	case err != nil:
 		l.kind, l.what = KindDamaged, err.Error()
 	case s.Bucket != in.b.id:

@@ -18,6 +18,9 @@ type RepairOptions struct {
 	// Remote is the remote of the clone that is this bucket; empty: every one.
 	Remote string
 	DryRun bool // say what would be done and do nothing
+	// PassOver passes over generations, too, that only may be damaged: no keyring
+	// that opens here opens them, and others may have one that does.
+	PassOver bool
 	// Progress is called with the bytes that were read and those that will be.
 	Progress func(done, total int64)
 }
@@ -75,7 +78,7 @@ func (b *Bucket) Repair(ctx context.Context, from *Repo, opt RepairOptions) (Rep
 	}
 	r := &repair{b: b, from: from, opt: opt, handled: map[string]bool{}, over: &overlay{Store: b.store, put: map[string][]byte{}, remove: map[string]bool{}}}
 	defer r.close()
-	for _, step := range []func(context.Context) error{r.look, r.refuse, r.smallOnes, r.refuse, r.refuseMembers, r.rebuild, r.packs, r.plan} {
+	for _, step := range []func(context.Context) error{r.look, r.refuse, r.smallOnes, r.refuse, r.refuseMembers, r.refuseSealed, r.rebuild, r.packs, r.plan} {
 		if err := step(ctx); err != nil {
 			return Repaired{}, err
 		}
@@ -184,6 +187,25 @@ func (r *repair) refuseMembers(context.Context) error {
 			fmt.Sprintf("who the members are was changed in generation %d (%s), which is lost: to go on from generation %d of the bucket at %s would bring back who was removed; generations up to %d can still be read",
 				seen.Anchor.Generation, manifestName(seen.Anchor.Generation), head.Generation, r.b.store.URL(), head.Generation),
 			"repair it on another installation that has seen that generation; or vexa workspace restore NAME --from BACKUP")
+	}
+	return nil
+}
+
+// refuseSealed ends a repair that would pass over generations which others may
+// read: what cannot be opened here need not be damaged.
+func (r *repair) refuseSealed(context.Context) error {
+	if r.in.head == nil || r.opt.PassOver {
+		return nil
+	}
+	for _, g := range slices.Sorted(mapKeys(r.in.links)) {
+		l := r.in.links[g]
+		seen := g == r.in.pin.Generation && !r.in.pin.Unverified && l.sum != r.in.pin.SHA256 // it was another one
+		if g <= r.in.head.Generation || !l.sealed || seen {
+			continue
+		}
+		return fault.New(fault.Denied,
+			fmt.Sprintf("%s cannot be opened here, and nothing says that it is damaged: its keyring may be missing, or not be for this installation, and others may read it; generations up to %d can still be read here", r.b.where(g), r.in.head.Generation),
+			"ask the others whether they read it, and repair the bucket there, or "+restores+"; if nobody does: vexa workspace repair NAME --from CLONE --pass-over")
 	}
 	return nil
 }

@@ -519,3 +519,61 @@ func TestRepairSHA256(t *testing.T) {
 	}
 	healthy(t, a.bucket)
 }
+
+// What cannot be opened here need not be damaged: a repair does not pass over
+// generations that others read.
+func TestRepairOfWhatOthersRead(t *testing.T) {
+	t.Parallel()
+	keyring := objectsOf(t)["keyring"]
+	alien := newIdentity(t)
+	for name, c := range map[string]struct {
+		do   func(*scene)
+		who  func(*scene) *person
+		left int64 // the newest that can be read here
+	}{
+		"the keyring is gone":                        {func(s *scene) { s.remove(keyring) }, func(s *scene) *person { return s.jane }, 6},
+		"the keyring is damaged":                     {func(s *scene) { s.put(keyring, append(s.blobs[keyring][:300:300], s.blobs[keyring][301:]...)) }, func(s *scene) *person { return s.jane }, 6},
+		"the keyring is not for one who was removed": {func(s *scene) {}, func(s *scene) *person { return s.bob }, 6},
+		"a manifest for a key of nobody's": {func(s *scene) {
+			stored, err := bucket.Encrypt([]byte("x"), alien.Recipient())
+			if err != nil {
+				s.tb.Fatal(err)
+			}
+			s.put(head(14), stored)
+		}, func(s *scene) *person { return s.jane }, 13},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, "mem")
+			c.do(s)
+			before := blobsOf(t, s.store)
+			who := s.client(atNone)
+			opt := bucket.RepairOptions{Git: newGit(t), Scratch: t.TempDir()}
+			b, err := bucket.OpenDamaged(t.Context(), options(c.who(s), who.store, who.state), s.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = b.Repair(t.Context(), s.clone(), opt)
+			if !fault.Is(err, fault.Denied) || !strings.Contains(fault.HintOf(err), "--pass-over") {
+				t.Fatalf("%v (%s)", err, fault.HintOf(err))
+			}
+			told(t, name, err, head(c.left+1))
+			if !same(before, blobsOf(t, s.store)) {
+				t.Fatal("it changed something")
+			}
+			if r, err := b.Verify(t.Context(), bucket.VerifyOptions{}); err != nil || r.Healthy || r.Generation != c.left {
+				t.Fatalf("%v, %+v", err, r)
+			}
+			if c.left != 13 {
+				return
+			}
+			opt.PassOver = true
+			got, err := b.Repair(t.Context(), s.clone(), opt)
+			if err != nil || got.State.Generation != 15 || !maps.Equal(got.State.Refs, s.refs) {
+				t.Fatalf("%v (%s), %+v", err, fault.HintOf(err), got)
+			}
+			healthy(t, b)
+			s.everybodyReads(t, s.refs)
+		})
+	}
+}
