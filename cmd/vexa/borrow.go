@@ -76,7 +76,7 @@ func (b *borrowed) ParseRecipient(text string) (seal.Recipient, error) {
 }
 
 // Signer implements bucket.Keys.
-func (b *borrowed) Signer(ctx context.Context) (signature.Signer, error) { //nolint:iface // tests and installations have others
+func (b *borrowed) Signer(ctx context.Context) (signature.Signer, error) {
 	got, err := b.client.Sign(ctx, nil)
 	if err != nil {
 		return nil, err

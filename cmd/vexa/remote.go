@@ -110,7 +110,7 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 // unlock gives the buckets their keys: the installation's, or where those need
 // somebody to open them, the ones of a daemon that is unlocked. Only where there
 // is none the person is asked.
-func (b *buckets) unlock(ctx context.Context, f *factory.Factory, store *keys.Store) (workspace.Sealer, error) { //nolint:iface // one of two
+func (b *buckets) unlock(ctx context.Context, f *factory.Factory, store *keys.Store) (workspace.Sealer, error) {
 	p, err := store.Protection()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,7 +106,6 @@ type machine struct {
 	*world
 	home string
 	env  []string
-	hide bool // what git prints is not printed where it fails unexpectedly
 }
 
 // newWorld makes an empty bucket, in memory where there is some.
@@ -199,8 +199,8 @@ func (w *world) machine(name string) *machine {
 
 // lookup is getenv of the machine.
 func (m *machine) lookup(name string) string {
-	for i := len(m.env) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(m.env[i], name+"="); ok {
+	for _, kv := range slices.Backward(m.env) {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
 			return value
 		}
 	}
@@ -371,19 +371,6 @@ func (w *world) same(m *machine, at string) {
 	if want != got {
 		w.tb.Errorf("the bucket holds other refs:\n%s\nand the repository\n%s", got, want)
 	}
-}
-
-// size is how many bytes the bucket's files have.
-func (w *world) size() int64 {
-	w.tb.Helper()
-	var total int64
-	must(w.tb, filepath.Walk(w.bucket, func(_ string, info os.FileInfo, err error) error {
-		if err == nil && info.Mode().IsRegular() {
-			total += info.Size()
-		}
-		return err
-	}))
-	return total
 }
 
 // adopt gives a machine the key of another world's member.

@@ -141,7 +141,7 @@ func descendantsOf(pid int) []int {
 	if err != nil {
 		return nil
 	}
-	for _, text := range strings.Fields(string(data)) {
+	for text := range strings.FieldsSeq(string(data)) {
 		if n, err := strconv.Atoi(text); err == nil {
 			out = append(append(out, n), descendantsOf(n)...)
 		}

@@ -33,10 +33,10 @@ func readSeen(r *bucket.Repo, id string) (int64, error) {
 		return 0, fault.Wrap(fault.Internal, "read what was fetched before", err)
 	}
 	var s seen
-	if json.Unmarshal(data, &s) != nil || s.Generation < 0 {
-		return 0, nil
+	if err := json.Unmarshal(data, &s); err != nil {
+		return 0, nil //nolint:nilerr // a note that is damaged says nothing, and everything is fetched again
 	}
-	return s.Generation, nil
+	return max(s.Generation, 0), nil
 }
 
 // writeSeen moves the note forward.

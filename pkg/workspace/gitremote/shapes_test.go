@@ -113,14 +113,14 @@ func TestReplaced(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.machine("a"), w.machine("b")
 	at := a.seeded("notes")
-	real := a.commit(at, "a", "real\n")
+	honest := a.commit(at, "a", "real\n")
 	a.git(at, "checkout", "-q", "-b", "other", "HEAD~1")
 	fake := a.commit(at, "a", "fake\n")
 	a.git(at, "checkout", "-q", "main")
-	a.git(at, "replace", real, fake)
+	a.git(at, "replace", honest, fake)
 	a.git(at, "push", "-q", "origin", "main")
 	copied := b.clone("notes")
-	if got := b.git(copied, "show", "HEAD:a"); got != "real" || b.head(copied) != real {
+	if got := b.git(copied, "show", "HEAD:a"); got != "real" || b.head(copied) != honest {
 		t.Errorf("the clone has %q at %s", got, b.head(copied))
 	}
 	a.git(at, "push", "-q", "origin", "refs/replace/*:refs/replace/*")
