@@ -3,10 +3,12 @@ package bucket_test
 import (
 	"context"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/mem"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -169,6 +171,11 @@ func TestAnotherBucketInItsPlace(t *testing.T) {
 		t.Fatal("it is taken")
 	}
 	told(t, "another bucket", err, "FORMAT")
+	if _, file, ok := strings.Cut(fault.HintOf(err), "rm "); !ok {
+		t.Errorf("the hint is %q", fault.HintOf(err))
+	} else if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
 	c.unchanged(before)
 	if err := bucket.Forget(c.state, c.store.URL()); err != nil {
 		t.Fatal(err)

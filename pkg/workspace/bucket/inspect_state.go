@@ -327,7 +327,7 @@ func (in *inspection) unused(ctx context.Context) error {
 		}
 		in.find(Finding{
 			Object: name, Kind: KindDamaged, What: "its bytes are not those that its name says",
-			Readable: "everything: nothing refers to it", Repair: "vexa workspace maintain NAME removes it in time",
+			Readable: "everything: nothing refers to it", Repair: "nothing has to be done: maintenance removes it in time",
 		})
 	}
 	return nil

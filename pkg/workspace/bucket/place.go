@@ -42,7 +42,7 @@ func samePlace(state, url, id string) error {
 		return err
 	}
 	return fault.New(fault.Denied, "the bucket at "+url+" is another one than before: its FORMAT says "+id+", and said "+before+"; nothing of it was read",
-		"do not push: somebody has swapped it, or FORMAT is damaged, which vexa workspace repair NAME puts right; if you made a new bucket there, add it under another name: vexa workspace add")
+		"do not push: somebody has swapped it, or FORMAT is damaged, which vexa workspace repair NAME puts right; if you made another bucket there yourself: rm "+placeFile(state, url))
 }
 
 // remember notes that the bucket is where it is.
