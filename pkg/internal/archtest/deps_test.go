@@ -97,6 +97,7 @@ func TestOwners(t *testing.T) {
 		{[]string{goGit}, []string{"pkg/workspace"}, "one package knows how workspaces are kept"},
 		{[]string{cobra}, []string{"pkg/cli", "cmd/vexa"}, "commands are the command line's business"},
 		{[]string{dbus}, []string{"pkg/keys/secretservice"}, "the desktop keyring is reached through keys.Keyring"},
+		{[]string{"github.com/hiddeco"}, []string{"pkg/signature"}, "one package decides how manifests and approvals are signed"},
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
