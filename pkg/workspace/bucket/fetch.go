@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -75,6 +76,29 @@ func (b *Bucket) fetch(ctx context.Context, r *Repo, st *State, opt FetchOptions
 
 // keepNote is what .keep files say.
 const keepNote = "vexa fetch"
+
+// staleKeep is how long a fetch may take, and git after it, before a .keep file is
+// that of a process that was killed.
+const staleKeep = 24 * time.Hour
+
+// clearKeeps removes the .keep files of fetches that ended long ago: git gc would
+// leave their packs as they are for ever.
+func clearKeeps(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || filepath.Ext(e.Name()) != ".keep" || time.Since(info.ModTime()) < staleKeep {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		if note, err := os.ReadFile(path); err == nil && string(note) == keepNote+"\n" {
+			_ = os.Remove(path)
+		}
+	}
+}
 
 // fetchPack takes over one pack and returns its name in the repository.
 func (b *Bucket) fetchPack(ctx context.Context, r *Repo, p manifestv1.Pack, opt FetchOptions) (string, error) {
