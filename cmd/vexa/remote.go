@@ -55,11 +55,9 @@ func serveRemote(ctx context.Context, f *factory.Factory, args []string) error {
 	opt := gitremote.Options{
 		In: f.In, Out: f.Out, Err: f.Err, Remote: args[0], GitDir: gitDir, Git: at.git, Bucket: at.bucket,
 		Tidy: func() { _ = tidyLater(at.address, gitDir) },
-	}
-	if gitDir != "" {
-		if opt.Paranoid, err = at.git.PersonBool(ctx, gitDir, os.Environ(), "vexa.paranoid"); err != nil {
-			return err
-		}
+		Paranoid: func(ctx context.Context) (bool, error) {
+			return at.git.PersonBool(ctx, gitDir, os.Environ(), "vexa.paranoid")
+		},
 	}
 	return gitremote.Run(ctx, opt)
 }

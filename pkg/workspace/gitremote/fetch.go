@@ -50,37 +50,40 @@ func (h *helper) fetch(ctx context.Context, wants []string) error {
 	if err != nil {
 		return err
 	}
-	got, whole, err := h.bring(ctx, ids, since)
+	paranoid := false
+	if h.opt.Paranoid != nil {
+		if paranoid, err = h.opt.Paranoid(ctx); err != nil {
+			return err
+		}
+	}
+	got, whole, err := h.bring(ctx, ids, bucket.FetchOptions{Since: since, Paranoid: paranoid, Keep: true})
 	if err != nil {
 		return err
 	}
 	if err := writeSeen(h.repo, h.opt.Bucket.ID(), got.State.Generation); err != nil {
 		return err
 	}
-	for _, keep := range got.Keeps {
-		h.say("lock " + keep)
-		break // git takes one; the others go now
-	}
-	for _, keep := range got.Keeps[min(1, len(got.Keeps)):] {
-		if err := removeKeep(keep); err != nil {
+	for i, keep := range got.Keeps {
+		if i == 0 && !strings.Contains(keep, "\n") { // git takes one; the others go now
+			h.say("lock " + keep)
+		} else if err := removeKeep(keep); err != nil {
 			return err
 		}
 	}
-	if h.check && whole && !h.opt.Paranoid { // else git looks itself
+	if h.check && whole { // else git looks itself
 		h.say("connectivity-ok")
 	}
 	h.say("")
 	return nil
 }
 
-// bring fetches what is new since a generation, and everything where that is not
-// enough: a repository may have lost what nothing in it referred to. whole
-// reports that all there is was fetched, so that everything is connected if it
-// is in the bucket.
-func (h *helper) bring(ctx context.Context, ids []string, since int64) (got bucket.Fetched, whole bool, err error) {
+// bring fetches what is new since a generation, if there is one, and everything
+// where that is not enough: a repository may have lost what nothing in it
+// referred to. whole reports that all there is was fetched, so that everything is
+// connected if it is in the bucket.
+func (h *helper) bring(ctx context.Context, ids []string, opt bucket.FetchOptions) (got bucket.Fetched, whole bool, err error) {
 	b := h.opt.Bucket
-	opt := bucket.FetchOptions{Since: since, Paranoid: h.opt.Paranoid, Keep: true}
-	if since > 0 {
+	if opt.Since > 0 {
 		got, err = b.Fetch(ctx, h.repo, opt)
 		if err == nil {
 			ok, err := h.repo.Connected(ctx, ids)
@@ -94,5 +97,5 @@ func (h *helper) bring(ctx context.Context, ids []string, since int64) (got buck
 	}
 	opt.Since = 0
 	got, err = b.Fetch(ctx, h.repo, opt)
-	return got, h.cloning && !h.opt.Paranoid, err
+	return got, h.cloning && !opt.Paranoid, err
 }

@@ -29,8 +29,9 @@ type Options struct {
 	GitDir string    // of the person's repository, absolute; empty where git has none, for ls-remote
 	Git    *git.Git
 	Bucket *bucket.Bucket
-	// Paranoid has every object indexed and checked again.
-	Paranoid bool
+	// Paranoid says whether every object is to be indexed and checked again. It is
+	// asked where something is fetched. Nil: no.
+	Paranoid func(context.Context) (bool, error)
 	// Tidy is called after a push that left so many packs that they are worth
 	// joining. It must not wait for that. Nil: nobody does.
 	Tidy func()

@@ -235,6 +235,32 @@ func TestKilledInAPack(t *testing.T) {
 	}
 }
 
+// TestStaleKeeps: a .keep file of a git that was killed goes after a day. Those
+// of others, and of fetches that may be under way, stay.
+func TestStaleKeeps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.machine("a")
+	at := a.seeded("notes")
+	for name, c := range map[string]struct {
+		text string
+		age  time.Duration
+		goes bool
+	}{
+		"old": {"vexa fetch\n", 25 * time.Hour, true}, "new": {"vexa fetch\n", time.Hour, false}, "theirs": {"fetch-pack 1 on host\n", 1000 * time.Hour, false},
+	} {
+		path := filepath.Join(at, ".git/objects/pack", "pack-"+name+".keep")
+		must(t, os.WriteFile(path, []byte(c.text), 0o600))
+		then := time.Now().Add(-c.age)
+		must(t, os.Chtimes(path, then, then))
+		a.commit(at, "a", name)
+		a.git(at, "push", "-q")
+		if _, err := os.Stat(path); os.IsNotExist(err) != c.goes {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestKilledAnywhere: killed at any time, again and again, pushing and fetching
 // what takes a while.
 func TestKilledAnywhere(t *testing.T) {

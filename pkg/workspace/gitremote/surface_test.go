@@ -276,7 +276,10 @@ func TestPlaces(t *testing.T) {
 	a.seeded("notes")
 	for i, name := range []string{"with space", `quote"s and 'others'`, "ünïcode-メモ", "-dash", "new\nline", "$HOME", "a:b"} {
 		at := filepath.Join(a.home, name)
-		a.git(a.home, "clone", "-q", "--", w.url, name)
+		if r := a.try(a.home, "clone", "-q", "--", w.url, name); r.code != 0 || r.err != "" {
+			t.Fatalf("clone to %q: %+v", name, r)
+		}
+		a.clean(at)
 		a.commit(at, "file-"+string(rune('a'+i)), name+"\n")
 		a.git(a.home, "-C", at, "pull", "-q", "--rebase")
 		a.git(a.home, "-C", at, "push", "-q")
