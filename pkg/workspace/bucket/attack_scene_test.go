@@ -337,6 +337,7 @@ type client struct {
 	name  string
 	store blob.Store
 	state string
+	wet   bool // it repairs without a dry run before
 }
 
 func (s *scene) client(name string) *client {

@@ -43,6 +43,13 @@ func (c *client) repair(from *bucket.Repo) (*bucket.Bucket, bucket.Repaired) {
 	b := c.openAs(c.jane)
 	opt := bucket.RepairOptions{Git: newGit(c.tb), Scratch: c.tb.TempDir(), DryRun: true}
 	before, knew := blobsOf(c.tb, c.store), c.knows()
+	if opt.DryRun = !c.wet; c.wet {
+		got, err := b.Repair(c.tb.Context(), from, opt)
+		if err != nil {
+			c.tb.Fatalf("repair: %v (%s)", err, fault.HintOf(err))
+		}
+		return b, got
+	}
 	dry, err := b.Repair(c.tb.Context(), from, opt)
 	if err != nil {
 		c.tb.Fatalf("dry run: %v (%s)", err, fault.HintOf(err))
@@ -88,7 +95,9 @@ func TestRepair(t *testing.T) {
 				default:
 					s.remove(object)
 				}
-				b, got := s.client(atNewest).repair(s.clone())
+				c := s.client(atNewest)
+				c.wet = how != "damaged"
+				b, got := c.repair(s.clone())
 				if kind == "hint" && how != "cut to nothing" {
 					return // nothing is wrong
 				}
