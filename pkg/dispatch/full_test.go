@@ -261,13 +261,14 @@ func TestFullRepository(t *testing.T) {
 	if !inNamespaces(t) {
 		return
 	}
-	s := newStack(t)
-	moved := filepath.Join(filepath.Dir(s.home.State), "moved")
-	must(t, os.Rename(s.home.Buckets(), moved))
-	must(t, os.Mkdir(s.home.Buckets(), 0o700))
-	must(t, syscall.Mount("small", s.home.Buckets(), "tmpfs", 0, "size=8m"))
-	t.Cleanup(func() { _ = syscall.Unmount(s.home.Buckets(), syscall.MNT_DETACH) })
-	must(t, os.CopyFS(s.home.Buckets(), os.DirFS(moved)))
+	root, err := os.MkdirTemp("", "vx")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	buckets := filepath.Join(root, "h", "data", "buckets")
+	must(t, os.MkdirAll(buckets, 0o700))
+	must(t, syscall.Mount("small", buckets, "tmpfs", 0, "size=8m"))
+	t.Cleanup(func() { _ = syscall.Unmount(buckets, syscall.MNT_DETACH) })
+	s := newStackIn(t, root)
 	points := t.TempDir()
 	s.restart(func(o *dispatch.Options) {
 		o.Failpoints, o.SaveAgain = failpoint.New(points), 50*time.Millisecond

@@ -262,7 +262,7 @@ func (r *run) mounts(dir string) []runtimev1.Mount {
 func (r *run) failStart(ctx context.Context, err error) {
 	err = r.m.explain(err)
 	r.m.ifDead(err)
-	r.publish(ctx, "", wsv1.Error{Code: string(fault.KindOf(err)), Message: err.Error(), Hint: fault.HintOf(err)})
+	r.publish(ctx, "", wsv1.Error{Code: code(err), Message: err.Error(), Hint: fault.HintOf(err)})
 	r.stopAfterFailure(ctx)
 	r.containerEnded(ctx, runtimev1.Status{
 		State: runtimev1.Stopped, StopReason: runtimev1.ReasonStartFailed, Detail: err.Error(),

@@ -84,7 +84,7 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 	sessionErr := <-saved
 	r.m.at(ctx, pointSealed)
 	if err := r.m.explain(joined(sealErr, sessionErr)); err != nil {
-		r.publish(ctx, active.id, wsv1.Error{Code: string(fault.KindOf(err)), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
+		r.publish(ctx, active.id, wsv1.Error{Code: code(err), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
 		done.OK, done.Error = false, err.Error()
 	}
 	usage := r.usage

@@ -135,12 +135,22 @@ func (m *Manager) explain(err error) error {
 	return &fault.Error{Kind: fault.KindOf(err), Err: err, Hint: hint}
 }
 
+// code is the class of an error in a frame. The contract has none for what
+// merely failed, such as a storage that does not answer.
+func code(err error) string {
+	if kind := fault.KindOf(err); kind != fault.Failed {
+		return string(kind)
+	}
+	return string(fault.Internal)
+}
+
 // noRoom reports whether a file system was full. Git says so in words only.
 func noRoom(err error) bool {
 	if err == nil {
 		return false
 	}
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), "No space left on device") || strings.Contains(err.Error(), "Out of diskspace")
 }
 
 func full(dir string) bool {

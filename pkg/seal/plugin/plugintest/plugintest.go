@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"testing"
 
 	"filippo.io/age"
@@ -146,7 +147,7 @@ func (k payload) misbehave() error {
 		_, _ = os.Stdout.WriteString(strings.Repeat("hello ", 20_000))
 		os.Exit(0)
 	case "hangs":
-		select {}
+		time.Sleep(time.Hour) // an empty select would be a deadlock, which Go ends
 	case "refuses":
 		return errors.New("the key was removed")
 	}
