@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	ageplugin "filippo.io/age/plugin"
