@@ -27,8 +27,9 @@ func wipe(ws *workspace.Store, log *slog.Logger) error {
 	return err
 }
 
-// tend brings keys that were added meanwhile into the workspaces, and closes
-// those that nobody used for a while, until it is told to end.
+// tend brings keys that were added meanwhile into the workspaces, verifies packs
+// that were not verified yet, and closes workspaces that nobody used for a while,
+// until it is told to end.
 func tend(ws *workspace.Store, log *slog.Logger) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -40,6 +41,9 @@ func tend(ws *workspace.Store, log *slog.Logger) (end func() error) {
 		for {
 			select {
 			case <-tick.C:
+				if err := ws.VerifyOpen(ctx); err != nil && ctx.Err() == nil {
+					log.WarnContext(ctx, "the packs of a workspace could not be verified", "error", err)
+				}
 				if err := ws.ShutIdle(ctx, idleFor); err != nil && ctx.Err() == nil {
 					log.WarnContext(ctx, "an idle workspace was not closed", "error", err)
 				}

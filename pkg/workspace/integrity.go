@@ -3,8 +3,10 @@ package workspace
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -27,6 +29,38 @@ func (s *Store) Verify(ctx context.Context, nameOrID string, paranoid bool) (buc
 		return bucket.Report{}, err
 	}
 	return b.Verify(ctx, bucket.VerifyOptions{Paranoid: paranoid, Git: s.opt.Git, Scratch: scratch})
+}
+
+// VerifyOpen has git look at every pack of the open workspaces that this
+// installation has not looked at before: whoever stored a pack stored its index,
+// too, and may have lied in it. What is wrong is said in the log. It belongs in
+// the background, and goes on where it was ended.
+func (s *Store) VerifyOpen(ctx context.Context) error {
+	scratch, err := s.scratch()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	ids := slices.Sorted(maps.Keys(s.opens))
+	s.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		rec, err := s.record(id)
+		if err != nil {
+			continue // removed meanwhile
+		}
+		r, err := s.handle(ctx, rec)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch})
+		errs = append(errs, err)
+		for _, f := range found.Findings {
+			s.opt.Log.ErrorContext(ctx, "a pack of a workspace is not what it says", "workspace", id, "finding", f.String())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // damaged opens the bucket of a workspace, which may be damaged.

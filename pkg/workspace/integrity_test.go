@@ -60,6 +60,9 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("%v, %v", rep, err)
 	}
 
+	if err := w.VerifyOpen(ctx); err != nil {
+		t.Error(err)
+	}
 	other := newWorld(t)
 	other.openAs(t, w.buckets)
 	if _, _, err := other.Restore(ctx, workspace.RestoreRequest{Workspace: "mine", From: url, AcceptOlder: true}); err != nil {
