@@ -142,9 +142,10 @@ func BenchmarkCheckout(b *testing.B) {
 	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
 }
 
-// BenchmarkOpen opens a closed workspace of 10,000 files: its bucket is
-// decrypted from the disk into memory. The floor is "git clone --bare" of the
-// same repository from the same disk.
+// BenchmarkOpen opens a closed workspace of 10,000 files and checks it out: its
+// bucket is decrypted from the disk into memory, and the files are written. The
+// floor is "git clone" of the same repository from the same disk to the same
+// memory; what of each is without the files is reported, too.
 func BenchmarkOpen(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
@@ -157,7 +158,8 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	rest := filepath.Join(b.TempDir(), "plain.git")
 	plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", w.repo(info.ID), rest)
-	var ours, floor []time.Duration
+	var open, bare, ours, floor []time.Duration
+	since := func(start time.Time, list *[]time.Duration) { *list = append(*list, time.Since(start)) }
 	for n := 0; b.Loop(); n++ {
 		b.StopTimer()
 		if err := w.Shut(ctx, "notes"); err != nil {
@@ -168,18 +170,30 @@ func BenchmarkOpen(b *testing.B) {
 		if _, err := w.Unmerged(ctx, "notes"); err != nil {
 			b.Fatal(err)
 		}
-		ours = append(ours, time.Since(start))
+		since(start, &open)
+		c := w.checkout(b, fmt.Sprintf("01BENCH%d", n))
+		since(start, &ours)
 		clone := filepath.Join(dir, fmt.Sprintf("clone-%d", n))
 		start = time.Now()
-		plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", rest, clone)
-		floor = append(floor, time.Since(start))
+		plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", rest, clone+".git")
+		since(start, &bare)
+		start = time.Now()
+		plainGit(b, dir, "clone", "-q", "--no-hardlinks", rest, clone)
+		since(start, &floor)
 		b.StopTimer()
-		if err := os.RemoveAll(clone); err != nil {
+		for _, made := range []string{clone, clone + ".git"} {
+			if err := os.RemoveAll(made); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := w.Release(ctx, c, false); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/open")
+	b.ReportMetric(float64(median(open))/float64(time.Millisecond), "ms/open-alone")
+	b.ReportMetric(float64(median(bare))/float64(time.Millisecond), "ms/bare-clone")
+	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/open-and-checkout")
 	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
 	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
 }
