@@ -2,6 +2,7 @@ package gitremote_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -17,21 +18,21 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
 
-// victims are who is killed: the helper alone, or git and what it started.
-var victims = map[string]func(tb testing.TB, git int){
-	"helper": func(tb testing.TB, git int) {
-		tb.Helper()
-		must(tb, syscall.Kill(helperOf(tb, git), syscall.SIGKILL))
+// victims are who is killed while a git runs its helper: the helper alone, or git
+// and what it started.
+var victims = map[string]func(git, helper int) error{
+	"helper": func(_, helper int) error {
+		if helper == 0 {
+			return errors.New("git runs no helper")
+		}
+		return syscall.Kill(helper, syscall.SIGKILL)
 	},
-	"git": func(tb testing.TB, git int) {
-		tb.Helper()
-		must(tb, syscall.Kill(-git, syscall.SIGKILL))
-	},
+	"git":    func(git, _ int) error { return syscall.Kill(-git, syscall.SIGKILL) },
 }
 
 // killed runs git until it comes to the point and kills there. It reports whether
 // it came there; else git ended as if nothing had been.
-func (m *machine) killed(p failpoint.Point, kill func(testing.TB, int), at string, args ...string) bool {
+func (m *machine) killed(p failpoint.Point, kill func(git, helper int) error, at string, args ...string) bool {
 	m.tb.Helper()
 	h := m.hold(p)
 	end := h.start(at, append([]string{"git"}, args...)...)
@@ -40,7 +41,7 @@ func (m *machine) killed(p failpoint.Point, kill func(testing.TB, int), at strin
 	if !h.reached(ended) {
 		return false
 	}
-	kill(m.tb, h.cmd.Process.Pid)
+	must(m.tb, kill(h.cmd.Process.Pid, helperOf(h.cmd.Process.Pid)))
 	if r := <-ended; r.code == 0 {
 		m.tb.Errorf("git %s was killed at %s and says that all is well: %s", strings.Join(args, " "), p, r.err)
 	}
@@ -110,7 +111,7 @@ func TestKilledPush(t *testing.T) {
 	}
 }
 
-func killPush(t *testing.T, p failpoint.Point, kill func(testing.TB, int), first bool) bool {
+func killPush(t *testing.T, p failpoint.Point, kill func(git, helper int) error, first bool) bool {
 	t.Helper()
 	w := newWorld(t)
 	a := w.machine("a")
@@ -163,7 +164,7 @@ func TestKilledFetch(t *testing.T) {
 	}
 }
 
-func killFetch(t *testing.T, p failpoint.Point, kill func(testing.TB, int)) bool {
+func killFetch(t *testing.T, p failpoint.Point, kill func(git, helper int) error) bool {
 	t.Helper()
 	w := newWorld(t)
 	a, b := w.machine("a"), w.machine("b")
@@ -221,7 +222,7 @@ func TestKilledInAPack(t *testing.T) {
 					t.Fatal("git began no pack")
 				}
 			}
-			kill(t, h.cmd.Process.Pid)
+			must(t, kill(h.cmd.Process.Pid, helperOf(h.cmd.Process.Pid)))
 			if r := end(); r.code == 0 {
 				t.Fatal("it was too fast")
 			}
@@ -281,9 +282,8 @@ func TestKilledAnywhere(t *testing.T) {
 				case <-time.After(time.Duration(random.Uint64() % uint64(150*time.Millisecond))):
 				case <-t.Context().Done():
 				}
-				pid := h.cmd.Process.Pid
-				if slices.ContainsFunc(descendantsOf(pid), isHelper) {
-					kill(t, pid)
+				if helper := helperOf(h.cmd.Process.Pid); helper != 0 {
+					_ = kill(h.cmd.Process.Pid, helper) // it may have ended
 				}
 				end()
 			}

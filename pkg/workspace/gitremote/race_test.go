@@ -99,7 +99,7 @@ func (m *machine) rebased(at string) func() {
 // while, as people do.
 func (m *machine) anew(at string, others int) func() {
 	return func() {
-		<-time.After(rand.N(time.Duration(others) * 50 * time.Millisecond))
+		<-time.After(rand.N(time.Duration(others) * 150 * time.Millisecond))
 		if r := m.try(at, "fetch", "-q", "origin", "main"); r.code != 0 {
 			m.tb.Errorf("fetch: exit %d\n%s", r.code, r.err)
 		}
