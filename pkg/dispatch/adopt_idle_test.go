@@ -64,6 +64,11 @@ func TestAnAdoptedContainerIsNotInUse(t *testing.T) {
 	s := newStack(t)
 	idle := s.start(api.StartRequest{Text: "echo first", Runner: "notebook", Limits: limits(600)})
 	s.turn(idle)
+	s.eventually("the record of the turn's end", func() bool {
+		row, err := s.m.Get(idle.Unit)
+		must(t, err)
+		return row.Turns == 1
+	})
 	s.restart(nil)
 	next := s.start(api.StartRequest{
 		Text: "again", Session: idle.Session, Limits: limits(0),

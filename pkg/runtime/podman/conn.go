@@ -159,10 +159,10 @@ func refusal(r reply) error {
 	if err := json.Unmarshal(r.body, e); err != nil || e.Message == "" {
 		e.Message = string(bytes.TrimSpace(r.body[:min(len(r.body), 512)]))
 	}
-	switch r.status {
-	case http.StatusNotFound:
+	switch {
+	case r.status == http.StatusNotFound, e.Cause == "no such container": // with 500 where it goes while it is waited for
 		return fault.Wrap(fault.NotFound, "", e)
-	case http.StatusConflict:
+	case r.status == http.StatusConflict:
 		return fault.Wrap(fault.Conflict, "", e)
 	default:
 		return fault.Wrap(fault.Internal, "", e)
