@@ -166,6 +166,10 @@ func (f *faults) strike(p failpoint.Point) string {
 		name, _, _ := strings.Cut(list[0], " ")
 		if f.victim == victimContainer {
 			out, err := exec.Command("podman", "rm", "-f", "-t", "0", name).CombinedOutput()
+			if err != nil && strings.Contains(string(out), "container not running") {
+				// It was just starting, and Podman says so instead of waiting.
+				out, err = exec.Command("podman", "rm", "-f", "-t", "0", name).CombinedOutput()
+			}
 			if err != nil {
 				f.ts.Fatalf("%s: podman rm: %v: %s", p, err, out)
 			}
