@@ -60,7 +60,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/blob/s3/stage.go":        {"os.CreateTemp os.Remove", "the host's spool of what is to be sent: encrypted, without a name, and never mounted"},
 		"pkg/workspace/bucket/bucket.go":        {"os.MkdirAll", bucketState},
 		"pkg/workspace/bucket/damagedopen.go":   {"os.ReadDir os.Stat", bucketState},
-		"pkg/workspace/bucket/fetch.go":         {"os.OpenFile os.ReadDir os.ReadFile os.Remove os.Rename os.Stat os.WriteFile", bucketState},
+		"pkg/workspace/bucket/fetch.go":         {"os.Open os.OpenFile os.ReadDir os.ReadFile os.Remove os.Rename os.Stat os.WriteFile", bucketState},
 		"pkg/workspace/bucket/local.go":         {"os.CreateTemp os.MkdirAll os.OpenFile os.ReadDir os.ReadFile os.Remove os.Rename os.Stat", bucketState},
 		"pkg/workspace/bucket/maintain.go":      {"os.ReadFile", bucketState},
 		"pkg/workspace/bucket/pack.go":          {"os.Open", bucketState},

@@ -157,8 +157,23 @@ func (b *Bucket) fetchBase(ctx context.Context, r *Repo, p manifestv1.Pack, keep
 	if err := b.fetchIndex(ctx, p, index, indexOf{format: r.Format, objects: p.Objects, pack: id, bytes: check.n}); err != nil {
 		return "", err
 	}
+	for _, path := range []string{pack, index} {
+		if err := flush(path); err != nil {
+			return "", err
+		}
+	}
 	name := "pack-" + id
 	return name, takeOver(pack, index, filepath.Join(r.Objects, "pack", name), keep)
+}
+
+// flush makes a file durable, as git does with the packs that it writes: refs to
+// what is in them are.
+func flush(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // takeOver moves a pack and its index into a repository, where they are not
@@ -166,7 +181,7 @@ func (b *Bucket) fetchBase(ctx context.Context, r *Repo, p manifestv1.Pack, keep
 func takeOver(pack, index, to string, keep bool) error {
 	if keep {
 		if err := os.WriteFile(to+".keep", []byte(keepNote+"\n"), 0o600); err != nil {
-			return err
+			return errors.Join(err, os.Remove(to+".keep"))
 		}
 	}
 	if _, err := os.Stat(to + ".pack"); err == nil {

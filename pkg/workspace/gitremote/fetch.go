@@ -58,6 +58,7 @@ func (h *helper) fetch(ctx context.Context, wants []string) error {
 	}
 	got, whole, err := h.bring(ctx, ids, bucket.FetchOptions{Since: since, Paranoid: paranoid, Keep: true})
 	if err != nil {
+		dropKeeps(got)
 		return err
 	}
 	if err := writeSeen(h.repo, h.opt.Bucket.ID(), got.State.Generation); err != nil {
