@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,6 +136,53 @@ func TestNoHardLinks(t *testing.T) {
 		m.git(at, "push", "-q", "origin", fmt.Sprintf("HEAD:refs/heads/p%d", i))
 	})
 	w.holds(&acks, 4)
+}
+
+// TestDamaged: a pack that is damaged or gone is said to be, with what to do.
+// What came before it is no worse for it, and nothing else is left.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(path string, data []byte) error{
+		"flipped": func(path string, data []byte) error {
+			data[len(data)/2] ^= 1
+			return os.WriteFile(path, data, 0o600)
+		},
+		"cut short": func(path string, data []byte) error { return os.WriteFile(path, data[:len(data)-1], 0o600) },
+		"longer":    func(path string, data []byte) error { return os.WriteFile(path, append(data, 0), 0o600) },
+		"gone":      func(path string, _ []byte) error { return os.Remove(path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a, b := w.machine("a"), w.machine("b")
+			at := a.seeded("notes")
+			copied := b.clone("notes")
+			for i := range 3 {
+				a.commit(at, "a", strings.Repeat(fmt.Sprint(i), 1000))
+				a.git(at, "push", "-q")
+			}
+			packs := w.state().Packs
+			sum := packs[len(packs)-1].SHA256
+			path := filepath.Join(w.bucket, "o", sum[:2], sum)
+			data, err := os.ReadFile(path)
+			must(t, err)
+			must(t, harm(path, slices.Clone(data)))
+			for _, args := range [][]string{{"-C", copied, "fetch"}, {"clone", w.url, "again"}} {
+				r := b.refused(b.home, []string{"vexa: error: ", sum, "vexa: hint: ", "vexa workspace repair"}, args...)
+				if !strings.Contains(r.err, "damaged") && !strings.Contains(r.err, "missing") {
+					t.Errorf("it says\n%s", r.err)
+				}
+			}
+			b.sound(copied)
+			b.clean(copied)
+			must(t, os.WriteFile(path, data, 0o600))
+			b.git(copied, "pull", "-q")
+			b.clean(copied)
+			if b.head(copied) != a.head(at) {
+				t.Errorf("pulled %s", b.head(copied))
+			}
+		})
+	}
 }
 
 // mayMount is set in the environment of a test that inNamespaces runs.

@@ -123,7 +123,10 @@ func newWorldIn(tb testing.TB, parent string) *world {
 	tb.Helper()
 	root, err := os.MkdirTemp(parent, "vx-")
 	must(tb, err)
-	tb.Cleanup(func() { must(tb, removetree.All(root)) })
+	tb.Cleanup(func() {
+		settled(tb, root)
+		must(tb, removetree.All(root))
+	})
 	w := &world{tb: tb, dir: root, bin: filepath.Join(root, "bin"), bucket: filepath.Join(root, "bucket")}
 	w.url = "vexa::" + w.bucket
 	for _, d := range []string{w.bin, filepath.Join(root, "run")} {
@@ -381,8 +384,9 @@ func adopt(tb testing.TB, m *machine, from *world) {
 	must(tb, keys.New(keys.Options{Dir: h.Keys(), Install: h.InstallID, Now: time.Now}).Adopt(context.Background(), from.chain, keys.With{}))
 }
 
-// share makes the member of another world a member of this bucket.
-func (w *world) share(with *world) {
+// share makes the member of another world a member of this bucket, with all
+// rights unless others are given.
+func (w *world) share(with *world, rights ...manifestv1.Right) {
 	w.tb.Helper()
 	store, err := dir.Open(w.bucket, dir.Options{})
 	must(w.tb, err)
@@ -390,7 +394,11 @@ func (w *world) share(with *world) {
 	must(w.tb, err)
 	defer b.Close()
 	_, err = b.SetMembership(context.Background(), bucket.MembershipOptions{}, func(m *manifestv1.Membership) error {
-		m.Members = append(m.Members, with.member("kim"))
+		kim := with.member("kim")
+		if rights != nil {
+			kim.Rights = rights
+		}
+		m.Members = append(m.Members, kim)
 		return nil
 	})
 	must(w.tb, err)
@@ -402,4 +410,21 @@ func (w *world) member(name string) manifestv1.Member {
 		ID: "u_" + name, Name: name, Recipients: []string{w.chain.Classic().Recipient()}, Signers: []string{w.signer.Key().String()},
 		Rights: []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}},
 	}
+}
+
+// settled waits until nothing is maintained below a directory: git push starts
+// that and does not wait for it.
+func settled(tb testing.TB, root string) {
+	tb.Helper()
+	for start := time.Now(); time.Since(start) < patience; <-time.After(10 * time.Millisecond) {
+		all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		must(tb, err)
+		if !slices.ContainsFunc(all, func(path string) bool {
+			line, err := os.ReadFile(path)
+			return err == nil && bytes.Contains(line, []byte("\x00maintain\x00")) && bytes.Contains(line, []byte(root))
+		}) {
+			return
+		}
+	}
+	tb.Error("a bucket is maintained for a minute")
 }

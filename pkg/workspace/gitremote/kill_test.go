@@ -27,7 +27,7 @@ var victims = map[string]func(git, helper int) error{
 		}
 		return syscall.Kill(helper, syscall.SIGKILL)
 	},
-	"git":    func(git, _ int) error { return syscall.Kill(-git, syscall.SIGKILL) },
+	"git": func(git, _ int) error { return syscall.Kill(-git, syscall.SIGKILL) },
 }
 
 // killed runs git until it comes to the point and kills there. It reports whether

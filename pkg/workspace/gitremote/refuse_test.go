@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 )
 
 // TestNonFastForward: what git says of a push that would lose history is what it
@@ -239,6 +241,48 @@ func TestErrors(t *testing.T) {
 				t.Errorf("clone left something: %v", err)
 			}
 			m.refused(at, says, "push", c.url, "main")
+		})
+	}
+}
+
+// TestRights: who may only read fetches, and who may write some refs writes those.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rights  []manifestv1.Right
+		allowed []string
+		refused []string
+	}{
+		"reader": {[]manifestv1.Right{}, nil, []string{"main", "HEAD:refs/heads/kim/x", "HEAD:refs/tags/v1"}},
+		"writer of some": {
+			[]manifestv1.Right{{Refs: "refs/heads/kim/*", Allow: []string{"write"}}},
+			[]string{"HEAD:refs/heads/kim/x", "+HEAD~1:refs/heads/kim/x", ":refs/heads/kim/x"}, []string{"main", "+main", "HEAD:refs/heads/kim", ":refs/heads/side"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, other := newWorld(t), newWorld(t)
+			a := w.machine("a")
+			at := a.seeded("notes")
+			a.git(at, "push", "-q", "origin", "HEAD:refs/heads/side")
+			w.share(other, c.rights...)
+			kim := other.machine("kim")
+			kim.git(kim.home, "clone", "-q", w.url, "notes")
+			copied := kim.path("notes")
+			kim.commit(copied, "k", "1\n")
+			for _, ref := range c.allowed {
+				kim.git(copied, "push", "-q", "origin", ref)
+			}
+			before := w.state()
+			for _, ref := range c.refused {
+				kim.refused(copied, []string{"! [remote rejected]", "(you may not write this ref)"}, "push", "origin", ref)
+			}
+			if st := w.state(); st.Generation != before.Generation {
+				t.Errorf("a refusal made generation %d", st.Generation)
+			}
+			a.git(at, "push", "-q", "origin", "HEAD:refs/heads/more")
+			kim.git(copied, "fetch", "-q")
+			kim.sound(copied)
 		})
 	}
 }
