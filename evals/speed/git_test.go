@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -102,7 +101,6 @@ func gcrypt(b *testing.B, dir string, env []string) (remote, bool) {
 // cost is what one command took.
 type cost struct {
 	wall, cpu time.Duration
-	rss       int64 // bytes, of the largest process
 }
 
 func (r *remotes) git(b *testing.B, env []string, args ...string) cost {
@@ -116,9 +114,6 @@ func (r *remotes) git(b *testing.B, env []string, args ...string) cost {
 		b.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.rss = usage.Maxrss << 10
-	}
 	return c
 }
 
@@ -141,9 +136,8 @@ func (r *remotes) report(b *testing.B, costs map[string][]cost) {
 	p50 := make(map[string]time.Duration)
 	for name, list := range costs {
 		var walls, cpus []time.Duration
-		var rss int64
 		for _, c := range list {
-			walls, cpus, rss = append(walls, c.wall), append(cpus, c.cpu), max(rss, c.rss)
+			walls, cpus = append(walls, c.wall), append(cpus, c.cpu)
 		}
 		p50[name] = quantile(walls, 0.5)
 		b.ReportMetric(ms(p50[name]), name+"-p50-ms")
@@ -152,7 +146,6 @@ func (r *remotes) report(b *testing.B, costs map[string][]cost) {
 			b.ReportMetric(ms(quantile(walls, 1)), name+"-worst-ms")
 		}
 		b.ReportMetric(ms(quantile(cpus, 0.5)), name+"-cpu-ms")
-		b.ReportMetric(float64(rss)/(1<<20), name+"-rss-MB")
 	}
 	b.ReportMetric(float64(p50["vexa"])/float64(p50["plain"]), "x-floor")
 	if p50["gcrypt"] > 0 {
