@@ -256,7 +256,8 @@ func TestRights(t *testing.T) {
 		"reader": {[]manifestv1.Right{}, nil, []string{"main", "HEAD:refs/heads/kim/x", "HEAD:refs/tags/v1"}},
 		"writer of some": {
 			[]manifestv1.Right{{Refs: "refs/heads/kim/*", Allow: []string{"write"}}},
-			[]string{"HEAD:refs/heads/kim/x", "+HEAD~1:refs/heads/kim/x", ":refs/heads/kim/x"}, []string{"main", "+main", "HEAD:refs/heads/kim", ":refs/heads/side"},
+			[]string{"HEAD:refs/heads/kim/x", "+HEAD~1:refs/heads/kim/x", ":refs/heads/kim/x"},
+			[]string{"main", "+main", "HEAD:refs/heads/kim", ":refs/heads/side"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
