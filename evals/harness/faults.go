@@ -165,12 +165,7 @@ func (f *faults) strike(p failpoint.Point) string {
 		}
 		name, _, _ := strings.Cut(list[0], " ")
 		if f.victim == victimContainer {
-			out, err := exec.Command("podman", "rm", "-f", "-t", "0", name).CombinedOutput()
-			if err != nil && strings.Contains(string(out), "container not running") {
-				// It was just starting, and Podman says so instead of waiting.
-				out, err = exec.Command("podman", "rm", "-f", "-t", "0", name).CombinedOutput()
-			}
-			if err != nil {
+			if out, err := removeContainer(name); err != nil {
 				f.ts.Fatalf("%s: podman rm: %v: %s", p, err, out)
 			}
 			return "removed"
@@ -374,4 +369,16 @@ func (f *faults) outcome(b *background) dispatched {
 		d.acked = d.acked || frame.Type == "turn-done" && frame.OK
 	}
 	return d
+}
+
+// removeContainer has Podman remove a container that may just be starting: then
+// it says so instead of waiting, and is asked again.
+func removeContainer(name string) (out []byte, err error) {
+	for range 2 {
+		out, err = exec.Command("podman", "rm", "-f", "-t", "0", name).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "container not running") {
+			break
+		}
+	}
+	return out, err
 }
