@@ -2,6 +2,7 @@ package harness
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -178,7 +179,10 @@ func (f *faults) strike(p failpoint.Point) string {
 	if pid == 0 {
 		return nobody
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	switch err := syscall.Kill(pid, syscall.SIGKILL); {
+	case errors.Is(err, syscall.ESRCH): // it left between the question and the blow
+		return nobody
+	case err != nil:
 		f.ts.Fatalf("%s: kill the %s, process %d: %v", p, f.victim, pid, err)
 	}
 	f.until(restWithin, "the victim to be gone", func() bool { return !alive(pid) })

@@ -70,6 +70,19 @@ func (m *machine) clean(at string) {
 	m.unreadable(m.path("vexa", "state"))
 }
 
+// dayLater makes the .keep files of a repository as old as those of which
+// TestStaleKeeps says that they go: the git that was to remove one may have been
+// killed just after it was told of it.
+func (m *machine) dayLater(at string) {
+	m.tb.Helper()
+	keeps, err := filepath.Glob(filepath.Join(at, ".git/objects/pack/*.keep"))
+	must(m.tb, err)
+	then := time.Now().Add(-25 * time.Hour)
+	for _, keep := range keeps {
+		must(m.tb, os.Chtimes(keep, then, then))
+	}
+}
+
 // unreadable checks that no file below a directory is a pack or an index.
 func (m *machine) unreadable(root string) {
 	m.tb.Helper()
@@ -296,6 +309,7 @@ func TestKilledAnywhere(t *testing.T) {
 				b.sound(copied)
 			}
 			a.git(at, "push", "-q")
+			b.dayLater(copied)
 			b.git(copied, "pull", "-q", "--rebase")
 			a.clean(at)
 			b.clean(copied)
