@@ -1,13 +1,15 @@
-// Package filelock lets one process at a time hold a directory. The lock goes
-// with its holder, however that ends.
+// Package filelock lets one at a time hold a directory or what else a file
+// stands for. The lock goes with its holder, however that ends.
 package filelock
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +21,7 @@ import (
 type Lock struct{ file *os.File }
 
 // Acquire takes the lock kept in the file path, which it makes (0600) where it
-// is missing. It does not wait: where the lock is held the error is
+// is missing, and notes its process there. It does not wait: where the lock is held the error is
 // fault.Conflict and names what and by which process.
 func Acquire(path, what string) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -39,6 +41,36 @@ func Acquire(path, what string) (*Lock, error) {
 		return nil, fault.Wrap(fault.Internal, "lock "+what, errors.Join(err, f.Close()))
 	}
 	return &Lock{file: f}, nil
+}
+
+// poll is how often Wait looks: flock(2) waits by itself, but for no context.
+const poll = 2 * time.Millisecond
+
+// Wait takes the lock kept in the file path, which it makes (0600) where it is
+// missing, once it is free. The error is the context's cause, or that of the
+// system as it is, for the caller to say what was to be locked.
+func Wait(ctx context.Context, path string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		err := flock(f, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return &Lock{file: f}, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(err, f.Close())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			f.Close()
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // Release gives the lock up. The file stays: removing it would let two

@@ -1,12 +1,16 @@
 package filelock_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/filelock"
@@ -27,6 +31,36 @@ func TestExclusive(t *testing.T) {
 		l.Release()
 	}
 	if _, err := filelock.Acquire(filepath.Join(t.TempDir(), "missing", "lock"), "it"); !fault.Is(err, fault.Internal) {
+		t.Fatalf("no directory: %v", err)
+	}
+}
+
+func TestWait(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := filelock.Wait(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enough := errors.New("enough")
+	short, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, enough)
+	defer cancel()
+	if _, err := filelock.Wait(short, path); !errors.Is(err, enough) {
+		t.Fatalf("held, and %v", err)
+	}
+	got := make(chan error)
+	go func() {
+		l, err := filelock.Wait(t.Context(), path)
+		if err == nil {
+			l.Release()
+		}
+		got <- err
+	}()
+	first.Release()
+	if err := <-got; err != nil {
+		t.Fatalf("released, and %v", err)
+	}
+	if _, err := filelock.Wait(t.Context(), filepath.Join(t.TempDir(), "missing", "lock")); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("no directory: %v", err)
 	}
 }

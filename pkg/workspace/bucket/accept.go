@@ -45,7 +45,7 @@ func (b *Bucket) Accept(ctx context.Context, generation int64, hash string) (*St
 
 // reset replaces the pin, by an older one, too.
 func (l local) reset(ctx context.Context, p pin) error {
-	unlock, err := l.lock(ctx, lockFile, 0)
+	unlock, err := l.lock(ctx, lockFile)
 	if err != nil {
 		return err
 	}

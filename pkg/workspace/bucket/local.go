@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
 
 // local is what this installation knows of a bucket, in a directory of its own:
@@ -62,7 +61,7 @@ func (l local) readPin() (pin, error) {
 
 // advance moves the pin forward, never back.
 func (l local) advance(ctx context.Context, next pin) error {
-	unlock, err := l.lock(ctx, lockFile, 0)
+	unlock, err := l.lock(ctx, lockFile)
 	if err != nil {
 		return err
 	}
@@ -83,31 +82,28 @@ func (l local) writePin(p pin) error {
 	return atomicfile.WriteFile(l.path(pinFile), append(data, '\n'), 0o600)
 }
 
-// lock takes a lock file. With a limit it waits no longer than that and then
-// goes on without: the lock is a courtesy, and its holder may stand still.
-func (l local) lock(ctx context.Context, name string, limit time.Duration) (func(), error) {
-	f, err := os.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE, 0o600)
+// lock takes a lock file.
+func (l local) lock(ctx context.Context, name string) (unlock func(), err error) {
+	held, err := filelock.Wait(ctx, l.path(name))
+	if err != nil && ctx.Err() == nil {
+		err = fault.Wrap(fault.Internal, "lock the state of a bucket", err)
+	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "lock the state of a bucket", err)
+		return nil, err
 	}
-	unlock := func() { _ = f.Close() }
-	start := time.Now()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || limit > 0 && time.Since(start) > limit {
-			return unlock, nil // see above
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			unlock()
-			return nil, fault.Wrap(fault.Internal, "lock the state of a bucket", err)
-		}
-		select {
-		case <-ctx.Done():
-			unlock()
-			return nil, context.Cause(ctx)
-		case <-time.After(2 * time.Millisecond):
-		}
+	return held.Release, nil
+}
+
+// queue takes a lock file that is a courtesy, and whose holder may stand still:
+// it waits no longer than limit and then goes on without.
+func (l local) queue(ctx context.Context, name string, limit time.Duration) (leave func(), err error) {
+	short, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	leave, err = l.lock(short, name)
+	if err != nil && short.Err() != nil && ctx.Err() == nil {
+		return func() {}, nil
 	}
+	return leave, err
 }
 
 // keyring returns the copy of the keyring that was used last.

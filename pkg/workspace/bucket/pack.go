@@ -230,12 +230,3 @@ func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index s
 	out.Objects = head.objects()
 	return out, nil
 }
-
-// scratchPrefix begins the names of directories that scratch makes.
-const scratchPrefix = "tmp_vexa_"
-
-// scratch makes a directory for packs that are being made beside a repository's
-// own, which hold the same. Those that killed processes left are removed.
-func scratch(objects string) (dir string, drop func(), err error) {
-	return heldDir(filepath.Join(objects, "pack"), scratchPrefix)
-}

@@ -76,11 +76,11 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 func (b *Bucket) change(ctx context.Context, decide func(*State) (change, bool, error)) (*State, error) {
 	// Pushes of one machine queue here, which is fair and saves retries. Who
 	// holds the lock and stands still holds nobody up for long.
-	unlock, err := b.local.lock(ctx, pushFile, 2*time.Second)
+	leave, err := b.local.queue(ctx, pushFile, 2*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave()
 	for try := 0; ; try++ {
 		st, err := b.head(ctx)
 		if err != nil {

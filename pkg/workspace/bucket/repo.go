@@ -40,7 +40,7 @@ func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
 	if !filepath.IsAbs(objects) {
 		objects = filepath.Join(r.Dir(), objects)
 	}
-	clearStale(filepath.Join(objects, "pack"), scratchPrefix)
+	sweepScratch(objects)
 	clearKeeps(filepath.Join(objects, "pack"))
 	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[1] == "true"}, nil
 }

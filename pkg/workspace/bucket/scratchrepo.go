@@ -39,12 +39,6 @@ func (b *Bucket) newScratchRepo(ctx context.Context, g *git.Git, parent, format,
 	return &scratchRepo{Repo: r, b: b, drop: drop}, nil
 }
 
-// roomBelow makes a directory below parent and removes those that killed
-// processes left there.
-func roomBelow(parent string) (dir string, drop func(), err error) {
-	return heldDir(parent, "vexa-packs-")
-}
-
 func initBare(ctx context.Context, g *git.Git, dir, format, borrow string) (*Repo, error) {
 	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 	if format == formatSHA256 {

@@ -200,7 +200,7 @@ func (l local) tidyVerified(ctx context.Context, st *State) error {
 	if err != nil || info.Size() < many+int64(len(st.Packs))*256 {
 		return nil
 	}
-	unlock, err := l.lock(ctx, lockFile, 0)
+	unlock, err := l.lock(ctx, lockFile)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/internal/filelock"
+	"github.com/vexa-ai/vexa/pkg/internal/scratchdir"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -39,7 +37,6 @@ const (
 	ownDir     = "vexa"
 	lockFile   = "vexa/lock"
 	remoteFile = "vexa/remote" // the remote's URL
-	spoolGlob  = "vexa/spool-*"
 )
 
 // cache is the private repository on this machine. Its branch is the newest
@@ -47,9 +44,8 @@ const (
 // push and repack; objects are read by everybody at any time.
 type cache struct {
 	repo  *git.Repo
-	turn  chan struct{} // one of this process at a time
-	spool string        // where this process keeps what is staged
-	alive *filelock.Lock
+	turn  chan struct{}   // one of this process at a time
+	spool *scratchdir.Dir // where this process keeps what is staged
 }
 
 // openCache makes or opens the cache of the remote that is shown as url, and
@@ -73,7 +69,7 @@ func openCache(ctx context.Context, repo *git.Repo, url string) (*cache, error) 
 	defer unlock()
 	err = c.prepare(url)
 	if err == nil {
-		err = c.makeSpool()
+		c.spool, err = scratchdir.Make(c.path(ownDir), "spool-")
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), "open the cache of "+url, err)
@@ -136,37 +132,6 @@ func (c *cache) claim(url string) error {
 	return atomicfile.WriteFile(c.path(remoteFile), []byte(url+"\n"), 0o600)
 }
 
-// makeSpool makes this process's own directory for what is staged, and removes
-// those whose processes are gone. The lock is held.
-func (c *cache) makeSpool() error {
-	spools, err := filepath.Glob(c.path(spoolGlob))
-	if err != nil {
-		return err
-	}
-	for _, dir := range spools {
-		l, err := filelock.Acquire(filepath.Join(dir, "alive"), dir)
-		if err != nil {
-			continue // somebody's; or it is being removed
-		}
-		l.Release()
-		if err := os.RemoveAll(dir); err != nil {
-			return err
-		}
-	}
-	if c.spool, err = os.MkdirTemp(c.path(ownDir), "spool-*"); err != nil {
-		return err
-	}
-	c.alive, err = filelock.Acquire(filepath.Join(c.spool, "alive"), c.spool)
-	return err
-}
-
-// close gives up what makeSpool made.
-func (c *cache) close() error {
-	err := os.RemoveAll(c.spool)
-	c.alive.Release()
-	return err
-}
-
 // lock waits for the cache and returns what gives it up. Within the process
 // waiters queue on a channel; against other processes it is flock(2), tried
 // again at a short interval. Who gets it removes the lock files that a git
@@ -177,10 +142,10 @@ func (c *cache) lock(ctx context.Context) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the cache: %w", context.Cause(ctx))
 	}
-	f, err := c.flock(ctx)
+	l, err := filelock.Wait(ctx, c.path(lockFile))
 	if err == nil {
 		if err = c.removeStale(); err != nil {
-			f.Close()
+			l.Release()
 		}
 	}
 	if err != nil {
@@ -188,35 +153,9 @@ func (c *cache) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the cache: %w", err)
 	}
 	return func() {
-		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // a child that is just being started holds the file too
-		f.Close()
+		l.Release()
 		<-c.turn
 	}, nil
-}
-
-func (c *cache) flock(ctx context.Context) (*os.File, error) {
-	f, err := os.OpenFile(c.path(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	wait := time.NewTicker(5 * time.Millisecond)
-	defer wait.Stop()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, err
-		}
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			f.Close()
-			return nil, context.Cause(ctx)
-		}
-	}
 }
 
 func (c *cache) removeStale() error {

@@ -134,7 +134,7 @@ func (s *Store) Close() error {
 		_ = r.end(errClosed)
 	}
 	s.cache.repo.Close()
-	return s.cache.close()
+	return s.cache.spool.Remove()
 }
 
 var errClosed = errors.New("the store is closed")

@@ -66,7 +66,7 @@ func (p *pending) drop() {
 func (s *Store) Stage(ctx context.Context) (blob.Stage, error) {
 	st := &stage{store: s}
 	err := s.do(ctx, "write to", func() (err error) {
-		if st.file, err = os.CreateTemp(s.cache.spool, "blob-*"); err != nil {
+		if st.file, err = os.CreateTemp(s.cache.spool.Path, "blob-*"); err != nil {
 			return err
 		}
 		s.mu.Lock()
