@@ -152,8 +152,8 @@ func TestRemoteURLs(t *testing.T) {
 		"https://host/o/r.git":                    "https://host/o/r.git",
 		"https://me:secret@host:8443/o/r.git":     "https://host:8443/o/r.git",
 		"https://me%40x:se%2fcret@[::1]:8443/r":   "https://[::1]:8443/r",
-		"ssh://git@host:22/~me/r.git":             "ssh://host:22/~me/r.git",
-		"git@host:o/r.git":                        "host:o/r.git",
+		"ssh://git@host:22/~me/r.git":             "ssh://git@host:22/~me/r.git",
+		"git@host:o/r.git":                        "git@host:o/r.git",
 		"host:/srv/r.git":                         "host:/srv/r.git",
 		"file:///srv/it's%20here/r.git":           "file:///srv/it%27s%20here/r.git",
 		"http://127.0.0.1:8080/r.git":             "http://127.0.0.1:8080/r.git",
@@ -168,6 +168,10 @@ func TestRemoteURLs(t *testing.T) {
 		}
 		if got := m.String(); got != want && strings.ReplaceAll(got, "'", "%27") != want {
 			t.Errorf("%s is shown as %s", url, got)
+		}
+		again, err := repo.Remote(git.RemoteOptions{URL: m.String(), Plain: true})
+		if err != nil || again.String() != m.String() || again.Protocol() != m.Protocol() {
+			t.Errorf("%s, as it is shown, is %v, %v", m, again, err)
 		}
 	}
 	if _, err := repo.Remote(git.RemoteOptions{URL: "http://127.0.0.1/r.git"}); !fault.Is(err, fault.Invalid) {
@@ -186,7 +190,7 @@ func badURLs() []string {
 		"", "--upload-pack=touch /tmp/x", "-x", "ext::sh -c id", "ext::sh -c [id]", "fd::17", "git-remote-ext::x", "https::https://host/r",
 		"git://host/r.git", "ftp://host/r", "http://host/r.git", "http://127.0.0.1.evil.example/r.git", "https://", "https://host", "https://host/", "https:///r.git",
 		"https://host/r.git?x=1", "https://host/r.git?", "https://host/r.git#x", "https://me:secret@host/%zz", "https://me:secret@/r.git",
-		"https://-oProxyCommand=x/r.git", "ssh://-oProxyCommand=x/r.git", "ssh://-x@host/r.git", "-oProxyCommand=x:r.git", "git@-oProxyCommand=x:r.git", "host:-x", "host:",
+		"https://-oProxyCommand=x/r.git", "ssh://-oProxyCommand=x/r.git", "ssh://-x@host/r.git", "ssh://me:secret@host/r.git", "-oProxyCommand=x:r.git", "git@-oProxyCommand=x:r.git", "host:-x", "host:",
 		"file://", "file:///", "file:///.", "file:///..", "file://host/r.git", "file:r.git", "file://me:secret@/r.git",
 		"/srv/r.git", "r.git", "./r.git", "../x", "https://host/a\nb", "https://host/a\x00", "https://host/\x7f", "https://host/\xff", "ssh+git://host/r", "HTTP://host/r",
 		"https://host/" + strings.Repeat("a", 3000),

@@ -20,7 +20,7 @@ var scpForm = regexp.MustCompile(`^(?:([A-Za-z0-9_][A-Za-z0-9._-]*)@)?([A-Za-z0-
 // address is where a remote is, checked.
 type address struct {
 	raw      string   // as git gets it; it may hold a password
-	shown    string   // without who logs in
+	shown    string   // without who logs in; with ssh that is part of where it is
 	secrets  []string // parts of raw that nobody is shown
 	protocol string   // https | http | ssh | file
 }
@@ -40,7 +40,7 @@ func parseAddress(raw string, plain bool) (address, error) {
 		return bad("it names an option or a transport helper")
 	}
 	if m := scpForm.FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") && !slices.Contains([]string{"file", "http", "https", "ssh"}, m[2]) {
-		return address{raw: raw, shown: m[2] + ":" + m[3], protocol: "ssh"}, nil
+		return address{raw: raw, shown: raw, protocol: "ssh"}, nil
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" {
@@ -61,7 +61,14 @@ func parseAddress(raw string, plain bool) (address, error) {
 		}
 	case host == "" || strings.HasPrefix(host, "-") || u.User != nil && strings.HasPrefix(u.User.Username(), "-"):
 		return bad("it names no host")
-	case u.Scheme == "https", u.Scheme == "ssh":
+	case u.Scheme == "https":
+	case u.Scheme == "ssh":
+		if u.User != nil {
+			if _, ok := u.User.Password(); ok {
+				return bad("ssh takes no password from a URL")
+			}
+			a.shown, a.secrets = (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), nil
+		}
 	case u.Scheme == "http" && plain && loopback(host):
 	case u.Scheme == "http":
 		return bad("http is not encrypted")

@@ -199,6 +199,10 @@ func TestSSH(t *testing.T) {
 		if err := errors.Join(s.Probe(ctx), s.Create(ctx, "m/"+strings.ReplaceAll(url[:3], "@", ""), nil)); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
+		again := store(t, s.URL(), o) // the URL is what a registry keeps
+		if got, err := again.Stat(ctx, "m/"+strings.ReplaceAll(url[:3], "@", "")); err != nil || got.Size != 0 {
+			t.Errorf("%s: %+v, %v", s.URL(), got, err)
+		}
 	}
 	for url, trouble := range map[string]error{"nobody@host:" + dir: blob.ErrDenied, "git@host:" + dir + "x": nil} {
 		o := opt
