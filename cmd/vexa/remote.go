@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
@@ -93,10 +92,8 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 			return nil, err
 		}
 	}
-	if !filepath.IsAbs(address) && !strings.Contains(address, ":") {
-		if address, err = filepath.Abs(address); err != nil {
-			return nil, err
-		}
+	if address, err = factory.AbsoluteAddress(address); err != nil {
+		return nil, err
 	}
 	opened, err := b.Open(ctx, address)
 	if err != nil {

@@ -2,8 +2,6 @@ package workspacecmd
 
 import (
 	"context"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +9,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
-	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
 // AddOptions is what the command line of vexa workspace add says.
@@ -42,7 +39,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 }
 
 func runAdd(ctx context.Context, o *AddOptions) error {
-	at, err := absolute(o.URL)
+	at, err := factory.AbsoluteAddress(o.URL)
 	if err != nil {
 		return err
 	}
@@ -60,17 +57,4 @@ func runAdd(ctx context.Context, o *AddOptions) error {
 	}
 	o.Factory.Notice("added workspace %s, generation %d of %s", w.Name, w.Generation, w.Bucket)
 	return nil
-}
-
-// absolute makes a path one that the daemon, which has another working
-// directory, understands; URLs stay as they are.
-func absolute(at string) (string, error) {
-	if at == "" || strings.Contains(at, "://") {
-		return at, nil
-	}
-	abs, err := filepath.Abs(at)
-	if err != nil {
-		return "", fault.Newf(fault.Usage, "find %s: %w", at, err)
-	}
-	return abs, nil
 }

@@ -47,7 +47,7 @@ func newBackup(f *factory.Factory) *cobra.Command {
 
 func runBackup(ctx context.Context, o *BackupOptions) error {
 	f := o.Factory
-	at, err := absolute(o.To)
+	at, err := factory.AbsoluteAddress(o.To)
 	if err != nil {
 		return err
 	}

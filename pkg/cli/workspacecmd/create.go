@@ -45,11 +45,11 @@ func newCreate(f *factory.Factory) *cobra.Command {
 }
 
 func runCreate(ctx context.Context, o *CreateOptions) error {
-	from, err := absolute(o.From)
+	from, err := factory.AbsolutePath(o.From)
 	if err != nil {
 		return err
 	}
-	at, err := absolute(o.Bucket)
+	at, err := factory.AbsoluteAddress(o.Bucket)
 	if err != nil {
 		return err
 	}

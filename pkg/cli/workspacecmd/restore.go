@@ -47,7 +47,7 @@ func newRestore(f *factory.Factory) *cobra.Command {
 
 func runRestore(ctx context.Context, o *RestoreOptions) error {
 	f := o.Factory
-	from, err := absolute(o.From)
+	from, err := factory.AbsoluteAddress(o.From)
 	if err != nil {
 		return err
 	}
