@@ -3,7 +3,9 @@ package workspace
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,13 +19,12 @@ import (
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	opens := s.opens
-	s.opens = nil
+	opens := slices.AppendSeq(s.retired, maps.Values(s.opens))
+	s.opens, s.retired = nil, nil
 	s.mu.Unlock()
 	var errs []error
 	for _, o := range opens {
-		o.repo.Close()
-		errs = append(errs, o.bucket.Close())
+		errs = append(errs, o.close())
 	}
 	return errors.Join(errs...)
 }
@@ -62,7 +63,7 @@ func (s *Store) ShutAll(ctx context.Context) error {
 
 func (s *Store) shut(ctx context.Context, rec record) error {
 	if _, err := os.Stat(s.repoDir(rec.ID)); errors.Is(err, os.ErrNotExist) {
-		return removetree.All(s.openDir(rec.ID))
+		return errors.Join(s.forget(rec.ID), removetree.All(s.openDir(rec.ID)))
 	}
 	r, err := s.handle(ctx, rec)
 	if err != nil {
@@ -72,11 +73,7 @@ func (s *Store) shut(ctx context.Context, rec record) error {
 		if err := r.saveBranches(ctx); err != nil {
 			return fault.Wrap(fault.Conflict, "workspace "+r.name+" has changes that cannot be saved", err)
 		}
-		s.mu.Lock()
-		delete(s.opens, rec.ID)
-		s.mu.Unlock()
-		r.Close()
-		return errors.Join(r.bucket.Close(), removetree.All(s.openDir(rec.ID)))
+		return errors.Join(s.forget(rec.ID), removetree.All(s.openDir(rec.ID)))
 	})
 }
 
@@ -121,15 +118,26 @@ func (r *repo) saveBranches(ctx context.Context) error {
 
 // ShutIdle does as Shut does with every workspace that was not used for so long.
 func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
+	isIdle := func(o *opened) bool { return time.Since(o.used) > idle }
 	var ids []string
+	var retired []*opened
 	s.mu.Lock()
 	for id, o := range s.opens {
-		if time.Since(o.used) > idle {
+		if isIdle(o) {
 			ids = append(ids, id)
 		}
 	}
+	s.retired = slices.DeleteFunc(s.retired, func(o *opened) bool {
+		if isIdle(o) {
+			retired = append(retired, o)
+		}
+		return isIdle(o)
+	})
 	s.mu.Unlock()
 	var errs []error
+	for _, o := range retired {
+		errs = append(errs, o.close())
+	}
 	for _, id := range ids {
 		errs = append(errs, s.Shut(ctx, id))
 	}

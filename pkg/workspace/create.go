@@ -67,7 +67,7 @@ func (s *Store) Add(ctx context.Context, name, url string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if err := s.unknownBucket(url); err != nil {
+	if err := s.unknownBucket(b.URL()); err != nil {
 		return Info{}, err
 	}
 	if err := b.Probe(ctx); err != nil && !errors.Is(err, blob.ErrDenied) { // who may only read it pushes nothing

@@ -78,3 +78,10 @@ func SetMain(s *Store, name, id, old string) error {
 	}
 	return r.setRef(refMain, to, from)
 }
+
+// Opens counts the buckets that a store holds open.
+func Opens(s *Store) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.opens) + len(s.retired)
+}

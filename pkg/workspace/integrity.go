@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -41,20 +40,14 @@ func (s *Store) VerifyOpen(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	ids := slices.Sorted(maps.Keys(s.opens))
+	opens := maps.Clone(s.opens)
 	s.mu.Unlock()
 	var errs []error
-	for _, id := range ids {
-		rec, err := s.record(id)
-		if err != nil {
-			continue // removed meanwhile
+	for id, o := range opens {
+		if _, err := os.Stat(s.repoDir(id)); err != nil {
+			continue // only its bucket was looked at
 		}
-		r, err := s.handle(ctx, rec)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch})
+		found, err := o.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch})
 		errs = append(errs, err)
 		for _, f := range found.Findings {
 			s.opt.Log.ErrorContext(ctx, "a pack of a workspace is not what it says", "workspace", id, "finding", f.String())
@@ -134,7 +127,7 @@ func (s *Store) Restore(ctx context.Context, req RestoreRequest) (Info, bucket.C
 	if err != nil {
 		return Info{}, out, err
 	}
-	s.reopen(rec.ID)
+	s.retire(rec.ID)
 	// What an open repository has seen may be another history.
 	if err := os.Remove(filepath.Join(s.openDir(rec.ID), seenFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Info{}, out, fault.Wrap(fault.Internal, "restore workspace "+rec.Name, err)
@@ -225,7 +218,7 @@ func (s *Store) Repair(ctx context.Context, req RepairRequest) (bucket.Repaired,
 	}
 	out, err := b.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun, PassOver: req.PassOver})
 	if err == nil && !req.DryRun {
-		s.reopen(rec.ID)
+		s.retire(rec.ID)
 	}
 	return out, err
 }

@@ -23,7 +23,12 @@ import (
 type opened struct {
 	repo   *git.Repo
 	bucket *bucket.Bucket
-	used   time.Time
+	used   time.Time // by somebody, for what is in it
+}
+
+func (o *opened) close() error {
+	o.repo.Close()
+	return o.bucket.Close()
 }
 
 // openRepo opens the workspace of a record: its repository follows its bucket.
@@ -32,18 +37,20 @@ func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	if o := s.opens[rec.ID]; o != nil {
+		o.used = time.Now()
+	}
+	s.mu.Unlock()
 	return r, r.follow(ctx)
 }
 
 // handle returns the repository and the bucket of a workspace, the same each
 // time, so that the process that reads its objects is kept. The repository may
-// not be there yet.
+// not be there yet. It counts as no use of the workspace: see ShutIdle.
 func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	s.mu.Lock()
 	o, closed := s.opens[rec.ID], s.closed
-	if o != nil {
-		o.used = time.Now()
-	}
 	s.mu.Unlock()
 	if closed {
 		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
@@ -94,12 +101,28 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	return o, nil
 }
 
-// reopen has the next one who uses a workspace open its bucket anew: a storage
-// that failed to make something durable does not take more until then.
-func (s *Store) reopen(id string) {
+// retire has the next one who uses a workspace open its bucket anew: a storage
+// that failed to make something durable does not take more until then. Others may
+// be reading from what was open, which is therefore closed with the idle ones.
+func (s *Store) retire(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if o := s.opens[id]; o != nil {
+		delete(s.opens, id)
+		s.retired = append(s.retired, o)
+	}
+}
+
+// forget closes what is open of a workspace.
+func (s *Store) forget(id string) error {
+	s.mu.Lock()
+	o := s.opens[id]
 	delete(s.opens, id)
+	s.mu.Unlock()
+	if o == nil {
+		return nil
+	}
+	return o.close()
 }
 
 // follow brings the repository up to the bucket.

@@ -43,7 +43,7 @@ func (r *repo) publish(ctx context.Context, moves []move, packs []string) error 
 	}
 	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs})
 	if err != nil {
-		r.store.reopen(r.id)
+		r.store.retire(r.id)
 		return fault.Wrap(fault.KindOf(err), "save workspace "+r.name, err)
 	}
 	for _, res := range results {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
@@ -52,6 +53,48 @@ func TestShut(t *testing.T) {
 	}
 }
 
+// TestShutIdle: looking after a workspace is not using it, and what is looked at
+// without being opened is let go of too.
+func TestShutIdle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	idle := 40 * time.Millisecond
+	for what, fn := range map[string]func() error{
+		"verify": func() error { return w.VerifyOpen(ctx) },
+		"rekey":  func() error { _, err := w.Rekey(ctx); return err },
+		"list":   func() error { _, err := w.List(ctx); return err },
+		"sweep":  func() error { return w.Sweep(ctx, func(string) bool { return true }) },
+	} {
+		if err := fn(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := w.ShutIdle(ctx, idle); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(w.repos(), info.ID)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is open: %v", err)
+	}
+	if _, err := w.List(ctx); err != nil || workspace.Opens(w.Store) != 1 {
+		t.Fatalf("%d are kept, %v", workspace.Opens(w.Store), err)
+	}
+	if err := w.VerifyOpen(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := w.ShutIdle(ctx, 0); err != nil || workspace.Opens(w.Store) != 0 {
+		t.Errorf("%d are kept, %v", workspace.Opens(w.Store), err)
+	}
+	if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAdd: a bucket that is there is used under a name of one's own.
 func TestAdd(t *testing.T) {
 	t.Parallel()
@@ -60,6 +103,9 @@ func TestAdd(t *testing.T) {
 	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
 	if _, err := w.Add(ctx, "again", info.Bucket); err == nil {
 		t.Error("a bucket is two workspaces")
+	}
+	if _, err := w.Add(ctx, "again", w.buckets.Dir(info.ID)+"/"); err == nil {
+		t.Error("a bucket is two workspaces, by another spelling of its address")
 	}
 	other := newWorld(t)
 	other.buckets = w.buckets

@@ -87,11 +87,12 @@ type Sealer interface {
 type Store struct {
 	opt Options
 
-	mu     sync.Mutex
-	locks  map[string]chan struct{} // by path
-	opens  map[string]*opened       // by id
-	cache  map[string]cachedRecord  // by id
-	closed bool
+	mu      sync.Mutex
+	locks   map[string]chan struct{} // by path
+	opens   map[string]*opened       // by id
+	retired []*opened                // to be closed
+	cache   map[string]cachedRecord  // by id
+	closed  bool
 
 	step func(string) // tests: called between the durable steps of a change
 }
