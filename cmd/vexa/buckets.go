@@ -106,7 +106,8 @@ type place struct {
 	path string // of a directory
 }
 
-var scpForm = regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^:]+$`)
+// scpForm is USER@HOST:REPO.git, as git takes it.
+const scpForm = `^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^:]+$`
 
 // parsePlace reads an address: DIR, file:///DIR, s3://BUCKET/PREFIX, or the URL
 // of a Git remote, which on this machine ends in .git.
@@ -114,7 +115,7 @@ func parsePlace(address string) (place, error) {
 	if filepath.IsAbs(address) {
 		address = (&url.URL{Scheme: "file", Path: filepath.Clean(address)}).String()
 	}
-	if scpForm.MatchString(address) { // as git takes it: USER@HOST:REPO.git
+	if strings.Contains(address, "@") && regexp.MustCompile(scpForm).MatchString(address) {
 		return place{kind: placeGit, url: address}, nil
 	}
 	u, err := url.Parse(address)

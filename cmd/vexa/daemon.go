@@ -94,15 +94,14 @@ func kernelPID(h home.Home) func(context.Context) (int, error) {
 	}
 }
 
-var notSubject = regexp.MustCompile(`[^a-z0-9_-]+`)
-
 // caller is the user of this installation: the one that may open its socket.
 func caller() (dispatch.Caller, error) {
 	u, err := user.Current()
 	if err != nil {
 		return dispatch.Caller{}, err
 	}
-	name := strings.Trim(notSubject.ReplaceAllString(strings.ToLower(u.Username), "-"), "-")
+	unfit := regexp.MustCompile(`[^a-z0-9_-]+`)
+	name := strings.Trim(unfit.ReplaceAllString(strings.ToLower(u.Username), "-"), "-")
 	if name == "" {
 		name = u.Uid
 	}

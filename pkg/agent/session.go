@@ -9,16 +9,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 const maxSession = 256 << 20 // bytes of a session file
 
 // sessionID is what may name a session file: UUIDs and the like.
-var sessionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
+var sessionID = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "_-", Max: 128}
 
 // session is a conversation and its file: one model.Message a line, appended
 // and synced before the loop goes on. A process uses it alone.

@@ -9,13 +9,13 @@ package audit
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/journal"
 )
 
@@ -83,8 +83,8 @@ type Log struct {
 func Open(j Journal, now func() time.Time) *Log { return &Log{journal: j, now: now} }
 
 var (
-	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
-	detailPattern = regexp.MustCompile(`^[a-z][a-zA-Z0-9]{0,31}$`)
+	namePattern   = textform.Name{First: textform.Lower, Rest: textform.Lower + textform.Digit + "-", Max: 64}
+	detailPattern = textform.Name{First: textform.Lower, Rest: textform.Alnum, Max: 32}
 )
 
 // Record appends the event and returns once it is durable. The error is

@@ -9,13 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 var errIdle = errors.New("the provider was silent for too long")
@@ -170,7 +170,7 @@ func providerMessage(body io.Reader) string {
 }
 
 // looksLikeKey matches what providers print of a key, whole or in part.
-var looksLikeKey = regexp.MustCompile(`\b(?:sk|pk|rk|key|gsk|xai)-[A-Za-z0-9_*.…-]{4,}`)
+var looksLikeKey = textform.Regexp(`\b(?:sk|pk|rk|key|gsk|xai)-[A-Za-z0-9_*.…-]{4,}`)
 
 func (x *exchange) redact(s string) string {
 	const most = 4 << 10

@@ -9,7 +9,6 @@ import (
 	"maps"
 	neturl "net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,12 +18,13 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/ijson"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // idPrefix begins the $id of every schema; nothing is ever fetched from there.
 const idPrefix = "https://vexa.ai/schemas/"
 
-var nameRE = regexp.MustCompile(`^[a-z][a-z-]*\.v[1-9][0-9]*$`)
+var nameRE = textform.Regexp(`^[a-z][a-z-]*\.v[1-9][0-9]*$`)
 
 // Set is a directory of contracts. It is safe for concurrent use.
 type Set struct {

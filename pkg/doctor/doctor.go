@@ -11,9 +11,9 @@ package doctor
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Status is the verdict of a check.
@@ -85,7 +85,7 @@ type check struct {
 }
 
 // userName is what useradd accepts.
-var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+var userName = textform.Name{First: textform.Lower + "_", Rest: textform.Lower + textform.Digit + "_-", Max: 32}
 
 // New returns a doctor. It is fault.Usage where the user's name is not one.
 func New(o Options) (*Doctor, error) {

@@ -12,11 +12,11 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Protocol is a wire protocol of inference.
@@ -95,8 +95,8 @@ func (p Provider) Local() bool {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$`)
+	namePattern  = textform.Name{First: textform.Lower + textform.Digit, Rest: textform.Lower + textform.Digit + "._-", Max: 64}
+	modelPattern = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "._:/@+-", Max: 128}
 )
 
 // Check reports what is wrong with a provider that somebody wants to add, as

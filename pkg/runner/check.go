@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -25,8 +25,8 @@ const (
 )
 
 var (
-	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	promptFlag = regexp.MustCompile(`^--?[A-Za-z0-9][A-Za-z0-9_-]*=\{\{prompt\}\}$`)
+	envName    = textform.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	promptFlag = textform.Regexp(`^--?[A-Za-z0-9][A-Za-z0-9_-]*=\{\{prompt\}\}$`)
 )
 
 // Check finds what is wrong with a manifest beyond its schema: variables that

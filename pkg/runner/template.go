@@ -2,9 +2,10 @@ package runner
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // The variables of a template. Those in the second group depend on the
@@ -22,7 +23,7 @@ const (
 	varPromptFile = "promptFile"
 )
 
-var variable = regexp.MustCompile(`\{\{([A-Za-z]+)\}\}`)
+var variable = textform.Regexp(`\{\{([A-Za-z]+)\}\}`)
 
 // variables returns the names that template uses. Whatever begins with "{{"
 // must be a variable: a misspelt one is an error, never text.

@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,11 +10,12 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 var (
-	envName   = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-	labelName = regexp.MustCompile(`^[a-z0-9]([a-z0-9./_-]{0,62}[a-z0-9])?$`)
+	envName   = textform.Regexp(`^[A-Z_][A-Z0-9_]*$`)
+	labelName = textform.Regexp(`^[a-z0-9]([a-z0-9./_-]{0,62}[a-z0-9])?$`)
 )
 
 // maxLimit bounds every number of a spec, so that no unit conversion overflows.

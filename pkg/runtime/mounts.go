@@ -5,12 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Places of the mounts in the container.
@@ -25,7 +25,7 @@ const (
 
 // idPattern is what a unit's or workspace's id must look like before it becomes
 // part of a path, a label or a container's name.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+var idPattern = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "_-", Max: 64}
 
 // Layout says where on the host each mount of a unit lies. Nothing else beneath
 // the root may be mounted, and nothing outside it but the binary.

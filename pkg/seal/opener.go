@@ -3,12 +3,12 @@ package seal
 import (
 	"bytes"
 	"context"
-	"regexp"
 	"strings"
 
 	"filippo.io/age"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Opener is a private key of a person's that opens copies of an identity (see
@@ -63,7 +63,7 @@ func ReadOpener(ctx context.Context, path string, o OpenerOptions) (*Opener, err
 
 // said finds the recipient in a comment of an identity file. Plugins write it
 // there.
-var said = regexp.MustCompile(`(?i)^#.*(?:recipient|public key):\s*(age1\S+)`)
+var said = textform.Regexp(`(?i)^#.*(?:recipient|public key):\s*(age1\S+)`)
 
 func parseOpener(ctx context.Context, path string, data []byte, o OpenerOptions) (*Opener, error) {
 	op := &Opener{path: path}

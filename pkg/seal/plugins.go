@@ -3,13 +3,13 @@ package seal
 import (
 	"context"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"filippo.io/age"
 	ageplugin "filippo.io/age/plugin"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/seal/plugin"
 )
 
@@ -19,7 +19,7 @@ import (
 type Plugins struct{ programs map[string]plugin.Program }
 
 // pluginName is what a plugin may be called. It becomes part of no path.
-var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*$`)
+var pluginName = textform.Regexp(`^[a-z0-9][a-z0-9+._-]*$`)
 
 // NewPlugins returns the plugins whose programs paths names, by plugin. Every
 // path is absolute; whether a program is there is seen when it is used. The

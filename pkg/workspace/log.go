@@ -3,12 +3,12 @@ package workspace
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
 
@@ -19,7 +19,7 @@ const (
 )
 
 // filterForm is what a dispatch or session to look for may be made of.
-var filterForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$`)
+var filterForm = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "_.:@-", Max: 128}
 
 // Log returns commits of a workspace, newest first. A dispatch may be named by
 // any case of its id.

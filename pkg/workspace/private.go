@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -27,9 +27,9 @@ const privateSpace = "refs/vexa/"
 
 var (
 	// privateForm is a private ref's name below refs/vexa/.
-	privateForm = regexp.MustCompile(`^[a-z]+(?:/[A-Za-z0-9_%-]+)+$`)
+	privateForm = textform.Regexp(`^[a-z]+(?:/[A-Za-z0-9_%-]+)+$`)
 	// prefixForm is what some of them begin with.
-	prefixForm = regexp.MustCompile(`^[a-z]+/(?:[A-Za-z0-9_%-]+/)*$`)
+	prefixForm = textform.Regexp(`^[a-z]+/(?:[A-Za-z0-9_%-]+/)*$`)
 )
 
 // PrivateFile is one file of a private commit. Write is called once.

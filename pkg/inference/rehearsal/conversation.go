@@ -5,8 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // conversation is what a request says, whatever its protocol.
@@ -50,7 +51,7 @@ func (c *conversation) tool(names []string) (offered, bool) {
 
 // reminder is what an agent CLI puts into a user's message that the person did
 // not write.
-var reminder = regexp.MustCompile(`(?s)<system-reminder>.*?</system-reminder>`)
+var reminder = textform.Regexp(`(?s)<system-reminder>.*?</system-reminder>`)
 
 func (c *conversation) said(text string) {
 	text = strings.TrimSpace(reminder.ReplaceAllString(text, ""))

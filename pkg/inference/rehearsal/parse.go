@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Limits of a cassette.
@@ -68,7 +69,7 @@ func fail(n *yaml.Node, format string, args ...any) error {
 	return &SyntaxError{Line: n.Line, Msg: fmt.Sprintf(format, args...)}
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var namePattern = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "._-", Max: 64}
 
 func (p *parser) parse(data []byte) (*Cassette, error) {
 	if len(data) > maxCassette {

@@ -9,13 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 const maxBody = 64 << 20
@@ -61,7 +61,7 @@ func readFile(path string) ([]byte, error) {
 	return data, fault.Wrap(fault.Internal, "read the cassette "+path, err)
 }
 
-var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+var unfit = textform.Regexp(`[^A-Za-z0-9._-]+`)
 
 func defaultName(path string) string {
 	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))

@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // A template holds expressions in double braces: the number or name of a
 // capture of the match, lastUser, previousUser or toolResult, each optionally
 // after the word slug, which makes a file name of it.
-var expression = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
+var expression = textform.Regexp(`\{\{([^{}]*)\}\}`)
 
 // Longest text, in bytes, that an expression of a whole message fills in, and
 // the longest slug.

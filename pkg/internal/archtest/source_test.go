@@ -123,6 +123,36 @@ func starts(n ast.Node, starters map[string][]string) bool {
 	return ok && slices.Contains(starters[pkg.Name], sel.Sel.Name)
 }
 
+// TestStartsCompileNothing: what a package compiles when it is initialised every
+// start pays for, a worker's and that of git-remote-vexa, too.
+func TestStartsCompileNothing(t *testing.T) {
+	t.Parallel()
+	compilers := map[string][]string{"regexp": {"MustCompile", "Compile"}, "template": {"Must"}}
+	for _, file := range files(t, ".go") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range f.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Name.Name != "init" {
+				continue
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				if _, later := n.(*ast.FuncLit); later {
+					return false
+				}
+				if starts(n, compilers) {
+					t.Errorf("%s compiles something when it is initialised: use pkg/internal/textform, or sync.OnceValue", file)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // TestNoBuildTags: plain go build, go vet and gopls see the whole program.
 func TestNoBuildTags(t *testing.T) {
 	t.Parallel()

@@ -12,11 +12,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // The errors of a store. Others are failures of the storage itself.
@@ -89,7 +89,7 @@ type Stage interface {
 // maxName is the longest name, in bytes.
 const maxName = 200
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+var nameForm = textform.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
 
 // CheckName refuses what is not the name of a blob: up to 200 bytes of letters,
 // digits, '.', '_' and '-' in components that a slash separates, each beginning

@@ -4,18 +4,18 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // maxURL is the longest URL of a remote, in bytes.
 const maxURL = 2048
 
 // scpForm is the short form of ssh: [user@]host:path.
-var scpForm = regexp.MustCompile(`^(?:([A-Za-z0-9_][A-Za-z0-9._-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*):([^-: ][^: ]*)$`)
+var scpForm = textform.Regexp(`^(?:([A-Za-z0-9_][A-Za-z0-9._-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*):([^-: ][^: ]*)$`)
 
 // address is where a remote is, checked.
 type address struct {
@@ -39,7 +39,7 @@ func parseAddress(raw string, plain bool) (address, error) {
 	if strings.HasPrefix(raw, "-") || strings.Contains(raw, "::") && !strings.Contains(raw, "[") {
 		return bad("it names an option or a transport helper")
 	}
-	if m := scpForm.FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") && !slices.Contains([]string{"file", "http", "https", "ssh"}, m[2]) {
+	if isSCP(raw) {
 		return address{raw: raw, shown: raw, protocol: "ssh"}, nil
 	}
 	u, err := url.Parse(raw)
@@ -62,13 +62,10 @@ func parseAddress(raw string, plain bool) (address, error) {
 	case host == "" || strings.HasPrefix(host, "-") || u.User != nil && strings.HasPrefix(u.User.Username(), "-"):
 		return bad("it names no host")
 	case u.Scheme == "https":
+	case u.Scheme == "ssh" && hasPassword(u):
+		return bad("ssh takes no password from a URL")
 	case u.Scheme == "ssh":
-		if u.User != nil {
-			if _, ok := u.User.Password(); ok {
-				return bad("ssh takes no password from a URL")
-			}
-			a.shown, a.secrets = (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), nil
-		}
+		a.shown, a.secrets = (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), nil
 	case u.Scheme == "http" && plain && loopback(host):
 	case u.Scheme == "http":
 		return bad("http is not encrypted")
@@ -76,6 +73,16 @@ func parseAddress(raw string, plain bool) (address, error) {
 		return bad("Vexa does not speak " + quote(u.Scheme))
 	}
 	return a, nil
+}
+
+func isSCP(raw string) bool {
+	m := scpForm.FindStringSubmatch(raw)
+	return m != nil && !strings.Contains(raw, "://") && !slices.Contains([]string{"file", "http", "https", "ssh"}, m[2])
+}
+
+func hasPassword(u *url.URL) bool {
+	_, ok := u.User.Password()
+	return ok
 }
 
 func loopback(host string) bool {

@@ -2,16 +2,16 @@ package git
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 var (
-	hexForm    = regexp.MustCompile(`^[0-9a-f]{4,40}$`)
-	branchForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*$`)
-	walkForm   = regexp.MustCompile(`^(?:~[0-9]{0,6}|\^[0-9]{0,2})*$`)
+	hexForm    = textform.Name{First: textform.Hex, Rest: textform.Hex, Min: 4, Max: 40}
+	branchForm = textform.Regexp(`^[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*$`)
+	walkForm   = textform.Regexp(`^(?:~[0-9]{0,6}|\^[0-9]{0,2})*$`)
 )
 
 // MaxRev is the longest revision that is looked at.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -20,7 +20,7 @@ const (
 	partsMark  = "+"      // ends the name of a directory that holds the parts of one blob
 )
 
-var entryForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var entryForm = textform.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // directory is what one tree holds. It is not changed once it is read.
 type directory struct {

@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -29,7 +29,7 @@ var (
 
 // codeForm is what the code of an error looks like; the rest of what a server
 // says is not repeated, since it may hold what was sent.
-var codeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9.]{1,63}$`)
+var codeForm = textform.Regexp(`^[A-Za-z][A-Za-z0-9.]{1,63}$`)
 
 // answer is what came back for a request that failed.
 type answer struct {
