@@ -195,11 +195,7 @@ func (c *Checkout) save(index bool) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(c.note.Meta, indexFile)
-		if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".new", path); err != nil {
+		if err := atomicfile.Replace(filepath.Join(c.note.Meta, indexFile), data, 0o600); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
@@ -170,11 +171,7 @@ func (r *repo) writeSeen(st *bucket.State) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(r.store.openDir(r.id), seenFile)
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return atomicfile.Replace(filepath.Join(r.store.openDir(r.id), seenFile), data, 0o600)
 }
 
 // sync brings objects and refs of a generation into the repository, which is

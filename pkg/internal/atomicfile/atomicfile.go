@@ -1,5 +1,5 @@
 // Package atomicfile replaces files so that a crash at any instant, kill -9 and
-// power loss included, leaves the old bytes or the new ones, never a mixture.
+// but for [Replace] power loss included, leaves the old bytes or the new ones, never a mixture.
 package atomicfile
 
 import (
@@ -14,20 +14,33 @@ import (
 // flushes the directory. Where it fails the old file is untouched, unless only
 // the last flush failed: then the new one is there and may not survive a crash.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
+	if err := replace(path, data, perm, (*os.File).Sync); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Replace is WriteFile for what can be had again: nothing is flushed. kill -9
+// leaves the old bytes or the new ones; what a power loss leaves may be damaged,
+// and its reader has to see that.
+func Replace(path string, data []byte, perm fs.FileMode) error {
+	return replace(path, data, perm, func(*os.File) error { return nil })
+}
+
+func replace(path string, data []byte, perm fs.FileMode, flush func(*os.File) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return err
 	}
 	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(perm), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(perm), flush(tmp), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return SyncDir(dir)
+	return nil
 }
 
 // SyncDir flushes a directory: what was created, renamed or removed in it

@@ -13,32 +13,55 @@ import (
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 )
 
-func TestWriteFileReplaces(t *testing.T) {
+// writers are the two ways to replace a file.
+var writers = map[string]func(path string, data []byte, perm fs.FileMode) error{"WriteFile": atomicfile.WriteFile, "Replace": atomicfile.Replace}
+
+func TestReplaces(t *testing.T) {
 	t.Parallel()
+	for name, write := range writers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replaces(t, write)
+		})
+	}
+}
+
+func replaces(t *testing.T, write func(string, []byte, fs.FileMode) error) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "f")
 	for _, want := range []string{"the first, longer text", "second"} {
-		if err := atomicfile.WriteFile(path, []byte(want), 0o600); err != nil {
+		if err := write(path, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		expect(t, path, want, 0o600)
 	}
-	if err := atomicfile.WriteFile(path, nil, 0o640); err != nil {
+	if err := write(path, nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, path, "", 0o640)
 	only(t, path)
 }
 
-func TestWriteFileFailureLeavesNothing(t *testing.T) {
+func TestFailureLeavesNothing(t *testing.T) {
 	t.Parallel()
+	for name, write := range writers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failureLeavesNothing(t, write)
+		})
+	}
+}
+
+func failureLeavesNothing(t *testing.T, write func(string, []byte, fs.FileMode) error) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.MkdirAll(filepath.Join(path, "occupied"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := atomicfile.WriteFile(path, []byte("x"), 0o600); err == nil {
+	if err := write(path, []byte("x"), 0o600); err == nil {
 		t.Fatal("a directory was replaced by a file")
 	}
-	if err := atomicfile.WriteFile(filepath.Join(filepath.Dir(path), "missing", "f"), nil, 0o600); err == nil {
+	if err := write(filepath.Join(filepath.Dir(path), "missing", "f"), nil, 0o600); err == nil {
 		t.Fatal("a file was written into no directory")
 	}
 	only(t, path)

@@ -71,7 +71,7 @@ func DecodeManifest(b *Bucket, stored []byte) (manifestv1.Manifest, error) {
 
 // DecodeSigned reads the text of a manifest.
 func DecodeSigned(text []byte) (manifestv1.Manifest, error) {
-	s, err := decodeSigned(text)
+	s, err := decodeSigned(text, true)
 	if err != nil {
 		return manifestv1.Manifest{}, err
 	}
@@ -89,7 +89,7 @@ func DecodeManifestWith(stored []byte, with ...*seal.Identity) (manifestv1.Manif
 
 // DecodeSnapshot reads the text of a snapshot of a bucket.
 func DecodeSnapshot(text []byte, format, bucket string) (*manifestv1.Snapshot, error) {
-	return decodeSnapshot(text, &signed{Manifest: manifestv1.Manifest{ObjectFormat: format, Generation: 1 << 50}}, bucket)
+	return decodeSnapshot(text, &signed{Manifest: manifestv1.Manifest{ObjectFormat: format, Generation: 1 << 50}}, bucket, true)
 }
 
 // DecodeLog reads the text of a log of removed generations, and EncodeLog is the

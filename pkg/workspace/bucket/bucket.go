@@ -71,7 +71,7 @@ type Bucket struct {
 	mu      sync.Mutex
 	epoch   []*seal.Identity // of the keyring, the newest first
 	ring    string           // the keyring's name
-	ringSum string           // the hash of its stored form, once a manifest named it
+	ringSum string           // the hash of its stored form
 	state   *State           // the newest that was verified
 
 	placed bool // where the bucket is, is remembered
@@ -79,6 +79,10 @@ type Bucket struct {
 	looked moment // when the newest was looked for last
 
 	anchors map[string]*signed // manifests with a membership that were read, by hash
+
+	// The hashes of the manifests that the pin names: this installation held them
+	// and the snapshot of the first to their contract when it accepted them.
+	checked struct{ head, anchor string }
 }
 
 const (

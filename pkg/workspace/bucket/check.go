@@ -16,13 +16,24 @@ import (
 // to its schema; beyond, the checks below, which say the same of them, do.
 const validateUpTo = 32
 
+// The contracts of what a bucket holds.
+const (
+	contractManifest = "bucket-manifest.v1#Manifest"
+	contractSnapshot = "bucket-manifest.v1#Snapshot"
+	contractKeyring  = "bucket-keyring.v1"
+)
+
+// Prepare gets ready, in the background, what a push takes in the end. A process
+// that lives for one push saves the wait.
+func Prepare() { contract.Prepare(contractManifest) }
+
 // checkManifest holds a manifest to its contract, and to what a schema does not
 // say.
 func checkManifest(m *manifestv1.Manifest) error {
 	short := *m
 	short.Refs, short.Packs, short.Deleted = upToSome(m.Refs), upToSome(m.Packs), upToSome(m.Deleted)
 	short.Dropped, short.Retired = upToSome(m.Dropped), upToSome(m.Retired)
-	if err := validate("bucket-manifest.v1", &short); err != nil {
+	if err := validate(contractManifest, &short); err != nil {
 		return err
 	}
 	for _, name := range m.Deleted {
@@ -53,7 +64,7 @@ func checkManifest(m *manifestv1.Manifest) error {
 func checkSnapshot(s *manifestv1.Snapshot, format string) error {
 	short := *s
 	short.Refs, short.Packs, short.Retired = upToSome(s.Refs), upToSome(s.Packs), upToSome(s.Retired)
-	if err := validate("bucket-manifest.v1", &short); err != nil {
+	if err := validate(contractSnapshot, &short); err != nil {
 		return err
 	}
 	return checkLists(lists{format: format, generation: s.Generation, refs: s.Refs, packs: s.Packs, retired: s.Retired})

@@ -61,7 +61,7 @@ func (b *Bucket) first(ctx context.Context, c CreateOptions) error {
 		return err
 	}
 	b.epoch = []*seal.Identity{key}
-	b.ring = m.Keyring.Name
+	b.ring, b.ringSum = m.Keyring.Name, m.Keyring.SHA256
 	next := manifestv1.Manifest{
 		Bucket: b.id, Generation: 1, Membership: m, Epoch: 1,
 		ObjectFormat: cmp.Or(c.ObjectFormat, formatSHA1), Head: cmp.Or(c.Head, "refs/heads/main"),

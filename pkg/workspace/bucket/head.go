@@ -167,6 +167,10 @@ func (b *Bucket) load(ctx context.Context, g int64, p pin) (st *State, err error
 			b.epoch, b.ring, b.ringSum = epoch, ring, ringSum
 		}
 	}()
+	b.checked.head, b.checked.anchor = "", ""
+	if !p.Unverified {
+		b.checked.head, b.checked.anchor = p.SHA256, p.Anchor.SHA256
+	}
 	head, err := b.manifest(ctx, g)
 	if err != nil {
 		return nil, err

@@ -120,7 +120,7 @@ func (in *inspection) snapshot(ctx context.Context, s *signed) (*manifestv1.Snap
 		return nil, nil, err
 	}
 	if f == nil {
-		out, err := decodeSnapshot(plain, s, in.b.id)
+		out, err := decodeSnapshot(plain, s, in.b.id, true)
 		if err == nil {
 			return out, nil, nil
 		}

@@ -104,7 +104,7 @@ func (b *Bucket) decodeWithAny(ctx context.Context, g int64, stored []byte) (s *
 			return nil, false, err
 		}
 		if s, err = decodeManifest(stored, ids); !errors.Is(err, errOtherKey) {
-			b.epoch, b.ring = ids, name
+			b.epoch, b.ring, b.ringSum = ids, name, sum(ring)
 			return s, true, err
 		}
 	}
@@ -145,7 +145,7 @@ func (b *Bucket) take(ctx context.Context, name string, stored []byte) error {
 	if err != nil {
 		return err
 	}
-	b.epoch, b.ring = ids, name
+	b.epoch, b.ring, b.ringSum = ids, name, sum(stored)
 	return nil
 }
 
@@ -164,7 +164,7 @@ func (b *Bucket) openKeyring(ctx context.Context, name string, stored []byte) ([
 	case err != nil:
 		return nil, err
 	}
-	k, err := contract.Decode[keyringv1.Keyring]("bucket-keyring.v1", bytes.TrimSpace(plain))
+	k, err := contract.Decode[keyringv1.Keyring](contractKeyring, bytes.TrimSpace(plain))
 	if err != nil {
 		return nil, b.damaged(name, "the keyring", withoutKeyring, err)
 	}
@@ -196,7 +196,7 @@ func encodeKeyring(k keyringv1.Keyring, members []manifestv1.Member, parse func(
 	if err != nil {
 		return nil, err
 	}
-	if err := contract.Validate("bucket-keyring.v1", data); err != nil {
+	if err := contract.Validate(contractKeyring, data); err != nil {
 		return nil, err
 	}
 	var to []seal.Recipient
@@ -227,7 +227,6 @@ func (b *Bucket) checkKeyring(ctx context.Context, m *manifestv1.Membership) err
 			return nil
 		}
 		if b.take(ctx, name, stored) == nil {
-			b.ringSum = m.Keyring.SHA256
 			return nil
 		}
 	}
@@ -245,6 +244,5 @@ func (b *Bucket) checkKeyring(ctx context.Context, m *manifestv1.Membership) err
 	if err != nil {
 		return err
 	}
-	b.ringSum = m.Keyring.SHA256
 	return b.local.keepKeyring(m.Keyring.Name, stored)
 }

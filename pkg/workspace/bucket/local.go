@@ -122,15 +122,20 @@ func (l local) keepKeyring(name string, stored []byte) error {
 	if len(name) != len(keyringName(1, 1)) {
 		return nil
 	}
-	return replace(l.path(keyringFile), append([]byte(name), stored...))
+	return atomicfile.Replace(l.path(keyringFile), append([]byte(name), stored...), 0o600)
 }
 
-// cached returns the copy of a blob with the hash, or nil.
+// cached returns the copy of a blob with the hash, or nil. One that is damaged is
+// dropped.
 func (l local) cached(hash string) []byte {
 	for _, dir := range []string{cacheDir, anchorsDir} {
-		data, err := os.ReadFile(filepath.Join(l.dir, dir, hash))
+		path := filepath.Join(l.dir, dir, hash)
+		data, err := os.ReadFile(path)
 		if err == nil && sum(data) == hash {
 			return data
+		}
+		if err == nil {
+			_ = os.Remove(path)
 		}
 	}
 	return nil
@@ -144,15 +149,18 @@ func (l local) keepAnchor(hash string, data []byte) bool {
 	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(data)) {
 		return false
 	}
-	return os.MkdirAll(filepath.Dir(path), 0o700) == nil && replace(path, data) == nil
+	return os.MkdirAll(filepath.Dir(path), 0o700) == nil && atomicfile.Replace(path, data, 0o600) == nil
 }
 
 // keep stores a copy of a blob, and drops those of others that are not among
 // the named ones. What goes wrong costs a read next time.
 func (l local) keep(hash string, data []byte) {
-	dir := filepath.Join(l.dir, cacheDir)
-	if os.MkdirAll(dir, 0o700) == nil {
-		_ = replace(filepath.Join(dir, hash), data)
+	path := filepath.Join(l.dir, cacheDir, hash)
+	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(data)) {
+		return // if it is damaged, cached drops it
+	}
+	if os.MkdirAll(filepath.Dir(path), 0o700) == nil {
+		_ = atomicfile.Replace(path, data, 0o600)
 	}
 }
 
@@ -167,21 +175,4 @@ func (l local) forget(keep map[string]bool) {
 			_ = os.Remove(filepath.Join(l.dir, cacheDir, e.Name()))
 		}
 	}
-}
-
-// replace writes a file that can be had again: it is whole or the old one, and
-// not flushed.
-func replace(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/internal/filelock"
 )
 
@@ -74,5 +75,5 @@ func (b *Bucket) collectInTime(ctx context.Context, st *State) error {
 	if data, err = json.Marshal(maintained{Generation: st.Generation, Time: b.opt.Now()}); err != nil {
 		return err
 	}
-	return fault.Wrap(fault.Internal, "note when a bucket was maintained", replace(b.local.path(maintainedFile), data))
+	return fault.Wrap(fault.Internal, "note when a bucket was maintained", atomicfile.Replace(b.local.path(maintainedFile), data, 0o600))
 }

@@ -57,15 +57,19 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 	b.local.keep(s.sha256, stored)
 	st := newState(s, snap, m)
 	// From here on it has happened, whatever goes wrong: the hint saves others
-	// a look, and the pin is this installation's memory.
-	if err := b.store.Replace(ctx, hintName, []byte(strconv.FormatInt(next.Generation, 10)+"\n")); err != nil {
-		b.opt.Log.WarnContext(ctx, "the hint of a bucket was not written", "bucket", b.id, "error", err)
-	}
-	if err := b.opt.Failpoints.At(ctx, pointHint); err != nil {
-		return nil, err
-	}
+	// a look, and the pin is this installation's memory. Neither waits for the other.
+	hinted := make(chan error, 1)
+	go func() {
+		if err := b.store.Replace(ctx, hintName, []byte(strconv.FormatInt(next.Generation, 10)+"\n")); err != nil {
+			b.opt.Log.WarnContext(ctx, "the hint of a bucket was not written", "bucket", b.id, "error", err)
+		}
+		hinted <- b.opt.Failpoints.At(ctx, pointHint)
+	}()
 	if err := b.settle(ctx, st); err != nil {
 		b.opt.Log.ErrorContext(ctx, "the newest generation of a bucket was not remembered", "bucket", b.id, "error", err)
+	}
+	if err := <-hinted; err != nil {
+		return nil, err
 	}
 	return st, b.opt.Failpoints.At(ctx, pointPinned)
 }
@@ -96,7 +100,7 @@ func (b *Bucket) change(ctx context.Context, decide func(*State) (change, bool, 
 			m = *c.membership
 		}
 		if snap != nil {
-			if next.Snapshot, err = b.storeSnapshot(ctx, snap, m); err != nil {
+			if next.Snapshot, err = b.storeSnapshot(ctx, snap, next.ObjectFormat, m); err != nil {
 				return nil, err
 			}
 		} else {
@@ -112,7 +116,10 @@ func (b *Bucket) change(ctx context.Context, decide func(*State) (change, bool, 
 	}
 }
 
-func (b *Bucket) storeSnapshot(ctx context.Context, snap *manifestv1.Snapshot, m manifestv1.Membership) (*manifestv1.Object, error) {
+func (b *Bucket) storeSnapshot(ctx context.Context, snap *manifestv1.Snapshot, format string, m manifestv1.Membership) (*manifestv1.Object, error) {
+	if err := checkSnapshot(snap, format); err != nil {
+		return nil, fault.Wrap(fault.Internal, "make a snapshot", err)
+	}
 	plain, err := json.Marshal(snap)
 	if err != nil {
 		return nil, err

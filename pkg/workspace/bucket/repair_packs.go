@@ -304,7 +304,7 @@ func (r *repair) publish(ctx context.Context) (*State, error) {
 	}
 	manifest, snap := st.apply(r.work)
 	if snap != nil {
-		if manifest.Snapshot, err = b.storeSnapshot(ctx, snap, st.Membership); err != nil {
+		if manifest.Snapshot, err = b.storeSnapshot(ctx, snap, manifest.ObjectFormat, st.Membership); err != nil {
 			return nil, err
 		}
 	} else {

@@ -1,14 +1,13 @@
 package bucket
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -48,62 +47,47 @@ func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
 // types returns the types of objects, by id; of those that are not there, none.
 func (r *Repo) types(ctx context.Context, ids []string) (map[string]string, error) {
 	out := make(map[string]string, len(ids))
-	if len(ids) == 0 {
-		return out, nil
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-check"}, Stdin: strings.NewReader(strings.Join(ids, "\n") + "\n"), Limit: 1 << 30})
-	if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(res.Stdout))
-	for lines.Scan() {
-		f := strings.Fields(lines.Text())
-		if len(f) == 3 && f[1] != "missing" {
-			out[f[0]] = f[1]
+	err := r.Look(ctx, ids, func(o git.Object) error {
+		if o.ID != "" {
+			out[o.ID] = o.Type
 		}
-	}
-	return out, lines.Err()
+		return nil
+	})
+	return out, err
 }
 
 // Resolve returns the ids of what the names mean, refs or ids, in order; of "" it
 // is "".
 func (r *Repo) Resolve(ctx context.Context, names []string) ([]string, error) {
-	var ask []string
-	for _, n := range names {
-		if strings.ContainsAny(n, "\n\x00") {
-			return nil, fault.Newf(fault.Invalid, "not the name of an object: %.100q", n)
+	ask := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" })
+	ids := make([]string, 0, len(ask))
+	err := r.Look(ctx, ask, func(o git.Object) error {
+		if o.ID == "" {
+			return fault.Newf(fault.NotFound, "the repository has nothing called %.100q", ask[len(ids)])
 		}
-		if n != "" {
-			ask = append(ask, n)
-		}
-	}
-	out := make([]string, len(names))
-	if len(ask) == 0 {
-		return out, nil
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-check=%(objectname)"}, Stdin: strings.NewReader(strings.Join(ask, "\n") + "\n"), Limit: 1 << 30})
+		ids = append(ids, o.ID)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	got := strings.Split(strings.TrimRight(string(res.Stdout), "\n"), "\n")
-	if len(got) != len(ask) {
-		return nil, fmt.Errorf("git cat-file answered %d of %d names", len(got), len(ask))
-	}
+	out := make([]string, len(names))
 	for i, n := range names {
-		if n == "" {
-			continue
-		}
-		if out[i], got = got[0], got[1:]; !isHex(out[i], 40) && !isHex(out[i], 64) {
-			return nil, fault.Newf(fault.NotFound, "the repository has nothing called %.100q", n)
+		if n != "" {
+			out[i], ids = ids[0], ids[1:]
 		}
 	}
 	return out, nil
 }
 
-// isAncestor reports whether descendant holds every commit of ancestor.
+// isAncestor reports whether descendant holds every commit of ancestor, as far as
+// the repository has what it takes to know.
 func (r *Repo) isAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"merge-base", "--is-ancestor", ancestor, descendant}, OK: []int{1, 128}})
-	return err == nil && res.Code == 0, err
+	holds, err := r.IsAncestor(ctx, ancestor, descendant)
+	if _, unknown := errors.AsType[*git.Error](err); unknown {
+		return false, nil
+	}
+	return holds, err
 }
 
 // reachesCut reports whether what id reaches and have does not has a commit whose

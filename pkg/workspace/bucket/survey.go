@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -226,5 +227,5 @@ func (l local) notice(noticed map[string]int64) error {
 	if err != nil {
 		return err
 	}
-	return replace(l.path(noticedFile), data)
+	return atomicfile.Replace(l.path(noticedFile), data, 0o600)
 }

@@ -53,7 +53,7 @@ func writeSeen(r *bucket.Repo, id string, generation int64) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fault.Wrap(fault.Internal, "note what was fetched", err)
 	}
-	return fault.Wrap(fault.Internal, "note what was fetched", atomicfile.WriteFile(path, append(data, '\n'), 0o600))
+	return fault.Wrap(fault.Internal, "note what was fetched", atomicfile.Replace(path, append(data, '\n'), 0o600))
 }
 
 func removeKeep(path string) error {
