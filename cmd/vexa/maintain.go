@@ -60,6 +60,7 @@ func maintain(ctx context.Context, at *addressed, gitDir string) error {
 	check := bucket.VerifyPacksOptions{Git: at.git, Scratch: scratch}
 	if gitDir != "" {
 		if r, err := bucket.OpenRepo(ctx, at.git.Repo(gitDir)); err == nil {
+			defer r.Close()
 			opt.Alternates, check.Repo = []string{r.Objects}, r
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"regexp"
 	"syscall"
 	"time"
 
@@ -37,6 +36,8 @@ func runRemote(ctx context.Context, f *factory.Factory, args []string) int {
 
 func serveRemote(ctx context.Context, f *factory.Factory, args []string) error {
 	syscall.Umask(0o077)
+	collectLater()
+	workspace.Prepare()
 	if len(args) == 0 || len(args) > 2 {
 		return fault.New(fault.Usage, remoteHelper+" is what git starts, with a remote and an address", "use it through git: git clone vexa::NAME")
 	}
@@ -69,8 +70,6 @@ type addressed struct {
 	address string // of the bucket itself
 }
 
-var workspaceName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-
 // openAddress opens the bucket that an address names: a workspace of this
 // installation, or the bucket itself.
 func openAddress(ctx context.Context, f *factory.Factory, address string) (*addressed, error) {
@@ -78,7 +77,7 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	g, err := git.New(ctx, git.Options{})
+	g, err := git.Later(ctx, git.Options{}) // what is asked for most needs no git
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +86,7 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	if workspaceName.MatchString(address) {
+	if workspace.ValidName(address) {
 		if address, err = b.bucketAddress(ctx, sealer, address); err != nil {
 			return nil, err
 		}
@@ -99,7 +98,7 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	return &addressed{home: h, git: g, bucket: opened, address: opened.URL()}, nil
+	return &addressed{home: h, git: b.git, bucket: opened, address: opened.URL()}, nil
 }
 
 // unlock gives the buckets their keys: the installation's, or where those need

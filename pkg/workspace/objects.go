@@ -3,7 +3,6 @@ package workspace
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -165,32 +164,7 @@ func (d dir) fill(entries []object.TreeEntry, next []dir) ([]dir, error) {
 	return next, nil
 }
 
-// nearby is how many commits are looked at for an ancestor before git is asked.
-const nearby = 8
-
 // isAncestor reports whether descendant holds every commit of ancestor.
 func (r *repo) isAncestor(ctx context.Context, ancestor, descendant object.ID) (bool, error) {
-	if ancestor == descendant {
-		return true, nil
-	}
-	// Most often it is a parent.
-	queue := []object.ID{descendant}
-	for i := 0; i < len(queue) && i < nearby; i++ {
-		c, err := r.readCommit(ctx, queue[i])
-		if errors.Is(err, git.ErrMissing) {
-			break // git says what that means
-		}
-		if err != nil {
-			return false, err
-		}
-		if slices.Contains(c.Parents, ancestor) {
-			return true, nil
-		}
-		queue = append(queue, c.Parents...)
-		if i == len(queue)-1 {
-			return false, nil // that was all of its history
-		}
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"merge-base", "--is-ancestor", ancestor.String(), descendant.String()}, OK: []int{1}})
-	return err == nil && res.Code == 0, err
+	return r.IsAncestor(ctx, ancestor.String(), descendant.String())
 }

@@ -126,13 +126,20 @@ func (s *Store) writeRecord(dir string, rec record) error {
 	return atomicfile.WriteFile(filepath.Join(dir, recordFile), sealed, 0o600)
 }
 
+// contractName is the contract of what says where a workspace rests.
+const contractName = "workspace.v1"
+
+// Prepare gets ready, in the background, what it takes to find a workspace. A
+// process that lives for one fetch or push saves the wait.
+func Prepare() { contract.Prepare(contractName) }
+
 // contract reads where a workspace rests.
 func (s *Store) contract(rec record) (workspacev1.Workspace, error) {
 	data, err := os.ReadFile(filepath.Join(s.dir(rec.ID), contractFile))
 	if err != nil {
 		return workspacev1.Workspace{}, fault.Wrap(fault.Internal, "read the workspace "+rec.Name, err)
 	}
-	return contract.Decode[workspacev1.Workspace]("workspace.v1", data)
+	return contract.Decode[workspacev1.Workspace](contractName, data)
 }
 
 // writeContract stores where a workspace rests in a directory.
@@ -141,7 +148,7 @@ func writeContract(dir string, ws workspacev1.Workspace) error {
 	if err != nil {
 		return err
 	}
-	if err := contract.Validate("workspace.v1", data); err != nil {
+	if err := contract.Validate(contractName, data); err != nil {
 		return err
 	}
 	return atomicfile.WriteFile(filepath.Join(dir, contractFile), append(data, '\n'), 0o600)

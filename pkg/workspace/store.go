@@ -20,12 +20,12 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
@@ -111,10 +111,13 @@ const (
 )
 
 var (
-	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-	idForm   = regexp.MustCompile(`^[a-z0-9]{8,40}$`)
-	unitForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	nameForm = textform.Name{First: textform.Lower + textform.Digit, Rest: textform.Lower + textform.Digit + "._-", Max: 64}
+	idForm   = textform.Name{First: textform.Lower + textform.Digit, Rest: textform.Lower + textform.Digit, Min: 8, Max: 40}
+	unitForm = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "_-", Max: 64}
 )
+
+// ValidName reports whether a workspace may have a name.
+func ValidName(name string) bool { return nameForm.MatchString(name) }
 
 // Open opens the store at opt.Root, making the directory where it is missing.
 func Open(opt Options) (*Store, error) {

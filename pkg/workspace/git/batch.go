@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -40,9 +41,24 @@ func (r *Repo) Headers(ctx context.Context, ids []string, fn func(Object) error)
 	return r.ask(ctx, question{ids: ids, heads: true}, fn)
 }
 
+// Look does so with names, each of which may be whatever git takes for one
+// object: a ref, an id, an expression. Of what is not there it says the zero
+// Object. It opens objects of another format than sha1, too.
+func (r *Repo) Look(ctx context.Context, names []string, fn func(Object) error) error {
+	for _, name := range names {
+		if name == "" || len(name) > maxName || strings.ContainsAny(name, "\n\x00") {
+			return fault.Newf(fault.Invalid, "not the name of an object: %.100q", name)
+		}
+	}
+	return r.ask(ctx, question{ids: names, heads: true, names: true}, fn)
+}
+
+// maxName is the longest name that is looked up, in bytes.
+const maxName = 32 << 10
+
 func (r *Repo) ask(ctx context.Context, q question, fn func(Object) error) error {
 	for _, id := range q.ids {
-		if !idForm.MatchString(id) {
+		if !q.names && !isID(id) {
 			return fault.Newf(fault.Internal, "not an object id: %q", id)
 		}
 	}
@@ -84,6 +100,11 @@ func (r *Repo) Object(ctx context.Context, id, kind string, limit int64) ([]byte
 		return nil, err
 	}
 	return data, nil
+}
+
+// isID reports whether a text is a full id, of either format.
+func isID(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func quote(s string) string {

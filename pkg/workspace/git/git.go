@@ -21,12 +21,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // The oldest git that has merge-tree --write-tree.
@@ -38,7 +39,7 @@ const (
 // Git is a git binary whose version was checked. It is safe for concurrent use.
 type Git struct {
 	path    string
-	version string
+	version func() (string, error)
 	idle    time.Duration
 }
 
@@ -51,19 +52,33 @@ type Options struct {
 // New finds git and checks its version. It returns fault.Unavailable where
 // there is none that will do.
 func New(ctx context.Context, opt Options) (*Git, error) {
+	g, err := Later(ctx, opt)
+	if err == nil {
+		_, err = g.version()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Later is New for who has something else to do first: git is asked for its
+// version meanwhile, and whatever is done with it waits for the answer, and fails
+// where New would have.
+func Later(ctx context.Context, opt Options) (*Git, error) {
 	path, err := find(opt.Path)
 	if err != nil {
 		return nil, err
 	}
 	g := &Git{path: path, idle: cmp.Or(opt.Idle, defaultIdle)}
-	out, err := g.run(ctx, "/", Cmd{Args: []string{"version"}}, nil)
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "ask "+path+" for its version", err)
-	}
-	g.version, err = parseVersion(string(out.Stdout))
-	if err != nil {
-		return nil, err
-	}
+	g.version = sync.OnceValues(func() (string, error) {
+		out, err := collect(ctx, g.process(ctx, "/", []string{"version"}), Cmd{Args: []string{"version"}})
+		if err != nil {
+			return "", fault.Wrap(fault.Unavailable, "ask "+path+" for its version", err)
+		}
+		return parseVersion(string(out.Stdout))
+	})
+	go func() { _, _ = g.version() }()
 	return g, nil
 }
 
@@ -71,7 +86,10 @@ func New(ctx context.Context, opt Options) (*Git, error) {
 func (g *Git) Path() string { return g.path }
 
 // Version returns the binary's version, for example "2.39.5".
-func (g *Git) Version() string { return g.version }
+func (g *Git) Version() string {
+	v, _ := g.version()
+	return v
+}
 
 func find(path string) (string, error) {
 	const hint = "install git 2.38 or later"
@@ -93,7 +111,7 @@ func find(path string) (string, error) {
 	return "", fault.New(fault.Unavailable, "git is not installed", hint)
 }
 
-var versionForm = regexp.MustCompile(`^git version (([0-9]+)\.([0-9]+)[0-9A-Za-z.+-]*)`)
+var versionForm = textform.Regexp(`^git version (([0-9]+)\.([0-9]+)[0-9A-Za-z.+-]*)`)
 
 func parseVersion(line string) (string, error) {
 	m := versionForm.FindStringSubmatch(line)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -91,6 +92,45 @@ func TestVersion(t *testing.T) {
 }
 
 // TestEnvironment shows what the child gets: nothing of ours, and the guards.
+// TestLater: what is done with a git that is too old fails, and nothing of it
+// starts; what is done with a good one waits for its answer.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	dir, commit := bare(t)
+	old, err := git.Later(ctx, git.Options{Path: fakeGit(t, "git version 2.30.2", "touch "+filepath.Join(dir, "started"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := old.Repo(dir)
+	defer repo.Close()
+	_, err = repo.Run(ctx, git.Cmd{Args: []string{"rev-parse", "HEAD"}})
+	_, rerr := repo.Object(ctx, commit, "commit", 1<<20)
+	_, perr := old.PersonBool(ctx, dir, nil, "a.b")
+	m, merr := repo.Remote(git.RemoteOptions{URL: "file:///nowhere.git"})
+	if merr != nil {
+		t.Fatal(merr)
+	}
+	_, lerr := m.List(ctx, "refs/heads/main")
+	for what, err := range map[string]error{"run": err, "read": rerr, "setting": perr, "remote": lerr} {
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fmt.Sprint(err), "2.30.2") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "started")); err == nil {
+		t.Error("it was started")
+	}
+	if _, err := git.Later(ctx, git.Options{Path: "git"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a path that is not absolute: %v", err)
+	}
+	slow, err := git.Later(ctx, git.Options{Path: fakeGit(t, "git version 2.39.5", "echo ran")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := slow.Repo(dir).Run(ctx, git.Cmd{Args: []string{"rev-parse", "HEAD"}}); err != nil || string(res.Stdout) != "ran\n" || slow.Version() != "2.39.5" {
+		t.Errorf("%q, %v, %s", res.Stdout, err, slow.Version())
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Setenv("GIT_DIR", "/hostile")
 	t.Setenv("GIT_CONFIG_COUNT", "1")

@@ -206,6 +206,7 @@ func (r *Repo) post(ctx context.Context, p *reader) error {
 type question struct {
 	ids   []string
 	heads bool // their types and sizes only
+	names bool // ids are names, which may mean nothing
 }
 
 // command is what cat-file calls it.
@@ -233,16 +234,14 @@ func (p *reader) ask(q question, fn func(Object) error) (answered bool, err erro
 		}
 		for _, id := range part {
 			o, err := p.header(id)
+			if q.names && errors.Is(err, ErrMissing) {
+				o, err = Object{}, nil
+			}
 			if err != nil {
 				return answered, err
 			}
 			answered = true
-			if q.heads {
-				err = fn(o)
-			} else {
-				err = p.pass(o, fn)
-			}
-			if err != nil {
+			if err := p.answer(q, o, fn); err != nil {
 				return answered, err
 			}
 		}
@@ -250,27 +249,38 @@ func (p *reader) ask(q question, fn func(Object) error) (answered bool, err erro
 	return answered, nil
 }
 
+// answer hands fn what was asked for of an object.
+func (p *reader) answer(q question, o Object, fn func(Object) error) error {
+	if q.heads {
+		return fn(o)
+	}
+	return p.pass(o, fn)
+}
+
 // header reads "<id> <type> <size>\n".
-func (p *reader) header(id string) (Object, error) {
+func (p *reader) header(name string) (Object, error) {
+	bad := func(line []byte) error {
+		return fmt.Errorf("git cat-file answered %s for %s", quote(string(line)), quote(name))
+	}
 	line, err := p.out.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		return Object{}, fmt.Errorf("git cat-file answered %s for %s", quote(string(line)), id)
+		return Object{}, bad(line)
 	}
 	if err != nil {
-		return Object{}, fmt.Errorf("%w at %s: %w", errEnded, id, err)
+		return Object{}, fmt.Errorf("%w at %s: %w", errEnded, quote(name), err)
+	}
+	if rest, ok := strings.CutPrefix(string(line), name+" "); ok && (rest == "missing\n" || rest == "ambiguous\n") {
+		return Object{}, fmt.Errorf("%s: %w", quote(name), ErrMissing)
 	}
 	parts := strings.Fields(string(line))
-	if len(parts) == 2 && parts[1] == "missing" {
-		return Object{}, fmt.Errorf("%s: %w", id, ErrMissing)
-	}
-	if len(parts) != 3 || parts[0] != id {
-		return Object{}, fmt.Errorf("git cat-file answered %s for %s", quote(string(line)), id)
+	if len(parts) != 3 || !isID(parts[0]) || isID(name) && parts[0] != name {
+		return Object{}, bad(line)
 	}
 	size, err := strconv.ParseInt(parts[2], 10, 64)
 	if err != nil || size < 0 {
-		return Object{}, fmt.Errorf("git cat-file answered %s for %s", quote(string(line)), id)
+		return Object{}, bad(line)
 	}
-	return Object{ID: id, Type: parts[1], Size: size}, nil
+	return Object{ID: parts[0], Type: parts[1], Size: size}, nil
 }
 
 // pass hands the content to fn and skips what fn leaves of it.

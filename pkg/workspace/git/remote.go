@@ -3,11 +3,11 @@ package git
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // RemoteOptions says which remote, and as whom git speaks to it.
@@ -37,8 +37,8 @@ type Remote struct {
 }
 
 var (
-	refForm = regexp.MustCompile(`^refs(?:/[A-Za-z0-9][A-Za-z0-9_-]*)+$`)
-	idForm  = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	refForm = textform.Regexp(`^refs(?:/[A-Za-z0-9][A-Za-z0-9_-]*)+$`)
+	idForm  = textform.Name{First: textform.Hex, Rest: textform.Hex, Min: 40, Max: 40}
 )
 
 // Remote checks where a remote is. A URL that will not do is fault.Invalid.

@@ -25,6 +25,9 @@ func (m *Remote) run(ctx context.Context, args []string) (Result, error) {
 	if !leaves(args[0]) {
 		return Result{}, fault.Newf(fault.Internal, "git %q does not speak to a remote", args[:1])
 	}
+	if _, err := m.repo.git.version(); err != nil {
+		return Result{}, err
+	}
 	// The kernel kills the child when the thread that started it ends, and so
 	// also when this process is killed: nothing then goes on writing here.
 	runtime.LockOSThread()

@@ -144,21 +144,28 @@ func (g *Git) command(ctx context.Context, dir string, cmd Cmd, repo *Repo) (*ex
 	if len(cmd.Args) == 0 || !known(cmd.Args[0]) {
 		return nil, fault.Newf(fault.Internal, "git %q is not a command that Vexa uses", cmd.Args)
 	}
-	args := guards()
-	if repo != nil {
-		args = append(args, "--git-dir="+repo.dir)
+	if _, err := g.version(); err != nil {
+		return nil, err
 	}
-	args = append(args, cmd.Args...)
-	proc := exec.CommandContext(ctx, g.path, args...) //nolint:gosec // the one place that starts git; see the package comment
-	proc.Dir = dir
-	proc.Env = environment()
+	args := cmd.Args
+	if repo != nil {
+		args = append([]string{"--git-dir=" + repo.dir}, args...)
+	}
+	proc := g.process(ctx, dir, args)
 	if cmd.Objects != "" {
 		proc.Env = append(proc.Env, "GIT_OBJECT_DIRECTORY="+cmd.Objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+quotePath(repo.dir+"/objects"))
 	}
+	return proc, nil
+}
+
+func (g *Git) process(ctx context.Context, dir string, args []string) *exec.Cmd {
+	proc := exec.CommandContext(ctx, g.path, append(guards(), args...)...) //nolint:gosec // the one place that starts git; see the package comment
+	proc.Dir = dir
+	proc.Env = environment()
 	proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // nobody reads what it writes once we are gone
 	proc.Cancel = func() error { return syscall.Kill(-proc.Process.Pid, syscall.SIGKILL) }
 	proc.WaitDelay = waitDelay
-	return proc, nil
+	return proc
 }
 
 // quotePath makes a path one entry of a list that colons separate.

@@ -44,6 +44,7 @@ const manyPacks = 32
 // single refs is not among them.
 func Run(ctx context.Context, opt Options) error {
 	h := &helper{opt: opt, in: bufio.NewReader(opt.In), out: bufio.NewWriter(opt.Out), leases: map[string]string{}}
+	defer h.close()
 	for {
 		line, err := h.line()
 		if errors.Is(err, io.EOF) {
@@ -66,10 +67,11 @@ func Run(ctx context.Context, opt Options) error {
 
 // helper is one conversation with git.
 type helper struct {
-	opt  Options
-	in   *bufio.Reader
-	out  *bufio.Writer
-	repo *bucket.Repo
+	opt   Options
+	in    *bufio.Reader
+	out   *bufio.Writer
+	repo  *bucket.Repo
+	ahead chan opened // of a repository that is being looked at; nil: none is
 
 	listed *bucket.State // what git was told
 
@@ -122,6 +124,9 @@ func (h *helper) command(ctx context.Context, line string) error {
 		h.say(h.option(rest))
 		return nil
 	case "list":
+		if rest == "for-push" {
+			h.openAhead(ctx)
+		}
 		return h.list(ctx)
 	case "fetch":
 		wants, err := h.batch("fetch ", rest)
@@ -223,6 +228,34 @@ func (h *helper) refusal() error {
 	return fault.New(fault.Invalid, flag+" is not supported: an encrypted bucket is fetched whole, since its storage cannot look inside to pick", hint)
 }
 
+// opened is what came of looking at the person's repository.
+type opened struct {
+	repo *bucket.Repo
+	err  error
+}
+
+// openAhead looks at the person's repository while the bucket is looked at: a
+// push will need it.
+func (h *helper) openAhead(ctx context.Context) {
+	if h.repo != nil || h.ahead != nil || !filepath.IsAbs(h.opt.GitDir) {
+		return
+	}
+	bucket.Prepare()
+	h.ahead = make(chan opened, 1)
+	repo := h.opt.Git.Repo(h.opt.GitDir)
+	warm := make(chan struct{})
+	go func() {
+		// The process that reads objects is kept. What is wrong is said to who asks next.
+		_ = repo.Look(ctx, []string{"HEAD"}, func(git.Object) error { return nil })
+		close(warm)
+	}()
+	go func() {
+		r, err := bucket.OpenRepo(ctx, repo)
+		<-warm
+		h.ahead <- opened{r, err}
+	}()
+}
+
 // open looks at the person's repository.
 func (h *helper) open(ctx context.Context) error {
 	if h.repo != nil {
@@ -231,13 +264,28 @@ func (h *helper) open(ctx context.Context) error {
 	if !filepath.IsAbs(h.opt.GitDir) {
 		return fault.New(fault.Invalid, "git named no repository to work on", "run git inside a repository")
 	}
-	r, err := bucket.OpenRepo(ctx, h.opt.Git.Repo(h.opt.GitDir))
-	if err != nil {
-		return err
+	var o opened
+	if h.ahead != nil {
+		o, h.ahead = <-h.ahead, nil
+	} else {
+		o.repo, o.err = bucket.OpenRepo(ctx, h.opt.Git.Repo(h.opt.GitDir))
+	}
+	if o.err != nil {
+		return o.err
 	}
 	if h.progress && !h.quiet {
-		r.Progress = h.opt.Err
+		o.repo.Progress = h.opt.Err
 	}
-	h.repo = r
+	h.repo = o.repo
 	return nil
+}
+
+// close ends what is kept for reading the person's repository.
+func (h *helper) close() {
+	if h.ahead != nil {
+		h.repo = (<-h.ahead).repo
+	}
+	if h.repo != nil {
+		h.repo.Close()
+	}
 }

@@ -156,9 +156,9 @@ func (s *Store) adopt(ctx context.Context, old, id object.ID) error {
 // precedes reports whether the commit old is new or one that new follows, as far
 // as the cache has the history.
 func (s *Store) precedes(ctx context.Context, old, newer object.ID) (bool, error) {
-	res, err := s.cache.repo.Run(ctx, git.Cmd{Args: []string{"merge-base", "--is-ancestor", old.String(), newer.String()}, OK: []int{1}})
+	follows, err := s.cache.repo.IsAncestor(ctx, old.String(), newer.String())
 	if err != nil {
 		return false, fmt.Errorf("compare commits: %w", err)
 	}
-	return res.Code == 0, nil
+	return follows, nil
 }
