@@ -77,7 +77,7 @@ func openAddress(ctx context.Context, f *factory.Factory, address string) (*addr
 	if err != nil {
 		return nil, err
 	}
-	g, err := git.Later(ctx, git.Options{}) // what is asked for most needs no git
+	g, err := git.Later(ctx, git.Options{Note: filepath.Join(h.State, "git-version")}) // what is asked for most needs no git
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
@@ -23,10 +24,6 @@ const (
 	contractKeyring  = "bucket-keyring.v1"
 )
 
-// Prepare gets ready, in the background, what a push takes in the end. A process
-// that lives for one push saves the wait.
-func Prepare() { contract.Prepare(contractManifest) }
-
 // checkManifest holds a manifest to its contract, and to what a schema does not
 // say.
 func checkManifest(m *manifestv1.Manifest) error {
@@ -36,6 +33,34 @@ func checkManifest(m *manifestv1.Manifest) error {
 	if err := validate(contractManifest, &short); err != nil {
 		return err
 	}
+	return checkRules(m)
+}
+
+// checkNext holds a manifest that is about to be stored to its contract. What most
+// pushes change, refs and packs, is what checkRules looks at one by one; the schema
+// is asked where there is more in which it may differ from the one before, which
+// was held to it. To compile a schema takes longer than all else of a small push.
+func checkNext(next *manifestv1.Manifest, before *State) error {
+	if before == nil || next.Membership != nil || next.Repairs != nil || next.Generation > maxNumber ||
+		next.Bucket != before.manifest.Bucket || next.Epoch != before.manifest.Epoch || next.ObjectFormat != before.manifest.ObjectFormat ||
+		!isTime(next.Time) || !sameObject(next.Snapshot, before.manifest.Snapshot) || !sameLog(next.Log, before.manifest.Log) || !isHex(next.Previous, 64) || next.Anchor == nil || !isHex(next.Anchor.SHA256, 64) {
+		return checkManifest(next)
+	}
+	return checkRules(next)
+}
+
+func isTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
+}
+
+func sameObject(a, b *manifestv1.Object) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func sameLog(a, b *manifestv1.Log) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// checkRules holds a manifest to what a schema does not say, and its lists to what
+// it says as well.
+func checkRules(m *manifestv1.Manifest) error {
 	for _, name := range m.Deleted {
 		if err := CheckRef(name); err != nil {
 			return err

@@ -48,7 +48,21 @@ func TestLongManifestsAreChecked(t *testing.T) {
 			m.Snapshot = &manifestv1.Object{SHA256: hexOf("5", 64), Size: 1}
 			m.Dropped = []string{"x"}
 		},
-		"a ref twice": func(m *manifestv1.Manifest) { m.Refs[2*validateUpTo-1].Name = m.Refs[2*validateUpTo-2].Name },
+		"a time that is none": func(m *manifestv1.Manifest) { m.Time = "today" },
+		"another format":      func(m *manifestv1.Manifest) { m.ObjectFormat = "md5" },
+		"a member of no name": func(m *manifestv1.Manifest) {
+			m.Membership = &manifestv1.Membership{Version: 1, Recipient: "age1x", Members: []manifestv1.Member{{}}}
+		},
+		"a snapshot of no name": func(m *manifestv1.Manifest) { m.Snapshot = &manifestv1.Object{Size: 1} },
+		"a log of no name":      func(m *manifestv1.Manifest) { m.Log = &manifestv1.Log{Size: 1, Generation: 1} },
+		"an empty pack": func(m *manifestv1.Manifest) {
+			m.Packs = []manifestv1.Pack{{SHA256: hexOf("4", 64), Kind: kindSegment, Objects: 1, Generation: 1}}
+		},
+		"a pack of no kind": func(m *manifestv1.Manifest) {
+			m.Packs = []manifestv1.Pack{{SHA256: hexOf("4", 64), Size: 1, Kind: "x", Objects: 1, Generation: 1}}
+		},
+		"a ref of no object": func(m *manifestv1.Manifest) { m.Refs[0].ID = hexOf("0", 39) },
+		"a ref twice":        func(m *manifestv1.Manifest) { m.Refs[2*validateUpTo-1].Name = m.Refs[2*validateUpTo-2].Name },
 		"a ref with a new line": func(m *manifestv1.Manifest) {
 			m.Refs[2*validateUpTo-1].Name = "refs/heads/z\nz"
 		},
@@ -62,6 +76,12 @@ func TestLongManifestsAreChecked(t *testing.T) {
 		if err := checkManifest(&m); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if err := checkNext(&m, newState(&signed{Manifest: later(6)}, nil, manifestv1.Membership{})); !fault.Is(err, fault.Invalid) {
+			t.Errorf("stored after a good one, %s: %v", name, err)
+		}
+	}
+	if err := checkNext(&long, newState(&signed{Manifest: later(6)}, nil, manifestv1.Membership{})); err != nil {
+		t.Error(err)
 	}
 }
 

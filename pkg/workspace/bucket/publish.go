@@ -24,7 +24,7 @@ func (b *Bucket) publish(ctx context.Context, next manifestv1.Manifest, m manife
 // publishWith is publish for a manifest whose snapshot was just stored.
 func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap *manifestv1.Snapshot, m manifestv1.Membership) (*State, error) {
 	next.Time = b.opt.Now().UTC().Format(time.RFC3339)
-	if err := checkManifest(&next); err != nil {
+	if err := checkNext(&next, b.state); err != nil {
 		return nil, fault.Wrap(fault.Internal, "make a manifest", err)
 	}
 	to, err := seal.ParseRecipient(m.Recipient)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,21 +28,59 @@ type Repo struct {
 // OpenRepo looks at a repository. What killed processes of this package left in
 // it is removed.
 func OpenRepo(ctx context.Context, r *git.Repo) (*Repo, error) {
+	out := &Repo{Repo: r}
+	if !out.plain() {
+		if err := out.ask(ctx); err != nil {
+			return nil, err
+		}
+	}
+	sweepScratch(out.Objects)
+	clearKeeps(filepath.Join(out.Objects, "pack"))
+	return out, nil
+}
+
+// plain reads the files that git would (gitrepository-layout(5)), and reports
+// whether they said everything: that is quicker than a process. A repository of
+// another format than sha1, or that is none, is for git to explain.
+func (r *Repo) plain() bool {
+	common := r.Dir()
+	if text, err := os.ReadFile(filepath.Join(common, "commondir")); err == nil { // of a linked worktree
+		dir := strings.TrimSuffix(string(text), "\n")
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(common, dir)
+		}
+		common = dir
+	}
+	config, err := os.ReadFile(filepath.Join(common, "config"))
+	if err != nil || strings.Contains(strings.ToLower(string(config)), "objectformat") {
+		return false
+	}
+	objects := filepath.Join(common, "objects")
+	for _, path := range []string{objects, filepath.Join(r.Dir(), "HEAD")} {
+		if _, err := os.Stat(path); err != nil {
+			return false
+		}
+	}
+	_, err = os.Stat(filepath.Join(common, "shallow"))
+	r.Format, r.Objects, r.Shallow = formatSHA1, objects, err == nil
+	return err == nil || errors.Is(err, fs.ErrNotExist)
+}
+
+// ask has git say it.
+func (r *Repo) ask(ctx context.Context) error {
 	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--show-object-format", "--is-shallow-repository", "--git-path", "objects"}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lines := strings.SplitN(strings.TrimSuffix(string(res.Stdout), "\n"), "\n", 3) // a path may have line ends
 	if len(lines) != 3 {
-		return nil, fmt.Errorf("git rev-parse printed %d lines", len(lines))
+		return fmt.Errorf("git rev-parse printed %d lines", len(lines))
 	}
-	objects := lines[2]
-	if !filepath.IsAbs(objects) {
-		objects = filepath.Join(r.Dir(), objects)
+	r.Format, r.Shallow, r.Objects = lines[0], lines[1] == "true", lines[2]
+	if !filepath.IsAbs(r.Objects) {
+		r.Objects = filepath.Join(r.Dir(), r.Objects)
 	}
-	sweepScratch(objects)
-	clearKeeps(filepath.Join(objects, "pack"))
-	return &Repo{Repo: r, Format: lines[0], Objects: objects, Shallow: lines[1] == "true"}, nil
+	return nil
 }
 
 // types returns the types of objects, by id; of those that are not there, none.

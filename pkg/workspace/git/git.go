@@ -46,6 +46,7 @@ type Git struct {
 // Options configures New.
 type Options struct {
 	Path string        // absolute path of git; default: the first of the usual places
+	Note string        // a file that notes the version of a binary for the next process; default: none
 	Idle time.Duration // how long a process is kept for the next read of an object; default 30 s
 }
 
@@ -72,11 +73,19 @@ func Later(ctx context.Context, opt Options) (*Git, error) {
 	}
 	g := &Git{path: path, idle: cmp.Or(opt.Idle, defaultIdle)}
 	g.version = sync.OnceValues(func() (string, error) {
+		note := noteOf(opt.Note, path)
+		if v := note.read(); v != "" {
+			return v, nil
+		}
 		out, err := collect(ctx, g.process(ctx, "/", []string{"version"}), Cmd{Args: []string{"version"}})
 		if err != nil {
 			return "", fault.Wrap(fault.Unavailable, "ask "+path+" for its version", err)
 		}
-		return parseVersion(string(out.Stdout))
+		v, err := parseVersion(string(out.Stdout))
+		if err == nil {
+			note.write(v)
+		}
+		return v, err
 	})
 	go func() { _, _ = g.version() }()
 	return g, nil

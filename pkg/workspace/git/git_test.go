@@ -131,6 +131,50 @@ func TestLater(t *testing.T) {
 	}
 }
 
+// TestNote: a version is noted for the same file, and for nothing else.
+func TestNote(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "note")
+	count := filepath.Join(t.TempDir(), "asked")
+	fake := fakeGit(t, "git version 2.39.5", "")
+	asking := func(version string) string {
+		return "#!/bin/sh\necho x >>'" + count + "'\necho 'git version " + version + "'\n"
+	}
+	put := func(text string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-c", `cat >"$0.new" && chmod 755 "$0.new" && mv "$0.new" "$0"`, fake)
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	expect := func(version string, asked int) {
+		t.Helper()
+		g, err := git.New(ctx, git.Options{Path: fake, Note: file})
+		if err != nil || g.Version() != version {
+			t.Fatalf("%v, %v", g, err)
+		}
+		if data, err := os.ReadFile(count); err != nil || len(data) != 2*asked {
+			t.Errorf("asked %d times, not %d", len(data)/2, asked)
+		}
+	}
+	put(asking("2.39.5"))
+	expect("2.39.5", 1)
+	expect("2.39.5", 1)
+	put(asking("2.40.1"))
+	expect("2.40.1", 2)
+	if err := os.WriteFile(file, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("2.40.1", 3)
+	put(asking("2.20.0"))
+	for range 2 {
+		if _, err := git.New(ctx, git.Options{Path: fake, Note: file}); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("an old git: %v", err)
+		}
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Setenv("GIT_DIR", "/hostile")
 	t.Setenv("GIT_CONFIG_COUNT", "1")

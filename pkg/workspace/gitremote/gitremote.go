@@ -240,7 +240,6 @@ func (h *helper) openAhead(ctx context.Context) {
 	if h.repo != nil || h.ahead != nil || !filepath.IsAbs(h.opt.GitDir) {
 		return
 	}
-	bucket.Prepare()
 	h.ahead = make(chan opened, 1)
 	repo := h.opt.Git.Repo(h.opt.GitDir)
 	warm := make(chan struct{})
