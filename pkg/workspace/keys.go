@@ -40,7 +40,7 @@ func (s *Store) rekey(ctx context.Context, rec record) (changed bool, generation
 	if err != nil {
 		return false, 0, err
 	}
-	before, err := r.bucket.Head(ctx)
+	before, err := r.head(ctx)
 	if err != nil {
 		return false, 0, err
 	}
@@ -48,8 +48,9 @@ func (s *Store) rekey(ctx context.Context, rec record) (changed bool, generation
 	if err != nil {
 		return false, 0, err
 	}
-	opt := bucket.MembershipOptions{Rotate: replacesRecovery(before.Membership, own)}
-	after, err := r.bucket.SetMembership(ctx, opt, func(m *manifestv1.Membership) error { return takeKeys(m, own) })
+	after, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
+		return replacesRecovery(*m, own), takeKeys(m, own)
+	})
 	if err != nil || after.Generation == before.Generation {
 		return false, before.Generation, err
 	}

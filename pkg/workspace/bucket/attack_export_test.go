@@ -180,3 +180,8 @@ const (
 	MaxManifest = maxManifest
 	MaxSnapshot = maxSnapshot
 )
+
+// Edit is an edit of SetMembership that says beforehand whether a new epoch begins.
+func Edit(rotate bool, edit func(*manifestv1.Membership) error) func(*manifestv1.Membership, *State) (bool, error) {
+	return func(m *manifestv1.Membership, _ *State) (bool, error) { return rotate, edit(m) }
+}

@@ -115,13 +115,13 @@ func makePast() (p *past, err error) {
 	push(a, base64.StdEncoding.EncodeToString(noise))
 	p.state[atLog] = copyDir(tb, a.state) // 2
 	push(a, "three\n")
-	members := func(opt bucket.MembershipOptions, edit func(*manifestv1.Membership)) {
-		if _, err := a.bucket.SetMembership(context.Background(), opt, func(m *manifestv1.Membership) error { edit(m); return nil }); err != nil {
+	members := func(rotate bool, edit func(*manifestv1.Membership)) {
+		if _, err := a.bucket.SetMembership(context.Background(), bucket.Edit(rotate, func(m *manifestv1.Membership) error { edit(m); return nil })); err != nil {
 			panic(err)
 		}
 		note()
 	}
-	members(bucket.MembershipOptions{}, func(m *manifestv1.Membership) { // 4
+	members(false, func(m *manifestv1.Membership) { // 4
 		m.Members = append(m.Members, writer(p.bob, "bob"), writer(p.carol, "carol"))
 	})
 	b := a.another(storage.Handle())
@@ -134,7 +134,7 @@ func makePast() (p *past, err error) {
 	a.git("reset", "-q", "--hard", "refs/bucket/heads/main")
 	push(a, "six\n")
 	p.state[atBehind] = copyDir(tb, a.state)
-	members(bucket.MembershipOptions{Rotate: true}, func(m *manifestv1.Membership) { // 7
+	members(true, func(m *manifestv1.Membership) { // 7
 		for i := range m.Members {
 			if m.Members[i].Name == "bob" {
 				m.Members[i].Until = 6

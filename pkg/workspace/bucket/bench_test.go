@@ -31,7 +31,7 @@ func BenchmarkReencrypt(b *testing.B) {
 	var ours, floor time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		if _, err := a.bucket.SetMembership(b.Context(), bucket.MembershipOptions{Rotate: true}, func(*manifestv1.Membership) error { return nil }); err != nil {
+		if _, err := a.bucket.SetMembership(b.Context(), bucket.Edit(true, func(*manifestv1.Membership) error { return nil })); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

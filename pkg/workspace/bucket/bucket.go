@@ -142,6 +142,9 @@ func (b *Bucket) URL() string { return b.store.URL() }
 // blob.Store.
 func (b *Bucket) Probe(ctx context.Context) error { return b.store.Probe(ctx) }
 
+// Signer returns the key that signs for this installation.
+func (b *Bucket) Signer(ctx context.Context) (signature.Signer, error) { return b.opt.Keys.Signer(ctx) }
+
 // Close closes the bucket's store.
 func (b *Bucket) Close() error { return b.store.Close() }
 

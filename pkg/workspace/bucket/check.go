@@ -2,7 +2,6 @@ package bucket
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -211,27 +210,3 @@ func CheckRef(name string) error {
 	}
 	return nil
 }
-
-// matches reports whether a pattern of rights covers a ref.
-func matches(pattern, ref string) bool {
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(ref, prefix)
-	}
-	return pattern == ref
-}
-
-// allows reports whether a member may do something with a ref.
-func allows(m manifestv1.Member, what, ref string) bool {
-	return slices.ContainsFunc(m.Rights, func(r manifestv1.Right) bool {
-		return matches(r.Refs, ref) && slices.Contains(r.Allow, what)
-	})
-}
-
-// What a member may do.
-const (
-	rightWrite = "write"
-	rightAdmin = "admin"
-)
-
-// everything is the pattern that covers every ref.
-const everything = "refs/*"

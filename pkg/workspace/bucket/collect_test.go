@@ -322,7 +322,7 @@ func TestCollectKeepsKeyrings(t *testing.T) {
 	storage := mem.New()
 	a, ids := pushed(t, storage, 2, grace(time.Nanosecond), keep(4))
 	for i := range 3 {
-		_, err := a.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(*manifestv1.Membership) error { return nil })
+		_, err := a.bucket.SetMembership(t.Context(), bucket.Edit(true, func(*manifestv1.Membership) error { return nil }))
 		if err != nil {
 			t.Fatal(err)
 		}

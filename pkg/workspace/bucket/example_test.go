@@ -223,12 +223,12 @@ func makeExample(t *testing.T) {
 	}
 	m.mustPush("refs/heads/main", m.commit("otters.md", days.String()))
 	m.mustPush("refs/heads/main", m.commit("otters.md", days.String()+"The otters are back.\n"))
-	_, err = m.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(all *manifestv1.Membership) error {
+	_, err = m.bucket.SetMembership(t.Context(), bucket.Edit(true, func(all *manifestv1.Membership) error {
 		joe := newPerson(t).member("joe")
 		joe.Rights = []manifestv1.Right{{Refs: "refs/heads/joe/*", Allow: []string{"write"}}}
 		all.Members = append(all.Members, joe)
 		return nil
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,10 @@ func (b *Bucket) follows(ctx context.Context, head *signed, p pin) error {
 	if p.Unverified {
 		return b.firstContact(ctx, head)
 	}
-	return b.membersSince(ctx, head, p.Anchor)
+	if err := b.membersSince(ctx, head, p.Anchor); err != nil {
+		return err
+	}
+	return b.keepsToRights(ctx, chain)
 }
 
 // chain returns the manifests from head back to the pin, head first, without
@@ -177,7 +180,10 @@ func (b *Bucket) firstContact(ctx context.Context, head *signed) error {
 	if err := b.anchored(ctx, head, prev); err != nil {
 		return err
 	}
-	return b.signedByMember(ctx, prev)
+	if err := b.signedByMember(ctx, prev); err != nil {
+		return err
+	}
+	return b.keepsToRights(ctx, []*signed{head, prev})
 }
 
 // membersSince verifies every change of the membership from head back to an
@@ -234,31 +240,22 @@ var errNotMember = errors.New("its signature does not count")
 // generation before, and an administrator where the membership changes or a
 // repair passes over generations.
 func (b *Bucket) signedByMember(ctx context.Context, s *signed) error {
-	m := s.Membership
-	if s.Anchor != nil {
-		prev, err := b.membersAt(ctx, *s.Anchor)
-		if err != nil {
-			return err
-		}
-		m = prev.Membership
-	} else if s.Generation != 1 || m == nil {
-		return fault.New(fault.Denied, b.where(s.Generation)+" does not say who the members were: "+b.upTo(ctx, s.Generation), repairs)
+	who, err := b.signerOf(ctx, s)
+	if err != nil {
+		return err
 	}
-	who, ok := memberOf(m, s.signer.String())
-	admin := allows(who, rightAdmin, everything)
-	refuse := func(msg, hint string) error {
-		return &fault.Error{Kind: fault.Denied, Msg: msg, Hint: hint, Err: errNotMember}
+	admin := Allows(who, RightAdmin, Everything)
+	refuse := func(what string) error {
+		return &fault.Error{
+			Kind: fault.Denied, Err: errNotMember, Hint: "do not use what it says; ask an administrator; " + repairs,
+			Msg: fmt.Sprintf("%s %s, and %s, who signed it, may not: %s", b.where(s.Generation), what, who.Name, b.upTo(ctx, s.Generation)),
+		}
 	}
 	switch {
-	case !ok:
-		return refuse(fmt.Sprintf("%s is signed by %s, who is not a member: %s", b.where(s.Generation), s.signer.Fingerprint(), b.upTo(ctx, s.Generation)),
-			"do not use what it says; ask the members who this is; "+repairs)
 	case s.Membership != nil && !admin:
-		return refuse(fmt.Sprintf("%s changes who the members are, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
-			"do not use what it says; ask an administrator; "+repairs)
+		return refuse("changes who the members are")
 	case s.Repairs != nil && !admin:
-		return refuse(fmt.Sprintf("%s passes over generations to repair the bucket, and %s, who signed it, may not: %s", b.where(s.Generation), who.Name, b.upTo(ctx, s.Generation)),
-			"do not use what it says; ask an administrator; "+repairs)
+		return refuse("passes over generations to repair the bucket")
 	}
 	return nil
 }

@@ -110,7 +110,11 @@ func (b *Bucket) decodeWithAny(ctx context.Context, g int64, stored []byte) (s *
 	}
 	hint := repairs
 	if kind == fault.Denied {
-		hint = "ask a member whether this installation still is one; if it is, the storage withholds the newest keyring: " + repairs
+		return nil, false, &fault.Error{
+			Kind: kind, Err: errOtherKey,
+			Msg:  fmt.Sprintf("the manifest %s at %s is for others: no key here opens the newest keyring, %s; %s", manifestName(g), b.store.URL(), newest, b.upTo(ctx, g)),
+			Hint: "this installation is no member any more: ask one who is; if they say that it is, the storage withholds the newest keyring: " + repairs,
+		}
 	}
 	return nil, false, &fault.Error{
 		Kind: kind, Hint: hint, Err: errOtherKey,

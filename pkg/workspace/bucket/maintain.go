@@ -30,7 +30,8 @@ type maintained struct {
 // Maintain joins packs where there are many and removes what is not used any
 // more, if it is time to. It belongs in the background, after pushes and once in
 // a while; it may be called at any time by any number of processes, of which one
-// of an installation does it. Whoever may not write does nothing. Where there is
+// of an installation does it. Whoever may not
+// write everything does nothing. Where there is
 // nothing to do it asks the storage for no more than the newest generation.
 func (b *Bucket) Maintain(ctx context.Context, opt ConsolidateOptions) error {
 	lock, err := filelock.Acquire(b.local.path(maintainFile), "the maintenance of a bucket")
@@ -45,7 +46,7 @@ func (b *Bucket) Maintain(ctx context.Context, opt ConsolidateOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.self(ctx, st); fault.Is(err, fault.Denied) {
+	if who, err := b.self(ctx, st); fault.Is(err, fault.Denied) || err == nil && !unbounded(who) {
 		return nil
 	}
 	joined, err := b.Consolidate(ctx, opt)

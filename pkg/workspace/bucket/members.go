@@ -11,17 +11,13 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// MembershipOptions says how a membership is changed.
-type MembershipOptions struct {
-	Rotate bool // begin a new epoch: who is no member any more reads nothing that comes later
-}
-
-// SetMembership changes who reads, writes and administers the bucket: edit gets
-// a copy of the newest membership, again where others were faster, and changes
-// its members. The keyring for them and the manifest that names it are made
-// together; nothing happens where edit changes nothing and no epoch begins. Only
-// an administrator may.
-func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit func(*manifestv1.Membership) error) (*State, error) {
+// SetMembership changes who reads, writes and administers the bucket: edit gets a
+// copy of the newest membership, again where others were faster, changes its
+// members, and says whether to begin a new epoch: then who is no member any more
+// reads nothing that comes later. The keyring for them and the manifest that names
+// it are made together; nothing happens where edit changes nothing and no epoch
+// begins. Only an administrator may.
+func (b *Bucket) SetMembership(ctx context.Context, edit func(m *manifestv1.Membership, newest *State) (rotate bool, err error)) (*State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	st, err := b.change(ctx, func(st *State) (change, bool, error) {
@@ -29,28 +25,33 @@ func (b *Bucket) SetMembership(ctx context.Context, opt MembershipOptions, edit 
 		if err != nil {
 			return change{}, false, err
 		}
-		if err := edit(&m); err != nil {
+		rotate, err := edit(&m, st)
+		if err != nil {
 			return change{}, false, err
 		}
-		if reflect.DeepEqual(m, st.Membership) && !opt.Rotate {
+		if reflect.DeepEqual(m, st.Membership) && !rotate {
 			return change{}, false, nil
 		}
 		who, err := b.self(ctx, st)
 		if err != nil {
 			return change{}, false, err
 		}
-		if !allows(who, rightAdmin, everything) {
+		if !Allows(who, RightAdmin, Everything) {
 			return change{}, false, fault.New(fault.Denied, "you may not change who the members of the bucket at "+b.store.URL()+" are", "ask an administrator")
 		}
 		if !slices.ContainsFunc(m.Members, isAdministrator) {
-			return change{}, false, fault.New(fault.Conflict, "nobody could change the members of the bucket at "+b.store.URL()+" any more", "keep at least one administrator")
+			return change{}, false, fault.New(fault.Conflict, "that would leave the bucket at "+b.store.URL()+" without an administrator: nobody could change its members any more", "make somebody else one first: vexa workspace member set NAME MEMBER --admin")
 		}
-		return b.renew(ctx, st, m, opt)
+		return b.renew(ctx, st, m, rotate)
 	})
 	if err != nil || st.Membership.Keyring.Name == b.ring {
 		return st, err
 	}
-	return st, b.takeNewest(ctx, st) // it is in use from here on
+	err = b.takeNewest(ctx, st) // it is in use from here on
+	if fault.Is(err, fault.Denied) {
+		return st, nil // it is not for us any more, on our own wish
+	}
+	return st, err
 }
 
 // takeNewest uses the keyring that a membership names.
@@ -67,11 +68,11 @@ func (b *Bucket) takeNewest(ctx context.Context, st *State) error {
 }
 
 func isAdministrator(m manifestv1.Member) bool {
-	return m.Until == 0 && len(m.Signers) > 0 && allows(m, rightAdmin, everything)
+	return m.Until == 0 && len(m.Signers) > 0 && Allows(m, RightAdmin, Everything)
 }
 
 // renew stores the keyring of a membership and returns the change that names it.
-func (b *Bucket) renew(ctx context.Context, st *State, m manifestv1.Membership, opt MembershipOptions) (change, bool, error) {
+func (b *Bucket) renew(ctx context.Context, st *State, m manifestv1.Membership, rotate bool) (change, bool, error) {
 	// The new keyring is made of the one in use, which has to be the newest: else
 	// a key would be lost for good.
 	if b.ring != st.Membership.Keyring.Name {
@@ -84,7 +85,7 @@ func (b *Bucket) renew(ctx context.Context, st *State, m manifestv1.Membership, 
 		ring.Keys = append(ring.Keys, keyringv1.Key{Epoch: st.Epoch() - i, Secret: id.String()})
 	}
 	c := change{membership: &m}
-	if opt.Rotate {
+	if rotate {
 		key, err := newEpochKey(b.epoch[0].Public().PostQuantum())
 		if err != nil {
 			return c, false, err

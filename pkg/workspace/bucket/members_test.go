@@ -31,7 +31,7 @@ func TestMembers(t *testing.T) {
 		m.Members = append(m.Members, joe.who.member("joe"))
 		return nil
 	}
-	st, err := jane.bucket.SetMembership(t.Context(), bucket.MembershipOptions{}, add)
+	st, err := jane.bucket.SetMembership(t.Context(), bucket.Edit(false, add))
 	if err != nil || st.Membership.Version != 2 || st.Epoch() != 1 {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -42,11 +42,11 @@ func TestMembers(t *testing.T) {
 	joe.mustPush("refs/heads/main", second)
 
 	until := jane.mustFetch().Generation
-	st, err = jane.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(m *manifestv1.Membership) error {
+	st, err = jane.bucket.SetMembership(t.Context(), bucket.Edit(true, func(m *manifestv1.Membership) error {
 		i := slices.IndexFunc(m.Members, func(x manifestv1.Member) bool { return x.Name == "joe" })
 		m.Members[i].Until = until
 		return nil
-	})
+	}))
 	if err != nil || st.Epoch() != 2 {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -65,7 +65,7 @@ func TestMembers(t *testing.T) {
 	if _, err := joe.bucket.Head(t.Context()); !fault.Is(err, fault.Denied) {
 		t.Errorf("who was shut out reads on: %v", err)
 	}
-	if _, err := joe.bucket.SetMembership(t.Context(), bucket.MembershipOptions{}, add); err == nil {
+	if _, err := joe.bucket.SetMembership(t.Context(), bucket.Edit(false, add)); err == nil {
 		t.Error("who was shut out let himself in")
 	}
 }
@@ -78,7 +78,7 @@ func TestLastAdministrator(t *testing.T) {
 		"no administrator": func(m *manifestv1.Membership) error { m.Members[0].Rights = nil; return nil },
 		"no signer":        func(m *manifestv1.Membership) error { m.Members[0].Signers = nil; return nil },
 	} {
-		if _, err := a.bucket.SetMembership(t.Context(), bucket.MembershipOptions{}, edit); !fault.Is(err, fault.Conflict) {
+		if _, err := a.bucket.SetMembership(t.Context(), bucket.Edit(false, edit)); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

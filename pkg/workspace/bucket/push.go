@@ -198,7 +198,7 @@ func (p *push) look(ctx context.Context, st *State) error {
 func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u Update) (reason, err error) {
 	old := st.Refs[u.Ref]
 	switch {
-	case !allows(who, rightWrite, u.Ref):
+	case !Allows(who, RightWrite, u.Ref):
 		return ErrRights, nil
 	case u.Lease != nil && *u.Lease != old:
 		return ErrStale, nil

@@ -167,13 +167,13 @@ func TestRecover(t *testing.T) {
 	if _, results, err := m.bucket.Push(t.Context(), m.repo, updates, bucket.PushOptions{Atomic: true}); err != nil || results[0].Err != nil {
 		t.Fatalf("%v, %v", results, err)
 	}
-	_, err = m.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(all *manifestv1.Membership) error {
+	_, err = m.bucket.SetMembership(t.Context(), bucket.Edit(true, func(all *manifestv1.Membership) error {
 		all.Members[0].Recipients = append(all.Members[0].Recipients, strings.Join(strings.Fields(string(public))[:2], " "))
 		left := newPerson(t).member("joe")
 		left.Name, left.Until = `Joe "the \ ]}é`, 3
 		all.Members = append(all.Members, left)
 		return nil
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestReencrypt(t *testing.T) {
 	}
 	behind := a.another(storage.Handle())
 	behind.mustFetch()
-	st, err := a.bucket.SetMembership(t.Context(), bucket.MembershipOptions{Rotate: true}, func(*manifestv1.Membership) error { return nil })
+	st, err := a.bucket.SetMembership(t.Context(), bucket.Edit(true, func(*manifestv1.Membership) error { return nil }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (r *repair) refs(ctx context.Context) error {
 	}
 	r.work.set = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(r.state.Refs)) {
-		if strings.HasPrefix(name, "refs/tags/") || !allows(who, rightWrite, name) {
+		if strings.HasPrefix(name, "refs/tags/") || !Allows(who, RightWrite, name) {
 			continue
 		}
 		best, err := r.newest(ctx, name, theirs)
@@ -157,7 +157,7 @@ func (r *repair) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.work.repairs != nil && !allows(who, rightAdmin, everything) {
+	if r.work.repairs != nil && !Allows(who, RightAdmin, Everything) {
 		return fault.New(fault.Denied, "generations of the bucket at "+r.b.store.URL()+" have to be passed over to repair it, which is for an administrator", "ask an administrator to repair it")
 	}
 	return nil

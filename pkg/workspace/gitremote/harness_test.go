@@ -393,13 +393,13 @@ func (w *world) share(with *world, rights ...manifestv1.Right) {
 	b, err := bucket.Open(context.Background(), bucket.Options{Store: store, Keys: w, State: w.tb.TempDir(), Now: time.Now})
 	must(w.tb, err)
 	defer b.Close()
-	_, err = b.SetMembership(context.Background(), bucket.MembershipOptions{}, func(m *manifestv1.Membership) error {
+	_, err = b.SetMembership(context.Background(), func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
 		kim := with.member("kim")
 		if rights != nil {
 			kim.Rights = rights
 		}
 		m.Members = append(m.Members, kim)
-		return nil
+		return false, nil
 	})
 	must(w.tb, err)
 }

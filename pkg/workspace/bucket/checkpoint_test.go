@@ -1,0 +1,74 @@
+package bucket_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob/mem"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// TestJoin: by a checkpoint, a newcomer notices what they could not notice alone.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	storage, jane, joe := shared(t)
+	ctx := t.Context()
+	c, err := jane.bucket.Checkpoint(ctx)
+	if err != nil || len(c.Roots) != 1 || c.Bucket != jane.bucket.ID() {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	join := func(c bucket.Checkpoint, from *mem.Storage, state string) (*bucket.State, error) {
+		_, st, err := bucket.Join(ctx, options(joe.who, from.Handle(), state), c)
+		return st, err
+	}
+	if st, err := join(c, storage, t.TempDir()); err != nil || st.Generation != c.Generation {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	id := jane.commit("a", "later\n")
+	jane.mustPush("refs/heads/main", id)
+	if st, err := join(c, storage, t.TempDir()); err != nil || st.Refs["refs/heads/main"] != id {
+		t.Fatalf("what came after the checkpoint: %v", err)
+	}
+	if _, err := join(c, storage, joe.state); err != nil {
+		t.Errorf("who has seen it already: %v", err)
+	}
+	// A storage that begins again after the checkpoint, with the same members.
+	set := mem.New()
+	copied := set.Handle()
+	for name, data := range blobsOf(t, storage.Handle()) {
+		if name == bucket.ManifestName(c.Generation) || name == bucket.ManifestName(c.Generation+1) {
+			continue
+		}
+		if err := copied.Replace(ctx, name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := c
+	other.Bucket = c.Bucket[:30] + "00"
+	founders := c
+	founders.Roots = []string{joe.who.signer.Key().Fingerprint()}
+	forked := c
+	forked.SHA256 = c.SHA256[:60] + "0000"
+	for name, x := range map[string]struct {
+		c    bucket.Checkpoint
+		from *mem.Storage
+	}{
+		"another bucket": {other, storage}, "other founders": {founders, storage}, "another history": {forked, storage}, "set back": {c, set},
+	} {
+		state := t.TempDir()
+		if _, err := join(x.c, x.from, state); !fault.Is(err, fault.Denied) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if pins, err := filepath.Glob(filepath.Join(state, "*", "pin.json")); err != nil || len(pins) != 0 {
+			t.Errorf("%s: %v is remembered, %v", name, pins, err)
+		}
+		if _, err := join(c, storage, state); err != nil {
+			t.Errorf("%s, and then the right one: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(joe.state, c.Bucket, "pin.json")); err != nil {
+		t.Error(err)
+	}
+}
