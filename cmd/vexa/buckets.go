@@ -72,6 +72,15 @@ func (b *buckets) Open(ctx context.Context, address string) (*bucket.Bucket, err
 	return bucket.Open(ctx, b.options(store))
 }
 
+// Join implements workspace.Buckets.
+func (b *buckets) Join(ctx context.Context, address string, c bucket.Checkpoint) (*bucket.Bucket, *bucket.State, error) {
+	store, err := b.store(ctx, address, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return bucket.Join(ctx, b.options(store), c)
+}
+
 // Create implements workspace.Buckets.
 func (b *buckets) Create(ctx context.Context, address string, opt workspace.CreateBucket) (*bucket.Bucket, error) {
 	members, err := b.members(opt.PostQuantum)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
@@ -52,6 +53,8 @@ func goTypes() map[string]roundTrip {
 		"identity.v1#Scope":               through[identityv1.Scope],
 		"identity.v1#ScopedToken":         through[identityv1.ScopedToken],
 		"identity.v1#WorkspaceGrant":      through[identityv1.WorkspaceGrant],
+		"invitation.v1#Introduction":      through[invitationv1.Introduction],
+		"invitation.v1#Invitation":        through[invitationv1.Invitation],
 		"proactive-card.v1#Card":          through[cardv1.Card],
 		"runtime.v1#Backend":              through[string],
 		"runtime.v1#RuntimeEvent":         through[runtimev1.Event],

@@ -88,7 +88,7 @@ func (r *repo) saveBranches(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st, err := r.bucket.Head(ctx)
+	st, err := r.head(ctx)
 	if err != nil {
 		return err
 	}

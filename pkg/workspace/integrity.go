@@ -84,7 +84,7 @@ func (s *Store) Backup(ctx context.Context, nameOrID, at string, check bool) (ur
 	if err != nil {
 		return "", out, err
 	}
-	if _, err := r.bucket.Head(ctx); err != nil {
+	if _, err := r.head(ctx); err != nil {
 		return "", out, err
 	}
 	if url, err = s.opt.Buckets.Place(rec.ID, at); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
@@ -126,9 +127,19 @@ func (s *Store) forget(id string) error {
 	return o.close()
 }
 
+// head returns the newest generation of the bucket. Where its storage does not
+// answer, because its disk went and came back, say, the next one opens it anew.
+func (r *repo) head(ctx context.Context) (*bucket.State, error) {
+	st, err := r.bucket.Head(ctx)
+	if errors.Is(err, blob.ErrUnavailable) {
+		r.store.retire(r.id)
+	}
+	return st, err
+}
+
 // follow brings the repository up to the bucket.
 func (r *repo) follow(ctx context.Context) error {
-	st, err := r.bucket.Head(ctx)
+	st, err := r.head(ctx)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), "open workspace "+r.name, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
@@ -133,17 +134,26 @@ const contractName = "workspace.v1"
 // process that lives for one fetch or push saves the wait.
 func Prepare() { contract.Prepare(contractName) }
 
+// scpScheme makes a URI, which the contract wants, of USER@HOST:PATH, which git
+// takes for the address of a repository.
+const scpScheme = "scp:"
+
 // contract reads where a workspace rests.
 func (s *Store) contract(rec record) (workspacev1.Workspace, error) {
 	data, err := os.ReadFile(filepath.Join(s.dir(rec.ID), contractFile))
 	if err != nil {
 		return workspacev1.Workspace{}, fault.Wrap(fault.Internal, "read the workspace "+rec.Name, err)
 	}
-	return contract.Decode[workspacev1.Workspace](contractName, data)
+	ws, err := contract.Decode[workspacev1.Workspace](contractName, data)
+	ws.Bucket = strings.TrimPrefix(ws.Bucket, scpScheme)
+	return ws, err
 }
 
 // writeContract stores where a workspace rests in a directory.
 func writeContract(dir string, ws workspacev1.Workspace) error {
+	if !strings.Contains(ws.Bucket, "://") {
+		ws.Bucket = scpScheme + ws.Bucket
+	}
 	data, err := json.MarshalIndent(ws, "", "  ")
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (s *Store) info(ctx context.Context, rec record) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	st, err := r.bucket.Head(ctx)
+	st, err := r.head(ctx)
 	if err != nil {
 		return info, err
 	}

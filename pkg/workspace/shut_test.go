@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
 
@@ -92,6 +94,29 @@ func TestShutIdle(t *testing.T) {
 	}
 	if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStorageComesBack: a disk that went and came back is opened anew.
+func TestStorageComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	dir := w.buckets.Dir(info.ID)
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err == nil || fault.HintOf(err) == "" {
+			t.Fatalf("without its storage: %v", err)
+		}
+	}
+	if out, err := exec.Command("cp", "-r", dir+"-away", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if data, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
+		t.Errorf("%q, %v", data, err)
 	}
 }
 

@@ -47,18 +47,16 @@ type Options struct {
 
 // Buckets makes and opens the buckets of workspaces, by their URLs.
 type Buckets interface {
+	Opener
 	// Place returns the URL at which the bucket of a new workspace goes: below at,
 	// a directory, an S3 prefix or a Git remote, or where that is empty on this
 	// machine.
 	Place(id, at string) (string, error)
-	Open(ctx context.Context, url string) (*bucket.Bucket, error)
 	// Create makes a bucket whose one member is the person of this installation.
 	Create(ctx context.Context, url string, opt CreateBucket) (*bucket.Bucket, error)
 	// Members returns who the person of this installation is in a bucket, with
 	// all of their keys, and their recovery key where there is one.
 	Members(postQuantum bool) ([]manifestv1.Member, error)
-	// OpenDamaged opens a bucket whose first file may be missing or damaged.
-	OpenDamaged(ctx context.Context, url string) (*bucket.Bucket, error)
 	// Backup copies a bucket, see bucket.Backup. With check what is there already
 	// is read, too.
 	Backup(ctx context.Context, from, to string, check bool) (bucket.Copied, error)
@@ -66,6 +64,15 @@ type Buckets interface {
 	Restore(ctx context.Context, from, to string, acceptOlder bool) (bucket.Copied, error)
 	// Discard removes a bucket that Place placed and nobody used.
 	Discard(ctx context.Context, id string) error
+}
+
+// Opener opens buckets that are there.
+type Opener interface {
+	Open(ctx context.Context, url string) (*bucket.Bucket, error)
+	// OpenDamaged opens a bucket whose first file may be missing or damaged.
+	OpenDamaged(ctx context.Context, url string) (*bucket.Bucket, error)
+	// Join opens a bucket by the word of an invitation, see bucket.Join.
+	Join(ctx context.Context, url string, c bucket.Checkpoint) (*bucket.Bucket, *bucket.State, error)
 }
 
 // CreateBucket says what a new bucket is like.

@@ -33,7 +33,7 @@ func (s *Store) sweep(ctx context.Context, rec record, live func(unit string) bo
 	if err != nil {
 		return err
 	}
-	st, err := r.bucket.Head(ctx)
+	st, err := r.head(ctx)
 	if err != nil {
 		return err
 	}

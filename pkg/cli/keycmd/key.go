@@ -17,7 +17,7 @@ import (
 // New returns the command vexa key.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("key", "The keys of this installation",
-		newShow(f), newAdd(f), newProtect(f), newExport(f), newRecovery(f))
+		newShow(f), newIntroduce(f), newAdd(f), newProtect(f), newExport(f), newRecovery(f))
 }
 
 // opening is what the flags say about opening the installation's key.

@@ -15,7 +15,7 @@ func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
 		newCreate(f), newAdd(f), newList(f), newShow(f), newLog(f), newFiles(f),
 		newCat(f), newDiff(f), newUndo(f), newClose(f), newVerify(f), newRepair(f),
-		newBackup(f), newRestore(f))
+		newBackup(f), newRestore(f), newMember(f), newInvite(f), newJoin(f), newRotate(f))
 }
 
 // workspaceFields are the JSON fields of a workspace. They only ever grow.

@@ -92,6 +92,15 @@ func (b *Buckets) Open(ctx context.Context, address string) (*bucket.Bucket, err
 	return bucket.Open(ctx, opt)
 }
 
+// Join implements workspace.Buckets.
+func (b *Buckets) Join(ctx context.Context, address string, c bucket.Checkpoint) (*bucket.Bucket, *bucket.State, error) {
+	opt, err := b.options(address, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return bucket.Join(ctx, opt, c)
+}
+
 // Create implements workspace.Buckets.
 func (b *Buckets) Create(ctx context.Context, address string, _ workspace.CreateBucket) (*bucket.Bucket, error) {
 	opt, err := b.options(address, true)

@@ -1,0 +1,143 @@
+package workspacecmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+func newInvite(f *factory.Factory) *cobra.Command {
+	o := &MemberAddOptions{Factory: f}
+	member := ""
+	cmd := &cobra.Command{
+		Use:   "invite NAME [FILE]",
+		Short: "Let somebody in, and tell them where it is",
+		Long: "Lets somebody into a workspace, as vexa workspace member add does, and prints an invitation\n" +
+			"for them: where the workspace rests, who founded it, and its newest generation, signed by\n" +
+			"you. They take it up with vexa workspace join, and need not believe the storage then. It\n" +
+			"holds no secret. For somebody who is a member already: --member.",
+		Example: "$ vexa workspace invite notes joe.json > notes.invitation\n$ vexa workspace invite notes --member joe > notes.invitation",
+		Args:    grammar.Args("NAME", "[FILE]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name = args[0]
+			if len(args) > 1 {
+				o.File = args[1]
+			}
+			if (o.File == "") == (member == "") {
+				return fault.New(fault.Usage, "who is invited?", "name the file of their introduction, or a member with --member")
+			}
+			return runInvite(cmd.Context(), o, member)
+		},
+	}
+	o.rights.addFlags(cmd)
+	cmd.Flags().StringVar(&o.As, "as", "", "call them so, and not as they call themselves (`name`)")
+	cmd.Flags().StringVar(&member, "member", "", "invite this `member` again")
+	return cmd
+}
+
+func runInvite(ctx context.Context, o *MemberAddOptions, member string) error {
+	f := o.Factory
+	var req api.AddMember
+	if member == "" {
+		var err error
+		if req, err = o.request(); err != nil {
+			return err
+		}
+	}
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if member == "" {
+		m, err := c.AddMember(ctx, o.Name, req)
+		if err != nil {
+			return grammar.Argument(err)
+		}
+		f.Say("added %s (%s): %s", m.Name, strings.Join(m.Fingerprints, " "), rightsText(m))
+		member = m.ID
+	}
+	inv, err := c.Invite(ctx, o.Name, api.Invite{Member: member})
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	return f.Printf("%s", inv.Text)
+}
+
+// JoinOptions is what the command line of vexa workspace join says.
+type JoinOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	File    string
+	Name    string
+	Bucket  string
+}
+
+func joinedFields() output.Fields[api.Joined] {
+	type j = api.Joined
+	return output.Fields[j]{
+		{Name: "name", Value: func(x j) any { return x.Workspace.Name }},
+		{Name: "id", Value: func(x j) any { return x.Workspace.ID }},
+		{Name: "bucket", Value: func(x j) any { return x.Workspace.Bucket }},
+		{Name: "generation", Value: func(x j) any { return x.Workspace.Generation }},
+		{Name: "inviter", Value: func(x j) any { return x.Inviter }},
+		{Name: "key", Value: func(x j) any { return x.Key }},
+		{Name: "roots", Value: func(x j) any { return output.OrEmpty(x.Roots) }},
+	}
+}
+
+func newJoin(f *factory.Factory) *cobra.Command {
+	o := &JoinOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "join FILE",
+		Short: "Take up an invitation to a workspace",
+		Long: "Registers the workspace of an invitation; - is standard input. It is refused where the\n" +
+			"storage has another bucket, one with other founders, or one that was set back behind what\n" +
+			"the inviter saw. Compare the fingerprint of the inviter with them on another way than the\n" +
+			"one that the invitation came by.",
+		Example: "$ vexa workspace join notes.invitation\n$ vexa workspace join notes.invitation --as team-notes --bucket /mnt/share/vexa/01jdx4",
+		Args:    grammar.Args("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.File = args[0]
+			return runJoin(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Name, "as", "", "call it so here (`name`)")
+	cmd.Flags().StringVar(&o.Bucket, "bucket", "", "reach it at this `address`, and not at the inviter's")
+	output.AddFlags(cmd, &o.JSON, joinedFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runJoin(ctx context.Context, o *JoinOptions) error {
+	f := o.Factory
+	text, err := f.ReadFile(o.File)
+	if err != nil {
+		return err
+	}
+	at, err := factory.AbsoluteAddress(o.Bucket)
+	if err != nil {
+		return err
+	}
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	j, err := c.Join(ctx, api.Join{Invitation: string(text), Name: o.Name, Bucket: at})
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	if o.JSON.On() {
+		return output.One(f.Out, &o.JSON, joinedFields(), j)
+	}
+	f.Say("joined %s, generation %d of %s", j.Workspace.Name, j.Workspace.Generation, j.Workspace.Bucket)
+	f.Say("invited by %s, whose signing key is %s", j.Inviter, j.Key)
+	return nil
+}

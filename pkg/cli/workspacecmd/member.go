@@ -1,0 +1,367 @@
+package workspacecmd
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+func newMember(f *factory.Factory) *cobra.Command {
+	return grammar.Group("member", "Who reads, writes and administers a workspace", newMemberList(f), newMemberAdd(f), newMemberSet(f), newMemberRemove(f))
+}
+
+// memberFields are the JSON fields of a member. They only ever grow.
+func memberFields() output.Fields[api.Member] {
+	type m = api.Member
+	return output.Fields[m]{
+		{Name: "id", Value: func(x m) any { return x.ID }},
+		{Name: "name", Value: func(x m) any { return x.Name }},
+		{Name: "recipients", Value: func(x m) any { return output.OrEmpty(x.Recipients) }},
+		{Name: "signers", Value: func(x m) any { return output.OrEmpty(x.Signers) }},
+		{Name: "fingerprints", Value: func(x m) any { return output.OrEmpty(x.Fingerprints) }},
+		{Name: "rights", Value: func(x m) any { return x.Rights }},
+		{Name: "recovery", Value: func(x m) any { return x.Recovery }},
+		{Name: "until", Value: func(x m) any { return x.Until }},
+		{Name: "self", Value: func(x m) any { return x.Self }},
+	}
+}
+
+// MemberListOptions is what the command line of vexa workspace member list says.
+type MemberListOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Name    string
+	All     bool
+}
+
+func newMemberList(f *factory.Factory) *cobra.Command {
+	o := &MemberListOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "list NAME",
+		Short: "List the members of a workspace",
+		Long: "Lists who reads a workspace, and which refs they may write, approve or administer. Compare\n" +
+			"the fingerprint of a signing key with its owner on another way than the one it came by.",
+		Example:           "$ vexa workspace member list notes\n$ vexa workspace member list notes --all --json name,until",
+		Args:              grammar.Args("NAME"),
+		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name = args[0]
+			return runMemberList(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.All, "all", false, "those who were members, too")
+	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runMemberList(ctx context.Context, o *MemberListOptions) error {
+	f := o.Factory
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	all, err := c.Members(ctx, o.Name)
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	var rows []api.Member
+	for _, m := range all.Members {
+		if m.Until == 0 || o.All {
+			rows = append(rows, m)
+		}
+	}
+	if o.JSON.On() {
+		return output.List(f.Out, &o.JSON, memberFields(), rows)
+	}
+	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "MAY", "FINGERPRINT", "ID")
+	for _, m := range rows {
+		t.Row(memberName(m), rightsText(m), strings.Join(m.Fingerprints, " "), m.ID)
+	}
+	return t.Flush()
+}
+
+func memberName(m api.Member) string {
+	switch {
+	case m.Self:
+		return m.Name + " (you)"
+	case m.Until != 0:
+		return m.Name + " (until generation " + strconv.FormatInt(m.Until, 10) + ")"
+	default:
+		return m.Name
+	}
+}
+
+// rightsText says in words what a member may do.
+func rightsText(m api.Member) string {
+	var parts []string
+	if len(m.Recipients) > 0 {
+		parts = append(parts, "read")
+	}
+	for _, r := range m.Rights {
+		what := strings.Join(r.Allow, ", ")
+		if r.Refs != allRefs {
+			what += " " + strings.TrimPrefix(r.Refs, "refs/heads/")
+		}
+		parts = append(parts, what)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rights is what the flags say of the rights of a member.
+type rights struct {
+	Write, Approve  []string
+	Admin, ReadOnly bool
+}
+
+func (r *rights) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&r.Write, "write", nil, "let them write these `refs`: a branch, a name or a prefix that ends in /*; default: all")
+	cmd.Flags().StringArrayVar(&r.Approve, "approve", nil, "have their approval of proposals for these `refs` count")
+	cmd.Flags().BoolVar(&r.Admin, "admin", false, "let them change who the members are")
+	cmd.Flags().BoolVar(&r.ReadOnly, "read-only", false, "let them write nothing")
+}
+
+// allRefs is the pattern that covers every ref.
+const allRefs = "refs/*"
+
+func (r *rights) list() ([]api.Right, error) {
+	out := []api.Right{}
+	if r.ReadOnly {
+		if len(r.Write) > 0 || r.Admin {
+			return nil, fault.New(fault.Usage, "--read-only goes with neither --write nor --admin", "leave one of them out")
+		}
+	} else if len(r.Write) == 0 {
+		r.Write = []string{allRefs}
+	}
+	for _, of := range []struct {
+		refs []string
+		what string
+	}{{r.Write, "write"}, {r.Approve, "approve"}} {
+		for _, ref := range of.refs {
+			if !strings.HasPrefix(ref, "refs/") {
+				ref = "refs/heads/" + ref
+			}
+			out = append(out, api.Right{Refs: ref, Allow: []string{of.what}})
+		}
+	}
+	if r.Admin {
+		out = append(out, api.Right{Refs: allRefs, Allow: []string{"admin"}})
+	}
+	return out, nil
+}
+
+// MemberAddOptions is what the command lines of vexa workspace member add and
+// vexa workspace invite say.
+type MemberAddOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Name    string
+	File    string
+	As      string
+	rights  rights
+}
+
+func newMemberAdd(f *factory.Factory) *cobra.Command {
+	o := &MemberAddOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "add NAME FILE",
+		Short: "Let somebody in",
+		Long: "Lets somebody read a workspace, its past included, and write the refs that --write names.\n" +
+			"FILE is what they say of themselves with vexa key introduce; - is standard input. Compare\n" +
+			"the fingerprint that is printed with them on another way than the one the file came by.\n\n" +
+			"They need to know where the workspace is: vexa workspace invite does both.",
+		Example: "$ vexa workspace member add notes joe.json\n$ vexa workspace member add notes joe.json --write 'joe/*' --approve main\n$ vexa workspace member add handbook audit.json --read-only",
+		Args:    grammar.Args("NAME", "FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name, o.File = args[0], args[1]
+			return runMemberAdd(cmd.Context(), o)
+		},
+	}
+	o.rights.addFlags(cmd)
+	cmd.Flags().StringVar(&o.As, "as", "", "call them so, and not as they call themselves (`name`)")
+	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func (o *MemberAddOptions) request() (api.AddMember, error) {
+	text, err := o.Factory.ReadFile(o.File)
+	if err != nil {
+		return api.AddMember{}, err
+	}
+	list, err := o.rights.list()
+	return api.AddMember{Introduction: string(text), Name: o.As, Rights: list}, err
+}
+
+func runMemberAdd(ctx context.Context, o *MemberAddOptions) error {
+	req, err := o.request()
+	if err != nil {
+		return err
+	}
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	m, err := c.AddMember(ctx, o.Name, req)
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	if o.JSON.On() {
+		return output.One(o.Factory.Out, &o.JSON, memberFields(), m)
+	}
+	o.Factory.Say("added %s (%s): %s", m.Name, strings.Join(m.Fingerprints, " "), rightsText(m))
+	return nil
+}
+
+// MemberSetOptions is what the command line of vexa workspace member set says.
+type MemberSetOptions struct {
+	Factory *factory.Factory
+	JSON    output.JSON
+	Name    string
+	Member  string
+	rights  rights
+}
+
+func newMemberSet(f *factory.Factory) *cobra.Command {
+	o := &MemberSetOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "set NAME MEMBER",
+		Short:   "Give a member other rights",
+		Long:    "Gives a member the rights that the flags say, in place of those they have. What they signed\nbefore stays valid.",
+		Example: "$ vexa workspace member set notes joe --write main --approve main\n$ vexa workspace member set notes joe --read-only",
+		Args:    grammar.Args("NAME", "MEMBER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name, o.Member = args[0], args[1]
+			return runMemberSet(cmd.Context(), o)
+		},
+	}
+	o.rights.addFlags(cmd)
+	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runMemberSet(ctx context.Context, o *MemberSetOptions) error {
+	list, err := o.rights.list()
+	if err != nil {
+		return err
+	}
+	c, err := o.Factory.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	m, err := c.SetRights(ctx, o.Name, api.SetRights{Member: o.Member, Rights: list})
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	if o.JSON.On() {
+		return output.One(o.Factory.Out, &o.JSON, memberFields(), m)
+	}
+	o.Factory.Notice("%s may %s", m.Name, rightsText(m))
+	return nil
+}
+
+// MemberRemoveOptions is what the command line of vexa workspace member remove
+// says.
+type MemberRemoveOptions struct {
+	Factory   *factory.Factory
+	JSON      output.JSON
+	Name      string
+	Member    string
+	Reencrypt bool
+}
+
+func removedFields() output.Fields[api.RemovedMember] {
+	type r = api.RemovedMember
+	return output.Fields[r]{
+		{Name: "name", Value: func(x r) any { return x.Member.Name }},
+		{Name: "id", Value: func(x r) any { return x.Member.ID }},
+		{Name: "until", Value: func(x r) any { return x.Until }},
+		{Name: "generation", Value: func(x r) any { return x.Generation }},
+		{Name: "epoch", Value: func(x r) any { return x.Epoch }},
+		{Name: "bucket", Value: func(x r) any { return x.Bucket }},
+	}
+}
+
+func newMemberRemove(f *factory.Factory) *cobra.Command {
+	o := &MemberRemoveOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "remove NAME MEMBER",
+		Short: "Shut somebody out",
+		Long: "Shuts a member out, by name, id or the fingerprint of a signing key: a new epoch begins,\n" +
+			"whose key they do not get, and what they sign from then on counts for nobody. What they\n" +
+			"signed before stays valid.\n\n" +
+			"What they could read until then they can read wherever they kept a copy, and in the bucket\n" +
+			"while they can reach it: --reencrypt encrypts it again, and the storage's own credentials\n" +
+			"are to be changed with the storage.",
+		Example: "$ vexa workspace member remove notes joe\n$ vexa workspace member remove notes joe --reencrypt",
+		Args:    grammar.Args("NAME", "MEMBER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name, o.Member = args[0], args[1]
+			return runMemberRemove(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.Reencrypt, "reencrypt", false, "encrypt everything again that their keys open")
+	output.AddFlags(cmd, &o.JSON, removedFields().Names(), f.OutTTY)
+	return cmd
+}
+
+func runMemberRemove(ctx context.Context, o *MemberRemoveOptions) error {
+	f := o.Factory
+	c, err := f.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	out, err := c.RemoveMember(ctx, o.Name, api.RemoveMember{Member: o.Member})
+	if err != nil {
+		return grammar.Argument(err)
+	}
+	packs := 0
+	if o.Reencrypt {
+		again, err := c.Rotate(ctx, o.Name, api.Rotate{Reencrypt: true})
+		if err != nil {
+			return &fault.Error{
+				Kind: fault.KindOf(err), Msg: out.Member.Name + " is shut out; what they could read before is not encrypted again yet", Err: err,
+				Hint: "go on with: vexa workspace rotate " + o.Name + " --reencrypt-only",
+			}
+		}
+		packs = again.Packs
+	}
+	if o.JSON.On() {
+		return output.One(f.Out, &o.JSON, removedFields(), out)
+	}
+	f.Say("%s is no member of %s any more: generation %d, epoch %d", out.Member.Name, o.Name, out.Generation, out.Epoch)
+	f.Say("what they can still read: generations up to %d, wherever they kept a copy", out.Until)
+	if o.Reencrypt {
+		f.Say("in the bucket their keys open nothing of %s once what was replaced is collected, a day from now", output.Plural(packs, "pack"))
+	} else {
+		f.Say("and in the bucket, while they can reach it; to encrypt it again: vexa workspace rotate %s --reencrypt-only", o.Name)
+	}
+	if advice := credentials(out.Bucket); advice != "" {
+		f.Say("%s", advice)
+	}
+	return nil
+}
+
+// credentials says what else lets somebody reach a bucket.
+func credentials(bucket string) string {
+	switch {
+	case strings.HasPrefix(bucket, "s3://"):
+		return "change the credentials of the S3 bucket, if they had them"
+	case strings.HasSuffix(bucket, ".git"):
+		return "take their access to " + bucket + " away, if they had it; what a Git remote has deleted may stay in its history"
+	case strings.HasPrefix(bucket, "file://"):
+		return ""
+	default:
+		return "take their access to " + bucket + " away, if they had it"
+	}
+}

@@ -1,0 +1,155 @@
+package workspace
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract"
+	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// invitationNamespace is that of an invitation's signature (PROTOCOL.sshsig).
+const invitationNamespace = "vexa-invitation@v1"
+
+// The contracts of what people hand each other.
+const (
+	contractInvitation   = "invitation.v1#Invitation"
+	contractIntroduction = "invitation.v1#Introduction"
+)
+
+// maxInvitation is more than an invitation with its signature has, in bytes.
+const maxInvitation = 64 << 10
+
+// encodeInvitation writes an invitation, one line of JSON, and a signature of that
+// line as ssh-keygen makes it.
+func encodeInvitation(inv invitationv1.Invitation, by signature.Signer) ([]byte, error) {
+	line, err := json.Marshal(inv)
+	if err != nil {
+		return nil, err
+	}
+	if err := contract.Validate(contractInvitation, line); err != nil {
+		return nil, err
+	}
+	line = append(line, '\n')
+	sig, err := by.Sign(invitationNamespace, line)
+	return append(line, sig...), err
+}
+
+// decodeInvitation reads an invitation and returns the key that signed it. Blank
+// lines around it, as mail makes them, do not matter.
+func decodeInvitation(text []byte) (invitationv1.Invitation, signature.Key, error) {
+	const hint = "ask for it again: vexa workspace invite makes one"
+	bad := func(err error) (invitationv1.Invitation, signature.Key, error) {
+		return invitationv1.Invitation{}, signature.Key{}, &fault.Error{Kind: fault.Invalid, Msg: "that is not an invitation, or it was changed on the way", Hint: hint, Err: err}
+	}
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	line, sig, ok := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	if !ok || len(text) > maxInvitation {
+		return bad(nil)
+	}
+	sig = append(bytes.TrimSpace(sig), '\n')
+	key, err := signature.KeyOf(sig)
+	if err != nil {
+		return bad(err)
+	}
+	line = append(bytes.Clone(line), '\n')
+	if err := key.Verify(invitationNamespace, line, sig); err != nil {
+		return bad(err)
+	}
+	inv, err := contract.Decode[invitationv1.Invitation](contractInvitation, line)
+	if err != nil {
+		return bad(err)
+	}
+	return inv, key, nil
+}
+
+// ParseIntroduction reads what somebody says of themselves.
+func ParseIntroduction(text []byte) (invitationv1.Introduction, error) {
+	in, err := contract.Decode[invitationv1.Introduction](contractIntroduction, bytes.TrimSpace(text))
+	if err != nil {
+		return in, &fault.Error{Kind: fault.Invalid, Msg: "that is not how a member introduces themselves", Hint: "have them send what 'vexa key introduce' prints", Err: err}
+	}
+	return in, nil
+}
+
+// Invite returns an invitation for a member, signed by this installation: where
+// the workspace rests, who founded it, and a checkpoint. It is not secret.
+func (s *Store) Invite(ctx context.Context, nameOrID, who string) ([]byte, error) {
+	rec, r, err := s.bucketIn(ctx, nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	st, err := r.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i, err := findMember(st.Membership.Members, rec.Name, who)
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.bucket.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := r.bucket.Signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return encodeInvitation(invitationv1.Invitation{
+		Kind: invitationv1.KindInvitation, Bucket: c.Bucket, URL: r.bucket.URL(), Name: rec.Name, Roots: c.Roots, Generation: c.Generation, SHA256: c.SHA256,
+		To: st.Membership.Members[i].Name, Time: s.opt.Now().UTC().Format(time.RFC3339),
+	}, signer)
+}
+
+// Joined says what an invitation led to.
+type Joined struct {
+	Info    Info
+	Inviter string   // name of the member who signed the invitation
+	Key     string   // its fingerprint
+	Roots   []string // fingerprints of the founders' signing keys
+}
+
+// Join registers the workspace of an invitation, under a name of one's own where
+// that is not empty. Nothing of the storage is believed that the invitation does
+// not bear out; whoever signed it has to be a member.
+func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined, error) {
+	inv, key, err := decodeInvitation(text)
+	if err != nil {
+		return Joined{}, err
+	}
+	if name == "" {
+		name = inv.Name
+	}
+	if url == "" {
+		url = inv.URL
+	}
+	rec, unlock, err := s.reserve(ctx, name)
+	if err != nil {
+		return Joined{}, err
+	}
+	defer unlock()
+	b, st, err := s.opt.Buckets.Join(ctx, url, bucket.Checkpoint{Bucket: inv.Bucket, Roots: inv.Roots, Generation: inv.Generation, SHA256: inv.SHA256})
+	if err != nil {
+		return Joined{}, err
+	}
+	defer b.Close()
+	out := Joined{Key: key.Fingerprint(), Roots: inv.Roots}
+	i, err := findMember(st.Membership.Members, name, key.Fingerprint())
+	if err != nil {
+		return out, fault.New(fault.Denied, "the invitation is signed by "+key.Fingerprint()+", who is no member of "+inv.Name, "ask who sent it, and for another one")
+	}
+	out.Inviter = st.Membership.Members[i].Name
+	if err := s.unknownBucket(b.URL()); err != nil {
+		return out, err
+	}
+	if err := s.register(rec, b.URL(), st); err != nil {
+		return out, err
+	}
+	out.Info, err = s.info(ctx, rec)
+	return out, err
+}

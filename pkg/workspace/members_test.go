@@ -1,0 +1,194 @@
+package workspace_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+)
+
+// introduced is what a world's person says of themselves.
+func (w *world) introduced(tb testing.TB, name string) invitationv1.Introduction {
+	tb.Helper()
+	own, err := w.buckets.Members(false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return invitationv1.Introduction{Kind: invitationv1.KindIntroduction, Name: name, Recipients: own[0].Recipients, Signer: own[0].Signers[0]}
+}
+
+func writes(refs ...string) []manifestv1.Right {
+	var out []manifestv1.Right
+	for _, r := range refs {
+		out = append(out, manifestv1.Right{Refs: r, Allow: []string{bucket.RightWrite}})
+	}
+	return out
+}
+
+// TestSharing: somebody is let in, invited, works, and is shut out: what they
+// could read they can, what comes later they cannot, and what they signed counts.
+func TestSharing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe := newWorld(t), newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	if _, err := joe.Add(ctx, "notes", info.Bucket); !fault.Is(err, fault.Denied) {
+		t.Fatalf("a stranger: %v", err)
+	}
+	added, all, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe"), Rights: writes("refs/*")})
+	if err != nil || added.ID != "u_joe" || len(all.All) != 2 || all.Self != "u_test" {
+		t.Fatalf("%+v, %+v, %v", added, all, err)
+	}
+	for name, who := range map[string]workspace.NewMember{
+		"the same key":  {Introduction: joe.introduced(t, "joseph"), Rights: writes("refs/*")},
+		"the same name": {Introduction: newWorld(t).introduced(t, "joe"), Rights: writes("refs/*")},
+	} {
+		if _, _, err := w.AddMember(ctx, "notes", who); !fault.Is(err, fault.Conflict) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	text, err := w.Invite(ctx, "notes", "joe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Invite(ctx, "notes", "zoe"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("nobody is invited: %v", err)
+	}
+	for name, spoil := range map[string]func(string) string{
+		"nothing":         func(string) string { return "" },
+		"another url":     func(s string) string { return strings.Replace(s, "file://", "file:///x", 1) },
+		"no signature":    func(s string) string { line, _, _ := strings.Cut(s, "\n"); return line },
+		"another message": func(s string) string { return strings.Replace(s, `"to":"joe"`, `"to":"zoe"`, 1) },
+	} {
+		if _, err := joe.Join(ctx, []byte(spoil(string(text))), "", ""); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	mailed := "\r\n" + strings.ReplaceAll(string(text), "\n", "\r\n") + "\r\n\r\n"
+	joined, err := joe.Join(ctx, []byte(mailed), "notes", "")
+	if err != nil || joined.Info.Name != "notes" || joined.Inviter != "test" || len(joined.Roots) != 1 {
+		t.Fatalf("%+v, %v", joined, err)
+	}
+	if _, err := joe.Join(ctx, text, "again", ""); !fault.Is(err, fault.Conflict) {
+		t.Errorf("joined twice: %v", err)
+	}
+	if data, err := joe.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
+		t.Fatalf("%q, %v", data, err)
+	}
+	c := joe.checkout(t, "01UNITJ")
+	write(t, c.Dir(), map[string]string{"joe.md": "joe was here\n"})
+	joe.seal(t, c, "from joe")
+
+	if m, _, err := w.SetRights(ctx, "notes", "joe", writes("refs/heads/joe/*")); err != nil || len(m.Rights) != 1 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	write(t, c.Dir(), map[string]string{"joe.md": "more than joe may\n"})
+	if out, err := joe.trySeal(c, "beyond his rights"); err == nil {
+		t.Errorf("he writes main: %+v", out)
+	}
+
+	removed, err := w.RemoveMember(ctx, "notes", "joe")
+	if err != nil || removed.Member.ID != "u_joe" || removed.Epoch != 2 || removed.Until < 2 || removed.Generation != removed.Until+1 {
+		t.Fatalf("%+v, %v", removed, err)
+	}
+	if _, err := joe.ReadFile(ctx, "notes", "", "a.md"); !fault.Is(err, fault.Denied) || fault.HintOf(err) == "" {
+		t.Errorf("who was shut out reads on: %v", err)
+	}
+	if _, err := joe.Invite(ctx, "notes", "joe"); err == nil {
+		t.Error("who was shut out invites")
+	}
+	if _, err := newWorld(t).Join(ctx, text, "late", ""); !fault.Is(err, fault.Denied) {
+		t.Errorf("an invitation of another's: %v", err)
+	}
+	out, err := w.Rotate(ctx, "notes", true, true)
+	if err != nil || out.Epoch != 3 || out.Packs == 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if again, err := w.Rotate(ctx, "notes", false, true); err != nil || again.Packs != 0 || again.Epoch != 3 {
+		t.Errorf("encrypted again, and again: %+v, %v", again, err)
+	}
+	for path, want := range map[string]string{"a.md": "1\n", "joe.md": "joe was here\n"} {
+		if data, err := w.ReadFile(ctx, "notes", "", path); err != nil || string(data) != want {
+			t.Errorf("%s: %q, %v", path, data, err)
+		}
+	}
+	if rep, err := w.Verify(ctx, "notes", true); err != nil || !rep.Healthy {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	back, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe")})
+	if err != nil || back.ID == "u_joe" || len(back.Rights) != 0 {
+		t.Fatalf("let in again: %+v, %v", back, err)
+	}
+	if data, err := joe.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
+		t.Errorf("let in again: %q, %v", data, err)
+	}
+}
+
+func TestLastAdministratorStays(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe := newWorld(t), newWorld(t)
+	w.create(t, "notes", nil)
+	if _, err := w.RemoveMember(ctx, "notes", "test"); !fault.Is(err, fault.Conflict) || fault.HintOf(err) == "" {
+		t.Errorf("the only one removes herself: %v", err)
+	}
+	rights := append(writes("refs/*"), manifestv1.Right{Refs: "refs/*", Allow: []string{bucket.RightAdmin}})
+	if _, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe"), Rights: rights}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.RemoveMember(ctx, "notes", "test"); err != nil {
+		t.Errorf("one of two: %v", err)
+	}
+	if _, err := w.Members(ctx, "notes"); !fault.Is(err, fault.Denied) {
+		t.Errorf("she is still in: %v", err)
+	}
+}
+
+// TestUnfitMembers: who cannot become a member is told why, and what to do.
+func TestUnfitMembers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	w.create(t, "notes", nil)
+	hybrid, err := seal.NewHybridIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fine := newWorld(t).introduced(t, "joe")
+	change := func(edit func(*workspace.NewMember)) workspace.NewMember {
+		m := workspace.NewMember{Introduction: fine, Rights: writes("refs/*")}
+		edit(&m)
+		return m
+	}
+	for name, c := range map[string]struct {
+		who  workspace.NewMember
+		says string
+	}{
+		"post-quantum keys alone":   {change(func(m *workspace.NewMember) { m.Recipients = []string{hybrid.Recipient()} }), "post-quantum"},
+		"a writer without a key":    {change(func(m *workspace.NewMember) { m.Signer = "" }), "no signing key"},
+		"a signing key that is not": {change(func(m *workspace.NewMember) { m.Signer = "ssh-ed25519 AAAA" }), "signing key"},
+		"an unknown right":          {change(func(m *workspace.NewMember) { m.Rights[0].Allow = []string{"sudo"} }), "sudo"},
+		"half an administrator": {change(func(m *workspace.NewMember) {
+			m.Rights = []manifestv1.Right{{Refs: "refs/heads/x", Allow: []string{"admin"}}}
+		}), "administers"},
+		"a right on no ref": {change(func(m *workspace.NewMember) { m.Rights = writes("refs/heads/../x") }), "refs"},
+	} {
+		if _, _, err := w.AddMember(ctx, "notes", c.who); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	all, err := w.Members(ctx, "notes")
+	if err != nil || len(all.All) != 1 || all.Version != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	mixed := change(func(m *workspace.NewMember) { m.Recipients = append(m.Recipients, hybrid.Recipient()) })
+	if added, _, err := w.AddMember(ctx, "notes", mixed); err != nil || len(added.Recipients) != 1 {
+		t.Errorf("of both kinds, the one that fits is taken: %+v, %v", added, err)
+	}
+}
