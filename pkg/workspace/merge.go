@@ -143,32 +143,33 @@ func (r *repo) mergeTrees(ctx context.Context, ours, theirs object.ID, pack *obj
 	return root, nil, addLoose(q, pack)
 }
 
-// mergeIn merges two commits' trees with git; new objects go to the quarantine
-// q. Git's exit code and its list of conflicts decide; a clean merge that brings
+// mergeIn merges two commits' trees: by lines as git does, and the frontmatter of
+// pages by key. New objects go to the quarantine q. Git's exit code and its list
+// of conflicts decide, less what is merged by key; a clean merge that brings
 // together names which some file systems take for each other is a conflict too.
 func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (object.ID, []string, error) {
 	res, err := r.Run(ctx, git.Cmd{
-		Args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours.String(), theirs.String()},
+		Args: []string{"merge-tree", "--write-tree", "-z", "--messages", ours.String(), theirs.String()},
 		OK:   []int{1}, Objects: q,
 	})
 	if err != nil {
 		return object.ID{}, nil, err
 	}
-	fields := strings.Split(strings.TrimRight(string(res.Stdout), "\x00"), "\x00")
-	root, err := object.ParseID(strings.TrimSpace(fields[0]))
+	m, err := parseMergeTree(res.Stdout)
 	if err != nil {
-		return object.ID{}, nil, fmt.Errorf("git merge-tree: %w", err)
+		return object.ID{}, nil, err
 	}
-	var conflicts []string
-	for _, path := range fields[1:] {
-		if path != "" {
-			conflicts = append(conflicts, tree.Escape(path))
-		}
-	}
-	if res.Code != 0 && len(conflicts) == 0 {
+	if res.Code != 0 && len(m.conflict) == 0 {
 		return object.ID{}, nil, errors.New("git merge-tree reports a conflict without a path")
 	}
+	root, conflicts, err := r.mergePages(ctx, q, ours, theirs, m)
+	if err != nil {
+		return object.ID{}, nil, err
+	}
 	if len(conflicts) > 0 {
+		for i, path := range conflicts {
+			conflicts[i] = tree.Escape(path)
+		}
 		return root, conflicts, nil
 	}
 	conflicts, err = r.mergedTwins(ctx, ours, root, q)

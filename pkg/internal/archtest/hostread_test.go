@@ -86,6 +86,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/maintain.go":             {"os.OpenFile os.ReadDir os.Remove os.Stat os.WriteFile", ours},
 		"pkg/workspace/materialise.go":          {"unix.Open unix.Openat", before},
 		"pkg/workspace/merge.go":                {"filepath.WalkDir os.Mkdir os.RemoveAll", ours},
+		"pkg/workspace/markdown.go":             {"os.RemoveAll os.WriteFile", "the sides of a page that is merged, in the quarantine"},
 		"pkg/workspace/migrate.go":              {"os.Remove", ours},
 		"pkg/workspace/object/loose.go":         {"os.Lstat os.MkdirAll os.Open os.WriteFile", ours},
 		"pkg/workspace/object/pack.go":          {"os.CreateTemp os.Open os.Remove os.Rename", ours},

@@ -5,7 +5,7 @@ package git
 func known(sub string) bool {
 	switch sub {
 	case "cat-file", "diff-tree", "for-each-ref", "fsck", "index-pack", "log", "ls-tree",
-		"merge-base", "merge-tree", "pack-objects", "prune", "repack",
+		"merge-base", "merge-file", "merge-tree", "pack-objects", "prune", "repack",
 		"rev-list", "rev-parse", "show-index", "update-ref", "version":
 		return true
 	default:

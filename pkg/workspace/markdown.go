@@ -1,0 +1,275 @@
+package workspace
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/merge"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+)
+
+// Git merges by lines, which for the frontmatter of a page is guessing: two
+// people who change neighbouring keys do not conflict, and two who add the same
+// key at different places do. What both sides changed of a page is therefore
+// merged again, by key.
+
+// maxPage is the size, in bytes, from which a page is merged by lines alone.
+const maxPage = 4 << 20
+
+// mergedTree is what git merge-tree made.
+type mergedTree struct {
+	root     object.ID
+	stages   map[string][3]treeStage // of the paths that conflict: base, ours, theirs
+	conflict []string                // those paths, in git's order
+	kinds    map[string][]string     // what git says of each path: "Auto-merging", "CONFLICT (contents)"
+}
+
+// treeStage is one side of a path that conflicts; the zero value is none.
+type treeStage struct{ mode, id string }
+
+// parseMergeTree reads what git merge-tree -z --messages prints (its manual:
+// OUTPUT).
+func parseMergeTree(out []byte) (mergedTree, error) {
+	m := mergedTree{stages: map[string][3]treeStage{}, kinds: map[string][]string{}}
+	bad := func() (mergedTree, error) { return m, errors.New("git merge-tree printed something else than it says") }
+	fields := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	var err error
+	if m.root, err = object.ParseID(strings.TrimSpace(fields[0])); err != nil {
+		return m, fmt.Errorf("git merge-tree: %w", err)
+	}
+	fields = fields[1:]
+	for len(fields) > 0 && fields[0] != "" {
+		about, name, ok := strings.Cut(fields[0], "\t")
+		parts := strings.Fields(about)
+		if !ok || len(parts) != 3 {
+			return bad()
+		}
+		stage, err := strconv.Atoi(parts[2])
+		if err != nil || stage < 1 || stage > 3 {
+			return bad()
+		}
+		all := m.stages[name]
+		if all == [3]treeStage{} {
+			m.conflict = append(m.conflict, name)
+		}
+		all[stage-1] = treeStage{mode: parts[0], id: parts[1]}
+		m.stages[name], fields = all, fields[1:]
+	}
+	for fields = fields[min(1, len(fields)):]; len(fields) > 0; {
+		n, err := strconv.Atoi(fields[0])
+		if err != nil || n < 0 || len(fields) < n+3 {
+			return bad()
+		}
+		for _, name := range fields[1 : n+1] {
+			m.kinds[name] = append(m.kinds[name], fields[n+1])
+		}
+		fields = fields[n+3:]
+	}
+	return m, nil
+}
+
+// pages are the paths of pages that both sides changed, and that are neither
+// renamed nor of two kinds.
+func (m mergedTree) pages() []string {
+	var out []string
+	for name, kinds := range m.kinds {
+		simple := !slices.ContainsFunc(kinds, func(k string) bool { return k != "Auto-merging" && k != "CONFLICT (contents)" })
+		if simple && strings.HasSuffix(strings.ToLower(name), ".md") && !strings.ContainsAny(name, "\n\x00") {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// mergePages merges again, by key, the pages that both sides changed. What comes
+// of it is in the tree that it returns; the paths that conflict are the others.
+func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID, m mergedTree) (object.ID, []string, error) {
+	pages := m.pages()
+	if len(pages) == 0 {
+		return m.root, m.conflict, nil
+	}
+	base, err := r.mergeBase(ctx, q, ours, theirs)
+	if err != nil || base == "" { // of several bases git makes one of its own
+		return m.root, m.conflict, err
+	}
+	var names []string
+	for _, p := range pages {
+		names = append(names, base+":"+p, ours.String()+":"+p, theirs.String()+":"+p, m.root.String()+":"+p)
+	}
+	sides, err := r.readIn(ctx, q, names)
+	if err != nil {
+		return m.root, nil, err
+	}
+	root, conflicts := m.root, slices.Clone(m.conflict)
+	for i, p := range pages {
+		four := sides[4*i : 4*i+4]
+		if slices.ContainsFunc(four, func(s []byte) bool { return s == nil }) {
+			continue // renamed, too large, or no file
+		}
+		text, broken, err := merge.Markdown(four[0], four[1], four[2], r.bodyMerger(ctx, q))
+		if err != nil {
+			return root, nil, fmt.Errorf("merge %s: %w", p, err)
+		}
+		clean := !slices.Contains(conflicts, p)
+		if len(broken) > 0 {
+			if clean {
+				conflicts = append(conflicts, p)
+			}
+			continue
+		}
+		conflicts = slices.DeleteFunc(conflicts, func(c string) bool { return c == p })
+		if clean && bytes.Equal(text, four[3]) {
+			continue
+		}
+		if root, err = r.putIn(ctx, q, root, p, text); err != nil {
+			return root, nil, err
+		}
+	}
+	return root, conflicts, nil
+}
+
+// mergeBase returns the one merge base of two commits, or "".
+func (r *repo) mergeBase(ctx context.Context, q string, a, b object.ID) (string, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"merge-base", "--all", a.String(), b.String()}, OK: []int{1}, Objects: q})
+	if err != nil {
+		return "", err
+	}
+	bases := strings.Fields(string(res.Stdout))
+	if len(bases) != 1 {
+		return "", nil
+	}
+	return bases[0], nil
+}
+
+// readIn reads blobs, with the objects of a quarantine; of what is not there, no
+// blob or larger than a page it is nil.
+func (r *repo) readIn(ctx context.Context, q string, names []string) ([][]byte, error) {
+	ask := strings.NewReader(strings.Join(names, "\n") + "\n")
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"}, Stdin: ask, Objects: q})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	at := make([]int, len(names)) // in ids; -1: not read
+	for i, line := range strings.Split(strings.TrimSuffix(string(res.Stdout), "\n"), "\n") {
+		parts := strings.Fields(line)
+		at[i] = -1
+		if len(parts) != 3 || parts[1] != "blob" {
+			continue
+		}
+		if size, err := strconv.Atoi(parts[2]); err == nil && size <= maxPage {
+			at[i] = len(ids)
+			ids = append(ids, parts[0])
+		}
+	}
+	blobs, err := r.catIn(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(names))
+	for i, n := range at {
+		if n >= 0 {
+			out[i] = blobs[n]
+		}
+	}
+	return out, nil
+}
+
+// catIn reads objects, with those of a quarantine.
+func (r *repo) catIn(ctx context.Context, q string, ids []string) ([][]byte, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"cat-file", "--batch"}, Stdin: strings.NewReader(strings.Join(ids, "\n") + "\n"), Objects: q, Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	out, rest := make([][]byte, 0, len(ids)), res.Stdout
+	for _, id := range ids {
+		line, data, ok := bytes.Cut(rest, []byte("\n"))
+		parts := strings.Fields(string(line))
+		if !ok || len(parts) != 3 {
+			return nil, fmt.Errorf("git cat-file answered %.100q for %s", line, id)
+		}
+		size, err := strconv.Atoi(parts[2])
+		if err != nil || size < 0 || size >= len(data) {
+			return nil, fmt.Errorf("git cat-file answered %.100q for %s", line, id)
+		}
+		out, rest = append(out, data[:size:size]), data[size+1:]
+	}
+	return out, nil
+}
+
+// putIn makes a tree of another one with other content at a path that it has.
+func (r *repo) putIn(ctx context.Context, q string, root object.ID, name string, text []byte) (object.ID, error) {
+	id, err := object.WriteLoose(q, object.KindBlob, text)
+	for err == nil {
+		dir, base := path.Split(name)
+		dir = strings.TrimSuffix(dir, "/")
+		var entries []object.TreeEntry
+		if entries, err = r.treeIn(ctx, q, root, dir); err != nil {
+			break
+		}
+		i := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == base })
+		if i < 0 {
+			return root, fmt.Errorf("the merged tree has no %s", name)
+		}
+		entries[i].ID = id
+		if id, err = object.WriteLoose(q, object.KindTree, object.EncodeTree(entries)); err != nil || dir == "" {
+			break
+		}
+		name = dir
+	}
+	return id, err
+}
+
+// treeIn reads one tree below a root.
+func (r *repo) treeIn(ctx context.Context, q string, root object.ID, dir string) ([]object.TreeEntry, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--verify", "--end-of-options", root.String() + ":" + dir}, Objects: q})
+	if err != nil {
+		return nil, err
+	}
+	data, err := r.catIn(ctx, q, []string{strings.TrimSpace(string(res.Stdout))})
+	if err != nil {
+		return nil, err
+	}
+	return object.ParseTree(data[0])
+}
+
+// bodyMerger merges by lines, as git does.
+func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
+	return func(base, ours, theirs []byte) ([]byte, bool, error) {
+		dir, err := os.MkdirTemp(q, "page-*")
+		if err != nil {
+			return nil, false, err
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // it goes with the quarantine
+		args := []string{"merge-file", "-p", "-q"}
+		for _, side := range []struct {
+			name string
+			text []byte
+		}{{"ours", ours}, {"base", base}, {"theirs", theirs}} {
+			file := filepath.Join(dir, side.name)
+			if err := os.WriteFile(file, side.text, 0o600); err != nil {
+				return nil, false, err
+			}
+			args = append(args, file)
+		}
+		conflicts := make([]int, 127)
+		for i := range conflicts {
+			conflicts[i] = i + 1
+		}
+		res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflicts})
+		return res.Stdout, err == nil && res.Code == 0, err
+	}
+}
