@@ -18,6 +18,30 @@ type Workspace struct {
 	Problem    string `json:"problem,omitempty"` // why the rest is not known
 }
 
+// WorkspaceStatus answers GET /v1/workspaces/{name}/status.
+type WorkspaceStatus struct {
+	Name       string    `json:"name"`
+	Bucket     string    `json:"bucket"` // URL
+	Generation int64     `json:"generation"`
+	UpdatedAt  time.Time `json:"updatedAt"` // of that generation
+	Open       bool      `json:"open"`      // it is readable on this machine
+	Behind     int64     `json:"behind"`    // generations that the open workspace has not followed yet
+	Ahead      int       `json:"ahead"`     // commits of dispatches that main does not hold
+	Unmerged   []string  `json:"unmerged"`  // their branches
+	Members    int       `json:"members"`
+	Epoch      int       `json:"epoch"`
+	Packs      int       `json:"packs"`
+	Unverified int       `json:"unverified"` // packs that this installation has not looked into yet
+	Backup     *Backup   `json:"backup"`     // the last one that this installation made; null: none
+}
+
+// Backup says when and where a workspace was backed up.
+type Backup struct {
+	Time       time.Time `json:"time"`
+	Bucket     string    `json:"bucket"` // URL
+	Generation int64     `json:"generation"`
+}
+
 // CreateWorkspace is the body of POST /v1/workspaces.
 type CreateWorkspace struct {
 	Name string `json:"name"`
@@ -50,7 +74,14 @@ type FileEntry struct {
 	SHA  string `json:"sha"`  // blob id
 }
 
-// Diff answers GET /v1/workspaces/{name}/diff?from=&to=.
+// BlameLine is one line of GET /v1/workspaces/{name}/blame?rev=&path=.
+type BlameLine struct {
+	Line   int    `json:"line"` // from 1
+	Text   string `json:"text"`
+	Commit Commit `json:"commit"` // that last changed it
+}
+
+// Diff answers GET /v1/workspaces/{name}/diff?from=&to=&unit=&path=.
 type Diff struct {
 	From  string `json:"from"`
 	To    string `json:"to"`

@@ -159,6 +159,9 @@ type LogQuery struct {
 	Unit    string
 	Session string
 	Path    string
+
+	Subject  string
+	Launcher string
 }
 
 // Log lists commits of a workspace, newest first.
@@ -167,7 +170,7 @@ func (c *Client) Log(ctx context.Context, name string, q LogQuery) ([]api.Commit
 	if q.Limit > 0 {
 		limit = strconv.Itoa(q.Limit)
 	}
-	path := query(join("workspaces", name, "log"), "limit", limit, "unit", q.Unit, "session", q.Session, "path", q.Path)
+	path := query(join("workspaces", name, "log"), "limit", limit, "unit", q.Unit, "session", q.Session, "path", q.Path, "subject", q.Subject, "launcher", q.Launcher)
 	var out []api.Commit
 	return out, c.call(ctx, http.MethodGet, path, nil, &out)
 }
@@ -189,9 +192,31 @@ func (c *Client) File(ctx context.Context, name, rev, path string) (io.ReadClose
 
 // Diff compares two revisions of a workspace. The daemon's defaults are the
 // last commit's parent and main.
-func (c *Client) Diff(ctx context.Context, name, from, to string) (api.Diff, error) {
+func (c *Client) Diff(ctx context.Context, name string, q DiffQuery) (api.Diff, error) {
 	var d api.Diff
-	return d, c.call(ctx, http.MethodGet, query(join("workspaces", name, "diff"), "from", from, "to", to), nil, &d)
+	path := query(join("workspaces", name, "diff"), "from", q.From, "to", q.To, "unit", q.Unit, "path", q.Path)
+	return d, c.call(ctx, http.MethodGet, path, nil, &d)
+}
+
+// DiffQuery says what a diff compares.
+type DiffQuery struct {
+	From string // default: the parent of To
+	To   string // default: main
+	Unit string // in place of both: what this dispatch changed
+	Path string // only what is at or below it
+}
+
+// Blame returns the lines of a file at rev (empty: main), each with the commit
+// that last changed it.
+func (c *Client) Blame(ctx context.Context, name, rev, path string) ([]api.BlameLine, error) {
+	var rows []api.BlameLine
+	return rows, c.call(ctx, http.MethodGet, query(join("workspaces", name, "blame"), "rev", rev, "path", path), nil, &rows)
+}
+
+// WorkspaceStatus says how a workspace stands.
+func (c *Client) WorkspaceStatus(ctx context.Context, name string) (api.WorkspaceStatus, error) {
+	var st api.WorkspaceStatus
+	return st, c.call(ctx, http.MethodGet, join("workspaces", name, "status"), nil, &st)
 }
 
 // Undo reverts commits of a workspace by a new commit.

@@ -142,6 +142,8 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)
 	handle("GET /v1/workspaces/{name}/file", s.workspaceFile)
 	handle("GET /v1/workspaces/{name}/diff", s.workspaceDiff)
+	handle("GET /v1/workspaces/{name}/blame", s.workspaceBlame)
+	handle("GET /v1/workspaces/{name}/status", s.workspaceStatus)
 	handle("POST /v1/workspaces/{name}/undo", s.workspaceUndo)
 	handle("GET /v1/models", s.listModels)
 	handle("POST /v1/models", s.addModel)

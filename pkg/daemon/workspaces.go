@@ -108,18 +108,22 @@ func (s *Server) rekey(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// named finds the engine and the workspace that the path names.
-func (s *Server) named(r *http.Request) (*Engine, workspace.Info, error) {
+// named finds the engine and the id of the workspace that the path names.
+func (s *Server) named(r *http.Request) (*Engine, string, error) {
 	e, err := s.engine()
 	if err != nil {
-		return nil, workspace.Info{}, err
+		return nil, "", err
 	}
-	info, err := e.Workspaces.Lookup(r.Context(), r.PathValue("name"))
-	return e, info, err
+	id, _, err := e.Workspaces.Find(r.Context(), r.PathValue("name"))
+	return e, id, err
 }
 
 func (s *Server) showWorkspace(w http.ResponseWriter, r *http.Request) error {
-	_, info, err := s.named(r)
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	info, err := e.Workspaces.Lookup(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func (s *Server) showWorkspace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
-	e, info, err := s.named(r)
+	e, id, err := s.named(r)
 	if err != nil {
 		return err
 	}
@@ -137,29 +141,73 @@ func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	commits, err := e.Workspaces.Log(r.Context(), info.ID, workspace.LogQuery{
-		Limit: limit, Unit: q.Get("unit"), Session: q.Get("session"), Path: q.Get("path"), Rev: q.Get("rev"),
+	commits, err := e.Workspaces.Log(r.Context(), id, workspace.LogQuery{
+		Limit: limit, Unit: q.Get("unit"), Session: q.Get("session"), Path: q.Get("path"), Rev: q.Get("rev"), Subject: q.Get("subject"), Launcher: q.Get("launcher"),
 	})
 	if err != nil {
 		return err
 	}
 	rows := make([]api.Commit, 0, len(commits))
 	for _, c := range commits {
-		rows = append(rows, api.Commit{
-			SHA: c.SHA, Subject: c.Subject, Launcher: c.Launcher, Unit: c.Unit, Session: c.Session, Runner: c.Runner,
-			Message: c.Message, Author: c.Author, Time: c.Time, Parents: c.Parents, Workspace: info.ID,
-		})
+		rows = append(rows, commitRow(c, id))
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+func commitRow(c workspace.Commit, id string) api.Commit {
+	return api.Commit{
+		SHA: c.SHA, Subject: c.Subject, Launcher: c.Launcher, Unit: c.Unit, Session: c.Session, Runner: c.Runner,
+		Message: c.Message, Author: c.Author, Time: c.Time, Parents: c.Parents, Workspace: id,
+	}
+}
+
+func (s *Server) workspaceStatus(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	st, err := e.Workspaces.Status(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	row := api.WorkspaceStatus{
+		Name: st.Info.Name, Bucket: st.Info.Bucket, Generation: st.Info.Generation, UpdatedAt: st.Info.UpdatedAt, Open: st.Open, Behind: st.Behind, Ahead: st.Ahead,
+		Unmerged: st.Info.Unmerged, Members: st.Members, Epoch: st.Epoch, Packs: st.Packs, Unverified: st.Unverified,
+	}
+	if row.Unmerged == nil {
+		row.Unmerged = []string{}
+	}
+	if b := st.Backup; b != nil {
+		row.Backup = &api.Backup{Time: b.Time, Bucket: b.URL, Generation: b.Generation}
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, row)
+	return nil
+}
+
+func (s *Server) workspaceBlame(w http.ResponseWriter, r *http.Request) error {
+	e, id, err := s.named(r)
+	if err != nil {
+		return err
+	}
+	lines, err := e.Workspaces.Blame(r.Context(), id, r.URL.Query().Get("rev"), r.URL.Query().Get("path"))
+	if err != nil {
+		return err
+	}
+	rows := make([]api.BlameLine, 0, len(lines))
+	for _, l := range lines {
+		rows = append(rows, api.BlameLine{Line: l.Line, Text: l.Text, Commit: commitRow(l.Commit, id)})
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
 }
 
 func (s *Server) workspaceFiles(w http.ResponseWriter, r *http.Request) error {
-	e, info, err := s.named(r)
+	e, id, err := s.named(r)
 	if err != nil {
 		return err
 	}
-	files, err := e.Workspaces.Files(r.Context(), info.ID, r.URL.Query().Get("rev"))
+	files, err := e.Workspaces.Files(r.Context(), id, r.URL.Query().Get("rev"))
 	if err != nil {
 		return err
 	}
@@ -172,11 +220,11 @@ func (s *Server) workspaceFiles(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) workspaceFile(w http.ResponseWriter, r *http.Request) error {
-	e, info, err := s.named(r)
+	e, id, err := s.named(r)
 	if err != nil {
 		return err
 	}
-	data, err := e.Workspaces.ReadFile(r.Context(), info.ID, r.URL.Query().Get("rev"), r.URL.Query().Get("path"))
+	data, err := e.Workspaces.ReadFile(r.Context(), id, r.URL.Query().Get("rev"), r.URL.Query().Get("path"))
 	if err != nil {
 		return err
 	}
@@ -187,21 +235,22 @@ func (s *Server) workspaceFile(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) workspaceDiff(w http.ResponseWriter, r *http.Request) error {
-	e, info, err := s.named(r)
+	e, id, err := s.named(r)
 	if err != nil {
 		return err
 	}
-	from, to := r.URL.Query().Get("from"), r.URL.Query().Get("to")
-	patch, err := e.Workspaces.Diff(r.Context(), info.ID, from, to)
+	v := r.URL.Query()
+	q := workspace.DiffQuery{From: v.Get("from"), To: v.Get("to"), Unit: v.Get("unit"), Path: v.Get("path")}
+	patch, err := e.Workspaces.Diff(r.Context(), id, q)
 	if err != nil {
 		return err
 	}
-	unixhttp.WriteJSON(w, http.StatusOK, api.Diff{From: from, To: to, Patch: patch})
+	unixhttp.WriteJSON(w, http.StatusOK, api.Diff{From: q.From, To: q.To, Patch: patch})
 	return nil
 }
 
 func (s *Server) workspaceUndo(w http.ResponseWriter, r *http.Request) error {
-	e, info, err := s.named(r)
+	e, id, err := s.named(r)
 	if err != nil {
 		return err
 	}
@@ -209,7 +258,7 @@ func (s *Server) workspaceUndo(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	undone, err := e.Workspaces.Undo(r.Context(), info.ID, workspace.UndoRequest{
+	undone, err := e.Workspaces.Undo(r.Context(), id, workspace.UndoRequest{
 		To: req.To, Dispatch: req.Dispatch, Author: workspace.Author{Subject: s.o.Caller.Subject}, Launcher: s.o.Caller.Launcher,
 	})
 	if err != nil {

@@ -90,8 +90,10 @@ func (s *Store) Backup(ctx context.Context, nameOrID, at string, check bool) (ur
 	if url, err = s.opt.Buckets.Place(rec.ID, at); err != nil {
 		return "", out, err
 	}
-	out, err = s.opt.Buckets.Backup(ctx, r.bucket.URL(), url, check)
-	return url, out, err
+	if out, err = s.opt.Buckets.Backup(ctx, r.bucket.URL(), url, check); err != nil {
+		return url, out, err
+	}
+	return url, out, s.noteBackup(rec.ID, LastBackup{Time: s.opt.Now().UTC(), URL: url, Generation: out.Generation})
 }
 
 // RestoreRequest asks to bring the bucket of a workspace back.

@@ -38,7 +38,8 @@ func (s *Store) Log(ctx context.Context, id string, q LogQuery) ([]Commit, error
 // log runs git log over a range of ids and keeps what the query asks for.
 func (r *repo) log(ctx context.Context, q LogQuery, revs ...string) ([]Commit, error) {
 	args := []string{"log", "-z", "--no-color", "--no-show-signature", "--format=" + logFormat}
-	for trailer, value := range map[string]string{trailerUnit: q.Unit, trailerSession: q.Session} {
+	filters := map[string]string{trailerUnit: q.Unit, trailerSession: q.Session, trailerSubject: q.Subject, trailerLauncher: q.Launcher}
+	for trailer, value := range filters {
 		if value == "" {
 			continue
 		}
@@ -47,8 +48,11 @@ func (r *repo) log(ctx context.Context, q LogQuery, revs ...string) ([]Commit, e
 		}
 		args = append(args, "--grep=^"+trailer+": "+strings.ReplaceAll(value, ".", "[.]")+"$")
 	}
-	if q.Unit != "" || q.Session != "" {
+	if q.Unit+q.Session+q.Subject+q.Launcher != "" {
 		args = append(args, "--all-match", "--regexp-ignore-case", "--basic-regexp")
+	}
+	if q.noWalk {
+		args = append(args, "--no-walk=unsorted")
 	}
 	if q.mainline {
 		args = append(args, "--first-parent")
@@ -74,7 +78,7 @@ func (r *repo) log(ctx context.Context, q LogQuery, revs ...string) ([]Commit, e
 	}
 	out := make([]Commit, 0, len(all))
 	for _, c := range all {
-		if matches(q.Unit, c.Unit) && matches(q.Session, c.Session) {
+		if matches(q.Unit, c.Unit) && matches(q.Session, c.Session) && matches(q.Subject, c.Subject) && matches(q.Launcher, c.Launcher) {
 			out = append(out, c)
 		}
 	}

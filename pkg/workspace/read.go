@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,12 +80,30 @@ func (s *Store) ReadFile(ctx context.Context, id, rev, path string) ([]byte, err
 	return data, err
 }
 
-// Diff returns the unified diff between two commits. An empty to means main, an
-// empty from the first parent of to.
-func (s *Store) Diff(ctx context.Context, id, from, to string) (string, error) {
+// DiffQuery says what a diff compares.
+type DiffQuery struct {
+	From string // default: the first parent of To
+	To   string // default: main
+	Unit string // in place of both: what this dispatch changed, up to its newest commit
+	Path string // only what is at or below it; default: everything
+}
+
+// Diff returns the unified diff between two commits.
+func (s *Store) Diff(ctx context.Context, id string, q DiffQuery) (string, error) {
 	r, err := s.open(ctx, id)
 	if err != nil {
 		return "", err
+	}
+	if q.Path != "" {
+		if err := git.CheckPath(q.Path); err != nil {
+			return "", err
+		}
+	}
+	from, to := q.From, q.To
+	if q.Unit != "" {
+		if from, to, err = r.spanOf(ctx, q.Unit); err != nil {
+			return "", err
+		}
 	}
 	after, err := r.resolve(ctx, to)
 	if err != nil {
@@ -102,15 +121,41 @@ func (s *Store) Diff(ctx context.Context, id, from, to string) (string, error) {
 	} else if len(c.Parents) > 0 {
 		before = c.Parents[0].String()
 	}
-	res, err := r.Run(ctx, git.Cmd{
-		Args: []string{
-			"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all",
-			"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after.String(),
-		},
-		Limit: maxDiff,
-	})
+	args := []string{
+		"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all",
+		"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after.String(), "--",
+	}
+	if q.Path != "" {
+		args = append(args, q.Path)
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: args, Limit: maxDiff})
 	if errors.Is(err, git.ErrOutput) {
 		return "", fault.New(fault.Invalid, "the diff is larger than "+strconv.Itoa(maxDiff)+" bytes", "compare commits that are closer together")
 	}
 	return string(res.Stdout), err
+}
+
+// spanOf returns what a dispatch began from and the newest commit of its own.
+func (r *repo) spanOf(ctx context.Context, unit string) (from, to string, err error) {
+	main, err := r.ref(refMain)
+	if err != nil {
+		return "", "", err
+	}
+	revs := []string{main.String()}
+	branches, err := r.refsBelow(refBranches)
+	if err != nil {
+		return "", "", err
+	}
+	for _, id := range branches { // what is not merged is of a dispatch, too
+		revs = append(revs, id.String())
+	}
+	list, err := r.log(ctx, LogQuery{Unit: unit}, revs...)
+	if err != nil {
+		return "", "", err
+	}
+	list = slices.DeleteFunc(list, func(c Commit) bool { return len(c.Parents) != 1 })
+	if len(list) == 0 {
+		return "", "", fault.New(fault.NotFound, "there is no commit of dispatch "+strconv.Quote(unit), "vexa workspace log lists the commits")
+	}
+	return list[len(list)-1].Parents[0], list[0].SHA, nil
 }

@@ -189,19 +189,19 @@ func TestReads(t *testing.T) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
-	diff, err := w.Diff(ctx, "notes", "", "")
+	diff, err := w.Diff(ctx, "notes", workspace.DiffQuery{})
 	if err != nil || !strings.Contains(diff, "-a\n+b\n") {
 		t.Errorf("%q, %v", diff, err)
 	}
-	back, err := w.Diff(ctx, "notes", "main", "main~1")
+	back, err := w.Diff(ctx, "notes", workspace.DiffQuery{From: "main", To: "main~1"})
 	if err != nil || !strings.Contains(back, "-b\n+a\n") {
 		t.Errorf("%q, %v", back, err)
 	}
-	first, err := w.Diff(ctx, "notes", "", "main~1")
+	first, err := w.Diff(ctx, "notes", workspace.DiffQuery{To: "main~1"})
 	if err != nil || strings.Count(first, "new file mode") != 6 {
 		t.Errorf("%q, %v", first, err)
 	}
-	if _, err := w.Diff(ctx, "notes", "--output=/tmp/x", ""); !fault.Is(err, fault.Invalid) {
+	if _, err := w.Diff(ctx, "notes", workspace.DiffQuery{From: "--output=/tmp/x"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an option: %v", err)
 	}
 }

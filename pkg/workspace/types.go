@@ -81,7 +81,11 @@ type LogQuery struct {
 	Path    string // only commits that touch it
 	Rev     string // default main
 
+	Subject  string // only commits on behalf of this subject
+	Launcher string // only commits that this launched
+
 	mainline bool // only what main was, not what was merged into it
+	noWalk   bool // only the commits that are named, in any order
 }
 
 // Commit is one commit with its provenance, which comes from the trailers.

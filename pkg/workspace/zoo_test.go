@@ -137,7 +137,7 @@ func TestHostileZoo(t *testing.T) {
 	if got := w.seal(t, again, "again"); !got.Merged || len(got.Rejected) != len(out.Rejected) {
 		t.Errorf("sealed again %+v", got)
 	}
-	if _, err := w.Diff(ctx, "notes", "", ""); err != nil {
+	if _, err := w.Diff(ctx, "notes", workspace.DiffQuery{}); err != nil {
 		t.Error(err)
 	}
 	log, err := w.Log(ctx, "notes", workspace.LogQuery{})

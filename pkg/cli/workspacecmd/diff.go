@@ -15,20 +15,25 @@ import (
 )
 
 func newDiff(f *factory.Factory) *cobra.Command {
-	var from, to string
+	var q client.DiffQuery
 	cmd := &cobra.Command{
 		Use:   "diff NAME",
 		Short: "Show what changed in a workspace",
 		Long: "Shows what changed between two commits as a unified diff; by default what the newest\n" +
-			"commit changed. On a terminal control sequences are left out.",
-		Example:           "$ vexa workspace diff personal\n$ vexa workspace diff personal --from 3f2a91c --to main | git apply",
+			"commit changed, with --unit what one dispatch did. On a terminal control sequences are\n" +
+			"left out.",
+		Example:           "$ vexa workspace diff personal\n$ vexa workspace diff personal --unit 01m8h --path notes\n$ vexa workspace diff personal --from 3f2a91c --to main | git apply",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the older `commit` (default: the parent of --to)")
-	cmd.Flags().StringVar(&to, "to", "", "the newer `commit` (default: the newest of main)")
+	cmd.Flags().StringVar(&q.From, "from", "", "the older `commit` (default: the parent of --to)")
+	cmd.Flags().StringVar(&q.To, "to", "", "the newer `commit` (default: the newest of main)")
+	cmd.Flags().StringVar(&q.Unit, "unit", "", "what this `dispatch` changed, merged or not")
+	cmd.Flags().StringVar(&q.Path, "path", "", "only what is at or below this `path`")
+	cmd.MarkFlagsMutuallyExclusive("unit", "from")
+	cmd.MarkFlagsMutuallyExclusive("unit", "to")
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
-		return c.Diff(ctx, args[0], from, to)
+		return c.Diff(ctx, args[0], q)
 	}
 	return query.One(f, cmd, diffFields(), ask, func(d api.Diff) error {
 		if d.Patch == "" {

@@ -36,6 +36,8 @@ func newLog(f *factory.Factory) *cobra.Command {
 	cmd.Flags().IntVarP(&q.Limit, "limit", "n", 0, "list at most this `number` of commits")
 	cmd.Flags().StringVar(&q.Unit, "unit", "", "only commits of this `dispatch`")
 	cmd.Flags().StringVar(&q.Session, "session", "", "only commits of this `session`")
+	cmd.Flags().StringVar(&q.Subject, "subject", "", "only commits on behalf of this `subject`")
+	cmd.Flags().StringVar(&q.Launcher, "launcher", "", "only commits that this `launcher` started")
 	cmd.Flags().StringVar(&q.Path, "path", "", "only commits that change this `path`")
 	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.Commit, error) {
 		return c.Log(ctx, args[0], q)

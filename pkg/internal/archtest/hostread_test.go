@@ -97,6 +97,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/repo.go":                 {"os.Lstat os.MkdirAll os.ReadFile", ours},
 		"pkg/workspace/session/capsule.go":      {"os.MkdirAll os.OpenRoot os.ReadDir os.RemoveAll", before},
 		"pkg/workspace/sweep.go":                {"os.Stat", ours},
+		"pkg/workspace/status.go":               {"os.ReadFile", ours},
 		"pkg/workspace/tree/open.go":            {"unix.Chmod unix.Open unix.Openat unix.Openat2", beneath},
 	}
 }

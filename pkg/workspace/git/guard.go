@@ -4,7 +4,7 @@ package git
 // or somebody's idea of an option where a subcommand should be.
 func known(sub string) bool {
 	switch sub {
-	case "cat-file", "diff-tree", "for-each-ref", "fsck", "index-pack", "log", "ls-tree",
+	case "blame", "cat-file", "diff-tree", "for-each-ref", "fsck", "index-pack", "log", "ls-tree",
 		"merge-base", "merge-file", "merge-tree", "pack-objects", "prune", "repack",
 		"rev-list", "rev-parse", "show-index", "update-ref", "version":
 		return true
