@@ -121,9 +121,26 @@ func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
 	isIdle := func(o *opened) bool { return time.Since(o.used) > idle }
 	var ids []string
 	var retired []*opened
+	left, err := s.Opened()
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	for id, o := range s.opens {
+		delete(s.left, id)
 		if isIdle(o) {
+			ids = append(ids, id)
+		}
+	}
+	// What an earlier daemon left open, or a storage that went, nobody uses.
+	for _, id := range left {
+		if s.opens[id] != nil {
+			continue
+		}
+		since, noticed := s.left[id]
+		if !noticed {
+			s.left[id] = time.Now()
+		} else if time.Since(since) > idle {
 			ids = append(ids, id)
 		}
 	}

@@ -133,7 +133,7 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 		return Joined{}, err
 	}
 	defer unlock()
-	b, st, err := s.opt.Buckets.Join(ctx, url, bucket.Checkpoint{Bucket: inv.Bucket, Roots: inv.Roots, Generation: inv.Generation, SHA256: inv.SHA256})
+	b, st, err := s.opt.Buckets.Join(ctx, url, bucket.Checkpoint{Bucket: inv.Bucket, Roots: inv.Roots, Generation: inv.Generation, SHA256: inv.SHA256, By: key.String()})
 	if err != nil {
 		return Joined{}, err
 	}
@@ -141,7 +141,7 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 	out := Joined{Key: key.Fingerprint(), Roots: inv.Roots}
 	i, err := findMember(st.Membership.Members, name, key.Fingerprint())
 	if err != nil {
-		return out, fault.New(fault.Denied, "the invitation is signed by "+key.Fingerprint()+", who is no member of "+inv.Name, "ask who sent it, and for another one")
+		return out, err
 	}
 	out.Inviter = st.Membership.Members[i].Name
 	if err := s.unknownBucket(b.URL()); err != nil {

@@ -111,6 +111,7 @@ func (s *Store) retire(id string) {
 	defer s.mu.Unlock()
 	if o := s.opens[id]; o != nil {
 		delete(s.opens, id)
+		o.used = time.Now()
 		s.retired = append(s.retired, o)
 	}
 }

@@ -98,6 +98,7 @@ type Store struct {
 	locks   map[string]chan struct{} // by path
 	opens   map[string]*opened       // by id
 	retired []*opened                // to be closed
+	left    map[string]time.Time     // by id: open on this machine and not in opens, since it was noticed
 	cache   map[string]cachedRecord  // by id
 	closed  bool
 
@@ -143,7 +144,7 @@ func Open(opt Options) (*Store, error) {
 		}
 	}
 	return &Store{
-		opt: opt, locks: make(map[string]chan struct{}), opens: make(map[string]*opened),
+		opt: opt, locks: make(map[string]chan struct{}), opens: make(map[string]*opened), left: make(map[string]time.Time),
 		cache: make(map[string]cachedRecord), step: func(string) {},
 	}, nil
 }

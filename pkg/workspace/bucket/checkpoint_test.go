@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -70,5 +71,53 @@ func TestJoin(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(joe.state, c.Bucket, "pin.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestJoinLater: who has seen less than the inviter, or something else, is told.
+func TestJoinLater(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	storage, jane, _ := shared(t)
+	set := mem.New() // the storage as it is now, for later
+	for name, data := range blobsOf(t, storage.Handle()) {
+		if err := set.Handle().Replace(ctx, name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := t.TempDir()
+	b, err := bucket.Open(ctx, options(jane.who, set.Handle(), state))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Head(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"later\n", "latest\n"} {
+		jane.mustPush("refs/heads/main", jane.commit("a", text))
+	}
+	c, err := jane.bucket.Checkpoint(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, nobody, empty := c, c, c
+	forged.SHA256 = strings.Repeat("0", 64)
+	nobody.By = newPerson(t).signer.Key().String()
+	empty.Generation = 0
+	for name, x := range map[string]struct {
+		c    bucket.Checkpoint
+		from *mem.Storage
+		kind fault.Kind
+	}{
+		"set back behind the checkpoint": {c, set, fault.Denied}, "a checkpoint that is not so": {forged, storage, fault.Denied},
+		"by nobody": {nobody, storage, fault.Denied}, "no checkpoint": {empty, storage, fault.Invalid},
+	} {
+		if _, _, err := bucket.Join(ctx, options(jane.who, x.from.Handle(), state), x.c); !fault.Is(err, x.kind) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c.By = jane.who.signer.Key().String()
+	if _, st, err := bucket.Join(ctx, options(jane.who, storage.Handle(), state), c); err != nil || st.Generation != c.Generation {
+		t.Errorf("%+v, %v", st, err)
 	}
 }

@@ -40,7 +40,10 @@ func (b *Bucket) follows(ctx context.Context, head *signed, p pin) error {
 		}
 	}
 	if p.Unverified {
-		return b.firstContact(ctx, head)
+		if err := b.firstContact(ctx, head); err != nil {
+			return err
+		}
+		return b.keepsToRights(ctx, chain)
 	}
 	if err := b.membersSince(ctx, head, p.Anchor); err != nil {
 		return err
@@ -170,7 +173,10 @@ func (b *Bucket) firstContact(ctx context.Context, head *signed) error {
 	prev, err := b.manifestAt(ctx, before)
 	if errors.Is(err, blob.ErrNotExist) {
 		if head.Log != nil && head.Log.Generation >= before.Generation {
-			return b.inLog(ctx, head, before, pin{Generation: before.Generation, SHA256: before.SHA256})
+			if err := b.inLog(ctx, head, before, pin{Generation: before.Generation, SHA256: before.SHA256}); err != nil {
+				return err
+			}
+			return b.keepsToRights(ctx, []*signed{head})
 		}
 		return b.missing(manifestName(before.Generation), "the manifest", fmt.Sprintf("generation %d builds on it, and nothing says that it follows", head.Generation))
 	}
@@ -183,7 +189,31 @@ func (b *Bucket) firstContact(ctx context.Context, head *signed) error {
 	if err := b.signedByMember(ctx, prev); err != nil {
 		return err
 	}
-	return b.keepsToRights(ctx, []*signed{head, prev})
+	chain, err := b.limitedUp(ctx, []*signed{head, prev})
+	if err != nil {
+		return err
+	}
+	return b.keepsToRights(ctx, chain)
+}
+
+// limitedUp goes on with a chain for as long as somebody signed who may not write
+// everything.
+func (b *Bucket) limitedUp(ctx context.Context, chain []*signed) ([]*signed, error) {
+	for {
+		at := chain[len(chain)-1]
+		who, err := b.signerOf(ctx, at)
+		if err != nil || unbounded(who) || at.Generation == 1 {
+			return chain, err
+		}
+		prev, err := b.before(ctx, chain, len(chain)-1)
+		if err != nil || prev == nil {
+			return chain, err
+		}
+		if err := b.anchored(ctx, at, prev); err != nil {
+			return chain, err
+		}
+		chain = append(chain, prev)
+	}
 }
 
 // membersSince verifies every change of the membership from head back to an

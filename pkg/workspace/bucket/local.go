@@ -82,16 +82,6 @@ func (l local) writePin(p pin) error {
 	return atomicfile.WriteFile(l.path(pinFile), append(data, '\n'), 0o600)
 }
 
-// unpin forgets what was seen.
-func (l local) unpin(ctx context.Context) error {
-	unlock, err := l.lock(ctx, lockFile)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return os.Remove(l.path(pinFile))
-}
-
 // lock takes a lock file.
 func (l local) lock(ctx context.Context, name string) (unlock func(), err error) {
 	held, err := filelock.Wait(ctx, l.path(name))

@@ -27,6 +27,9 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 	if err := checkNext(&next, b.state); err != nil {
 		return nil, fault.Wrap(fault.Internal, "make a manifest", err)
 	}
+	if err := b.mayPublish(ctx, next, snap); err != nil {
+		return nil, err
+	}
 	to, err := seal.ParseRecipient(m.Recipient)
 	if err != nil {
 		return nil, err

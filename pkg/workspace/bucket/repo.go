@@ -123,7 +123,7 @@ func (r *Repo) Resolve(ctx context.Context, names []string) ([]string, error) {
 // the repository has what it takes to know.
 func (r *Repo) isAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
 	holds, err := r.IsAncestor(ctx, ancestor, descendant)
-	if _, unknown := errors.AsType[*git.Error](err); unknown {
+	if failed, ok := errors.AsType[*git.Error](err); ok && failed.Code == 128 {
 		return false, nil
 	}
 	return holds, err

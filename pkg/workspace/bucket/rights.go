@@ -50,79 +50,136 @@ func unbounded(m manifestv1.Member) bool {
 // may write everything and built on it: that member looked.
 func (b *Bucket) keepsToRights(ctx context.Context, chain []*signed) error {
 	var unsure error
+	var before *State // of the one before, where it was read already
 	for i, at := range slices.Backward(chain) {
 		who, err := b.signerOf(ctx, at)
 		if err != nil {
 			return err
 		}
 		if unbounded(who) || at.Generation == 1 {
-			unsure = nil
+			unsure, before = nil, nil
 			continue
 		}
-		var prev *signed
-		if i+1 < len(chain) {
-			prev = chain[i+1]
-		} else if prev, err = b.manifestAt(ctx, predecessor(at)); errors.Is(err, blob.ErrNotExist) || errors.Is(err, errChanged) {
-			unsure = b.missing(manifestName(predecessor(at).Generation), "the manifest", fmt.Sprintf("%s, who may not write everything, signed generation %d, and nothing says what it changed", who.Name, at.Generation))
-			continue
+		prev, err := b.before(ctx, chain, i)
+		if err == nil && before == nil && prev != nil {
+			before, err = b.stateOf(ctx, prev)
 		}
-		if err != nil {
-			return err
+		var after *State
+		if err == nil && prev != nil {
+			after, err = b.stateOf(ctx, at)
 		}
-		err = b.keepsTo(ctx, who, prev, at)
 		switch {
-		case errors.Is(err, errNotMember):
-			return err
+		case err == nil && prev == nil:
+			unsure = b.missing(manifestName(predecessor(at).Generation), "the manifest", fmt.Sprintf("%s, who may not write everything, signed generation %d, and nothing says what it changed", who.Name, at.Generation))
+		case err == nil:
+			if what := oversteps(who, before, after); what != "" {
+				return b.beyondRights(ctx, at, what, who)
+			}
 		case fault.Is(err, fault.Invalid): // a snapshot is gone
 			unsure = err
-		case err != nil:
+		default:
 			return err
 		}
+		before = after
 	}
 	return unsure
 }
 
-// keepsTo verifies that one manifest changes no more of another than its signer
-// may: refs of theirs. They add packs, and take nothing away.
-func (b *Bucket) keepsTo(ctx context.Context, who manifestv1.Member, prev, at *signed) error {
-	before, err := b.stateOf(ctx, prev)
-	if err != nil {
-		return err
+// before returns the manifest that one of a chain builds on; nil where it is gone.
+func (b *Bucket) before(ctx context.Context, chain []*signed, i int) (*signed, error) {
+	if i+1 < len(chain) {
+		return chain[i+1], nil
 	}
-	after, err := b.stateOf(ctx, at)
-	if err != nil {
-		return err
+	prev, err := b.manifestAt(ctx, predecessor(chain[i]))
+	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, errChanged) {
+		return nil, nil //nolint:nilnil // it is gone
 	}
-	refuse := func(what string) error {
-		return &fault.Error{
-			Kind: fault.Denied, Err: errNotMember,
-			Msg:  fmt.Sprintf("%s %s, and %s, who signed it, may not: %s", b.where(at.Generation), what, who.Name, b.upTo(ctx, at.Generation)),
-			Hint: "do not use what it says; tell an administrator: vexa workspace member list NAME shows who that is; " + repairs,
-		}
+	return prev, err
+}
+
+func (b *Bucket) beyondRights(ctx context.Context, at *signed, what string, who manifestv1.Member) error {
+	return &fault.Error{
+		Kind: fault.Denied, Err: errNotMember,
+		Msg:  fmt.Sprintf("%s %s, and %s, who signed it, may not: %s", b.where(at.Generation), what, who.Name, b.upTo(ctx, at.Generation)),
+		Hint: "do not use what it says; tell an administrator: vexa workspace member list NAME shows who that is; " + repairs,
 	}
+}
+
+// oversteps says what a generation changes of the one before that who signed it
+// may not; "" is nothing. They change refs of theirs and add packs, which have
+// what is new; they take nothing away, and say nothing else of what is there.
+func oversteps(who manifestv1.Member, before, after *State) string {
 	for name := range changedRefs(before.Refs, after.Refs) {
 		if !Allows(who, RightWrite, name) {
-			return refuse("changes " + name)
+			return "changes " + name
 		}
 	}
-	if after.Head != before.Head && (before.Refs[before.Head] != "" || !Allows(who, RightWrite, after.Head)) {
-		return refuse("changes what HEAD means")
+	switch {
+	case after.Head != before.Head && (before.Refs[before.Head] != "" || !Allows(who, RightWrite, after.Head)):
+		return "changes what HEAD means"
+	case after.Epoch() != before.Epoch() || after.ObjectFormat != before.ObjectFormat && len(before.Packs) > 0:
+		return "changes the key or the format of objects"
+	case !sameLog(after.manifest.Log, before.manifest.Log):
+		return "removes old generations"
+	case !addsPacks(before, after):
+		return "takes packs away, or changes what is said of them"
+	case !retiresNothing(before, after):
+		return "gives up objects that are in use"
 	}
-	if after.Epoch() != before.Epoch() || after.ObjectFormat != before.ObjectFormat && len(before.Packs) > 0 {
-		return refuse("changes the key or the format of objects")
-	}
-	if !sameLog(after.manifest.Log, before.manifest.Log) {
-		return refuse("removes old generations")
-	}
+	return ""
+}
+
+// addsPacks reports whether a state has the packs of the one before, as they were
+// and in their order, and besides only packs of its own generation.
+func addsPacks(before, after *State) bool {
+	old := map[string]bool{}
 	for _, p := range before.Packs {
-		if !slices.ContainsFunc(after.Packs, func(q manifestv1.Pack) bool { return q.SHA256 == p.SHA256 && sameObject(q.Index, p.Index) }) {
-			return refuse("takes packs away")
+		old[p.SHA256] = true
+	}
+	rest := before.Packs
+	for _, p := range after.Packs {
+		switch {
+		case !old[p.SHA256]:
+			if p.Generation != after.Generation {
+				return false
+			}
+			old[p.SHA256] = true // once
+		case len(rest) == 0 || !samePack(rest[0], p):
+			return false
+		default:
+			rest = rest[1:]
 		}
 	}
-	for _, r := range before.retired {
-		if !slices.Contains(after.retired, r) {
-			return refuse("removes what was retired")
-		}
+	return len(rest) == 0
+}
+
+func samePack(a, b manifestv1.Pack) bool {
+	same := sameObject(a.Index, b.Index)
+	a.Index, b.Index = nil, nil
+	return same && a == b
+}
+
+// retiresNothing reports whether what waits for its removal is what waited before,
+// and the snapshot that a new one takes the place of.
+func retiresNothing(before, after *State) bool {
+	want := slices.Clone(before.retired)
+	if old := before.manifest.Snapshot; old != nil && !sameObject(old, after.manifest.Snapshot) {
+		want = append(want, manifestv1.Retired{SHA256: old.SHA256, Generation: after.Generation})
+	}
+	return len(want) == len(after.retired) && !slices.ContainsFunc(after.retired, func(r manifestv1.Retired) bool { return !slices.Contains(want, r) })
+}
+
+// mayPublish refuses to sign what everybody else would refuse to take.
+func (b *Bucket) mayPublish(ctx context.Context, next manifestv1.Manifest, snap *manifestv1.Snapshot) error {
+	if b.state == nil {
+		return nil
+	}
+	who, err := b.self(ctx, b.state)
+	if err != nil || unbounded(who) {
+		return err
+	}
+	if what := oversteps(who, b.state, newState(&signed{Manifest: next}, snap, b.state.Membership)); what != "" {
+		return fault.New(fault.Denied, "this installation may write some refs of the bucket at "+b.store.URL()+" only, and this "+what, "ask somebody who may write everything: vexa workspace member list NAME")
 	}
 	return nil
 }

@@ -127,8 +127,12 @@ func (s *survey) graceOf(i, n int) time.Duration {
 func (s *survey) overdue(st *State) map[string]bool {
 	waiting := slices.Clone(st.retired)
 	slices.SortStableFunc(waiting, func(a, b manifestv1.Retired) int { return int(min(max(a.Generation-b.Generation, -1), 1)) })
+	used := inUse(st)
 	out := map[string]bool{}
 	for i, r := range waiting {
+		if used[r.SHA256] {
+			continue // whoever retired it was wrong, or lied
+		}
 		late := false
 		if made, there := s.made[r.Generation]; s.now.IsZero() {
 			late = st.Generation-r.Generation >= s.b.opt.Keep
@@ -144,9 +148,8 @@ func (s *survey) overdue(st *State) map[string]bool {
 	return out
 }
 
-// orphans returns the objects that nothing refers to and that are older than
-// what somebody may be about to refer to.
-func (s *survey) orphans(st *State) (hashes []string) {
+// inUse are the hashes of the objects that a state needs.
+func inUse(st *State) map[string]bool {
 	used := map[string]bool{}
 	for _, p := range st.Packs {
 		used[p.SHA256] = true
@@ -154,14 +157,21 @@ func (s *survey) orphans(st *State) (hashes []string) {
 			used[p.Index.SHA256] = true
 		}
 	}
-	for _, r := range st.retired {
-		used[r.SHA256] = true
-	}
 	if st.manifest.Snapshot != nil {
 		used[st.manifest.Snapshot.SHA256] = true
 	}
 	if st.manifest.Log != nil {
 		used[st.manifest.Log.SHA256] = true
+	}
+	return used
+}
+
+// orphans returns the objects that nothing refers to and that are older than
+// what somebody may be about to refer to.
+func (s *survey) orphans(st *State) (hashes []string) {
+	used := inUse(st)
+	for _, r := range st.retired {
+		used[r.SHA256] = true
 	}
 	for _, hash := range slices.Sorted(maps.Keys(s.objects)) {
 		if !used[hash] && s.abandoned(s.objects[hash]) {

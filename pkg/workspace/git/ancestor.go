@@ -32,9 +32,6 @@ func (r *Repo) IsAncestor(ctx context.Context, ancestor, descendant string) (boo
 			return true, nil
 		}
 		queue = append(queue, above...)
-		if i == len(queue)-1 {
-			return false, nil // that was all of its history
-		}
 	}
 	res, err := r.Run(ctx, Cmd{Args: []string{"merge-base", "--is-ancestor", ancestor, descendant}, OK: []int{1}})
 	return err == nil && res.Code == 0, err

@@ -251,6 +251,9 @@ func (h *helper) openAhead(ctx context.Context) {
 	go func() {
 		r, err := bucket.OpenRepo(ctx, repo)
 		<-warm
+		if err != nil {
+			repo.Close()
+		}
 		h.ahead <- opened{r, err}
 	}()
 }
