@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
@@ -90,6 +91,11 @@ func (s *Store) Checkout(ctx context.Context, req CheckoutRequest) (*Checkout, e
 	if err := checkCheckout(req); err != nil {
 		return nil, err
 	}
+	if req.Mode == unitv1.ReadWrite {
+		if err := r.mayWrite(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c := &Checkout{note: note{
 		Workspace: r.id, Unit: req.Unit, Dir: req.Dir, History: req.History, Meta: req.Meta, Mode: req.Mode, Merged: true,
 	}}
@@ -102,6 +108,25 @@ func (s *Store) Checkout(ctx context.Context, req CheckoutRequest) (*Checkout, e
 		return nil, errors.Join(err, c.remove())
 	}
 	return c, nil
+}
+
+// mayWrite refuses what could not be saved in the end: a dispatch's branch lands on
+// main, or where they conflict stays beside it.
+func (r *repo) mayWrite(ctx context.Context) error {
+	st, err := r.head(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range []string{refMain, refBranches + "x"} {
+		may, err := r.bucket.MayWrite(ctx, st, ref)
+		if err != nil {
+			return err
+		}
+		if !may {
+			return fault.New(fault.Denied, "this installation may not write "+strings.TrimSuffix(ref, "x")+" of workspace "+r.name+", where an agent's work goes", "grant it read-only: -w "+r.name+":ro; or ask an administrator for the right: vexa workspace member list "+r.name)
+		}
+	}
+	return nil
 }
 
 func checkCheckout(req CheckoutRequest) error {

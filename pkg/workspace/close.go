@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/removetree"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
 
 // Close ends what the store keeps running for quick reads. Nothing can be done
@@ -84,9 +85,9 @@ func (r *repo) saveBranches(ctx context.Context) error {
 	if err != nil || was.Bucket != r.bucket.ID() {
 		return nil //nolint:nilerr // it was never filled
 	}
-	branches, err := r.refsBelow(refBranches)
-	if err != nil {
-		return err
+	branches, err := r.beside(ctx)
+	if err != nil || len(branches) == 0 {
+		return err // whoever may not read the bucket any more has nothing to save either
 	}
 	st, err := r.head(ctx)
 	if err != nil {
@@ -97,12 +98,11 @@ func (r *repo) saveBranches(ctx context.Context) error {
 			return err
 		}
 	}
+	if branches, err = r.beside(ctx); err != nil {
+		return err
+	}
 	for name, id := range branches {
-		held, err := r.holds(ctx, id)
-		if err != nil {
-			return err
-		}
-		if held || st.Refs[name] == id.String() {
+		if st.Refs[name] == id.String() {
 			continue
 		}
 		m, err := r.branchMove(ctx, landing{ref: name, id: id})
@@ -114,6 +114,25 @@ func (r *repo) saveBranches(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// beside returns the branches of dispatches that main does not hold: what it holds
+// is in the bucket.
+func (r *repo) beside(ctx context.Context) (map[string]object.ID, error) {
+	branches, err := r.refsBelow(refBranches)
+	if err != nil {
+		return nil, err
+	}
+	for name, id := range branches {
+		held, err := r.holds(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			delete(branches, name)
+		}
+	}
+	return branches, nil
 }
 
 // ShutIdle does as Shut does with every workspace that was not used for so long.

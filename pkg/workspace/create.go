@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -220,7 +221,22 @@ func contractOf(id, url string, st *bucket.State) workspacev1.Workspace {
 			ws.Encryption.Recipients = append(ws.Encryption.Recipients, m.Recipients...)
 		}
 	}
+	slices.Sort(ws.Encryption.Recipients) // several members may have one in common
+	ws.Encryption.Recipients = slices.Compact(ws.Encryption.Recipients)
+	ws.Encryption.Recipients = ws.Encryption.Recipients[:min(len(ws.Encryption.Recipients), maxNoted)]
 	return ws
+}
+
+// maxNoted is how many recipients a workspace's description names; the bucket has
+// all of them.
+const maxNoted = 1024
+
+// describe notes what became of the members of a workspace. The bucket has it, so
+// that to fail here is no failure of what was done.
+func (s *Store) describe(ctx context.Context, rec record, r *repo, st *bucket.State) {
+	if err := writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), st)); err != nil {
+		s.opt.Log.WarnContext(ctx, "the description of a workspace was not written", "workspace", rec.ID, "error", err)
+	}
 }
 
 // firstCommit commits the files of req.From, or none, as main. Once the commit

@@ -3,6 +3,8 @@ package workspace
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -48,48 +50,77 @@ func (s *Store) rekey(ctx context.Context, rec record) (changed bool, generation
 	if err != nil {
 		return false, 0, err
 	}
-	after, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
-		return replacesRecovery(*m, own), takeKeys(m, own)
+	after, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+		return takeKeys(m, own, now.Generation)
 	})
 	if err != nil || after.Generation == before.Generation {
 		return false, before.Generation, err
 	}
-	return true, after.Generation, writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), after))
+	s.describe(ctx, rec, r, after)
+	return true, after.Generation, nil
 }
 
-// replacesRecovery reports whether the recovery key is another one than before.
-func replacesRecovery(m manifestv1.Membership, own []manifestv1.Member) bool {
-	was, now := recoveryOf(m.Members), recoveryOf(own)
-	return was >= 0 && now >= 0 && !slices.Equal(m.Members[was].Recipients, own[now].Recipients)
-}
-
-func recoveryOf(members []manifestv1.Member) int {
-	return slices.IndexFunc(members, func(m manifestv1.Member) bool { return m.Recovery && m.Until == 0 })
-}
-
-// takeKeys brings one's own keys into a membership. Those of other machines of
-// the same person stay.
-func takeKeys(m *manifestv1.Membership, own []manifestv1.Member) error {
+// takeKeys brings one's own keys into a membership, and reports whether a key was
+// replaced, so that a new epoch has to begin. Keys of other machines of the same
+// person stay.
+func takeKeys(m *manifestv1.Membership, own []manifestv1.Member, generation int64) (rotate bool, err error) {
+	me := -1
 	for _, mine := range own {
 		if mine.Recovery {
-			if i := recoveryOf(m.Members); i >= 0 {
-				m.Members[i].Recipients, m.Members[i].Signers = mine.Recipients, mine.Signers
-			} else {
-				m.Members = append(m.Members, mine)
-			}
 			continue
 		}
-		i := slices.IndexFunc(m.Members, func(x manifestv1.Member) bool {
+		me = slices.IndexFunc(m.Members, func(x manifestv1.Member) bool {
 			return x.Until == 0 && len(mine.Signers) > 0 && slices.Contains(x.Signers, mine.Signers[0])
 		})
-		if i < 0 {
-			return fault.New(fault.Denied, "this installation may read the workspace and not write it", "ask a member to add its keys")
+		if me < 0 {
+			return false, fault.New(fault.Denied, "this installation may read the workspace and not write it", "introduce yourself again: vexa key introduce; and ask an administrator to remove and add you")
 		}
 		for _, r := range mine.Recipients {
-			if !slices.Contains(m.Members[i].Recipients, r) {
-				m.Members[i].Recipients = append(m.Members[i].Recipients, r)
+			if !slices.Contains(m.Members[me].Recipients, r) {
+				m.Members[me].Recipients = append(m.Members[me].Recipients, r)
 			}
 		}
 	}
-	return nil
+	for _, mine := range own {
+		if mine.Recovery && me >= 0 {
+			rotate = takeRecovery(m, me, mine, generation) || rotate
+		}
+	}
+	return rotate, nil
+}
+
+// takeRecovery brings the recovery key of a member into a membership, with what the
+// member may do, and shuts the one before out. It reports whether there was one.
+func takeRecovery(m *manifestv1.Membership, owner int, key manifestv1.Member, generation int64) (replaced bool) {
+	for _, i := range recoveriesOf(m.Members, owner) {
+		if slices.Equal(m.Members[i].Recipients, key.Recipients) && slices.Equal(m.Members[i].Signers, key.Signers) {
+			return false
+		}
+		m.Members[i].Until, replaced = generation, true
+	}
+	who := m.Members[owner]
+	key.ID = recoveryPrefix + who.ID
+	for n := 2; slices.ContainsFunc(m.Members, func(x manifestv1.Member) bool { return x.ID == key.ID }); n++ {
+		key.ID = recoveryPrefix + who.ID + ":" + strconv.Itoa(n)
+	}
+	key.Name, key.Rights = "recovery key of "+who.Name, slices.Clone(who.Rights)
+	m.Members = append(m.Members, key)
+	return replaced
+}
+
+// recoveryPrefix begins the ids of recovery keys, before that of whose it is. The
+// founder's own, from the time the bucket was made, has the id "recovery".
+const recoveryPrefix = "recovery:"
+
+// recoveriesOf are the recovery keys of a member that are members.
+func recoveriesOf(all []manifestv1.Member, owner int) []int {
+	var out []int
+	for i, x := range all {
+		id, has := strings.CutPrefix(x.ID, recoveryPrefix)
+		id, _, _ = strings.Cut(id, ":")
+		if x.Recovery && x.Until == 0 && (has && id == all[owner].ID || !has && owner == 0) {
+			out = append(out, i)
+		}
+	}
+	return out
 }

@@ -116,26 +116,33 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 		if slices.ContainsFunc(four, func(s []byte) bool { return s == nil }) {
 			continue // renamed, too large, or no file
 		}
-		text, broken, err := merge.Markdown(four[0], four[1], four[2], r.bodyMerger(ctx, q))
-		if err != nil {
-			return root, nil, fmt.Errorf("merge %s: %w", p, err)
+		text, merges, err := r.mergePage(ctx, q, p, four)
+		if errors.Is(err, errNoText) {
+			continue // git has seen to it as it does
 		}
-		clean := !slices.Contains(conflicts, p)
-		if len(broken) > 0 {
-			if clean {
-				conflicts = append(conflicts, p)
-			}
-			continue
+		if err != nil {
+			return root, nil, err
 		}
 		conflicts = slices.DeleteFunc(conflicts, func(c string) bool { return c == p })
-		if clean && bytes.Equal(text, four[3]) {
-			continue
-		}
-		if root, err = r.putIn(ctx, q, root, p, text); err != nil {
-			return root, nil, err
+		if !merges {
+			conflicts = append(conflicts, p)
+		} else if !bytes.Equal(text, four[3]) {
+			if root, err = r.putIn(ctx, q, root, p, text); err != nil {
+				return root, nil, err
+			}
 		}
 	}
 	return root, conflicts, nil
+}
+
+// mergePage merges one page: base, ours and theirs. It reports whether that can be
+// done; the fourth is what git made of it.
+func (r *repo) mergePage(ctx context.Context, q, name string, sides [][]byte) (text []byte, merges bool, err error) {
+	text, broken, err := merge.Markdown(sides[0], sides[1], sides[2], r.bodyMerger(ctx, q))
+	if err != nil {
+		return nil, false, fmt.Errorf("merge %s: %w", name, err)
+	}
+	return text, len(broken) == 0, nil
 }
 
 // mergeBase returns the one merge base of two commits, or "".
@@ -246,6 +253,9 @@ func (r *repo) treeIn(ctx context.Context, q string, root object.ID, dir string)
 	return object.ParseTree(data[0])
 }
 
+// errNoText: git merges no lines of it.
+var errNoText = errors.New("it is no text")
+
 // bodyMerger merges by lines, as git does.
 func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
 	return func(base, ours, theirs []byte) ([]byte, bool, error) {
@@ -270,6 +280,9 @@ func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
 			conflicts[i] = i + 1
 		}
 		res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflicts})
+		if failed, ok := errors.AsType[*git.Error](err); ok && failed.Code == 255 {
+			err = errNoText
+		}
 		return res.Stdout, err == nil && res.Code == 0, err
 	}
 }

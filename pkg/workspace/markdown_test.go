@@ -46,6 +46,11 @@ func TestPagesMergeByKey(t *testing.T) {
 			page("title: Otters\nstatus: final\nowner: jane\ntags: [river]\n", strings.Replace(body, "swim", "swim far", 1)),
 			page("title: Otters\nstatus: draft\nowner: joe\ntags: [river]\n", strings.Replace(body, "swim", "fly", 1)), "",
 		},
+		"what is no text behind it": {
+			page("title: Otters\nstatus: final\nowner: jane\ntags: [river]\n", body+strings.Repeat("x\n", 3972)+"\x00\n"),
+			page("title: Otters\nstatus: draft\nowner: jane\ntags: [river]\n", strings.Replace(body, "Otters", "Sea otters", 1)),
+			page("title: Otters\nstatus: final\nowner: jane\ntags: [river]\n", strings.Replace(body, "Otters", "Sea otters", 1)+strings.Repeat("x\n", 3972)+"\x00\n"),
+		},
 		"what is no frontmatter": {
 			page("title: &a Otters\nstatus: final\nowner: jane\ntags: [river]\n", body),
 			page("title: Otters\nstatus: draft\nowner: joe\ntags: [river]\n", body), "",

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
@@ -90,15 +92,16 @@ func (s *Store) AddMember(ctx context.Context, nameOrID string, who NewMember) (
 	if err != nil {
 		return added, Members{}, err
 	}
+	s.describe(ctx, rec, r, st)
 	all, err := s.membersOf(st)
-	if err != nil {
-		return added, all, err
-	}
-	return added, all, writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), st))
+	return added, all, err
 }
 
 // admit makes a member of who introduced themselves.
 func admit(m *manifestv1.Membership, now *bucket.State, workspace string, who NewMember) (manifestv1.Member, error) {
+	if err := checkName(who.Name); err != nil {
+		return manifestv1.Member{}, err
+	}
 	out := manifestv1.Member{Name: who.Name, Signers: []string{}, Rights: slices.Clone(who.Rights)}
 	if out.Rights == nil {
 		out.Rights = []manifestv1.Right{}
@@ -173,7 +176,12 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 		if len(m.Members[i].Signers) == 0 && len(rights) > 0 {
 			return false, fault.New(fault.Invalid, m.Members[i].Name+" has no signing key, and whoever writes needs one", "remove them, and add them with what vexa key introduce prints")
 		}
-		m.Members[i].Rights = rights
+		if m.Members[i].Recovery {
+			return false, notByHand(m.Members[i].Name)
+		}
+		for _, k := range append(recoveriesOf(m.Members, i), i) {
+			m.Members[k].Rights = rights
+		}
 		set = m.Members[i]
 		return false, nil
 	})
@@ -258,7 +266,13 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 		if err != nil {
 			return false, err
 		}
-		m.Members[i].Until, out.Until, out.Member = now.Generation, now.Generation, m.Members[i]
+		if m.Members[i].Recovery {
+			return false, notByHand(m.Members[i].Name)
+		}
+		out.Until, out.Member = now.Generation, m.Members[i]
+		for _, k := range append(recoveriesOf(m.Members, i), i) {
+			m.Members[k].Until = now.Generation
+		}
 		return true, nil
 	})
 	if err != nil {
@@ -268,25 +282,54 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 	if all, err := s.membersOf(st); err == nil && all.Self == "" {
 		s.retire(rec.ID) // what is open would be read on, until something changes
 	}
-	return out, writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), st))
+	s.describe(ctx, rec, r, st)
+	return out, nil
 }
 
+// notByHand is the answer to who would remove or change a recovery key.
+func notByHand(name string) error {
+	return fault.New(fault.Invalid, name+" is a recovery key: it comes, may what its owner may, and goes with them", "its owner replaces it with: vexa key recovery --replace")
+}
+
+// findMember finds a member by id, by the fingerprint of a signing key, or by
+// name, in this order: a name that somebody chose hides nobody.
 func findMember(all []manifestv1.Member, workspace, who string) (int, error) {
-	found := -1
-	for i, m := range all {
-		if m.Until != 0 || m.ID != who && m.Name != who && !slices.ContainsFunc(m.Signers, func(text string) bool {
-			key, err := signature.ParseKey(text)
-			return err == nil && (key.Fingerprint() == who || text == who)
-		}) {
-			continue
+	for _, is := range []func(manifestv1.Member) bool{
+		func(m manifestv1.Member) bool { return m.ID == who },
+		func(m manifestv1.Member) bool { return signsAs(m, who) },
+		func(m manifestv1.Member) bool { return m.Name == who },
+	} {
+		i := slices.IndexFunc(all, func(m manifestv1.Member) bool { return m.Until == 0 && is(m) })
+		if i >= 0 {
+			return i, nil // of a name there is one, see admit
 		}
-		if found >= 0 {
-			return -1, fault.New(fault.Conflict, strconv.Quote(who)+" means several members of "+workspace, "use an id: vexa workspace member list "+workspace)
-		}
-		found = i
 	}
-	if found < 0 {
-		return -1, fault.New(fault.NotFound, workspace+" has no member "+strconv.Quote(who), "vexa workspace member list "+workspace)
+	return -1, fault.New(fault.NotFound, workspace+" has no member "+strconv.Quote(who), "vexa workspace member list "+workspace)
+}
+
+// signsAs reports whether a member has a signing key of that fingerprint.
+func signsAs(m manifestv1.Member, fingerprint string) bool {
+	return slices.ContainsFunc(m.Signers, func(text string) bool {
+		key, err := signature.ParseKey(text)
+		return err == nil && key.Fingerprint() == fingerprint
+	})
+}
+
+// checkName refuses names that are not what they look like.
+func checkName(name string) error {
+	const most = 64
+	bad := ""
+	switch {
+	case name == "" || strings.TrimSpace(name) != name:
+		bad = "it is empty, or begins or ends with a blank"
+	case utf8.RuneCountInString(name) > most:
+		bad = "it is longer than 64 characters"
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		bad = "it has a character that cannot be seen"
+	case strings.HasPrefix(name, "SHA256:") || strings.HasPrefix(name, "u_") || strings.HasSuffix(name, ")"):
+		bad = "it looks like something else in a list"
+	default:
+		return nil
 	}
-	return found, nil
+	return fault.New(fault.Invalid, "not the name of a member: "+bad, "choose another one with --as")
 }

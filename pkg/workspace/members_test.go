@@ -2,13 +2,18 @@ package workspace_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/seal"
+	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
@@ -177,7 +182,12 @@ func TestUnfitMembers(t *testing.T) {
 		"half an administrator": {change(func(m *workspace.NewMember) {
 			m.Rights = []manifestv1.Right{{Refs: "refs/heads/x", Allow: []string{"admin"}}}
 		}), "administers"},
-		"a right on no ref": {change(func(m *workspace.NewMember) { m.Rights = writes("refs/heads/../x") }), "refs"},
+		"a name that is not what it seems": {change(func(m *workspace.NewMember) { m.Name = "jane\u200b" }), "cannot be seen"},
+		"a name like a fingerprint":        {change(func(m *workspace.NewMember) { m.Name = "SHA256:" + strings.Repeat("a", 43) }), "looks like"},
+		"a name like an id":                {change(func(m *workspace.NewMember) { m.Name = "u_test" }), "looks like"},
+		"a name like one's own":            {change(func(m *workspace.NewMember) { m.Name = "test (you)" }), "looks like"},
+		"a long name":                      {change(func(m *workspace.NewMember) { m.Name = strings.Repeat("a", 65) }), "longer"},
+		"a right on no ref":                {change(func(m *workspace.NewMember) { m.Rights = writes("refs/heads/../x") }), "refs"},
 	} {
 		if _, _, err := w.AddMember(ctx, "notes", c.who); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
@@ -190,5 +200,152 @@ func TestUnfitMembers(t *testing.T) {
 	mixed := change(func(m *workspace.NewMember) { m.Recipients = append(m.Recipients, hybrid.Recipient()) })
 	if added, _, err := w.AddMember(ctx, "notes", mixed); err != nil || len(added.Recipients) != 1 {
 		t.Errorf("of both kinds, the one that fits is taken: %+v, %v", added, err)
+	}
+}
+
+// reads reports whether a recipient is among those of the members.
+func reads(all workspace.Members, recipient string) bool {
+	return slices.ContainsFunc(all.All, func(m manifestv1.Member) bool { return m.Until == 0 && slices.Contains(m.Recipients, recipient) })
+}
+
+// TestRecoveryKeysHaveOwners: each person's recovery key is theirs: another's does
+// not take its place, and it goes with who is shut out.
+func TestRecoveryKeysHaveOwners(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe := newWorld(t), newWorld(t)
+	janes := w.buckets.MakeRecovery(t)
+	w.create(t, "notes", nil)
+	rights := append(writes("refs/*"), manifestv1.Right{Refs: "refs/*", Allow: []string{bucket.RightAdmin}})
+	if _, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe"), Rights: rights}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := w.Invite(ctx, "notes", "joe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := joe.Join(ctx, text, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	rekey := func(x *world) {
+		t.Helper()
+		rows, err := x.Rekey(ctx)
+		if err != nil || len(rows) != 1 || rows[0].Err != nil {
+			t.Fatalf("%+v, %v", rows, err)
+		}
+	}
+	first := joe.buckets.MakeRecovery(t)
+	rekey(joe)
+	joes := joe.buckets.MakeRecovery(t)
+	rekey(joe)
+	rekey(w)
+	all, err := w.Members(ctx, "notes")
+	if err != nil || !reads(all, janes) || !reads(all, joes) || reads(all, first) || all.Epoch != 2 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	for _, m := range all.All {
+		if !m.Recovery || m.Until != 0 {
+			continue
+		}
+		if _, err := w.RemoveMember(ctx, "notes", m.ID); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+			t.Errorf("a recovery key is removed by hand: %v", err)
+		}
+		if _, _, err := w.SetRights(ctx, "notes", m.ID, nil); !fault.Is(err, fault.Invalid) {
+			t.Errorf("its rights are set by hand: %v", err)
+		}
+	}
+	if _, err := w.RemoveMember(ctx, "notes", "joe"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = w.Members(ctx, "notes"); err != nil || !reads(all, janes) || reads(all, joes) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if _, err := w.RemoveMember(ctx, "notes", "test"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a key in a safe administers nothing: %v", err)
+	}
+	if _, _, err := w.SetRights(ctx, "notes", "test", writes("refs/*")); !fault.Is(err, fault.Conflict) {
+		t.Errorf("the last administrator gives it up: %v", err)
+	}
+}
+
+// TestLimitedMembers: what could not be saved is not begun, and who was shut out
+// closes what they have.
+func TestLimitedMembers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe := newWorld(t), newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	if _, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe"), Rights: writes("refs/heads/joe/*")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := joe.Add(ctx, "notes", info.Bucket); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := joe.tryCheckout("01UNITA", unitv1.ReadWrite); !fault.Is(err, fault.Denied) || !strings.Contains(fault.HintOf(err), "notes:ro") {
+		t.Errorf("work that cannot be saved: %v", err)
+	}
+	joe.checkoutMode(t, "01UNITB", unitv1.ReadOnly)
+	if _, err := w.RemoveMember(ctx, "notes", "joe"); err != nil {
+		t.Fatal(err)
+	}
+	if err := joe.Shut(ctx, "notes"); err != nil {
+		t.Errorf("who was shut out and changed nothing: %v", err)
+	}
+	if left, err := os.ReadDir(joe.repos()); err != nil || len(left) != 0 {
+		t.Errorf("readable: %v, %v", left, err)
+	}
+}
+
+// TestThousandMembers: each of them reads and writes, and one is shut out.
+func TestThousandMembers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, last := newWorld(t), newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	b, err := w.buckets.Open(ctx, info.Bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	_, err = b.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
+		for i := range 1000 {
+			id, err := seal.NewIdentity()
+			if err != nil {
+				return false, err
+			}
+			signer, err := signature.Derive(id.String())
+			if err != nil {
+				return false, err
+			}
+			m.Members = append(m.Members, manifestv1.Member{
+				ID: fmt.Sprintf("u_%04d", i), Name: fmt.Sprintf("member %04d", i), Recipients: []string{id.Recipient()}, Signers: []string{signer.Key().String()}, Rights: writes("refs/*"),
+			})
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: last.introduced(t, "joe"), Rights: writes("refs/*")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := last.Add(ctx, "notes", info.Bucket); err != nil {
+		t.Fatal(err)
+	}
+	c := last.checkout(t, "01UNITA")
+	write(t, c.Dir(), map[string]string{"b.md": "from the last of them\n"})
+	last.seal(t, c, "b")
+	removed, err := w.RemoveMember(ctx, "notes", "member 0500")
+	if err != nil || removed.Epoch != 2 {
+		t.Fatalf("%+v, %v", removed, err)
+	}
+	if data, err := last.ReadFile(ctx, "notes", "", "b.md"); err != nil || string(data) != "from the last of them\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if all, err := last.Members(ctx, "notes"); err != nil || len(all.All) != 1002 || all.Self != "u_joe" {
+		t.Errorf("%d members, you are %q, %v", len(all.All), all.Self, err)
+	}
+	if rep, err := w.Verify(ctx, "notes", false); err != nil || !rep.Healthy {
+		t.Errorf("%+v, %v", rep, err)
 	}
 }

@@ -40,5 +40,6 @@ func (s *Store) Rotate(ctx context.Context, nameOrID string, epoch, reencrypt bo
 		return out, err
 	}
 	out.Generation, out.Epoch = st.Generation, st.Epoch()
-	return out, writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), st))
+	s.describe(ctx, rec, r, st)
+	return out, nil
 }

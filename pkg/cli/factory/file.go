@@ -19,6 +19,9 @@ func (f *Factory) ReadFile(path string) ([]byte, error) {
 			return nil, fault.Newf(fault.Usage, "%w", err)
 		}
 		defer file.Close()
+		if st, err := file.Stat(); err != nil || st.IsDir() {
+			return nil, fault.New(fault.Usage, path+" is no file", "name a file, or - for standard input")
+		}
 		r = file
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))

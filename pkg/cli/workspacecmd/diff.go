@@ -30,8 +30,12 @@ func newDiff(f *factory.Factory) *cobra.Command {
 	cmd.Flags().StringVar(&q.To, "to", "", "the newer `commit` (default: the newest of main)")
 	cmd.Flags().StringVar(&q.Unit, "unit", "", "what this `dispatch` changed, merged or not")
 	cmd.Flags().StringVar(&q.Path, "path", "", "only what is at or below this `path`")
-	cmd.MarkFlagsMutuallyExclusive("unit", "from")
-	cmd.MarkFlagsMutuallyExclusive("unit", "to")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if q.Unit != "" && q.From+q.To != "" {
+			return grammar.Usage(cmd, "--unit goes with neither --from nor --to")
+		}
+		return nil
+	}
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
 		return c.Diff(ctx, args[0], q)
 	}

@@ -33,6 +33,11 @@ func newInvite(f *factory.Factory) *cobra.Command {
 			if (o.File == "") == (member == "") {
 				return fault.New(fault.Usage, "who is invited?", "name the file of their introduction, or a member with --member")
 			}
+			for _, flag := range []string{"write", "approve", "admin", "read-only", "as"} {
+				if member != "" && cmd.Flags().Changed(flag) {
+					return fault.New(fault.Usage, "--"+flag+" is for somebody who becomes a member", "vexa workspace member set gives a member other rights")
+				}
+			}
 			return runInvite(cmd.Context(), o, member)
 		},
 	}

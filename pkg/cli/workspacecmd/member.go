@@ -265,7 +265,7 @@ func runMemberSet(ctx context.Context, o *MemberSetOptions) error {
 	if o.JSON.On() {
 		return output.One(o.Factory.Out, &o.JSON, memberFields(), m)
 	}
-	o.Factory.Notice("%s may %s", m.Name, rightsText(m))
+	o.Factory.Say("%s may %s", m.Name, rightsText(m))
 	return nil
 }
 

@@ -43,12 +43,14 @@ func newRotate(f *factory.Factory) *cobra.Command {
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
+			if o.Reencrypt && o.ReencryptOnly {
+				return grammar.Usage(cmd, "--reencrypt and --reencrypt-only exclude each other")
+			}
 			return runRotate(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().BoolVar(&o.Reencrypt, "reencrypt", false, "encrypt what is there again, too")
 	cmd.Flags().BoolVar(&o.ReencryptOnly, "reencrypt-only", false, "encrypt what is there again with the newest key, and begin none")
-	cmd.MarkFlagsMutuallyExclusive("reencrypt", "reencrypt-only")
 	output.AddFlags(cmd, &o.JSON, rotatedFields().Names(), f.OutTTY)
 	return cmd
 }
@@ -67,9 +69,9 @@ func runRotate(ctx context.Context, o *RotateOptions) error {
 	if o.JSON.On() {
 		return output.One(f.Out, &o.JSON, rotatedFields(), out)
 	}
-	f.Notice("epoch %d, generation %d of %s", out.Epoch, out.Generation, o.Name)
+	f.Say("epoch %d, generation %d of %s", out.Epoch, out.Generation, o.Name)
 	if o.Reencrypt || o.ReencryptOnly {
-		f.Notice("encrypted %s again", output.Plural(out.Packs, "pack"))
+		f.Say("encrypted %s again", output.Plural(out.Packs, "pack"))
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (b *Bucket) takeNewest(ctx context.Context, st *State) error {
 }
 
 func isAdministrator(m manifestv1.Member) bool {
-	return m.Until == 0 && len(m.Signers) > 0 && Allows(m, RightAdmin, Everything)
+	return m.Until == 0 && !m.Recovery && len(m.Signers) > 0 && Allows(m, RightAdmin, Everything)
 }
 
 // renew stores the keyring of a membership and returns the change that names it.

@@ -247,6 +247,15 @@ func (p *push) cutOff(ctx context.Context, st *State, id string) (reason, err er
 	return ErrShallow, nil
 }
 
+// MayWrite reports whether this installation may write a ref.
+func (b *Bucket) MayWrite(ctx context.Context, st *State, ref string) (bool, error) {
+	who, err := b.self(ctx, st)
+	if fault.Is(err, fault.Denied) {
+		return false, nil
+	}
+	return err == nil && Allows(who, RightWrite, ref), err
+}
+
 // self returns the member that this installation signs as.
 func (b *Bucket) self(ctx context.Context, st *State) (manifestv1.Member, error) {
 	signer, err := b.opt.Keys.Signer(ctx)

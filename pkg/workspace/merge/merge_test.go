@@ -80,6 +80,8 @@ func run(t *testing.T, cases []testCase) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	run(t, []testCase{
+		{name: "items that one side moved, and the other added to", base: "steps: [a, b, c]\n", ours: "steps: [c, a, b]\n", theirs: "steps: [a, b, c, d]\n", conflict: "steps: both sides changed it"},
+		{name: "items that both sides moved", base: "steps: [a, b, c]\n", ours: "steps: [c, a, b]\n", theirs: "steps: [b, a, c]\n", conflict: "steps: both sides changed it"},
 		{name: "both change other keys", base: "a: 1\nb: 2\n", ours: "a: 9\nb: 2\n", theirs: "a: 1\nb: 8\n", want: "a: 9\nb: 8\n"},
 		{name: "neighbours", base: "a: 1\nb: 2\nc: 3\n", ours: "a: 1\nb: 9\nc: 3\n", theirs: "a: 8\nb: 2\nc: 8\n", want: "a: 8\nb: 9\nc: 8\n"},
 		{name: "same change", base: "a: 1\nb: 2\n", ours: "a: 9\nb: 2\n", theirs: "a: 9\nb: 8\n", want: "a: 9\nb: 8\n"},

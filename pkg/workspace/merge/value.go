@@ -173,7 +173,7 @@ func (m *merger) merge(path string, b, o, t *value) *value {
 		m.conflict(path, "one side removed it, the other changed it")
 	case o.kind == yaml.MappingNode && t.kind == o.kind && (b == nil || b.kind == o.kind):
 		return m.mergeMapping(path, b, o, t)
-	case areSets(b, o, t):
+	case areSets(b, o, t) && keepsOrder(b, o) && keepsOrder(b, t):
 		return mergeSets(b, o, t)
 	case b == nil:
 		m.conflict(path, "both sides added it with different values")
@@ -230,6 +230,26 @@ func areSets(versions ...*value) bool {
 		}
 		if len(ids(v)) != len(v.items) {
 			return false
+		}
+	}
+	return true
+}
+
+// keepsOrder reports whether a side has what it kept of the base in the base's
+// order: where it moved something, the sequence is more than a set.
+func keepsOrder(base, side *value) bool {
+	at := make(map[string]int, len(base.items))
+	for i, item := range base.items {
+		at[item.id()] = i
+	}
+	last := -1
+	for _, item := range side.items {
+		i, kept := at[item.id()]
+		if kept && i < last {
+			return false
+		}
+		if kept {
+			last = i
 		}
 	}
 	return true

@@ -25,6 +25,8 @@ type Buckets struct {
 	*seal.Identity
 	root   string
 	signer signature.Signer
+
+	recovery *manifestv1.Member
 }
 
 // New returns the buckets below a directory of a test.
@@ -116,10 +118,33 @@ func (b *Buckets) Create(ctx context.Context, address string, _ workspace.Create
 
 // Members implements workspace.Buckets.
 func (b *Buckets) Members(bool) ([]manifestv1.Member, error) {
-	return []manifestv1.Member{{
-		ID: "u_test", Name: "test", Recipients: []string{b.Recipient()}, Signers: []string{b.signer.Key().String()},
+	all := []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}}
+	out := []manifestv1.Member{{
+		ID: "u_test", Name: "test", Recipients: []string{b.Recipient()}, Signers: []string{b.signer.Key().String()}, Rights: all,
+	}}
+	if b.recovery != nil {
+		out = append(out, *b.recovery)
+	}
+	return out, nil
+}
+
+// MakeRecovery gives the person a recovery key, in place of the one before, and
+// returns its recipient.
+func (b *Buckets) MakeRecovery(tb testing.TB) string {
+	tb.Helper()
+	id, err := seal.NewIdentity()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signer, err := signature.Derive(id.String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b.recovery = &manifestv1.Member{
+		ID: "recovery", Name: "recovery key", Recipients: []string{id.Recipient()}, Signers: []string{signer.Key().String()}, Recovery: true,
 		Rights: []manifestv1.Right{{Refs: "refs/*", Allow: []string{"write", "admin"}}},
-	}}, nil
+	}
+	return id.Recipient()
 }
 
 // OpenDamaged implements workspace.Buckets.
