@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -211,27 +210,15 @@ func (s *Store) register(rec record, url string, st *bucket.State) error {
 	return atomicfile.SyncDir(s.opt.Root)
 }
 
-// contractOf describes a workspace whose bucket is at a generation.
+// contractOf describes a workspace whose bucket is at a generation. It names the
+// key of the epoch, and nobody's own: who the members are rests in the bucket alone.
 func contractOf(id, url string, st *bucket.State) workspacev1.Workspace {
-	ws := workspacev1.Workspace{ID: id, Bucket: url, Mode: string(unitv1.ReadWrite), Encryption: workspacev1.Encryption{
-		Scheme: schemeAge, Recipients: []string{}, KeyGeneration: st.Epoch(),
+	return workspacev1.Workspace{ID: id, Bucket: url, Mode: string(unitv1.ReadWrite), Encryption: workspacev1.Encryption{
+		Scheme: schemeAge, Recipients: []string{st.Membership.Recipient}, KeyGeneration: st.Epoch(),
 	}}
-	for _, m := range st.Membership.Members {
-		if m.Until == 0 {
-			ws.Encryption.Recipients = append(ws.Encryption.Recipients, m.Recipients...)
-		}
-	}
-	slices.Sort(ws.Encryption.Recipients) // several members may have one in common
-	ws.Encryption.Recipients = slices.Compact(ws.Encryption.Recipients)
-	ws.Encryption.Recipients = ws.Encryption.Recipients[:min(len(ws.Encryption.Recipients), maxNoted)]
-	return ws
 }
 
-// maxNoted is how many recipients a workspace's description names; the bucket has
-// all of them.
-const maxNoted = 1024
-
-// describe notes what became of the members of a workspace. The bucket has it, so
+// describe notes which key a workspace is encrypted to now. The bucket has it, so
 // that to fail here is no failure of what was done.
 func (s *Store) describe(ctx context.Context, rec record, r *repo, st *bucket.State) {
 	if err := writeContract(s.dir(rec.ID), contractOf(rec.ID, r.bucket.URL(), st)); err != nil {
