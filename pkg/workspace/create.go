@@ -67,28 +67,28 @@ func (s *Store) Add(ctx context.Context, name, url string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if err := s.unknownBucket(b.URL()); err != nil {
+	if err := s.unknownBucket(b); err != nil {
 		return Info{}, err
 	}
 	if err := b.Probe(ctx); err != nil && !errors.Is(err, blob.ErrDenied) { // who may only read it pushes nothing
 		return Info{}, err
 	}
-	if err := s.register(rec, b.URL(), st); err != nil {
+	if err := s.register(rec, b, st); err != nil {
 		return Info{}, err
 	}
 	return s.info(ctx, rec)
 }
 
 // unknownBucket refuses a bucket that is registered.
-func (s *Store) unknownBucket(url string) error {
+func (s *Store) unknownBucket(b *bucket.Bucket) error {
 	records, err := s.records()
 	if err != nil {
 		return err
 	}
 	for _, r := range records {
 		ws, err := s.contract(r)
-		if err == nil && ws.Bucket == url {
-			return fault.New(fault.Conflict, "the bucket "+url+" is workspace "+r.Name+" already", "use that: vexa workspace show "+r.Name)
+		if err == nil && (ws.Bucket == b.URL() || r.Bucket == b.ID()) {
+			return fault.New(fault.Conflict, "the bucket "+b.URL()+" is workspace "+r.Name+" already, which is at "+ws.Bucket, "use that: vexa workspace show "+r.Name)
 		}
 	}
 	return nil
@@ -191,16 +191,17 @@ func (s *Store) make(ctx context.Context, rec record, req CreateRequest) ([]Reje
 	if err != nil {
 		return nil, err
 	}
-	return rejected, s.register(rec, r.bucket.URL(), st)
+	return rejected, s.register(rec, r.bucket, st)
 }
 
 // register makes the entry of a workspace in the registry.
-func (s *Store) register(rec record, url string, st *bucket.State) error {
+func (s *Store) register(rec record, b *bucket.Bucket, st *bucket.State) error {
+	rec.Bucket = b.ID()
 	tmp := filepath.Join(s.opt.Root, makingPrefix+rec.ID)
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return err
 	}
-	err := errors.Join(s.writeRecord(tmp, rec), writeContract(tmp, contractOf(rec.ID, url, st)))
+	err := errors.Join(s.writeRecord(tmp, rec), writeContract(tmp, contractOf(rec.ID, b.URL(), st)))
 	if err != nil {
 		return err
 	}

@@ -144,10 +144,10 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 		return out, err
 	}
 	out.Inviter = st.Membership.Members[i].Name
-	if err := s.unknownBucket(b.URL()); err != nil {
+	if err := s.unknownBucket(b); err != nil {
 		return out, err
 	}
-	if err := s.register(rec, b.URL(), st); err != nil {
+	if err := s.register(rec, b, st); err != nil {
 		return out, err
 	}
 	out.Info, err = s.info(ctx, rec)

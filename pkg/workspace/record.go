@@ -25,6 +25,7 @@ type record struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
+	Bucket    string    `json:"bucket,omitempty"` // its id; older records lack it
 }
 
 const (

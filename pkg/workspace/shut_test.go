@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,13 @@ func TestAdd(t *testing.T) {
 	}
 	if _, err := w.Add(ctx, "again", w.buckets.Dir(info.ID)+"/"); err == nil {
 		t.Error("a bucket is two workspaces, by another spelling of its address")
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(w.buckets.Dir(info.ID)), link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Add(ctx, "again", filepath.Join(link, info.ID)); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "notes") {
+		t.Errorf("a bucket is two workspaces, by another way to it: %v", err)
 	}
 	other := newWorld(t)
 	other.buckets = w.buckets
