@@ -41,6 +41,12 @@ type SetRights struct {
 	Rights []Right `json:"rights"` // in place of those they have
 }
 
+// AddKeys is the body of POST /v1/workspaces/{name}/members/keys.
+type AddKeys struct {
+	Member       string `json:"member"`       // id, name, or the fingerprint of a signing key
+	Introduction string `json:"introduction"` // invitation.v1#Introduction; its name does not matter
+}
+
 // RemoveMember is the body of POST /v1/workspaces/{name}/members/remove.
 type RemoveMember struct {
 	Member string `json:"member"` // id, name, or the fingerprint of a signing key

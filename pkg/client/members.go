@@ -25,6 +25,12 @@ func (c *Client) SetRights(ctx context.Context, name string, r api.SetRights) (a
 	return m, c.call(ctx, http.MethodPost, join("workspaces", name, "members", "rights"), r, &m)
 }
 
+// AddKeys lets a member use more keys.
+func (c *Client) AddKeys(ctx context.Context, name string, r api.AddKeys) (api.Member, error) {
+	var m api.Member
+	return m, c.call(ctx, http.MethodPost, join("workspaces", name, "members", "keys"), r, &m)
+}
+
 // RemoveMember shuts somebody out of a workspace.
 func (c *Client) RemoveMember(ctx context.Context, name string, r api.RemoveMember) (api.RemovedMember, error) {
 	var m api.RemovedMember

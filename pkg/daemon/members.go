@@ -67,6 +67,28 @@ func (s *Server) setRights(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// addKeys lets a member use more keys.
+func (s *Server) addKeys(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.AddKeys
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	keys, err := workspace.ParseIntroduction([]byte(req.Introduction))
+	if err != nil {
+		return err
+	}
+	m, all, err := e.Workspaces.AddKeys(r.Context(), r.PathValue("name"), req.Member, keys)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, memberRow(m, all.Self))
+	return nil
+}
+
 func rightsOf(rows []api.Right) []manifestv1.Right {
 	out := make([]manifestv1.Right, 0, len(rows))
 	for _, r := range rows {

@@ -132,6 +132,7 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/workspaces/{name}/members", s.addMember)
 	handle("POST /v1/workspaces/{name}/members/remove", s.removeMember)
 	handle("POST /v1/workspaces/{name}/members/rights", s.setRights)
+	handle("POST /v1/workspaces/{name}/members/keys", s.addKeys)
 	handle("POST /v1/workspaces/{name}/rotate", s.rotate)
 	handle("POST /v1/workspaces/{name}/invite", s.invite)
 	handle("POST /v1/workspaces/join", s.join)

@@ -73,7 +73,7 @@ func takeKeys(m *manifestv1.Membership, own []manifestv1.Member, generation int6
 			return x.Until == 0 && len(mine.Signers) > 0 && slices.Contains(x.Signers, mine.Signers[0])
 		})
 		if me < 0 {
-			return false, fault.New(fault.Denied, "this installation may read the workspace and not write it", "introduce yourself again: vexa key introduce; and ask an administrator to remove and add you")
+			return false, fault.New(fault.Denied, "this installation may read the workspace and not write it", "introduce yourself: vexa key introduce; and ask an administrator: vexa workspace member set NAME MEMBER --introduction FILE")
 		}
 		for _, r := range mine.Recipients {
 			if !slices.Contains(m.Members[me].Recipients, r) {

@@ -174,7 +174,7 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 			return false, err
 		}
 		if len(m.Members[i].Signers) == 0 && len(rights) > 0 {
-			return false, fault.New(fault.Invalid, m.Members[i].Name+" has no signing key, and whoever writes needs one", "remove them, and add them with what vexa key introduce prints")
+			return false, fault.New(fault.Invalid, m.Members[i].Name+" has no signing key, and whoever writes needs one", "vexa workspace member set NAME MEMBER --introduction FILE, with what vexa key introduce prints for them")
 		}
 		if m.Members[i].Recovery {
 			return false, notByHand(m.Members[i].Name)
@@ -190,6 +190,66 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 	}
 	all, err := s.membersOf(st)
 	return set, all, err
+}
+
+// AddKeys lets a member use the keys of an introduction, too: those of another
+// machine, or ones that were added since. It is fault.Conflict where the signing
+// key is another member's.
+func (s *Store) AddKeys(ctx context.Context, nameOrID, who string, keys invitationv1.Introduction) (manifestv1.Member, Members, error) {
+	rec, r, err := s.bucketIn(ctx, nameOrID)
+	if err != nil {
+		return manifestv1.Member{}, Members{}, err
+	}
+	var set manifestv1.Member
+	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+		i, err := findMember(m.Members, rec.Name, who)
+		if err != nil {
+			return false, err
+		}
+		if m.Members[i].Recovery {
+			return false, notByHand(m.Members[i].Name)
+		}
+		if err := addKeys(m.Members, i, rec.Name, keys, now.PostQuantum()); err != nil {
+			return false, err
+		}
+		set = m.Members[i]
+		return false, nil
+	})
+	if err != nil {
+		return set, Members{}, err
+	}
+	all, err := s.membersOf(st)
+	return set, all, err
+}
+
+func addKeys(all []manifestv1.Member, to int, workspace string, keys invitationv1.Introduction, postQuantum bool) error {
+	who := &all[to]
+	fit, err := fitting(NewMember{Introduction: keys}, workspace, postQuantum)
+	if err != nil {
+		return err
+	}
+	for _, r := range fit {
+		if !slices.Contains(who.Recipients, r) {
+			who.Recipients = append(slices.Clone(who.Recipients), r)
+		}
+	}
+	if keys.Signer == "" {
+		return nil
+	}
+	key, err := signature.ParseKey(keys.Signer)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "read the signing key of "+who.Name, err)
+	}
+	for i, x := range all {
+		if x.Until == 0 && slices.Contains(x.Signers, key.String()) {
+			if i == to {
+				return nil
+			}
+			return fault.New(fault.Conflict, "that signing key is "+x.Name+"'s", "vexa workspace member list "+workspace)
+		}
+	}
+	who.Signers = append(slices.Clone(who.Signers), key.String())
+	return nil
 }
 
 func checkRights(list []manifestv1.Right) error {

@@ -349,3 +349,43 @@ func TestThousandMembers(t *testing.T) {
 		t.Errorf("%+v, %v", rep, err)
 	}
 }
+
+// TestMoreKeys: another machine of a member's, with keys of its own, is the same
+// member.
+func TestMoreKeys(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe, laptop := newWorld(t), newWorld(t), newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	if _, _, err := w.AddMember(ctx, "notes", workspace.NewMember{Introduction: joe.introduced(t, "joe"), Rights: writes("refs/*")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := laptop.Add(ctx, "notes", info.Bucket); !fault.Is(err, fault.Denied) {
+		t.Fatalf("a key that nobody knows: %v", err)
+	}
+	m, _, err := w.AddKeys(ctx, "notes", "joe", laptop.introduced(t, "whatever"))
+	if err != nil || len(m.Signers) != 2 || len(m.Recipients) != 2 || m.Name != "joe" || len(m.Rights) != 1 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if again, _, err := w.AddKeys(ctx, "notes", "joe", laptop.introduced(t, "joe")); err != nil || len(again.Signers) != 2 || len(again.Recipients) != 2 {
+		t.Errorf("twice: %+v, %v", again, err)
+	}
+	if _, err := laptop.Add(ctx, "notes", info.Bucket); err != nil {
+		t.Fatal(err)
+	}
+	c := laptop.checkout(t, "01UNITA")
+	write(t, c.Dir(), map[string]string{"b.md": "from the laptop\n"})
+	laptop.seal(t, c, "b")
+	if data, err := w.ReadFile(ctx, "notes", "", "b.md"); err != nil || string(data) != "from the laptop\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if _, _, err := w.AddKeys(ctx, "notes", "test", joe.introduced(t, "joe")); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a key of two members: %v", err)
+	}
+	if _, err := w.RemoveMember(ctx, "notes", "joe"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := laptop.ReadFile(ctx, "notes", "", "a.md"); !fault.Is(err, fault.Denied) {
+		t.Errorf("one of a removed member's keys reads on: %v", err)
+	}
+}

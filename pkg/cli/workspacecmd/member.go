@@ -221,54 +221,6 @@ func runMemberAdd(ctx context.Context, o *MemberAddOptions) error {
 	return nil
 }
 
-// MemberSetOptions is what the command line of vexa workspace member set says.
-type MemberSetOptions struct {
-	Factory *factory.Factory
-	JSON    output.JSON
-	Name    string
-	Member  string
-	rights  rights
-}
-
-func newMemberSet(f *factory.Factory) *cobra.Command {
-	o := &MemberSetOptions{Factory: f}
-	cmd := &cobra.Command{
-		Use:     "set NAME MEMBER",
-		Short:   "Give a member other rights",
-		Long:    "Gives a member the rights that the flags say, in place of those they have. What they signed\nbefore stays valid.",
-		Example: "$ vexa workspace member set notes joe --write main --approve main\n$ vexa workspace member set notes joe --read-only",
-		Args:    grammar.Args("NAME", "MEMBER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Name, o.Member = args[0], args[1]
-			return runMemberSet(cmd.Context(), o)
-		},
-	}
-	o.rights.addFlags(cmd)
-	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
-	return cmd
-}
-
-func runMemberSet(ctx context.Context, o *MemberSetOptions) error {
-	list, err := o.rights.list()
-	if err != nil {
-		return err
-	}
-	c, err := o.Factory.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	m, err := c.SetRights(ctx, o.Name, api.SetRights{Member: o.Member, Rights: list})
-	if err != nil {
-		return grammar.Argument(err)
-	}
-	if o.JSON.On() {
-		return output.One(o.Factory.Out, &o.JSON, memberFields(), m)
-	}
-	o.Factory.Say("%s may %s", m.Name, rightsText(m))
-	return nil
-}
-
 // MemberRemoveOptions is what the command line of vexa workspace member remove
 // says.
 type MemberRemoveOptions struct {
