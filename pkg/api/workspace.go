@@ -29,6 +29,7 @@ type WorkspaceStatus struct {
 	Ahead      int       `json:"ahead"`     // commits of dispatches that main does not hold
 	Unmerged   []string  `json:"unmerged"`  // their branches
 	Members    int       `json:"members"`
+	Policy     int       `json:"policy"` // version of the membership with its rights: one more with each change
 	Epoch      int       `json:"epoch"`
 	Packs      int       `json:"packs"`
 	Unverified int       `json:"unverified"` // packs that this installation has not looked into yet

@@ -106,7 +106,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace verify":  "healthy,generation,newest,seen,manifests,packs,refs,bytes,findings",
 		"vexa workspace join":    "name,id,bucket,generation,inviter,key,roots",
 		"vexa workspace blame":   "line,text,sha,subject,launcher,unit,session,author,time,message",
-		"vexa workspace status":  "name,bucket,generation,updatedAt,open,behind,ahead,unmerged,members,epoch,packs,unverified,backup",
+		"vexa workspace status":  "name,bucket,generation,updatedAt,open,behind,ahead,unmerged,members,policy,epoch,packs,unverified,backup",
 		"vexa workspace rotate":  "generation,epoch,packs",
 
 		"vexa workspace member add":    "id,name,recipients,signers,fingerprints,rights,recovery,until,self",

@@ -22,6 +22,7 @@ type Status struct {
 	Behind     int64 // generations that the open repository has not followed yet
 	Ahead      int   // commits on the branches of dispatches that main does not hold
 	Members    int
+	Policy     int // version of the membership with its rights: one more with each change
 	Epoch      int
 	Packs      int
 	Unverified int // packs that this installation has not looked into yet
@@ -57,7 +58,7 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 			out.Members++
 		}
 	}
-	out.Epoch, out.Packs = st.Epoch(), len(st.Packs)
+	out.Policy, out.Epoch, out.Packs = st.Membership.Version, st.Epoch(), len(st.Packs)
 	left, err := r.bucket.Unverified(st)
 	if err != nil {
 		return out, err

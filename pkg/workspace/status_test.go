@@ -82,7 +82,7 @@ func TestStatus(t *testing.T) {
 	w := newWorld(t)
 	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
 	st, err := w.Status(ctx, "notes")
-	if err != nil || !st.Open || st.Behind != 0 || st.Ahead != 0 || st.Members != 1 || st.Epoch != 1 || st.Packs != 1 || st.Backup != nil {
+	if err != nil || !st.Open || st.Behind != 0 || st.Ahead != 0 || st.Members != 1 || st.Epoch != 1 || st.Policy != 1 || st.Packs != 1 || st.Backup != nil {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	a, b := w.checkout(t, "01UNITA"), w.checkout(t, "01UNITB")

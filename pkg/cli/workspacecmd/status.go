@@ -27,6 +27,7 @@ func statusFields() output.Fields[api.WorkspaceStatus] {
 		{Name: "ahead", Value: func(x s) any { return x.Ahead }},
 		{Name: "unmerged", Value: func(x s) any { return output.OrEmpty(x.Unmerged) }},
 		{Name: "members", Value: func(x s) any { return x.Members }},
+		{Name: "policy", Value: func(x s) any { return x.Policy }},
 		{Name: "epoch", Value: func(x s) any { return x.Epoch }},
 		{Name: "packs", Value: func(x s) any { return x.Packs }},
 		{Name: "unverified", Value: func(x s) any { return x.Unverified }},
@@ -53,7 +54,7 @@ func newStatus(f *factory.Factory) *cobra.Command {
 		p.Add("name", s.Name)
 		p.Add("bucket", s.Bucket)
 		p.Add("generation", strconv.FormatInt(s.Generation, 10)+", of "+output.Time(s.UpdatedAt, f.Now(), tty))
-		p.Add("members", strconv.Itoa(s.Members)+", epoch "+strconv.Itoa(s.Epoch))
+		p.Add("members", strconv.Itoa(s.Members)+", policy "+strconv.Itoa(s.Policy)+", epoch "+strconv.Itoa(s.Epoch))
 		if s.Open {
 			p.Add("open", "yes; "+output.Plural(int(s.Behind), "generation")+" behind, "+output.Plural(s.Ahead, "commit")+" ahead")
 		} else {
