@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/signature"
 )
 
@@ -75,10 +76,7 @@ func TestParseKeyRefuses(t *testing.T) {
 // The stock command verifies what we signed.
 func TestStockCommandVerifies(t *testing.T) {
 	t.Parallel()
-	program, err := exec.LookPath("ssh-keygen")
-	if err != nil {
-		t.Skip("no ssh-keygen: the recovery eval, which requires it, does the same")
-	}
+	program := require.Tool(t, "ssh-keygen")
 	s := derive(t, "one")
 	data := []byte("a manifest\n")
 	sig, err := s.Sign("manifest", data)
