@@ -25,19 +25,6 @@ const (
 	cutFile = "cut"
 )
 
-// Maintain joins the packs of a workspace's bucket and of its open repository,
-// and removes what is not used any more, where that is worth it.
-func (s *Store) Maintain(ctx context.Context, nameOrID string) error {
-	r, err := s.open(ctx, nameOrID)
-	if err != nil {
-		return err
-	}
-	if err := s.maintainBucket(ctx, r); err != nil {
-		return err
-	}
-	return s.tidy(ctx, r)
-}
-
 // tidy keeps a repository quick: its many small packs become few, and what was
 // cut from the history of a private ref goes. It is called where nobody waits.
 func (s *Store) tidy(ctx context.Context, r *repo) error {

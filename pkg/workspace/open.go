@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -264,7 +265,7 @@ func (r *repo) room(now *bucket.State, since int64) error {
 func (r *repo) packRefs(refs map[string]string) error {
 	var text strings.Builder
 	text.WriteString("# pack-refs with: sorted \n")
-	for _, name := range sortedKeys(refs) {
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		text.WriteString(refs[name] + " " + name + "\n")
 	}
 	return os.WriteFile(filepath.Join(r.Dir(), "packed-refs"), []byte(text.String()), 0o600)
@@ -295,13 +296,4 @@ func (r *repo) followRefs(ctx context.Context, refs map[string]string) error {
 		}
 	}
 	return nil
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
