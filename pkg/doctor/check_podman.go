@@ -25,6 +25,9 @@ func checkPodman(_ context.Context, p *probe) Finding {
 	}
 	info, err := p.info()
 	switch {
+	case err != nil && strings.Contains(err.Error(), "system migrate"):
+		return fail("Podman does not work for " + p.who.name + ": what kept its namespaces was killed, as when a machine is stopped and its /run kept").
+			blocks().with(p.step("podman", "system", "migrate"))
 	case err != nil:
 		return fail("Podman does not work for " + p.who.name + ": " + err.Error()).blocks()
 	case !info.Host.Security.Rootless:
