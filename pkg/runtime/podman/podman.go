@@ -77,7 +77,7 @@ type Driver struct {
 	creating  chan struct{} // capacity 1: one create at a time
 
 	finding sync.Mutex
-	spaces  map[string]string // of container ids to process id namespaces
+	spaces  map[string]pidSpace // of container ids
 }
 
 var (
@@ -120,10 +120,17 @@ func (d *Driver) Close() error {
 	if d.conn != nil {
 		d.conn.Client.CloseIdleConnections()
 	}
-	if d.service == nil {
-		return nil
+	d.finding.Lock()
+	defer d.finding.Unlock()
+	var errs []error
+	for _, space := range d.spaces {
+		errs = append(errs, space.held.Close())
 	}
-	return d.service.stop()
+	d.spaces = nil
+	if d.service != nil {
+		errs = append(errs, d.service.stop())
+	}
+	return errors.Join(errs...)
 }
 
 // connect finds a socket that answers, or makes one.

@@ -18,7 +18,7 @@ func (d *Driver) Processes(ctx context.Context, ids []string) (map[string][]int,
 	d.finding.Lock()
 	defer d.finding.Unlock()
 	spaces := make(map[string]string, len(ids)) // of namespaces to ids
-	known := make(map[string]string, len(ids))
+	known := make(map[string]pidSpace, len(ids))
 	var errs []error
 	for _, id := range ids {
 		space, ok := d.spaces[id]
@@ -29,11 +29,16 @@ func (d *Driver) Processes(ctx context.Context, ids []string) (map[string][]int,
 				continue
 			}
 		}
-		if space != "" {
-			known[id], spaces[space] = space, id
+		if space.held != nil {
+			known[id], spaces[space.name] = space, id
 		}
 	}
-	d.spaces = known // others have ended
+	for id, space := range d.spaces {
+		if _, ok := known[id]; !ok { // it has ended
+			errs = append(errs, space.held.Close())
+		}
+	}
+	d.spaces = known
 	found := make(map[string][]int, len(ids))
 	if len(spaces) == 0 {
 		return found, errors.Join(errs...)
@@ -51,28 +56,40 @@ func (d *Driver) Processes(ctx context.Context, ids []string) (map[string][]int,
 	return found, errors.Join(append(errs, err)...)
 }
 
-// pidSpace names the process id namespace of a container; "" is none.
-func (d *Driver) pidSpace(ctx context.Context, id string) (string, error) {
+// pidSpace is a process id namespace. Its name is "pid:[N]" with the number of
+// an inode, which the kernel gives to another as soon as nobody has this one:
+// held keeps it. Without held there is none.
+type pidSpace struct {
+	name string
+	held *os.File
+}
+
+// pidSpace opens the process id namespace of a container.
+func (d *Driver) pidSpace(ctx context.Context, id string) (pidSpace, error) {
 	c, err := d.inspect(ctx, id)
 	if err != nil || c.State.Pid <= 0 {
-		return "", gone(err)
+		return pidSpace{}, gone(err)
 	}
 	dir := "/proc/" + strconv.Itoa(c.State.Pid)
-	space, err := os.Readlink(dir + "/ns/pid")
+	held, err := os.Open(dir + "/ns/pid")
 	if err != nil {
 		if again, lookErr := d.inspect(ctx, id); fault.Is(lookErr, fault.NotFound) || lookErr == nil && !again.State.Running {
-			return "", nil
+			return pidSpace{}, nil
 		}
-		return "", err
+		return pidSpace{}, err
 	}
-	status, err := os.ReadFile(dir + "/status")
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", held.Fd()))
+	var status []byte
+	if err == nil {
+		status, err = os.ReadFile(dir + "/status")
+	}
+	if err == nil && !firstOfItsSpace(status) {
+		err = fmt.Errorf("process %d is not the first of container %s", c.State.Pid, id)
+	}
 	if err != nil {
-		return "", err
+		return pidSpace{}, errors.Join(err, held.Close())
 	}
-	if !firstOfItsSpace(status) {
-		return "", fmt.Errorf("process %d is not the first of container %s", c.State.Pid, id)
-	}
-	return space, nil
+	return pidSpace{name, held}, nil
 }
 
 // firstOfItsSpace reads from /proc/PID/status whether the process is number one

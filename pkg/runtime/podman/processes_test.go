@@ -95,6 +95,10 @@ func TestProcessesOfAContainer(t *testing.T) {
 	if err := d.Remove(t.Context(), ids[0]); err != nil {
 		t.Fatal(err)
 	}
+	// The kernel gives the lowest free number to the next namespace.
+	if err := d.Start(t.Context(), ids[2]); err != nil {
+		t.Fatal(err)
+	}
 	if found, err := d.Processes(t.Context(), ids); err != nil || len(found[ids[0]]) != 0 || len(found[ids[1]]) != 3 {
 		t.Errorf("one was removed: got %v, %v", found, err)
 	}
