@@ -8,6 +8,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/schedulev1"
@@ -56,6 +57,9 @@ func goTypes() map[string]roundTrip {
 		"invitation.v1#Introduction":      through[invitationv1.Introduction],
 		"invitation.v1#Invitation":        through[invitationv1.Invitation],
 		"proactive-card.v1#Card":          through[cardv1.Card],
+		"proposal.v1#Approval":            through[proposalv1.Approval],
+		"proposal.v1#Conflicts":           through[proposalv1.Conflicts],
+		"proposal.v1#Proposal":            through[proposalv1.Proposal],
 		"runtime.v1#Backend":              through[string],
 		"runtime.v1#RuntimeEvent":         through[runtimev1.Event],
 		"runtime.v1#RuntimeState":         through[runtimev1.State],

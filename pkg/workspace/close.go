@@ -105,7 +105,7 @@ func (r *repo) saveBranches(ctx context.Context) error {
 		if st.Refs[name] == id.String() {
 			continue
 		}
-		m, err := r.branchMove(ctx, landing{ref: name, id: id})
+		m, err := branchMove(st, landing{ref: name, id: id})
 		if err != nil {
 			return err
 		}

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/merge"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
 // Git merges by lines, which for the frontmatter of a page is guessing: two
@@ -35,6 +36,27 @@ type mergedTree struct {
 
 // treeStage is one side of a path that conflicts; the zero value is none.
 type treeStage struct{ mode, id string }
+
+// conflict is a path that could not be merged.
+type conflict struct {
+	path   string
+	why    []string
+	stages [3]treeStage // zero where nothing is known of them
+}
+
+// conflictOf says what git does of a path that conflicts.
+func (m mergedTree) conflictOf(path string) conflict {
+	c := conflict{path: path, stages: m.stages[path]}
+	for _, kind := range m.kinds[path] {
+		if kind != "Auto-merging" {
+			c.why = append(c.why, kind)
+		}
+	}
+	if c.why == nil {
+		c.why = []string{"both sides changed it"}
+	}
+	return c
+}
 
 // parseMergeTree reads what git merge-tree -z --messages prints (its manual:
 // OUTPUT).
@@ -93,14 +115,18 @@ func (m mergedTree) pages() []string {
 
 // mergePages merges again, by key, the pages that both sides changed. What comes
 // of it is in the tree that it returns; the paths that conflict are the others.
-func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID, m mergedTree) (object.ID, []string, error) {
+func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID, m mergedTree) (object.ID, []conflict, error) {
+	conflicts := make([]conflict, 0, len(m.conflict))
+	for _, p := range m.conflict {
+		conflicts = append(conflicts, m.conflictOf(p))
+	}
 	pages := m.pages()
 	if len(pages) == 0 {
-		return m.root, m.conflict, nil
+		return m.root, conflicts, nil
 	}
 	base, err := r.mergeBase(ctx, q, ours, theirs)
 	if err != nil || base == "" { // of several bases git makes one of its own
-		return m.root, m.conflict, err
+		return m.root, conflicts, err
 	}
 	var names []string
 	for _, p := range pages {
@@ -110,22 +136,22 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 	if err != nil {
 		return m.root, nil, err
 	}
-	root, conflicts := m.root, slices.Clone(m.conflict)
+	root := m.root
 	for i, p := range pages {
 		four := sides[4*i : 4*i+4]
 		if slices.ContainsFunc(four, func(s []byte) bool { return s == nil }) {
 			continue // renamed, too large, or no file
 		}
-		text, merges, err := r.mergePage(ctx, q, p, four)
+		text, broken, err := r.mergePage(ctx, q, p, four)
 		if errors.Is(err, errNoText) {
 			continue // git has seen to it as it does
 		}
 		if err != nil {
 			return root, nil, err
 		}
-		conflicts = slices.DeleteFunc(conflicts, func(c string) bool { return c == p })
-		if !merges {
-			conflicts = append(conflicts, p)
+		conflicts = slices.DeleteFunc(conflicts, func(c conflict) bool { return c.path == p })
+		if len(broken) > 0 {
+			conflicts = append(conflicts, conflict{path: p, why: broken, stages: m.stages[p]})
 		} else if !bytes.Equal(text, four[3]) {
 			if root, err = r.putIn(ctx, q, root, p, text); err != nil {
 				return root, nil, err
@@ -135,14 +161,20 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 	return root, conflicts, nil
 }
 
-// mergePage merges one page: base, ours and theirs. It reports whether that can be
-// done; the fourth is what git made of it.
-func (r *repo) mergePage(ctx context.Context, q, name string, sides [][]byte) (text []byte, merges bool, err error) {
+// mergePage merges one page: base, ours and theirs. It returns why that cannot be
+// done where it cannot; the fourth is what git made of it.
+func (r *repo) mergePage(ctx context.Context, q, name string, sides [][]byte) (text []byte, why []string, err error) {
 	text, broken, err := merge.Markdown(sides[0], sides[1], sides[2], r.bodyMerger(ctx, q))
 	if err != nil {
-		return nil, false, fmt.Errorf("merge %s: %w", name, err)
+		return nil, nil, fmt.Errorf("merge %s: %w", name, err)
 	}
-	return text, len(broken) == 0, nil
+	for _, c := range broken {
+		if c.Path != "" {
+			c.Why = c.Path + ": " + c.Why
+		}
+		why = append(why, c.Why)
+	}
+	return text, why, nil
 }
 
 // mergeBase returns the one merge base of two commits, or "".
@@ -220,33 +252,63 @@ func (r *repo) catIn(ctx context.Context, q string, ids []string) ([][]byte, err
 // putIn makes a tree of another one with other content at a path that it has.
 func (r *repo) putIn(ctx context.Context, q string, root object.ID, name string, text []byte) (object.ID, error) {
 	id, err := object.WriteLoose(q, object.KindBlob, text)
-	for err == nil {
-		dir, base := path.Split(name)
-		dir = strings.TrimSuffix(dir, "/")
-		var entries []object.TreeEntry
-		if entries, err = r.treeIn(ctx, q, root, dir); err != nil {
-			break
-		}
-		i := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == base })
-		if i < 0 {
-			return root, fmt.Errorf("the merged tree has no %s", name)
-		}
-		entries[i].ID = id
-		if id, err = object.WriteLoose(q, object.KindTree, object.EncodeTree(entries)); err != nil || dir == "" {
-			break
-		}
-		name = dir
+	if err != nil {
+		return root, err
 	}
-	return id, err
+	return r.setIn(ctx, q, root, name, func(e *object.TreeEntry) (bool, error) {
+		if e.ID.IsZero() {
+			return false, fmt.Errorf("the merged tree has no %s", name)
+		}
+		e.ID = id
+		return true, nil
+	})
 }
 
-// treeIn reads one tree below a root.
-func (r *repo) treeIn(ctx context.Context, q string, root object.ID, dir string) ([]object.TreeEntry, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"rev-parse", "--verify", "--end-of-options", root.String() + ":" + dir}, Objects: q})
+// setIn makes a tree of another one that has at a path what set makes of what is
+// there, an entry without an id where there is nothing; false: nothing is to be
+// there. Directories come and go with what is in them.
+func (r *repo) setIn(ctx context.Context, q string, root object.ID, name string, set func(*object.TreeEntry) (bool, error)) (object.ID, error) {
+	entries, err := r.treeIn(ctx, q, root)
 	if err != nil {
-		return nil, err
+		return root, err
 	}
-	data, err := r.catIn(ctx, q, []string{strings.TrimSpace(string(res.Stdout))})
+	name, rest, below := strings.Cut(name, "/")
+	i := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == name })
+	e := object.TreeEntry{Name: name}
+	if i >= 0 {
+		e = entries[i]
+		entries = slices.Delete(entries, i, i+1)
+	}
+	keep := true
+	switch {
+	case !below:
+		if e.Mode == object.ModeDir {
+			return root, fault.New(fault.Conflict, "there is a directory where a file is to be: "+tree.Escape(name), "")
+		}
+		keep, err = set(&e)
+	case i >= 0 && e.Mode != object.ModeDir:
+		err = fault.New(fault.Conflict, "there is a file where a directory is to be: "+tree.Escape(name), "")
+	default:
+		e.Mode = object.ModeDir
+		if e.ID, err = r.setIn(ctx, q, e.ID, rest, set); err == nil {
+			keep = e.ID.String() != emptyTree
+		}
+	}
+	if err != nil {
+		return root, err
+	}
+	if keep {
+		entries = append(entries, e)
+	}
+	return object.WriteLoose(q, object.KindTree, object.EncodeTree(entries))
+}
+
+// treeIn reads a tree, with those of a quarantine; the zero id is none.
+func (r *repo) treeIn(ctx context.Context, q string, id object.ID) ([]object.TreeEntry, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	data, err := r.catIn(ctx, q, []string{id.String()})
 	if err != nil {
 		return nil, err
 	}
@@ -275,14 +337,20 @@ func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
 			}
 			args = append(args, file)
 		}
-		conflicts := make([]int, 127)
-		for i := range conflicts {
-			conflicts[i] = i + 1
-		}
-		res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflicts})
+		res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflictCodes()})
 		if failed, ok := errors.AsType[*git.Error](err); ok && failed.Code == 255 {
 			err = errNoText
 		}
 		return res.Stdout, err == nil && res.Code == 0, err
 	}
+}
+
+// conflictCodes are the exit codes with which git merge-file says how many
+// conflicts there are.
+func conflictCodes() []int {
+	codes := make([]int, 127)
+	for i := range codes {
+		codes[i] = i + 1
+	}
+	return codes
 }

@@ -180,7 +180,7 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 			return false, notByHand(m.Members[i].Name)
 		}
 		for _, k := range append(recoveriesOf(m.Members, i), i) {
-			m.Members[k].Rights = rights
+			m.Members[k].Rights = append([]manifestv1.Right{}, rights...)
 		}
 		set = m.Members[i]
 		return false, nil

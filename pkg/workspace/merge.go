@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
@@ -25,7 +28,8 @@ type landing struct {
 }
 
 // land moves the branch to the commit and merges it into main. In the bucket
-// main has the commit from then on, or where they conflict the branch.
+// main has the commit from then on, or where they conflict, or the policy asks for
+// approvals, the branch and a proposal of it.
 func (s *Store) land(ctx context.Context, r *repo, l landing, out *Sealed) error {
 	return r.change(ctx, func() error { return s.tryLand(ctx, r, l, out) })
 }
@@ -49,33 +53,55 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
-	out.Conflicts, out.Merged, out.Main = conflicts, len(conflicts) == 0, next.String()
-	m := move{ref: refMain, from: main, to: next}
-	if len(conflicts) > 0 {
-		if m, err = r.branchMove(ctx, l); err != nil {
-			return err
-		}
+	st, err := r.head(ctx)
+	if err != nil {
+		return err
 	}
-	if m.from == m.to {
-		return nil
+	out.Conflicts, out.Merged, out.Main, out.Proposal = conflicts, false, main.String(), ""
+	m := move{ref: refMain, from: main, to: next}
+	var p proposed
+	if len(conflicts) == 0 && (next == main || proposal.Needed(st.Membership, refMain) == 0) {
+		out.Merged, out.Main = true, next.String()
+		p, err = s.obsolete(ctx, r, st, l)
+	} else {
+		mergePack = ""
+		m, p, err = s.besideMain(ctx, r, st, l, out)
+	}
+	moves := slices.DeleteFunc([]move{m, p.move}, func(m move) bool { return m.from == m.to })
+	if err != nil || len(moves) == 0 {
+		return err
 	}
 	packs, err := r.known(ctx, l, mergePack)
 	if err != nil {
 		return err
 	}
+	if packs != nil && p.pack != "" {
+		packs = append(packs, p.pack)
+	}
 	s.step("merged")
-	err = r.publish(ctx, []move{m}, packs)
+	err = r.publishApproved(ctx, moves, packs, approved{policy: st.Membership.Version})
 	s.step("main")
 	return err
 }
 
-// branchMove is the move of a branch that main does not take.
-func (r *repo) branchMove(ctx context.Context, l landing) (move, error) {
-	st, err := r.bucket.Head(ctx)
-	if err != nil {
-		return move{}, err
+// besideMain leaves a landing on its branch, and proposes it.
+func (s *Store) besideMain(ctx context.Context, r *repo, st *bucket.State, l landing, out *Sealed) (m move, p proposed, err error) {
+	if m, err = branchMove(st, l); err != nil {
+		return m, p, err
 	}
-	m := move{ref: l.ref, to: l.id}
+	if p, err = s.proposeOrNot(ctx, r, st, l); err != nil {
+		return m, p, err
+	}
+	before, err := r.ref(proposal.Ref(l.unit()))
+	if !before.IsZero() || !p.to.IsZero() {
+		out.Proposal = l.unit()
+	}
+	return m, p, err
+}
+
+// branchMove is the move of a branch that main does not take.
+func branchMove(st *bucket.State, l landing) (m move, err error) {
+	m = move{ref: l.ref, to: l.id}
 	if id := st.Refs[l.ref]; id != "" {
 		m.from, err = object.ParseID(id)
 	}
@@ -143,11 +169,22 @@ func (r *repo) mergeTrees(ctx context.Context, ours, theirs object.ID, pack *obj
 	return root, nil, addLoose(q, pack)
 }
 
-// mergeIn merges two commits' trees: by lines as git does, and the frontmatter of
-// pages by key. New objects go to the quarantine q. Git's exit code and its list
+// mergeIn is mergeDetail for who asks for paths alone, escaped.
+func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (object.ID, []string, error) {
+	root, conflicts, err := r.mergeDetail(ctx, q, ours, theirs)
+	var paths []string
+	for _, c := range conflicts {
+		paths = append(paths, tree.Escape(c.path))
+	}
+	return root, paths, err
+}
+
+// mergeDetail merges two commits' trees: by lines as git does, and the frontmatter
+// of pages by key. New objects go to the quarantine q. Git's exit code and its list
 // of conflicts decide, less what is merged by key; a clean merge that brings
 // together names which some file systems take for each other is a conflict too.
-func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (object.ID, []string, error) {
+// Where something conflicts the tree is git's, with its markers.
+func (r *repo) mergeDetail(ctx context.Context, q string, ours, theirs object.ID) (object.ID, []conflict, error) {
 	res, err := r.Run(ctx, git.Cmd{
 		Args: []string{"merge-tree", "--write-tree", "-z", "--messages", ours.String(), theirs.String()},
 		OK:   []int{1}, Objects: q,
@@ -163,16 +200,13 @@ func (r *repo) mergeIn(ctx context.Context, q string, ours, theirs object.ID) (o
 		return object.ID{}, nil, errors.New("git merge-tree reports a conflict without a path")
 	}
 	root, conflicts, err := r.mergePages(ctx, q, ours, theirs, m)
-	if err != nil {
-		return object.ID{}, nil, err
+	if err != nil || len(conflicts) > 0 {
+		return root, conflicts, err
 	}
-	if len(conflicts) > 0 {
-		for i, path := range conflicts {
-			conflicts[i] = tree.Escape(path)
-		}
-		return root, conflicts, nil
+	twins, err := r.mergedTwins(ctx, ours, root, q)
+	for _, path := range twins {
+		conflicts = append(conflicts, conflict{path: path, why: []string{"its name differs from another one only in case or Unicode form"}})
 	}
-	conflicts, err = r.mergedTwins(ctx, ours, root, q)
 	return root, conflicts, err
 }
 
@@ -221,9 +255,5 @@ func (r *repo) mergedTwins(ctx context.Context, ours, root object.ID, q string) 
 	if err != nil {
 		return nil, err
 	}
-	var twins []string
-	for _, path := range tree.Twins(added, strings.Split(strings.TrimRight(string(list.Stdout), "\x00"), "\x00")) {
-		twins = append(twins, tree.Escape(path))
-	}
-	return twins, nil
+	return tree.Twins(added, strings.Split(strings.TrimRight(string(list.Stdout), "\x00"), "\x00")), nil
 }

@@ -25,6 +25,18 @@ type move struct {
 // bucket; nil has git find them. It returns errMoved where a ref is not what it
 // was. The workspace's lock is held.
 func (r *repo) publish(ctx context.Context, moves []move, packs []string) error {
+	return r.publishApproved(ctx, moves, packs, approved{})
+}
+
+// approved are the refs whose move enough members have approved, by a version of
+// the policy.
+type approved struct {
+	refs   []string
+	policy int // 0: no matter which
+}
+
+// publishApproved is publish where the policy asks for approvals.
+func (r *repo) publishApproved(ctx context.Context, moves []move, packs []string, ok approved) error {
 	updates := make([]bucket.Update, 0, len(moves))
 	for _, m := range moves {
 		from := ""
@@ -41,7 +53,7 @@ func (r *repo) publish(ctx context.Context, moves []move, packs []string) error 
 	if err != nil {
 		return err
 	}
-	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs})
+	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs, Approved: ok.refs, Policy: ok.policy})
 	if err != nil {
 		r.store.retire(r.id)
 		return fault.Wrap(fault.KindOf(err), "save workspace "+r.name, err)

@@ -121,12 +121,17 @@ func (s *Store) Diff(ctx context.Context, id string, q DiffQuery) (string, error
 	} else if len(c.Parents) > 0 {
 		before = c.Parents[0].String()
 	}
+	return r.diff(ctx, before, after.String(), q.Path)
+}
+
+// diff compares two commits or trees, at and below a path where that is not empty.
+func (r *repo) diff(ctx context.Context, before, after, path string) (string, error) {
 	args := []string{
 		"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all",
-		"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after.String(), "--",
+		"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after, "--",
 	}
-	if q.Path != "" {
-		args = append(args, q.Path)
+	if path != "" {
+		args = append(args, path)
 	}
 	res, err := r.Run(ctx, git.Cmd{Args: args, Limit: maxDiff})
 	if errors.Is(err, git.ErrOutput) {

@@ -63,6 +63,7 @@ type Sealed struct {
 	Merged    bool   // main holds SHA
 	Main      string // main's commit afterwards
 	Conflicts []string
+	Proposal  string // id of the proposal that it waits in; empty: Merged, or there is none
 	Rejected  []Rejected
 	Ignored   int // new paths left out because a .gitignore names them
 }
@@ -127,4 +128,5 @@ type Undone struct {
 	SHA       string   // the new commit; empty where it conflicts
 	Reverted  []string // commits, newest first
 	Conflicts []string // paths
+	Proposal  string   // id of the proposal that the undo waits in, in place of SHA; empty: none
 }

@@ -4,15 +4,19 @@ import (
 	"context"
 	"slices"
 
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
 // Undo makes a commit on main that takes changes back: by default those of
 // main's last commit that no undo took back yet, with Dispatch those of every commit of a unit, with To
 // everything since a commit. What came later is kept: where it touches the same
-// lines nothing is done and Undone.Conflicts names the paths. With To all of
-// main's tree becomes that commit's; what came later stays in the history.
+// lines, Undone.Conflicts names the paths and a proposal waits for who resolves
+// them; so it does where the policy asks for approvals. With To all of main's tree
+// becomes that commit's; what came later stays in the history.
 func (s *Store) Undo(ctx context.Context, id string, req UndoRequest) (Undone, error) {
 	if req.To != "" && req.Dispatch != "" {
 		return Undone{}, fault.New(fault.Invalid, "an undo is either to a commit or of a dispatch", "give one of the two")
@@ -49,8 +53,15 @@ func (s *Store) undo(ctx context.Context, r *repo, req UndoRequest) (Undone, err
 	default:
 		err = u.last(ctx)
 	}
-	if err != nil || len(u.conflicts) > 0 {
-		return Undone{Reverted: []string{}, Conflicts: u.conflicts}, err
+	if err != nil {
+		return Undone{}, err
+	}
+	st, err := r.head(ctx)
+	if err != nil {
+		return Undone{}, err
+	}
+	if len(u.conflicts) > 0 || proposal.Needed(st.Membership, refMain) > 0 {
+		return u.propose(ctx, st)
 	}
 	return u.commit(ctx)
 }
@@ -114,6 +125,7 @@ func (u *undo) last(ctx context.Context) error {
 			break // what the workspace was created with
 		}
 		if _, err := u.revert(ctx, u.main, c); err != nil || len(u.conflicts) > 0 {
+			u.reverted, u.subject = []Commit{c}, "Undo: "+c.Message
 			return err
 		}
 		if u.root == now {
@@ -200,6 +212,106 @@ func (u *undo) helper(root, parent object.ID) (object.ID, error) {
 	return object.WriteLoose(u.quarantine, object.KindCommit, data)
 }
 
+// message is that of the undo's commit; what it took back is in the trailers.
+func (u *undo) message() message {
+	msg := message{subject: u.subject, trailers: [][2]string{
+		{trailerSubject, u.req.Author.Subject},
+		{trailerLauncher, u.req.Launcher},
+	}}
+	for _, sha := range u.names() {
+		msg.trailers = append(msg.trailers, [2]string{trailerUndo, sha})
+	}
+	return msg
+}
+
+// names are the commits that are taken back, as far as an undo names them.
+func (u *undo) names() []string {
+	out := []string{}
+	for _, c := range u.reverted[:min(len(u.reverted), maxNamed)] {
+		out = append(out, c.SHA)
+	}
+	return out
+}
+
+// propose leaves an undo that main does not take by itself to people: the proposal
+// of a commit that takes back what was to be taken back, from right after it.
+func (u *undo) propose(ctx context.Context, st *bucket.State) (Undone, error) {
+	out := Undone{Reverted: []string{}, Conflicts: u.conflicts}
+	if out.Conflicts == nil {
+		out.Conflicts = []string{}
+	}
+	parent, root := u.main, u.root
+	if len(u.conflicts) > 0 {
+		var err error
+		if parent, root, err = u.inverse(ctx); err != nil || parent.IsZero() {
+			return out, err
+		}
+	} else {
+		now, err := u.repo.treeOf(ctx, u.main)
+		if err != nil {
+			return out, err
+		}
+		if now == root {
+			return out, nothing()
+		}
+	}
+	s, r := u.store, u.repo
+	_, by, err := s.self(ctx, r, st)
+	if err != nil {
+		return out, err
+	}
+	by.Subject = u.req.Author.Subject
+	id := s.opt.NewID()
+	p := &proposing{store: s, repo: r, state: st, by: by, q: u.quarantine, pack: object.NewPack(r.packDir(), nil)}
+	defer p.pack.Abort()
+	commit := s.commit(u.req.Author, root, []object.ID{parent}, u.message())
+	source, err := object.WriteLoose(u.quarantine, object.KindCommit, commit) // where the merge finds it
+	if err != nil {
+		return out, err
+	}
+	if _, err := p.pack.Add(object.KindCommit, commit); err != nil {
+		return out, err
+	}
+	e, err := p.open(ctx, proposalv1.Proposal{
+		Kind: proposalv1.KindProposal, ID: id, Title: proposal.Title(u.subject), Target: refMain, Source: source.String(), Subject: u.req.Author.Subject, Undoes: u.names(),
+	}, "")
+	if err != nil {
+		return out, err
+	}
+	m, name, err := p.finish(ctx, e)
+	if err != nil {
+		return out, err
+	}
+	if err := r.publishApproved(ctx, []move{m}, []string{name}, approved{policy: st.Membership.Version}); err != nil {
+		return out, err
+	}
+	out.Proposal = id
+	return out, nil
+}
+
+// inverse returns what a commit has to be made of that takes back what conflicts:
+// the newest of the commits, and the tree from before the oldest. They have to
+// follow each other; else the parent is zero.
+func (u *undo) inverse(ctx context.Context) (parent, root object.ID, err error) {
+	for i, c := range u.reverted {
+		if len(c.Parents) == 0 || i > 0 && u.reverted[i-1].Parents[0] != c.SHA {
+			return object.ID{}, object.ID{}, nil
+		}
+	}
+	if len(u.reverted) == 0 {
+		return object.ID{}, object.ID{}, nil
+	}
+	if parent, err = object.ParseID(u.reverted[0].SHA); err != nil {
+		return parent, root, err
+	}
+	before, err := object.ParseID(u.reverted[len(u.reverted)-1].Parents[0])
+	if err != nil {
+		return parent, root, err
+	}
+	root, err = u.repo.treeOf(ctx, before)
+	return parent, root, err
+}
+
 // commit puts the tree on main.
 func (u *undo) commit(ctx context.Context) (Undone, error) {
 	now, err := u.repo.treeOf(ctx, u.main)
@@ -209,15 +321,9 @@ func (u *undo) commit(ctx context.Context) (Undone, error) {
 	if now == u.root {
 		return Undone{}, nothing()
 	}
-	msg := message{subject: u.subject, trailers: [][2]string{
-		{trailerSubject, u.req.Author.Subject},
-		{trailerLauncher, u.req.Launcher},
-	}}
+	msg := u.message()
 	out := Undone{Reverted: []string{}, Conflicts: []string{}}
 	for _, c := range u.reverted {
-		if len(out.Reverted) < maxNamed {
-			msg.trailers = append(msg.trailers, [2]string{trailerUndo, c.SHA})
-		}
 		out.Reverted = append(out.Reverted, c.SHA)
 	}
 	pack := object.NewPack(u.repo.packDir(), nil)

@@ -22,6 +22,7 @@ var jane = workspace.Author{Subject: "u_jane", Name: "Jane", Email: "jane@exampl
 // world is one store with what tests need around it.
 type world struct {
 	*workspace.Store
+	git     *git.Git
 	buckets *workspacetest.Buckets
 	root    string
 	tmp     string
@@ -50,6 +51,7 @@ func (w *world) openWith(tb testing.TB, path string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	w.git = g
 	if w.buckets == nil {
 		w.buckets = workspacetest.New(tb, w.root+"-at-rest")
 	}

@@ -22,6 +22,8 @@ var (
 	ErrNotCommit      = errors.New("a branch points at a commit only")
 	ErrRights         = errors.New("you may not write this ref")
 	ErrShallow        = errors.New("shallow update not allowed")
+	ErrApprovals      = errors.New("it takes approved proposals only")
+	ErrProposal       = errors.New("a proposal is kept, whatever became of it")
 )
 
 // How each kind of damage is told: the blob, the generation it belongs to, what

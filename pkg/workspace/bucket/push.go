@@ -34,6 +34,12 @@ type PushOptions struct {
 	// which is new; the caller vouches for that, and for what the ids are, and
 	// every update has a lease. Nil: git finds the objects.
 	Packs []string
+	// Approved are the refs whose change enough members have approved; the caller
+	// has verified that.
+	Approved []string
+	// Policy is the version of the membership that the push goes by; under another
+	// one every update is stale. 0: whatever it is.
+	Policy int
 }
 
 // Push brings refs and the objects that they need into the bucket. It returns
@@ -198,9 +204,9 @@ func (p *push) look(ctx context.Context, st *State) error {
 func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u Update) (reason, err error) {
 	old := st.Refs[u.Ref]
 	switch {
-	case !Allows(who, RightWrite, u.Ref):
+	case !mayWrite(who, u.Ref):
 		return ErrRights, nil
-	case u.Lease != nil && *u.Lease != old:
+	case u.Lease != nil && *u.Lease != old, p.opt.Policy != 0 && p.opt.Policy != st.Membership.Version:
 		return ErrStale, nil
 	case old == u.New && old != "":
 		return nil, nil
@@ -211,12 +217,17 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 		if u.Ref == st.Head {
 			return ErrCurrent, nil
 		}
-		return nil, nil
+		if strings.HasPrefix(u.Ref, proposals) {
+			return ErrProposal, nil
+		}
+		return p.unapproved(st, u), nil
 	case p.types[u.New] == "":
 		return nil, fault.Newf(fault.Invalid, "the repository has no object %s", u.New)
 	case strings.HasPrefix(u.Ref, "refs/heads/") && p.types[u.New] != "commit":
 		return ErrNotCommit, nil
-	case old == "" || u.Force || u.Lease != nil:
+	case p.unapproved(st, u) != nil:
+		return ErrApprovals, nil
+	case old == "" || (u.Force || u.Lease != nil) && (len(p.opt.Packs) > 0 || !strings.HasPrefix(u.Ref, proposals)):
 		return p.cutOff(ctx, st, u.New)
 	case strings.HasPrefix(u.Ref, "refs/tags/"):
 		return ErrExists, nil
@@ -231,6 +242,14 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 		return ErrNonFastForward, nil
 	}
 	return p.cutOff(ctx, st, u.New)
+}
+
+// unapproved refuses to change a ref that takes nothing but approved proposals.
+func (p *push) unapproved(st *State, u Update) error {
+	if st.Refs[u.Ref] == "" || Threshold(st.Membership, u.Ref) == 0 || slices.Contains(p.opt.Approved, u.Ref) {
+		return nil
+	}
+	return ErrApprovals
 }
 
 // cutOff refuses what a shallow repository has without its history, unless the
@@ -253,7 +272,7 @@ func (b *Bucket) MayWrite(ctx context.Context, st *State, ref string) (bool, err
 	if fault.Is(err, fault.Denied) {
 		return false, nil
 	}
-	return err == nil && Allows(who, RightWrite, ref), err
+	return err == nil && mayWrite(who, ref), err
 }
 
 // self returns the member that this installation signs as.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -31,11 +32,20 @@ func matches(pattern, ref string) bool {
 }
 
 // Allows reports whether a member may do something with a ref, or with all that a
-// pattern covers.
+// pattern covers. An administrator, who could give themselves that right, approves.
 func Allows(m manifestv1.Member, what, ref string) bool {
 	return slices.ContainsFunc(m.Rights, func(r manifestv1.Right) bool {
-		return matches(r.Refs, ref) && slices.Contains(r.Allow, what)
+		return matches(r.Refs, ref) && (slices.Contains(r.Allow, what) || what == RightApprove && slices.Contains(r.Allow, RightAdmin))
 	})
+}
+
+// proposals are the refs of merge proposals.
+const proposals = "refs/vexa/proposals/"
+
+// mayWrite reports whether a member may move a ref. Whoever may write or approve
+// anything may propose, and say something to a proposal.
+func mayWrite(m manifestv1.Member, ref string) bool {
+	return Allows(m, RightWrite, ref) || strings.HasPrefix(ref, proposals) && len(m.Rights) > 0
 }
 
 // unbounded reports whether a member may do with the bucket what concerns all of
@@ -110,8 +120,11 @@ func (b *Bucket) beyondRights(ctx context.Context, at *signed, what string, who 
 // what is new; they take nothing away, and say nothing else of what is there.
 func oversteps(who manifestv1.Member, before, after *State) string {
 	for name := range changedRefs(before.Refs, after.Refs) {
-		if !Allows(who, RightWrite, name) {
+		if !mayWrite(who, name) {
 			return "changes " + name
+		}
+		if strings.HasPrefix(name, proposals) && after.Refs[name] == "" {
+			return "removes the proposal " + strings.TrimPrefix(name, proposals)
 		}
 	}
 	switch {
@@ -230,4 +243,31 @@ func (b *Bucket) signerOf(ctx context.Context, s *signed) (manifestv1.Member, er
 		}
 	}
 	return who, nil
+}
+
+// Threshold is how many members have to approve a change of a ref: the most that
+// any rule of the policy says; 0: none.
+func Threshold(m manifestv1.Membership, ref string) int {
+	most := 0
+	for _, a := range m.Approvals {
+		if matches(a.Refs, ref) {
+			most = max(most, a.Threshold)
+		}
+	}
+	return most
+}
+
+// MemberWith finds the member whose signing key it is.
+func MemberWith(m manifestv1.Membership, key signature.Key) (manifestv1.Member, bool) {
+	return memberOf(&m, key.String())
+}
+
+// FormerMemberWith finds who was a member with a signing key, the last one first.
+func FormerMemberWith(m manifestv1.Membership, key signature.Key) (who manifestv1.Member, ok bool) {
+	for _, x := range m.Members {
+		if x.Until > who.Until && slices.Contains(x.Signers, key.String()) {
+			who, ok = x, true
+		}
+	}
+	return who, ok
 }

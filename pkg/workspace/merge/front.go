@@ -14,6 +14,10 @@ const (
 
 const fence = "---"
 
+// Split cuts a page after its frontmatter, which may be empty; the two are parts of
+// text.
+func Split(text []byte) (front, body []byte) { return split(text) }
+
 // split cuts a file after the fence that ends its frontmatter. One without
 // frontmatter is all body.
 func split(text []byte) (head, body []byte) {

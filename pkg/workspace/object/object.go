@@ -114,6 +114,15 @@ const (
 	ModeGitlink uint32 = 0o160000
 )
 
+// ParseMode reads a mode as git writes it.
+func ParseMode(text string) (uint32, error) {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	if err != nil {
+		return 0, fmt.Errorf("not a mode: %.20q", text)
+	}
+	return uint32(mode), nil
+}
+
 // TreeEntry is one entry of a tree.
 type TreeEntry struct {
 	Name string

@@ -1,0 +1,319 @@
+package workspace
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
+)
+
+// CommentProposal says something to a proposal.
+func (s *Store) CommentProposal(ctx context.Context, nameOrID, id, text string, by Author) (Proposal, error) {
+	if strings.TrimSpace(text) == "" {
+		return Proposal{}, fault.New(fault.Usage, "there is nothing to say", "give it with --message, or write it in your editor")
+	}
+	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+		e := p.files.next(proposal.Commented)
+		e.comment, e.what = text, "Comment: "+p.files.Title
+		return e, nil
+	})
+}
+
+// RejectProposal closes a proposal without merging it; text says why, and may be
+// empty. Nothing of it is removed.
+func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, by Author) (Proposal, error) {
+	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+		if err := p.mustBeOpen(); err != nil {
+			return event{}, err
+		}
+		e := p.files.next(proposal.Rejected)
+		e.after.Status, e.comment, e.what = proposalv1.StatusRejected, text, "Reject: "+p.files.Title
+		return e, nil
+	})
+}
+
+// ApproveProposal signs that a proposal's target may get its result. Every pack of
+// the workspace is verified first, so that its files are what the ids say. It is
+// fault.Denied where the policy gives this installation no right to approve, and
+// fault.Conflict where conflicts are open or the target moved.
+func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id string, by Author) (Proposal, error) {
+	if err := s.verifyPacks(ctx, nameOrID); err != nil {
+		return Proposal{}, err
+	}
+	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+		content, err := p.sound(ctx)
+		if err != nil {
+			return event{}, err
+		}
+		about := p.subject(content)
+		a := about.Approval(s.opt.Now().UTC().Format(time.RFC3339))
+		signer, _, err := s.self(ctx, p.repo, p.state)
+		if err != nil {
+			return event{}, err
+		}
+		if _, why := about.Why(proposal.Signed{Approval: a, Key: signer.Key()}); why != "" {
+			return event{}, fault.New(fault.Denied, "your approval would not count: "+why, "vexa workspace member list "+p.repo.name+" shows who may approve")
+		}
+		for _, old := range p.files.approvals {
+			if _, why := about.Why(old); why == "" && old.Key.String() == signer.Key().String() {
+				return nothingToDo()
+			}
+		}
+		text, armoured, err := proposal.Sign(a, signer)
+		if err != nil {
+			return event{}, err
+		}
+		e := p.files.next(proposal.Approved)
+		e.approval = &signedFile{name: proposal.ApprovalName(signer.Key()), text: text, armoured: armoured}
+		e.what = "Approve: " + p.files.Title
+		return e, nil
+	})
+}
+
+func (p *proposing) subject(content string) proposal.Subject {
+	return proposal.Subject{Bucket: p.repo.bucket.ID(), Content: content, Proposal: p.files.Proposal, Policy: p.state.Membership}
+}
+
+// sound verifies that a proposal is what it says before anybody signs or merges it,
+// and returns the digest of its result's files: it is open, merged with what its
+// target is now, nothing of it conflicts, members signed its history, and its result
+// is the merge of its sides, less what was resolved.
+func (p *proposing) sound(ctx context.Context) (content string, err error) {
+	f, r := p.files, p.repo
+	if err := p.mustBeOpen(); err != nil {
+		return "", err
+	}
+	if open := proposal.Open(f.conflicts); len(open) > 0 {
+		return "", fault.Newf(fault.Conflict, "%d paths of the proposal %s conflict", len(open), f.ID).WithHint("vexa proposal resolve " + r.name + " " + f.ID)
+	}
+	stale, err := r.stale(f)
+	if err != nil {
+		return "", err
+	}
+	if stale {
+		return "", fault.New(fault.Conflict, "what the proposal "+f.ID+" merges has moved since", "vexa proposal refresh "+r.name+" "+f.ID)
+	}
+	left, err := r.bucket.Unverified(p.state)
+	if err != nil {
+		return "", err
+	}
+	if len(left) > 0 { // of who pushed meanwhile
+		if err := r.store.verifyIn(ctx, r); err != nil {
+			return "", err
+		}
+	}
+	events, err := r.events(ctx, p.state.Membership, f)
+	if err != nil {
+		return "", err
+	}
+	if why := unsigned(events); why != "" {
+		return "", fault.New(fault.Denied, "the proposal "+f.ID+" is not to be believed: "+why, "open another one: vexa proposal create "+r.name)
+	}
+	if err := p.isTheMerge(ctx); err != nil {
+		return "", err
+	}
+	result, err := parseID(f.Result)
+	if err != nil {
+		return "", err
+	}
+	return r.contentDigest(ctx, result)
+}
+
+// isTheMerge verifies that a proposal's result is the merge of its sides in all but
+// the paths that conflict, and that those are the ones that do.
+func (p *proposing) isTheMerge(ctx context.Context) error {
+	f := p.files
+	bad := func(why string) error {
+		return fault.New(fault.Denied, "the proposal "+f.ID+" is not to be believed: "+why, "vexa proposal diff "+p.repo.name+" "+f.ID+" shows what it would change; open another one: vexa proposal create "+p.repo.name)
+	}
+	ours, err := parseID(f.From)
+	if err != nil {
+		return err
+	}
+	theirs, err := parseID(f.Source)
+	if err != nil {
+		return err
+	}
+	root, paths, err := p.mergeSides(ctx, ours, theirs)
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(paths, f.conflicts, func(a, b proposalv1.Conflict) bool {
+		return a.Path == b.Path && sameFile(a.Base, b.Base) && sameFile(a.Ours, b.Ours) && sameFile(a.Theirs, b.Theirs)
+	})
+	if !same {
+		return bad("its sides conflict in other paths than it says")
+	}
+	for _, c := range paths {
+		now, err := p.repo.stageOf(ctx, p.q, f.Result, c.Path)
+		if err != nil {
+			return err
+		}
+		if root, err = p.put(ctx, root, c.Path, fileOf(now)); err != nil {
+			return err
+		}
+	}
+	if root.String() != f.Result {
+		return bad("its result is not the merge of its sides")
+	}
+	return p.noTwins(ctx, root)
+}
+
+// contentDigest is the digest of a tree's files, see proposal.Digest.
+func (r *repo) contentDigest(ctx context.Context, root object.ID) (string, error) {
+	files, err := r.treeFiles(ctx, "", root)
+	if err != nil {
+		return "", err
+	}
+	d := proposal.NewDigest()
+	ids := make([]string, 0, len(files))
+	for _, f := range files {
+		if f.Mode != "160000" {
+			ids = append(ids, f.SHA)
+		}
+	}
+	next := 0
+	add := func(sum [sha256.Size]byte) {
+		d.Add(files[next].Mode, sum, files[next].Path)
+		next++
+	}
+	links := func() {
+		for next < len(files) && files[next].Mode == "160000" {
+			add(sha256.Sum256([]byte(files[next].SHA)))
+		}
+	}
+	links()
+	err = r.Objects(ctx, ids, func(o git.Object) error {
+		if o.Type != "blob" || o.ID != files[next].SHA {
+			return fmt.Errorf("%s is a %s", o.ID, o.Type)
+		}
+		h := sha256.New()
+		if _, err := io.Copy(h, o.Content); err != nil {
+			return err
+		}
+		add([sha256.Size]byte(h.Sum(nil)))
+		links()
+		return nil
+	})
+	return d.String(), err
+}
+
+// verifyPacks has git look at every pack of a workspace that this installation has
+// not verified: whoever stored one stored its index, too, and may have lied in it.
+func (s *Store) verifyPacks(ctx context.Context, nameOrID string) error {
+	r, err := s.open(ctx, nameOrID)
+	if err != nil {
+		return err
+	}
+	return s.verifyIn(ctx, r)
+}
+
+func (s *Store) verifyIn(ctx context.Context, r *repo) error {
+	scratch, err := s.scratch()
+	if err != nil {
+		return err
+	}
+	found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch})
+	if err != nil || len(found.Findings) == 0 {
+		return err
+	}
+	return fault.New(fault.Denied, "a pack of "+r.name+" is not what it says, so that nothing of it can be signed: "+found.Findings[0].String(), "vexa workspace verify "+r.name+" --paranoid shows all that is wrong")
+}
+
+// AcceptProposal merges a proposal: its target gets a commit with its result, and
+// the proposal says so, in one generation. Where the policy asks for approvals,
+// fewer than that are fault.Denied. Where it asks for none, a target or branch that
+// moved is merged again first, and what then conflicts is fault.Conflict.
+func (s *Store) AcceptProposal(ctx context.Context, nameOrID, id string, by Author) (Proposal, error) {
+	if err := s.verifyPacks(ctx, nameOrID); err != nil {
+		return Proposal{}, err
+	}
+	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) { return p.accept(ctx) })
+}
+
+func (p *proposing) accept(ctx context.Context) (event, error) {
+	f, r := p.files, p.repo
+	if err := p.mustBeOpen(); err != nil {
+		return event{}, err
+	}
+	needed := proposal.Needed(p.state.Membership, f.Target)
+	stale, err := r.stale(f)
+	if err != nil {
+		return event{}, err
+	}
+	e := f.next(proposal.Accepted)
+	if stale && needed == 0 && len(proposal.Open(f.conflicts)) == 0 {
+		again, err := p.refresh(ctx)
+		if err != nil || again.after.Status != proposalv1.StatusOpen {
+			return again, err
+		}
+		if open := proposal.Open(again.paths); len(open) > 0 {
+			return event{}, fault.Newf(fault.Conflict, "what the proposal %s merges has moved since, and now %d paths conflict", f.ID, len(open)).WithHint("vexa proposal refresh " + r.name + " " + f.ID)
+		}
+		e.after, e.paths, e.source, e.void = again.after, again.paths, again.source, true
+	} else {
+		content, err := p.sound(ctx)
+		if err != nil {
+			return event{}, err
+		}
+		about := p.subject(content)
+		if got := len(about.Count(f.approvals)); got < needed {
+			return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID).
+				WithHint("vexa proposal show " + r.name + " " + f.ID + " says who; approve it yourself: vexa proposal approve " + r.name + " " + f.ID)
+		}
+	}
+	return p.merged(ctx, e)
+}
+
+// merged makes the commit that the target gets.
+func (p *proposing) merged(ctx context.Context, e event) (event, error) {
+	var parents []object.ID
+	for _, text := range []string{e.after.From, e.after.Source} {
+		id, err := parseID(text)
+		if err != nil {
+			return e, err
+		}
+		parents = append(parents, id)
+	}
+	root, err := parseID(e.after.Result)
+	if err != nil {
+		return e, err
+	}
+	if err := p.noTwinsAt(ctx, parents[0], root); err != nil {
+		return e, err
+	}
+	msg := message{subject: "Accept: " + e.after.Title, trailers: [][2]string{{trailerSubject, p.by.Subject}, {proposal.TrailerID, e.after.ID}}}
+	if !e.void {
+		about := p.subject("")
+		for _, a := range e.files.approvals {
+			if who, why := about.Why(a); why == "" {
+				msg.trailers = append(msg.trailers, [2]string{"Approved-by", who.Name + " " + a.Key.Fingerprint()})
+			}
+		}
+	}
+	for _, undone := range e.after.Undoes {
+		msg.trailers = append(msg.trailers, [2]string{trailerUndo, undone})
+	}
+	// The trees that were merged now go into the same pack.
+	if err := addLoose(p.q, p.pack); err != nil {
+		return e, err
+	}
+	id, err := p.signedCommit(ctx, root, parents, msg)
+	if err != nil {
+		return e, err
+	}
+	e.after.Status, e.after.Merge, e.what = proposalv1.StatusAccepted, id.String(), "Accept: "+e.after.Title
+	p.moves = append(p.moves, move{ref: e.after.Target, from: parents[0], to: id})
+	p.approved = append(p.approved, e.after.Target)
+	return e, nil
+}

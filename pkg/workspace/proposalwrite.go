@@ -1,0 +1,287 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
+)
+
+// event is one event of a proposal that is to be written: the proposal as it is
+// afterwards, and what happened.
+type event struct {
+	kind  string
+	files *proposalFiles // as before; nil: it is opened
+	after proposalv1.Proposal
+	body  string
+	paths []proposalv1.Conflict
+	what  string // first line of the commit's message
+
+	comment  string
+	approval *signedFile // a new one
+	void     bool        // the approvals that were given are for something else now
+	source   object.ID   // a new commit that it is about; zero: the same
+}
+
+// signedFile is an approval with its signature.
+type signedFile struct {
+	name           string // without an ending
+	text, armoured []byte
+}
+
+// next is an event that leaves everything as it was.
+func (f *proposalFiles) next(kind string) event {
+	return event{kind: kind, files: f, after: f.Proposal, body: f.body, paths: f.conflicts}
+}
+
+// write adds the objects of an event to the pack and returns its commit, signed by
+// this installation.
+func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
+	text, err := proposal.EncodeText(e.after, e.body)
+	if err != nil {
+		return object.ID{}, err
+	}
+	conflicts, err := proposal.EncodeConflicts(e.paths)
+	if err != nil {
+		return object.ID{}, err
+	}
+	result, err := object.ParseID(e.after.Result)
+	if err != nil {
+		return object.ID{}, err
+	}
+	w := &eventWriter{pack: p.pack}
+	root := []object.TreeEntry{w.file(proposal.TextFile, text), w.file(proposal.ConflictsFile, conflicts)}
+	if e.after.Result == emptyTree {
+		w.add(object.KindTree, nil)
+	}
+	root = append(root, object.TreeEntry{Name: proposal.ResultDir, Mode: object.ModeDir, ID: result})
+	var review, approvals []object.TreeEntry
+	if e.files != nil {
+		review = slices.Clone(e.files.review)
+		if !e.void {
+			approvals = slices.Clone(e.files.signed)
+		}
+	}
+	if e.comment != "" {
+		if len(e.comment) > proposal.MaxComment || !utf8.ValidString(e.comment) {
+			return object.ID{}, fault.New(fault.Invalid, "a comment is text of at most 1 MiB", "")
+		}
+		review = append(review, w.file(p.store.opt.NewID()+".md", []byte(strings.TrimSpace(e.comment)+"\n")))
+	}
+	if a := e.approval; a != nil {
+		approvals = slices.DeleteFunc(approvals, func(x object.TreeEntry) bool { return x.Name == a.name+".json" || x.Name == a.name+".json.sig" })
+		approvals = append(approvals, w.file(a.name+".json", a.text), w.file(a.name+".json.sig", a.armoured))
+	}
+	root = append(root, w.dir(proposal.ReviewDir, review)...)
+	root = append(root, w.dir(proposal.ApprovalsDir, approvals)...)
+	tree := w.add(object.KindTree, object.EncodeTree(root))
+	if w.err != nil {
+		return object.ID{}, w.err
+	}
+	return p.signedCommit(ctx, tree, e.parents(), e.message(p.by))
+}
+
+// parents are the event before, and the commit that a proposal is about, so that
+// it is kept as long as the proposal.
+func (e event) parents() []object.ID {
+	var out []object.ID
+	if e.files != nil {
+		out = append(out, e.files.tip)
+	}
+	if !e.source.IsZero() {
+		out = append(out, e.source)
+	}
+	return out
+}
+
+func (e event) message(by Author) message {
+	return message{subject: cmp.Or(e.what, e.after.Title), trailers: [][2]string{
+		{proposal.TrailerID, e.after.ID},
+		{proposal.TrailerEvent, e.kind},
+		{trailerSubject, by.Subject},
+	}}
+}
+
+// eventWriter adds files and directories to a pack, until one fails.
+type eventWriter struct {
+	pack *object.Pack
+	err  error
+}
+
+func (w *eventWriter) add(kind object.Kind, data []byte) object.ID {
+	if w.err != nil {
+		return object.ID{}
+	}
+	id, err := w.pack.Add(kind, data)
+	w.err = err
+	return id
+}
+
+func (w *eventWriter) file(name string, data []byte) object.TreeEntry {
+	return object.TreeEntry{Name: name, Mode: object.ModeFile, ID: w.add(object.KindBlob, data)}
+}
+
+func (w *eventWriter) dir(name string, entries []object.TreeEntry) []object.TreeEntry {
+	if len(entries) == 0 {
+		return nil
+	}
+	return []object.TreeEntry{{Name: name, Mode: object.ModeDir, ID: w.add(object.KindTree, object.EncodeTree(entries))}}
+}
+
+// signedCommit adds a commit to the pack that this installation signs.
+func (p *proposing) signedCommit(ctx context.Context, root object.ID, parents []object.ID, msg message) (object.ID, error) {
+	signer, err := p.repo.bucket.Signer(ctx)
+	if err != nil {
+		return object.ID{}, err
+	}
+	commit := p.store.commit(p.by, root, parents, msg)
+	armoured, err := signer.Sign(proposal.SignatureNamespace, commit)
+	if err != nil {
+		return object.ID{}, err
+	}
+	if commit, err = object.AddSignature(commit, armoured); err != nil {
+		return object.ID{}, err
+	}
+	return p.pack.Add(object.KindCommit, commit)
+}
+
+// self returns the key of this installation and the member that it is.
+func (s *Store) self(ctx context.Context, r *repo, st *bucket.State) (signature.Signer, Author, error) {
+	signer, err := r.bucket.Signer(ctx)
+	if err != nil {
+		return nil, Author{}, err
+	}
+	who, ok := bucket.MemberWith(st.Membership, signer.Key())
+	if !ok {
+		return nil, Author{}, fault.New(fault.Denied, "this installation is no member of "+r.name+" that may say anything", "ask an administrator: vexa workspace member list "+r.name)
+	}
+	return signer, Author{Name: who.Name}, nil
+}
+
+// changeProposal runs fn on the proposal of an id as it is in the newest state,
+// again where others were faster, and publishes what it makes. fn may return an
+// event without a kind: there is nothing to do.
+func (s *Store) changeProposal(ctx context.Context, nameOrID, id string, by Author, fn func(*proposing) (event, error)) (Proposal, error) {
+	r, err := s.open(ctx, nameOrID)
+	if err != nil {
+		return Proposal{}, err
+	}
+	err = r.change(ctx, func() error {
+		st, err := r.head(ctx)
+		if err != nil {
+			return err
+		}
+		f, err := r.findProposal(ctx, id)
+		if err != nil {
+			return err
+		}
+		id = f.ID
+		_, who, err := s.self(ctx, r, st)
+		if err != nil {
+			return err
+		}
+		who.Subject = by.Subject
+		p := &proposing{store: s, repo: r, state: st, files: f, by: who}
+		return p.run(ctx, fn)
+	})
+	if err != nil {
+		return Proposal{}, err
+	}
+	return s.Proposal(ctx, r.id, id)
+}
+
+// proposing is a change of a proposal under way. The workspace's lock is held.
+type proposing struct {
+	store *Store
+	repo  *repo
+	state *bucket.State
+	files *proposalFiles // as it is; nil: it is opened
+	by    Author
+	q     string       // quarantine: what is merged is here until it is needed
+	pack  *object.Pack // that is published
+
+	moves    []move // of other refs, together with the proposal's
+	approved []string
+}
+
+// run publishes the event that fn makes, with the moves that it adds; one without a
+// kind is none.
+func (p *proposing) run(ctx context.Context, fn func(*proposing) (event, error)) error {
+	m, name, e, err := p.make(ctx, fn)
+	if err != nil || e.kind == "" {
+		return err
+	}
+	packs := []string{name}
+	if !e.source.IsZero() {
+		packs = nil // the bucket may not have its commits
+	}
+	return p.repo.publishApproved(ctx, append(p.moves, m), packs, approved{refs: p.approved, policy: p.state.Membership.Version})
+}
+
+// make writes the event that fn makes into a pack, and returns the move that makes
+// it the newest.
+func (p *proposing) make(ctx context.Context, fn func(*proposing) (event, error)) (m move, pack string, e event, err error) {
+	q, drop, err := p.repo.quarantine()
+	if err != nil {
+		return m, "", e, err
+	}
+	defer drop()
+	p.q, p.pack = q, object.NewPack(p.repo.packDir(), nil)
+	defer p.pack.Abort()
+	if e, err = fn(p); err != nil || e.kind == "" {
+		return m, "", e, err
+	}
+	m, pack, err = p.finish(ctx, e)
+	return m, pack, e, err
+}
+
+// finish writes an event with what was merged for it into a pack, and returns the
+// move that makes it the newest.
+func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
+	if err := addLoose(p.q, p.pack); err != nil {
+		return move{}, "", err
+	}
+	tip, err := p.write(ctx, e)
+	if err != nil {
+		return move{}, "", err
+	}
+	name, err := p.pack.Finish()
+	if err != nil {
+		return move{}, "", err
+	}
+	m := move{ref: proposal.Ref(e.after.ID), to: tip}
+	if p.files != nil {
+		m.from = p.files.tip
+	}
+	p.store.step("proposal")
+	return m, name, nil
+}
+
+// mustBeOpen refuses what only an open proposal takes.
+func (p *proposing) mustBeOpen() error {
+	if p.files.Status == proposalv1.StatusOpen {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the proposal "+p.files.ID+" is not open: it is "+p.files.Status, "vexa proposal show "+p.repo.name+" "+p.files.ID)
+}
+
+// nothingToDo is an event that is none.
+func nothingToDo() (event, error) { return event{}, nil }
+
+// parseID reads an id of a proposal, which its contract has held to a form.
+func parseID(text string) (object.ID, error) {
+	id, err := object.ParseID(text)
+	if err != nil {
+		err = errors.Join(fault.New(fault.Invalid, "a proposal names an object of another format", ""), err)
+	}
+	return id, err
+}

@@ -1,0 +1,284 @@
+package workspace
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/merge"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
+	"github.com/vexa-ai/vexa/pkg/workspace/tree"
+)
+
+// Resolution says what becomes of paths that conflict.
+type Resolution struct {
+	Paths   []string // none: all that are open
+	How     string   // ours | theirs | edited | removed
+	Content []byte   // of the one path that was edited
+	Author  Author
+}
+
+// ResolveProposal resolves conflicts of a proposal. Approvals that were given are
+// void. Content with a conflict marker is fault.Invalid.
+func (s *Store) ResolveProposal(ctx context.Context, nameOrID, id string, res Resolution) (Proposal, error) {
+	return s.changeProposal(ctx, nameOrID, id, res.Author, func(p *proposing) (event, error) {
+		if err := p.mustBeOpen(); err != nil {
+			return event{}, err
+		}
+		e := p.files.next(proposal.Resolved)
+		e.void, e.paths = true, slices.Clone(e.paths)
+		at, err := p.chosen(res)
+		if err != nil {
+			return e, err
+		}
+		root, err := parseID(p.files.Result)
+		if err != nil {
+			return e, err
+		}
+		for _, i := range at {
+			if root, err = p.resolve(ctx, root, &e.paths[i], res); err != nil {
+				return e, err
+			}
+		}
+		if len(proposal.Open(e.paths)) == 0 {
+			if err := p.noTwins(ctx, root); err != nil {
+				return e, err
+			}
+		}
+		e.after.Result = root.String()
+		e.what = "Resolve " + tree.Escape(e.paths[at[0]].Path)
+		if len(at) > 1 {
+			e.what = "Resolve " + strconv.Itoa(len(at)) + " conflicts"
+		}
+		return e, nil
+	})
+}
+
+// chosen are the indexes of the conflicts that are to be resolved.
+func (p *proposing) chosen(res Resolution) ([]int, error) {
+	hint := "vexa proposal show " + p.repo.name + " " + p.files.ID + " lists them"
+	var at []int
+	for i, c := range p.files.conflicts {
+		if len(res.Paths) == 0 && c.Resolution == "" || slices.Contains(res.Paths, c.Path) {
+			at = append(at, i)
+		}
+	}
+	switch {
+	case len(at) == 0 && len(res.Paths) == 0:
+		return nil, fault.New(fault.Conflict, "nothing of the proposal "+p.files.ID+" is left to be resolved", "vexa proposal approve "+p.repo.name+" "+p.files.ID)
+	case len(at) < len(res.Paths):
+		for _, path := range res.Paths {
+			if !slices.ContainsFunc(p.files.conflicts, func(c proposalv1.Conflict) bool { return c.Path == path }) {
+				return nil, fault.New(fault.NotFound, tree.Escape(path)+" does not conflict", hint)
+			}
+		}
+		return nil, fault.New(fault.Usage, "a path is named twice", "")
+	case res.How == proposalv1.ResolutionEdited && len(at) != 1:
+		return nil, fault.New(fault.Usage, "content is given for one path", hint)
+	}
+	return at, nil
+}
+
+// resolve puts one path into the tree as it was chosen, and notes that.
+func (p *proposing) resolve(ctx context.Context, root object.ID, c *proposalv1.Conflict, res Resolution) (object.ID, error) {
+	var f *proposalv1.File
+	switch res.How {
+	case proposalv1.ResolutionOurs:
+		f = c.Ours
+	case proposalv1.ResolutionTheirs:
+		f = c.Theirs
+	case proposalv1.ResolutionRemoved:
+	case proposalv1.ResolutionEdited:
+		if line := markerIn(res.Content); line > 0 {
+			return root, fault.Newf(fault.Invalid, "line %d of %s is a conflict marker", line, tree.Escape(c.Path)).WithHint("leave of each part between <<<<<<< and >>>>>>> what is to stay, and no marker")
+		}
+		id, err := object.WriteLoose(p.q, object.KindBlob, res.Content)
+		if err != nil {
+			return root, err
+		}
+		f = &proposalv1.File{Mode: modeOf(c), ID: id.String()}
+	default:
+		return root, fault.Newf(fault.Invalid, "not a way to resolve a conflict: %q", res.How).WithHint("ours, theirs, edited or removed")
+	}
+	c.Resolution = res.How
+	return p.put(ctx, root, c.Path, f)
+}
+
+// modeOf is the mode of an edited file: executable where a side made it so.
+func modeOf(c *proposalv1.Conflict) string {
+	for _, f := range []*proposalv1.File{c.Theirs, c.Ours} {
+		if f != nil && f.Mode == "100755" {
+			return f.Mode
+		}
+	}
+	return "100644"
+}
+
+// noTwins refuses a result with names that some file systems take for each other.
+func (p *proposing) noTwins(ctx context.Context, root object.ID) error {
+	from, err := parseID(p.files.From)
+	if err != nil {
+		return err
+	}
+	return p.noTwinsAt(ctx, from, root)
+}
+
+func (p *proposing) noTwinsAt(ctx context.Context, from, root object.ID) error {
+	twins, err := p.repo.mergedTwins(ctx, from, root, p.q)
+	if err != nil || len(twins) == 0 {
+		return err
+	}
+	return fault.New(fault.Conflict, "the result would have "+tree.Escape(twins[0])+" beside a name that differs only in case or Unicode form", "remove one: vexa proposal resolve NAME ID PATH --remove")
+}
+
+// The markers of a conflict, as git writes them.
+const (
+	markerOurs   = "<<<<<<< "
+	markerBase   = "||||||| "
+	markerSplit  = "======="
+	markerTheirs = ">>>>>>> "
+)
+
+// markerIn returns the number of the first line that is a conflict marker of git's;
+// 0 is none.
+func markerIn(text []byte) int {
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		for _, marker := range []string{markerOurs, markerBase, markerTheirs} {
+			if bytes.HasPrefix(line, []byte(marker)) {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// Sides are the versions of a path that conflicts; nil: no file.
+type Sides struct {
+	Conflict proposalv1.Conflict
+	Base     []byte
+	Ours     []byte // of the target
+	Theirs   []byte // of the source
+	Merged   []byte // with markers where they disagree; nil where that is no text
+}
+
+// ProposalSides returns the versions of one path that conflicts.
+func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (Sides, error) {
+	r, f, _, err := s.openProposal(ctx, nameOrID, id)
+	if err != nil {
+		return Sides{}, err
+	}
+	i := slices.IndexFunc(f.conflicts, func(c proposalv1.Conflict) bool { return c.Path == path })
+	if i < 0 {
+		return Sides{}, fault.New(fault.NotFound, tree.Escape(path)+" does not conflict", "vexa proposal show "+r.name+" "+f.ID+" lists what does")
+	}
+	out := Sides{Conflict: f.conflicts[i]}
+	for _, side := range []struct {
+		file *proposalv1.File
+		to   *[]byte
+	}{{out.Conflict.Base, &out.Base}, {out.Conflict.Ours, &out.Ours}, {out.Conflict.Theirs, &out.Theirs}} {
+		if side.file == nil || side.file.Mode == "160000" {
+			continue
+		}
+		if *side.to, err = r.Object(ctx, side.file.ID, "blob", maxFile); err != nil {
+			return out, err
+		}
+	}
+	if out.Conflict.Resolution == proposalv1.ResolutionEdited { // go on from there
+		now, err := r.stageOf(ctx, "", f.Result, path)
+		if err != nil {
+			return out, err
+		}
+		out.Merged, err = r.Object(ctx, now.id, "blob", maxFile)
+		return out, err
+	}
+	out.Merged, err = r.withMarkers(ctx, out)
+	return out, err
+}
+
+// withMarkers merges the versions of a file by lines, with markers where that
+// conflicts, and around the frontmatters where it is they that do; nil where it is
+// no text.
+func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
+	for _, side := range [][]byte{v.Base, v.Ours, v.Theirs} {
+		if bytes.IndexByte(side, 0) >= 0 || len(side) > maxPage {
+			return nil, nil
+		}
+	}
+	text, clean, err := r.mergeFile(ctx, v)
+	if err != nil || !clean {
+		return text, err
+	}
+	ours, ourBody := merge.Split(v.Ours)
+	theirs, theirBody := merge.Split(v.Theirs)
+	base, baseBody := merge.Split(v.Base)
+	body, _, err := r.mergeFile(ctx, Sides{Base: baseBody, Ours: ourBody, Theirs: theirBody})
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	for _, part := range []struct {
+		marker string
+		text   []byte
+	}{{markerOurs + "ours", ours}, {markerBase + "base", base}, {markerSplit, theirs}} {
+		b.WriteString(part.marker + "\n")
+		b.Write(part.text)
+		if len(part.text) > 0 && !bytes.HasSuffix(part.text, []byte("\n")) {
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteString(markerTheirs + "theirs\n")
+	b.Write(body)
+	return b.Bytes(), nil
+}
+
+// mergeFile merges three versions by lines, with markers; clean where none is
+// needed.
+func (r *repo) mergeFile(ctx context.Context, v Sides) (text []byte, clean bool, err error) {
+	scratch, err := r.store.scratch()
+	if err != nil {
+		return nil, false, err
+	}
+	dir, err := os.MkdirTemp(scratch, "sides-*")
+	if err != nil {
+		return nil, false, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is swept with the rest
+	args := []string{"merge-file", "-p", "-q", "--diff3"}
+	var files []string
+	for _, side := range []struct {
+		name string
+		text []byte
+	}{{"ours", v.Ours}, {"base", v.Base}, {"theirs", v.Theirs}} {
+		file := filepath.Join(dir, side.name)
+		if err := os.WriteFile(file, side.text, 0o600); err != nil {
+			return nil, false, err
+		}
+		args, files = append(args, "-L", side.name), append(files, file)
+	}
+	res, err := r.Run(ctx, git.Cmd{Args: append(args, files...), OK: conflictCodes()})
+	return res.Stdout, res.Code == 0, err
+}
+
+// ProposalDiff returns what a proposal changes of its target, as a unified diff.
+func (s *Store) ProposalDiff(ctx context.Context, nameOrID, id, path string) (string, error) {
+	r, f, _, err := s.openProposal(ctx, nameOrID, id)
+	if err != nil {
+		return "", err
+	}
+	if path != "" {
+		if err := git.CheckPath(path); err != nil {
+			return "", err
+		}
+	}
+	return r.diff(ctx, f.From, f.Result, strings.TrimSuffix(path, "/"))
+}
