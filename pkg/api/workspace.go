@@ -28,6 +28,7 @@ type WorkspaceStatus struct {
 	Behind     int64     `json:"behind"`    // generations that the open workspace has not followed yet
 	Ahead      int       `json:"ahead"`     // commits of dispatches that main does not hold
 	Unmerged   []string  `json:"unmerged"`  // their branches
+	Proposals  int       `json:"proposals"` // that are open; -1: it is not known while the workspace is not
 	Members    int       `json:"members"`
 	Policy     int       `json:"policy"` // version of the membership with its rights: one more with each change
 	Epoch      int       `json:"epoch"`
@@ -101,6 +102,7 @@ type Undone struct {
 	SHA       string   `json:"sha"`       // the new commit; empty when it conflicts
 	Reverted  []string `json:"reverted"`  // commits
 	Conflicts []string `json:"conflicts"` // paths
+	Proposal  string   `json:"proposal"`  // the proposal that it waits in, in place of sha; empty: none
 }
 
 // AddWorkspace is the body of POST /v1/workspaces/add.

@@ -102,23 +102,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	return errors.Join(err, s.o.Kernel.Stop(stopping))
 }
 
-// Handler returns the API's handler.
-func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	handle := func(pattern string, f func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(pattern, unixhttp.Handle(f))
-	}
-	handle("GET /v1/status", s.status)
-	handle("POST /v1/shutdown", s.shutdown)
-	handle("POST /v1/runtime/start", s.startRuntime)
-	handle("POST /v1/unlock", s.unlock)
-	handle("POST /v1/lock", s.lock)
-	handle("POST /v1/dispatches", s.startDispatch)
-	handle("GET /v1/dispatches", s.listDispatches)
-	handle("GET /v1/dispatches/{id}", s.showDispatch)
-	handle("POST /v1/dispatches/{id}/stop", s.stopDispatch)
-	handle("GET /v1/dispatches/{id}/frames", s.frames)
-	handle("GET /v1/sessions", s.listSessions)
+// route registers what answers a pattern.
+type route func(pattern string, f func(http.ResponseWriter, *http.Request) error)
+
+func (s *Server) workspaceRoutes(handle route) {
 	handle("GET /v1/workspaces", s.listWorkspaces)
 	handle("POST /v1/workspaces", s.createWorkspace)
 	handle("POST /v1/workspaces/add", s.addWorkspace)
@@ -136,9 +123,6 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/workspaces/{name}/rotate", s.rotate)
 	handle("POST /v1/workspaces/{name}/invite", s.invite)
 	handle("POST /v1/workspaces/join", s.join)
-	handle("POST /v1/keys", s.rekey)
-	handle("POST /v1/keys/open", s.openSealed)
-	handle("POST /v1/keys/sign", s.sign)
 	handle("GET /v1/workspaces/{name}/log", s.workspaceLog)
 	handle("GET /v1/workspaces/{name}/files", s.workspaceFiles)
 	handle("GET /v1/workspaces/{name}/file", s.workspaceFile)
@@ -146,6 +130,46 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /v1/workspaces/{name}/blame", s.workspaceBlame)
 	handle("GET /v1/workspaces/{name}/status", s.workspaceStatus)
 	handle("POST /v1/workspaces/{name}/undo", s.workspaceUndo)
+}
+
+func (s *Server) proposalRoutes(handle route) {
+	handle("GET /v1/workspaces/{name}/policy", s.showPolicy)
+	handle("POST /v1/workspaces/{name}/policy", s.setPolicy)
+	handle("GET /v1/workspaces/{name}/proposals", s.listProposals)
+	handle("POST /v1/workspaces/{name}/proposals", s.createProposal)
+	handle("GET /v1/workspaces/{name}/proposals/{id}", s.onProposal(s.showProposal))
+	handle("GET /v1/workspaces/{name}/proposals/{id}/diff", s.proposalDiff)
+	handle("GET /v1/workspaces/{name}/proposals/{id}/sides", s.proposalSides)
+	handle("POST /v1/workspaces/{name}/proposals/{id}/comment", s.onProposal(s.commentProposal))
+	handle("POST /v1/workspaces/{name}/proposals/{id}/resolve", s.onProposal(s.resolveProposal))
+	handle("POST /v1/workspaces/{name}/proposals/{id}/approve", s.onProposal(s.approveProposal))
+	handle("POST /v1/workspaces/{name}/proposals/{id}/reject", s.onProposal(s.rejectProposal))
+	handle("POST /v1/workspaces/{name}/proposals/{id}/accept", s.onProposal(s.acceptProposal))
+	handle("POST /v1/workspaces/{name}/proposals/{id}/refresh", s.onProposal(s.refreshProposal))
+}
+
+// Handler returns the API's handler.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle(pattern, unixhttp.Handle(f))
+	}
+	handle("GET /v1/status", s.status)
+	handle("POST /v1/shutdown", s.shutdown)
+	handle("POST /v1/runtime/start", s.startRuntime)
+	handle("POST /v1/unlock", s.unlock)
+	handle("POST /v1/lock", s.lock)
+	handle("POST /v1/dispatches", s.startDispatch)
+	handle("GET /v1/dispatches", s.listDispatches)
+	handle("GET /v1/dispatches/{id}", s.showDispatch)
+	handle("POST /v1/dispatches/{id}/stop", s.stopDispatch)
+	handle("GET /v1/dispatches/{id}/frames", s.frames)
+	handle("GET /v1/sessions", s.listSessions)
+	s.workspaceRoutes(handle)
+	s.proposalRoutes(handle)
+	handle("POST /v1/keys", s.rekey)
+	handle("POST /v1/keys/open", s.openSealed)
+	handle("POST /v1/keys/sign", s.sign)
 	handle("GET /v1/models", s.listModels)
 	handle("POST /v1/models", s.addModel)
 	handle("DELETE /v1/models/{name}", s.removeModel)

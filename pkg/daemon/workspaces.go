@@ -173,7 +173,7 @@ func (s *Server) workspaceStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	row := api.WorkspaceStatus{
 		Name: st.Info.Name, Bucket: st.Info.Bucket, Generation: st.Info.Generation, UpdatedAt: st.Info.UpdatedAt, Open: st.Open, Behind: st.Behind, Ahead: st.Ahead,
-		Unmerged: st.Info.Unmerged, Members: st.Members, Policy: st.Policy, Epoch: st.Epoch, Packs: st.Packs, Unverified: st.Unverified,
+		Unmerged: st.Info.Unmerged, Members: st.Members, Policy: st.Policy, Proposals: st.Proposals, Epoch: st.Epoch, Packs: st.Packs, Unverified: st.Unverified,
 	}
 	if row.Unmerged == nil {
 		row.Unmerged = []string{}
@@ -264,7 +264,7 @@ func (s *Server) workspaceUndo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	row := api.Undone{SHA: undone.SHA, Reverted: undone.Reverted, Conflicts: undone.Conflicts}
+	row := api.Undone{SHA: undone.SHA, Reverted: undone.Reverted, Conflicts: undone.Conflicts, Proposal: undone.Proposal}
 	if row.Reverted == nil {
 		row.Reverted = []string{}
 	}

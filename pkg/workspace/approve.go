@@ -45,12 +45,16 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 // ApproveProposal signs that a proposal's target may get its result. Every pack of
 // the workspace is verified first, so that its files are what the ids say. It is
 // fault.Denied where the policy gives this installation no right to approve, and
-// fault.Conflict where conflicts are open or the target moved.
-func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id string, by Author) (Proposal, error) {
+// fault.Conflict where conflicts are open, the target moved, or the result is another
+// tree than the one whose id begins so; empty is any.
+func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string, by Author) (Proposal, error) {
 	if err := s.verifyPacks(ctx, nameOrID); err != nil {
 		return Proposal{}, err
 	}
 	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+		if err := p.mustHave(result); err != nil {
+			return event{}, err
+		}
 		content, err := p.sound(ctx)
 		if err != nil {
 			return event{}, err
@@ -78,6 +82,14 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id string, by Aut
 		e.what = "Approve: " + p.files.Title
 		return e, nil
 	})
+}
+
+// mustHave refuses a proposal whose result is another one than was looked at.
+func (p *proposing) mustHave(result string) error {
+	if strings.HasPrefix(p.files.Result, strings.ToLower(result)) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the proposal "+p.files.ID+" has another result by now: "+p.files.Result[:12], "look at it again: vexa proposal show "+p.repo.name+" "+p.files.ID)
 }
 
 func (p *proposing) subject(content string) proposal.Subject {
@@ -234,11 +246,16 @@ func (s *Store) verifyIn(ctx context.Context, r *repo) error {
 // the proposal says so, in one generation. Where the policy asks for approvals,
 // fewer than that are fault.Denied. Where it asks for none, a target or branch that
 // moved is merged again first, and what then conflicts is fault.Conflict.
-func (s *Store) AcceptProposal(ctx context.Context, nameOrID, id string, by Author) (Proposal, error) {
+func (s *Store) AcceptProposal(ctx context.Context, nameOrID, id, result string, by Author) (Proposal, error) {
 	if err := s.verifyPacks(ctx, nameOrID); err != nil {
 		return Proposal{}, err
 	}
-	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) { return p.accept(ctx) })
+	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+		if err := p.mustHave(result); err != nil {
+			return event{}, err
+		}
+		return p.accept(ctx)
+	})
 }
 
 func (p *proposing) accept(ctx context.Context) (event, error) {

@@ -81,11 +81,12 @@ func (s *Store) shut(ctx context.Context, rec record) error {
 // saveBranches brings the branches of dispatches into the bucket that have
 // something which is not there. The workspace's lock is held.
 func (r *repo) saveBranches(ctx context.Context) error {
-	was, err := r.seen()
+	was, err := r.followed()
 	if err != nil || was.Bucket != r.bucket.ID() {
 		return nil //nolint:nilerr // it was never filled
 	}
 	branches, err := r.beside(ctx)
+	maps.DeleteFunc(branches, func(name string, id object.ID) bool { return was.Branches[name] == id.String() })
 	if err != nil || len(branches) == 0 {
 		return err // whoever may not read the bucket any more has nothing to save either
 	}

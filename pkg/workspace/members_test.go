@@ -296,6 +296,28 @@ func TestLimitedMembers(t *testing.T) {
 	}
 }
 
+// TestShutOutBesideOthers: who was shut out closes a workspace in which others have
+// branches that are not merged.
+func TestShutOutBesideOthers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, joe := newWorld(t), newWorld(t)
+	w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	w.lets(t, joe, "joe", writes("refs/*"))
+	if _, out := parallel(t, w, w, map[string]string{"a.md": "2\n"}, map[string]string{"a.md": "3\n"}); out.Merged {
+		t.Fatalf("%+v", out)
+	}
+	if info, err := joe.Lookup(ctx, "notes"); err != nil || len(info.Unmerged) != 1 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	if _, err := w.RemoveMember(ctx, "notes", "joe"); err != nil {
+		t.Fatal(err)
+	}
+	if err := joe.Shut(ctx, "notes"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestThousandMembers: each of them reads and writes, and one is shut out.
 func TestThousandMembers(t *testing.T) {
 	t.Parallel()

@@ -166,21 +166,39 @@ type seen struct {
 
 const seenFile = "seen.json"
 
+// followed is what the file says: besides, where the branches of dispatches were in the
+// bucket, so that what is only here can be told from what somebody else brought.
+type followed struct {
+	seen
+	Branches map[string]string `json:"branches,omitempty"`
+}
+
 func (r *repo) mark(st *bucket.State) seen {
 	return seen{Bucket: r.bucket.ID(), Generation: st.Generation, SHA256: st.SHA256}
 }
 
 func (r *repo) seen() (seen, error) {
-	var s seen
+	n, err := r.followed()
+	return n.seen, err
+}
+
+func (r *repo) followed() (followed, error) {
+	var n followed
 	data, err := os.ReadFile(filepath.Join(r.store.openDir(r.id), seenFile))
 	if err != nil {
-		return s, err
+		return n, err
 	}
-	return s, json.Unmarshal(data, &s)
+	return n, json.Unmarshal(data, &n)
 }
 
 func (r *repo) writeSeen(st *bucket.State) error {
-	data, err := json.Marshal(r.mark(st))
+	n := followed{seen: r.mark(st), Branches: map[string]string{}}
+	for name, id := range st.Refs {
+		if strings.HasPrefix(name, refBranches) {
+			n.Branches[name] = id
+		}
+	}
+	data, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}

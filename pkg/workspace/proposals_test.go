@@ -89,7 +89,7 @@ func TestProposal(t *testing.T) {
 	if pol, err := w.SetApprovals(ctx, "notes", "refs/heads/main", 2); err != nil || pol.Approvals[0].Threshold != 2 {
 		t.Fatalf("%+v, %v", pol, err)
 	}
-	if _, err := w.ApproveProposal(ctx, "notes", unit, jane); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.HintOf(err), "resolve") {
+	if _, err := w.ApproveProposal(ctx, "notes", unit, "", jane); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.HintOf(err), "resolve") {
 		t.Errorf("approved what conflicts: %v", err)
 	}
 	sides, err := w.ProposalSides(ctx, "notes", unit, "plan.md")
@@ -106,26 +106,26 @@ func TestProposal(t *testing.T) {
 	if err != nil || p.Conflicts[0].Resolution != "edited" || p.Needed != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	diff, err := ann.ProposalDiff(ctx, "notes", unit, "")
+	diff, _, err := ann.ProposalDiff(ctx, "notes", unit, "")
 	if err != nil || !strings.Contains(diff, "-status: done") || !strings.Contains(diff, "+status: late but done") || !strings.Contains(diff, "+new") {
 		t.Errorf("%s, %v", diff, err)
 	}
-	if p, err = ann.ApproveProposal(ctx, "notes", unit, jane); err != nil || p.Approved != 1 || len(p.Approvals) != 1 || p.Approvals[0].By.Name != "ann" {
+	if p, err = ann.ApproveProposal(ctx, "notes", unit, "", jane); err != nil || p.Approved != 1 || len(p.Approvals) != 1 || p.Approvals[0].By.Name != "ann" {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	if again, err := ann.ApproveProposal(ctx, "notes", unit, jane); err != nil || again.Approved != 1 || len(again.Events) != len(p.Events) {
+	if again, err := ann.ApproveProposal(ctx, "notes", unit, "", jane); err != nil || again.Approved != 1 || len(again.Events) != len(p.Events) {
 		t.Errorf("approved twice: %+v, %v", again, err)
 	}
-	if _, err := joe.AcceptProposal(ctx, "notes", unit, jane); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "1 approved") {
+	if _, err := joe.AcceptProposal(ctx, "notes", unit, "", jane); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "1 approved") {
 		t.Errorf("accepted with one approval: %v", err)
 	}
-	if p, err = w.ApproveProposal(ctx, "notes", unit, jane); err != nil || p.Approved != 2 {
+	if p, err = w.ApproveProposal(ctx, "notes", unit, "", jane); err != nil || p.Approved != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	if _, err := ann.AcceptProposal(ctx, "notes", unit, jane); !fault.Is(err, fault.Denied) {
+	if _, err := ann.AcceptProposal(ctx, "notes", unit, "", jane); !fault.Is(err, fault.Denied) {
 		t.Errorf("who may not write accepts: %v", err)
 	}
-	if p, err = joe.AcceptProposal(ctx, "notes", unit, jane); err != nil || p.Status != "accepted" || p.Problem != "" {
+	if p, err = joe.AcceptProposal(ctx, "notes", unit, "", jane); err != nil || p.Status != "accepted" || p.Problem != "" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	var kinds []string
@@ -252,21 +252,21 @@ func TestProtectedMain(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"01UNITA", undone.Proposal} {
-		if _, err := w.AcceptProposal(ctx, "notes", id, jane); !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Conflict) {
+		if _, err := w.AcceptProposal(ctx, "notes", id, "", jane); !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Conflict) {
 			t.Errorf("accepted without approval: %v", err)
 		}
-		if _, err := w.ApproveProposal(ctx, "notes", id, jane); err != nil && !fault.Is(err, fault.Conflict) {
+		if _, err := w.ApproveProposal(ctx, "notes", id, "", jane); err != nil && !fault.Is(err, fault.Conflict) {
 			t.Fatal(err)
 		}
-		if p, err := w.AcceptProposal(ctx, "notes", id, jane); err == nil {
+		if p, err := w.AcceptProposal(ctx, "notes", id, "", jane); err == nil {
 			continue
 		} else if _, err := w.RefreshProposal(ctx, "notes", id, jane); err != nil {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if p, err := w.ApproveProposal(ctx, "notes", id, jane); err != nil || p.Approved != 1 {
+		if p, err := w.ApproveProposal(ctx, "notes", id, "", jane); err != nil || p.Approved != 1 {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if p, err := w.AcceptProposal(ctx, "notes", id, jane); err != nil || p.Status != "accepted" {
+		if p, err := w.AcceptProposal(ctx, "notes", id, "", jane); err != nil || p.Status != "accepted" {
 			t.Fatalf("%+v, %v", p, err)
 		}
 	}
@@ -334,7 +334,7 @@ func TestProposalOfAPerson(t *testing.T) {
 	c := w.checkout(t, "01UNITA")
 	write(t, c.Dir(), map[string]string{"a.md": "an agent's\n", "b.md": "an agent's\n"})
 	w.seal(t, c, "meanwhile")
-	if _, err := w.AcceptProposal(ctx, "notes", p.ID, jane); !fault.Is(err, fault.Conflict) {
+	if _, err := w.AcceptProposal(ctx, "notes", p.ID, "", jane); !fault.Is(err, fault.Conflict) {
 		t.Errorf("accepted what conflicts by now: %v", err)
 	}
 	if p, err = w.RefreshProposal(ctx, "notes", p.ID, jane); err != nil || len(p.Conflicts) != 1 || p.Conflicts[0].Path != "a.md" {
@@ -360,14 +360,14 @@ func TestProposalOfAPerson(t *testing.T) {
 	if again, err := w.RefreshProposal(ctx, "notes", p.ID, jane); err != nil || len(again.Events) != len(p.Events) {
 		t.Errorf("refreshed for nothing: %+v, %v", again, err)
 	}
-	if p, err = w.AcceptProposal(ctx, "notes", p.ID, jane); err != nil || p.Status != "accepted" {
+	if p, err = w.AcceptProposal(ctx, "notes", p.ID, "", jane); err != nil || p.Status != "accepted" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	if got := w.read(t, "a.md") + w.read(t, "b.md") + w.read(t, "new.md"); got != "joe's\nan agent's\nmore\n" {
 		t.Errorf("main has %q", got)
 	}
 	for _, do := range []func() error{
-		func() error { _, err := w.AcceptProposal(ctx, "notes", p.ID, jane); return err },
+		func() error { _, err := w.AcceptProposal(ctx, "notes", p.ID, "", jane); return err },
 		func() error { _, err := w.RejectProposal(ctx, "notes", p.ID, "", jane); return err },
 		func() error { _, err := w.RefreshProposal(ctx, "notes", p.ID, jane); return err },
 	} {
@@ -456,7 +456,7 @@ func TestProposalSidesOfEveryKind(t *testing.T) {
 			if _, err := w.ResolveProposal(ctx, "notes", out.Proposal, workspace.Resolution{How: how, Author: jane}); err != nil {
 				t.Fatal(err)
 			}
-			if p, err := w.AcceptProposal(ctx, "notes", out.Proposal, jane); err != nil || p.Status != "accepted" {
+			if p, err := w.AcceptProposal(ctx, "notes", out.Proposal, "", jane); err != nil || p.Status != "accepted" {
 				t.Fatalf("%+v, %v", p, err)
 			}
 			want := map[string][3]string{
@@ -529,7 +529,7 @@ func TestUndoProposes(t *testing.T) {
 	if _, err := w.ResolveProposal(ctx, "notes", p.ID, workspace.Resolution{How: "theirs", Author: jane}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AcceptProposal(ctx, "notes", p.ID, jane); err != nil {
+	if _, err := w.AcceptProposal(ctx, "notes", p.ID, "", jane); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.read(t, "a.md"); got != "1\n2\n3\n" {
@@ -631,7 +631,7 @@ func TestProposalAttacks(t *testing.T) {
 		c := s.w.checkout(t, "01UNITA")
 		write(t, c.Dir(), map[string]string{"a.md": "2\n"})
 		out := s.w.seal(t, c, "proposed")
-		p, err := s.w.ApproveProposal(ctx, "notes", out.Proposal, jane)
+		p, err := s.w.ApproveProposal(ctx, "notes", out.Proposal, "", jane)
 		if err != nil || p.Approved != 1 {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -640,7 +640,7 @@ func TestProposalAttacks(t *testing.T) {
 	}
 	refused := func(t *testing.T, s stage, what string) {
 		t.Helper()
-		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, jane); err == nil {
+		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, "", jane); err == nil {
 			t.Errorf("%s: it was accepted: %+v", what, p)
 		}
 		if got := s.w.read(t, "a.md"); got != "1\n" {
@@ -733,7 +733,7 @@ func TestProposalAttacks(t *testing.T) {
 		s := start(t)
 		file, text, sig := approval(t, s, s.ann, func(*proposalv1.Approval) {})
 		s.eve.forge(t, s.info, s.p.ID, map[string]func(string) string{file: is(text), file + ".sig": is(sig)}, "approved", signerOf(t, s.eve))
-		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, jane); err != nil || p.Status != "accepted" {
+		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, "", jane); err != nil || p.Status != "accepted" {
 			t.Errorf("%+v, %v", p, err)
 		}
 	})
@@ -751,7 +751,7 @@ func TestProposalAttacks(t *testing.T) {
 			t.Parallel()
 			s := start(t)
 			s.eve.forge(t, s.info, s.p.ID, edit, "just so", signerOf(t, s.eve))
-			if p, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, jane); err == nil {
+			if p, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, "", jane); err == nil {
 				t.Errorf("approved: %+v", p)
 			}
 			refused(t, s, name)
@@ -775,7 +775,7 @@ func TestProposalAttacks(t *testing.T) {
 			"result/evil.md": is("evil\n"),
 			"proposal.md":    func(text string) string { return strings.Replace(text, s.p.Result, tree, 1) },
 		}, "just so", signerOf(t, s.eve))
-		if p, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, jane); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "not the merge") {
+		if p, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, "", jane); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "not the merge") {
 			t.Errorf("approved: %+v, %v", p, err)
 		}
 		refused(t, s, "an evil result")
@@ -789,7 +789,7 @@ func TestProposalAttacks(t *testing.T) {
 			if err != nil || p.Problem == "" {
 				t.Errorf("%+v, %v", p, err)
 			}
-			if _, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, jane); !fault.Is(err, fault.Denied) {
+			if _, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, "", jane); !fault.Is(err, fault.Denied) {
 				t.Errorf("approved: %v", err)
 			}
 			refused(t, s, name)
@@ -805,19 +805,19 @@ func TestProposalAttacks(t *testing.T) {
 	t.Run("an approver alone", func(t *testing.T) {
 		t.Parallel()
 		s := start(t)
-		if _, err := s.eve.ApproveProposal(ctx, "notes", s.p.ID, jane); !fault.Is(err, fault.Denied) {
+		if _, err := s.eve.ApproveProposal(ctx, "notes", s.p.ID, "", jane); !fault.Is(err, fault.Denied) {
 			t.Errorf("who has no right for main: %v", err)
 		}
-		if _, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, jane); err != nil {
+		if _, err := s.ann.ApproveProposal(ctx, "notes", s.p.ID, "", jane); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ann.AcceptProposal(ctx, "notes", s.p.ID, jane); !fault.Is(err, fault.Denied) {
+		if _, err := s.ann.AcceptProposal(ctx, "notes", s.p.ID, "", jane); !fault.Is(err, fault.Denied) {
 			t.Errorf("who may not write main: %v", err)
 		}
 		if got := s.w.read(t, "a.md"); got != "1\n" {
 			t.Errorf("main has %q", got)
 		}
-		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, jane); err != nil || p.Status != "accepted" {
+		if p, err := s.joe.AcceptProposal(ctx, "notes", s.p.ID, "", jane); err != nil || p.Status != "accepted" {
 			t.Errorf("%+v, %v", p, err)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -270,15 +269,16 @@ func (r *repo) mergeFile(ctx context.Context, v Sides) (text []byte, clean bool,
 }
 
 // ProposalDiff returns what a proposal changes of its target, as a unified diff.
-func (s *Store) ProposalDiff(ctx context.Context, nameOrID, id, path string) (string, error) {
+func (s *Store) ProposalDiff(ctx context.Context, nameOrID, id, path string) (string, proposalv1.Proposal, error) {
 	r, f, _, err := s.openProposal(ctx, nameOrID, id)
 	if err != nil {
-		return "", err
+		return "", proposalv1.Proposal{}, err
 	}
 	if path != "" {
 		if err := git.CheckPath(path); err != nil {
-			return "", err
+			return "", f.Proposal, err
 		}
 	}
-	return r.diff(ctx, f.From, f.Result, strings.TrimSuffix(path, "/"))
+	patch, err := r.diff(ctx, f.From, f.Result, path)
+	return patch, f.Proposal, err
 }

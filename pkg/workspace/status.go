@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
 // Status says how a workspace stands.
@@ -22,6 +24,7 @@ type Status struct {
 	Behind     int64 // generations that the open repository has not followed yet
 	Ahead      int   // commits on the branches of dispatches that main does not hold
 	Members    int
+	Proposals  int // that are open; -1: it is not known while the workspace is not
 	Policy     int // version of the membership with its rights: one more with each change
 	Epoch      int
 	Packs      int
@@ -64,6 +67,9 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 		return out, err
 	}
 	out.Unverified = len(left)
+	if st.HasBelow(proposal.Space) {
+		out.Proposals = -1
+	}
 	if out.Backup, err = s.lastBackup(rec.ID); err != nil {
 		return out, err
 	}
@@ -75,6 +81,9 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 		return out, err
 	}
 	out.Open, out.Behind = true, st.Generation-seen.Generation
+	if out.Proposals, err = r.openProposals(ctx); err != nil {
+		return out, err
+	}
 	if out.Info.Unmerged, err = r.unmerged(ctx); err != nil || len(out.Info.Unmerged) == 0 {
 		return out, err
 	}
@@ -84,6 +93,25 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 	}
 	out.Ahead, err = strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
 	return out, err
+}
+
+// openProposals counts the proposals that the repository has and that are open.
+func (r *repo) openProposals(ctx context.Context) (int, error) {
+	refs, err := r.refsBelow(proposal.Space)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for name, tip := range refs {
+		f, err := r.readProposal(ctx, strings.TrimPrefix(name, proposal.Space), tip)
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		if err != nil || f.Status == proposalv1.StatusOpen { // one that cannot be read wants a look
+			n++
+		}
+	}
+	return n, nil
 }
 
 // lastBackup reads the note of the last backup; nil where there is none, or one

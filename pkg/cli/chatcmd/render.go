@@ -3,6 +3,7 @@ package chatcmd
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
@@ -102,9 +103,12 @@ func (r *textRenderer) commit(c wsv1.Commit) {
 	if name == "" {
 		name = c.Workspace
 	}
-	if len(c.Conflicts) > 0 {
-		r.warn("! commit %s conflicts with main of %s in %s; it is kept on %s", shortSHA(c.SHA), plain.Line(name),
-			plain.Line(strings.Join(c.Conflicts, ", ")), plain.Line(c.Branch))
+	if !c.Merged {
+		why := "needs approval"
+		if len(c.Conflicts) > 0 {
+			why = "conflicts in " + plain.Line(strings.Join(c.Conflicts, ", "))
+		}
+		r.warn("! commit %s is not in main of %s: it %s; see vexa proposal show %[2]s %[4]s", shortSHA(c.SHA), plain.Line(name), why, plain.Line(path.Base(c.Branch)))
 		return
 	}
 	r.note("* commit %s in %s (%s)", shortSHA(c.SHA), plain.Line(name), output.Plural(c.Files, "file"))

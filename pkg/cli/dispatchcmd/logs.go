@@ -146,8 +146,11 @@ func describeCommit(c wsv1.Commit) string {
 		name = c.Workspace
 	}
 	s := fmt.Sprintf("%s in %s, %s", c.SHA, name, output.Plural(c.Files, "file"))
-	if len(c.Conflicts) > 0 {
-		s += ", not merged: conflicts in " + strings.Join(c.Conflicts, ", ")
+	switch {
+	case len(c.Conflicts) > 0:
+		s += ", proposed: conflicts in " + strings.Join(c.Conflicts, ", ")
+	case !c.Merged:
+		s += ", proposed: needs approval"
 	}
 	return s
 }

@@ -104,11 +104,7 @@ func fix(ctx context.Context, o *Options, d *doctor.Doctor) error {
 	}
 	fo := doctor.FixOptions{Show: func(line string) { f.Say("%s", line) }}
 	if !o.Yes {
-		fo.Confirm = func() (bool, error) {
-			answer, err := f.Ask(ctx, "Do this? [Y/n] ", "use --yes")
-			answer = strings.ToLower(strings.TrimSpace(answer))
-			return answer == "" || answer == "y" || answer == "yes", err
-		}
+		fo.Confirm = func() (bool, error) { return f.Confirm(ctx, "Do this? [Y/n] ", "use --yes", true) }
 	}
 	findings, err := d.Fix(ctx, fo)
 	if err != nil {

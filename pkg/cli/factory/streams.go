@@ -16,6 +16,15 @@ func (f *Factory) Printf(format string, args ...any) error {
 	return err
 }
 
+// Plain is foreign text as it may be printed to a terminal; to a pipe it goes as it
+// is.
+func (f *Factory) Plain(text string) string {
+	if IsTTY(f.OutTTY) {
+		return plain.Text(text)
+	}
+	return text
+}
+
 // Notice writes one line to stderr that says what a command did. It is silent
 // where stderr is not a terminal and under --quiet. A failed write is ignored:
 // a notice is nobody's result.

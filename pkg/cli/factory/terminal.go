@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -117,6 +118,20 @@ func (f *Factory) Ask(ctx context.Context, question, instead string) (answer str
 		return err
 	})
 	return answer, err
+}
+
+// Confirm asks a question of yes or no on the terminal; an empty answer is as
+// otherwise says. For instead see AskSecret.
+func (f *Factory) Confirm(ctx context.Context, question, instead string, otherwise bool) (bool, error) {
+	answer, err := f.Ask(ctx, question, instead)
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "":
+		return otherwise, err
+	case "y", "yes":
+		return true, err
+	default:
+		return false, err
+	}
 }
 
 // onTerminal gives ask the terminal. A question without an answer is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,7 @@ type MemberListOptions struct {
 	JSON    output.JSON
 	Name    string
 	All     bool
+	Allowed bool // print allowed_signers
 }
 
 func newMemberList(f *factory.Factory) *cobra.Command {
@@ -58,7 +60,9 @@ func newMemberList(f *factory.Factory) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.All, "all", false, "those who were members, too")
+	cmd.Flags().BoolVar(&o.Allowed, "allowed-signers", false, "print the keys as git and ssh-keygen -Y verify read them, of those who left, too")
 	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
+	cmd.MarkFlagsMutuallyExclusive("allowed-signers", "json")
 	return cmd
 }
 
@@ -72,6 +76,9 @@ func runMemberList(ctx context.Context, o *MemberListOptions) error {
 	all, err := c.Members(ctx, o.Name)
 	if err != nil {
 		return grammar.Argument(err)
+	}
+	if o.Allowed {
+		return printSigners(o.Factory, all.Members)
 	}
 	var rows []api.Member
 	for _, m := range all.Members {
@@ -87,6 +94,27 @@ func runMemberList(ctx context.Context, o *MemberListOptions) error {
 		t.Row(memberName(m), rightsText(m), strings.Join(m.Fingerprints, " "), m.ID)
 	}
 	return t.Flush()
+}
+
+// printSigners prints members in the format of ssh-keygen(1), ALLOWED SIGNERS.
+func printSigners(f *factory.Factory, all []api.Member) error {
+	var b strings.Builder
+	for _, m := range all {
+		for _, key := range m.Signers {
+			b.WriteString(principal(m.Name) + ` namespaces="git,vexa-approval@v1" ` + key + "\n")
+		}
+	}
+	return f.Printf("%s", b.String())
+}
+
+// principal is a name without what separates principals or stands for others.
+func principal(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || strings.ContainsRune(`,*?!"#`, r) || !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 func memberName(m api.Member) string {

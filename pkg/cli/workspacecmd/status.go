@@ -26,6 +26,7 @@ func statusFields() output.Fields[api.WorkspaceStatus] {
 		{Name: "behind", Value: func(x s) any { return x.Behind }},
 		{Name: "ahead", Value: func(x s) any { return x.Ahead }},
 		{Name: "unmerged", Value: func(x s) any { return output.OrEmpty(x.Unmerged) }},
+		{Name: "proposals", Value: func(x s) any { return x.Proposals }},
 		{Name: "members", Value: func(x s) any { return x.Members }},
 		{Name: "policy", Value: func(x s) any { return x.Policy }},
 		{Name: "epoch", Value: func(x s) any { return x.Epoch }},
@@ -40,7 +41,7 @@ func newStatus(f *factory.Factory) *cobra.Command {
 		Use:   "status NAME",
 		Short: "Say how a workspace stands",
 		Long: "Says how the open workspace and its bucket differ, which branches of dispatches wait for a\n" +
-			"merge, how many packs were not verified here yet, and when the last backup was made.",
+			"merge and how many proposals for people, how many packs were not verified here yet, and when the last backup was made.",
 		Example:           "$ vexa workspace status notes\n$ vexa workspace status notes --json unverified,backup",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
@@ -62,6 +63,9 @@ func newStatus(f *factory.Factory) *cobra.Command {
 		}
 		for _, branch := range s.Unmerged {
 			p.Add("unmerged", branch)
+		}
+		if s.Proposals > 0 {
+			p.Add("proposals", strconv.Itoa(s.Proposals)+" open: vexa proposal list "+s.Name)
 		}
 		p.Add("packs", strconv.Itoa(s.Packs)+", "+strconv.Itoa(s.Unverified)+" not verified here yet")
 		if s.Backup == nil {

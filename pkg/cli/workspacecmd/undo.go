@@ -29,7 +29,8 @@ func newUndo(f *factory.Factory) *cobra.Command {
 		Long: "Makes a commit that takes back the last turn that was not taken back yet, all commits of\n" +
 			"a dispatch, or everything after a commit. Again, it takes back the turn before; the exit\n" +
 			"code is 3 where none is left. Nothing is lost: --to the commit before it undoes an undo.\n" +
-			"Where later commits changed the same lines, nothing is changed and the exit code is 5.",
+			"Where later commits changed the same lines, the undo becomes a merge proposal, and the exit\n" +
+			"code is 5; where main takes approved proposals only it does, too, and the exit code is 8.",
 		Example:           "$ vexa workspace undo personal\n$ vexa workspace undo personal --dispatch 01JDX4\n$ vexa workspace undo personal --to 3f2a91c",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
@@ -63,9 +64,15 @@ func runUndo(ctx context.Context, o *UndoOptions) error {
 			return err
 		}
 	}
-	if len(u.Conflicts) > 0 {
+	switch {
+	case len(u.Conflicts) > 0 && u.Proposal != "":
+		return fault.New(fault.Conflict, "later commits changed the same lines of "+strings.Join(u.Conflicts, ", ")+": the undo waits in the proposal "+u.Proposal,
+			"say what becomes of them: vexa proposal resolve "+o.Name+" "+u.Proposal)
+	case len(u.Conflicts) > 0:
 		return fault.New(fault.Conflict, "later commits changed the same lines of "+strings.Join(u.Conflicts, ", "),
 			"take those back first, or use --to")
+	case u.Proposal != "":
+		return fault.New(fault.Timeout, "main of "+o.Name+" takes approved proposals only: the undo waits in the proposal "+u.Proposal, "vexa proposal approve "+o.Name+" "+u.Proposal)
 	}
 	if !o.JSON.On() {
 		f.Notice("took back %s of %s as %s", output.Plural(len(u.Reverted), "commit"), o.Name, short(u.SHA, true))

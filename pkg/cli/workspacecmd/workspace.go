@@ -15,7 +15,7 @@ func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
 		newCreate(f), newAdd(f), newList(f), newShow(f), newLog(f), newFiles(f),
 		newCat(f), newDiff(f), newBlame(f), newStatus(f), newUndo(f), newClose(f), newVerify(f), newRepair(f),
-		newBackup(f), newRestore(f), newMember(f), newInvite(f), newJoin(f), newRotate(f))
+		newBackup(f), newRestore(f), newMember(f), newPolicy(f), newInvite(f), newJoin(f), newRotate(f))
 }
 
 // workspaceFields are the JSON fields of a workspace. They only ever grow.
@@ -72,6 +72,7 @@ func undoneFields() output.Fields[api.Undone] {
 		{Name: "sha", Value: func(x u) any { return x.SHA }},
 		{Name: "reverted", Value: func(x u) any { return output.OrEmpty(x.Reverted) }},
 		{Name: "conflicts", Value: func(x u) any { return output.OrEmpty(x.Conflicts) }},
+		{Name: "proposal", Value: func(x u) any { return x.Proposal }},
 	}
 }
 

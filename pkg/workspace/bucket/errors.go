@@ -22,7 +22,7 @@ var (
 	ErrNotCommit      = errors.New("a branch points at a commit only")
 	ErrRights         = errors.New("you may not write this ref")
 	ErrShallow        = errors.New("shallow update not allowed")
-	ErrApprovals      = errors.New("it takes approved proposals only")
+	ErrApprovals      = errors.New("it takes approved proposals only: push another branch, and propose it with vexa proposal create")
 	ErrProposal       = errors.New("a proposal is kept, whatever became of it")
 )
 
