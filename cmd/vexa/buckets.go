@@ -26,6 +26,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/s3"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
 // buckets makes and opens the buckets of one installation. It is the one place
@@ -96,7 +97,7 @@ func (b *buckets) Create(ctx context.Context, address string, opt workspace.Crea
 
 func (b *buckets) options(store blob.Store) bucket.Options {
 	return bucket.Options{
-		Store: store, Keys: b.keys, State: b.home.BucketState(), Now: time.Now, Log: b.log,
+		Store: store, Keys: b.keys, State: b.home.BucketState(), Now: time.Now, Log: b.log, Prove: proposal.Prove,
 		Failpoints: failpoint.New(os.Getenv(failpoint.Env)),
 	}
 }

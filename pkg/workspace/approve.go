@@ -23,7 +23,7 @@ func (s *Store) CommentProposal(ctx context.Context, nameOrID, id, text string, 
 		return Proposal{}, fault.New(fault.Usage, "there is nothing to say", "give it with --message, or write it in your editor")
 	}
 	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
-		e := p.files.next(proposal.Commented)
+		e := next(p.files, proposal.Commented)
 		e.comment, e.what = text, "Comment: "+p.files.Title
 		return e, nil
 	})
@@ -36,7 +36,7 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 		if err := p.mustBeOpen(); err != nil {
 			return event{}, err
 		}
-		e := p.files.next(proposal.Rejected)
+		e := next(p.files, proposal.Rejected)
 		e.after.Status, e.comment, e.what = proposalv1.StatusRejected, text, "Reject: "+p.files.Title
 		return e, nil
 	})
@@ -68,7 +68,7 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 		if _, why := about.Why(proposal.Signed{Approval: a, Key: signer.Key()}); why != "" {
 			return event{}, fault.New(fault.Denied, "your approval would not count: "+why, "vexa workspace member list "+p.repo.name+" shows who may approve")
 		}
-		for _, old := range p.files.approvals {
+		for _, old := range p.files.Approvals {
 			if _, why := about.Why(old); why == "" && old.Key.String() == signer.Key().String() {
 				return nothingToDo()
 			}
@@ -77,7 +77,7 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 		if err != nil {
 			return event{}, err
 		}
-		e := p.files.next(proposal.Approved)
+		e := next(p.files, proposal.Approved)
 		e.approval = &signedFile{name: proposal.ApprovalName(signer.Key()), text: text, armoured: armoured}
 		e.what = "Approve: " + p.files.Title
 		return e, nil
@@ -105,7 +105,7 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 	if err := p.mustBeOpen(); err != nil {
 		return "", err
 	}
-	if open := proposal.Open(f.conflicts); len(open) > 0 {
+	if open := proposal.Open(f.Conflicts); len(open) > 0 {
 		return "", fault.Newf(fault.Conflict, "%d paths of the proposal %s conflict", len(open), f.ID).WithHint("vexa proposal resolve " + r.name + " " + f.ID)
 	}
 	stale, err := r.stale(f)
@@ -160,7 +160,7 @@ func (p *proposing) isTheMerge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	same := slices.EqualFunc(paths, f.conflicts, func(a, b proposalv1.Conflict) bool {
+	same := slices.EqualFunc(paths, f.Conflicts, func(a, b proposalv1.Conflict) bool {
 		return a.Path == b.Path && sameFile(a.Base, b.Base) && sameFile(a.Ours, b.Ours) && sameFile(a.Theirs, b.Theirs)
 	})
 	if !same {
@@ -268,8 +268,8 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 	if err != nil {
 		return event{}, err
 	}
-	e := f.next(proposal.Accepted)
-	if stale && needed == 0 && len(proposal.Open(f.conflicts)) == 0 {
+	e := next(f, proposal.Accepted)
+	if stale && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
 		again, err := p.refresh(ctx)
 		if err != nil || again.after.Status != proposalv1.StatusOpen {
 			return again, err
@@ -284,7 +284,7 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 			return event{}, err
 		}
 		about := p.subject(content)
-		if got := len(about.Count(f.approvals)); got < needed {
+		if got := len(about.Count(f.Approvals)); got < needed {
 			return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID).
 				WithHint("vexa proposal show " + r.name + " " + f.ID + " says who; approve it yourself: vexa proposal approve " + r.name + " " + f.ID)
 		}
@@ -312,7 +312,7 @@ func (p *proposing) merged(ctx context.Context, e event) (event, error) {
 	msg := message{subject: "Accept: " + e.after.Title, trailers: [][2]string{{trailerSubject, p.by.Subject}, {proposal.TrailerID, e.after.ID}}}
 	if !e.void {
 		about := p.subject("")
-		for _, a := range e.files.approvals {
+		for _, a := range e.files.Approvals {
 			if who, why := about.Why(a); why == "" {
 				msg.trailers = append(msg.trailers, [2]string{"Approved-by", who.Name + " " + a.Key.Fingerprint()})
 			}
@@ -333,4 +333,22 @@ func (p *proposing) merged(ctx context.Context, e event) (event, error) {
 	p.moves = append(p.moves, move{ref: e.after.Target, from: parents[0], to: id})
 	p.approved = append(p.approved, e.after.Target)
 	return e, nil
+}
+
+// treeFiles lists the files of a tree with their modes, in the order of their
+// paths.
+func (r *repo) treeFiles(ctx context.Context, q string, id object.ID) ([]FileEntry, error) {
+	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-r", "-z", "--full-tree", id.String()}, Objects: q, Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	var out []FileEntry
+	for line := range strings.SplitSeq(string(res.Stdout), "\x00") {
+		head, path, ok := strings.Cut(line, "\t")
+		parts := strings.Fields(head)
+		if ok && len(parts) == 3 {
+			out = append(out, FileEntry{Path: path, Mode: parts[0], SHA: parts[2]})
+		}
+	}
+	return out, nil
 }

@@ -129,7 +129,7 @@ func unsigned(events []ProposalEvent) string {
 }
 
 // openProposal opens a workspace and finds a proposal of it.
-func (s *Store) openProposal(ctx context.Context, nameOrID, id string) (*repo, *proposalFiles, *bucket.State, error) {
+func (s *Store) openProposal(ctx context.Context, nameOrID, id string) (*repo, *proposal.Files, *bucket.State, error) {
 	r, err := s.open(ctx, nameOrID)
 	if err != nil {
 		return nil, nil, nil, err
@@ -143,7 +143,7 @@ func (s *Store) openProposal(ctx context.Context, nameOrID, id string) (*repo, *
 }
 
 // findProposal reads the proposal of an id or of the beginning of one.
-func (r *repo) findProposal(ctx context.Context, id string) (*proposalFiles, error) {
+func (r *repo) findProposal(ctx context.Context, id string) (*proposal.Files, error) {
 	hint := "vexa proposal list " + r.name + " --all shows them"
 	if !unitForm.MatchString(id) {
 		return nil, fault.New(fault.Invalid, "not the id of a proposal: "+strconv.Quote(id), hint)
@@ -173,6 +173,21 @@ func (r *repo) findProposal(ctx context.Context, id string) (*proposalFiles, err
 	}
 }
 
+// readProposal reads the proposal of an id at a commit.
+func (r *repo) readProposal(ctx context.Context, id string, tip object.ID) (*proposal.Files, error) {
+	return proposal.Read(ctx, r.Repo, id, tip)
+}
+
+// events reads the history of a proposal, with who signed each.
+func (r *repo) events(ctx context.Context, m manifestv1.Membership, f *proposal.Files) ([]ProposalEvent, error) {
+	list, err := f.Events(ctx, r.Repo)
+	out := make([]ProposalEvent, 0, len(list))
+	for _, e := range list {
+		out = append(out, ProposalEvent{Kind: e.Kind, Commit: e.Commit, By: signerOf(m, e.Raw), Time: e.Time, Text: e.Text})
+	}
+	return out, err
+}
+
 func (r *repo) summary(ctx context.Context, st *bucket.State, id string, tip object.ID) (Proposal, error) {
 	f, err := r.readProposal(ctx, id, tip)
 	if err != nil {
@@ -182,17 +197,17 @@ func (r *repo) summary(ctx context.Context, st *bucket.State, id string, tip obj
 }
 
 // summarise says how a proposal stands in a state of the bucket.
-func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposalFiles) (Proposal, error) {
-	p := Proposal{Proposal: f.Proposal, Workspace: r.id, Body: f.body, Conflicts: f.conflicts, Updated: f.commit.Committer.Time}
-	p.By = signerOf(st.Membership, f.raw)
+func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposal.Files) (Proposal, error) {
+	p := Proposal{Proposal: f.Proposal, Workspace: r.id, Body: f.Body, Conflicts: f.Conflicts, Updated: f.Commit.Committer.Time}
+	p.By = signerOf(st.Membership, f.Raw)
 	p.Needed = proposal.Needed(st.Membership, f.Target)
 	about := proposal.Subject{Bucket: r.bucket.ID(), Proposal: f.Proposal, Policy: st.Membership}
-	p.Approved = len(about.Count(f.approvals))
-	for _, a := range f.approvals {
+	p.Approved = len(about.Count(f.Approvals))
+	for _, a := range f.Approvals {
 		who, why := about.Why(a)
 		p.Approvals = append(p.Approvals, ProposalApproval{By: Signer{Name: who.Name, Key: a.Key.Fingerprint(), Until: who.Until}, Time: a.Time, Counts: why == "", Why: why})
 	}
-	for name, why := range f.badApprovals {
+	for name, why := range f.Broken {
 		p.Approvals = append(p.Approvals, ProposalApproval{By: Signer{Key: name}, Why: why})
 	}
 	var err error
@@ -203,14 +218,14 @@ func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposalFiles
 		p.Problem, err = r.unaccepted(ctx, f)
 	}
 	if p.By.Name == "" {
-		p.Problem = "its newest event, of commit " + f.tip.String()[:12] + ", is signed by nobody who is or was a member"
+		p.Problem = "its newest event, of commit " + f.Tip.String()[:12] + ", is signed by nobody who is or was a member"
 	}
 	return p, err
 }
 
 // stale reports whether the target or the branch of a proposal moved since it was
 // merged.
-func (r *repo) stale(f *proposalFiles) (bool, error) {
+func (r *repo) stale(f *proposal.Files) (bool, error) {
 	target, err := r.ref(f.Target)
 	if err != nil || target.String() != f.From || f.Branch == "" {
 		return err == nil && target.String() != f.From, err
@@ -221,7 +236,7 @@ func (r *repo) stale(f *proposalFiles) (bool, error) {
 
 // unaccepted says what is wrong with a proposal that says it was accepted: its
 // target has to hold the merge, of these sides and with this result.
-func (r *repo) unaccepted(ctx context.Context, f *proposalFiles) (string, error) {
+func (r *repo) unaccepted(ctx context.Context, f *proposal.Files) (string, error) {
 	const not = "it says that it was accepted, and "
 	id, err := object.ParseID(f.Merge)
 	if err != nil {
@@ -245,7 +260,7 @@ func (r *repo) unaccepted(ctx context.Context, f *proposalFiles) (string, error)
 // signerOf returns who signed a commit, by its signature; the name is empty where
 // that is nobody who is or was a member.
 func signerOf(m manifestv1.Membership, raw []byte) Signer {
-	key, err := commitKey(raw)
+	key, err := proposal.SignedBy(raw)
 	if err != nil {
 		return Signer{}
 	}

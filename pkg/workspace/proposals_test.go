@@ -835,3 +835,105 @@ func gitInput(t *testing.T, stdin string, args ...string) string {
 	}
 	return string(out)
 }
+
+// TestUnapprovedMoves: a member with every right to write moves main with a client
+// that asks for no approvals. Nobody takes it; an administrator takes it back.
+func TestUnapprovedMoves(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const main = "refs/heads/main"
+	for name, attack := range map[string]func(w, eve *world, p workspace.Proposal) (map[string]string, bool){
+		"a plain push": func(w, eve *world, p workspace.Proposal) (map[string]string, bool) {
+			return map[string]string{main: p.Source}, false
+		},
+		"back": func(w, eve *world, p workspace.Proposal) (map[string]string, bool) {
+			return map[string]string{main: plainID(t, eve, p, p.From+"^")}, false
+		},
+		"with a proposal that is open": func(w, eve *world, p workspace.Proposal) (map[string]string, bool) {
+			return map[string]string{main: p.Source, proposal.Ref(p.ID): plainID(t, eve, p, proposal.Ref(p.ID)+"^")}, false
+		},
+		"as approved": func(w, eve *world, p workspace.Proposal) (map[string]string, bool) {
+			for _, x := range []*world{w, eve} {
+				if _, err := x.ApproveProposal(ctx, "notes", p.ID, "", jane); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := eve.AcceptProposal(ctx, "notes", p.ID, "", jane); err != nil {
+				t.Fatal(err)
+			}
+			return nil, true
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, eve, ann := newWorld(t), newWorld(t), newWorld(t)
+			info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+			c := w.checkout(t, "01UNITA")
+			write(t, c.Dir(), map[string]string{"a.md": "2\n"})
+			w.seal(t, c, "second")
+			w.lets(t, eve, "eve", may("refs/*", "write", "approve"))
+			w.lets(t, ann, "ann", may("refs/heads/main", "approve"))
+			if _, err := w.SetApprovals(ctx, "notes", main, 2); err != nil {
+				t.Fatal(err)
+			}
+			write(t, c.Dir(), map[string]string{"a.md": "3\n"})
+			out := w.seal(t, c, "third")
+			p, err := eve.CommentProposal(ctx, "notes", out.Proposal, "so that it has a history", jane)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ann.read(t, "a.md"); got != "2\n" {
+				t.Fatal(got)
+			}
+			moves, honest := attack(w, eve, p)
+			b, err := eve.buckets.Open(ctx, info.Bucket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			var updates []bucket.Update
+			for ref, id := range moves {
+				updates = append(updates, bucket.Update{Ref: ref, New: id, Force: true})
+			}
+			if len(updates) > 0 {
+				_, results, err := b.Push(ctx, eve.bucketRepo(t, info.ID), updates, bucket.PushOptions{Approved: []string{main}})
+				if err != nil || results[0].Err != nil {
+					t.Fatal(results, err)
+				}
+			}
+			_, err = ann.ReadFile(ctx, "notes", "", "a.md")
+			if honest {
+				if err != nil || ann.read(t, "a.md") != "3\n" || w.read(t, "a.md") != "3\n" {
+					t.Errorf("what was approved is refused: %v", err)
+				}
+				return
+			}
+			for try := range 2 {
+				if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "eve") || !strings.Contains(err.Error(), main) || fault.HintOf(err) == "" {
+					t.Errorf("try %d: %v", try, err)
+				}
+				_, err = ann.ReadFile(ctx, "notes", "", "a.md")
+			}
+			if _, err := w.SetApprovals(ctx, "notes", main, 0); err != nil {
+				t.Fatal(err)
+			}
+			own, err := w.buckets.Open(ctx, info.Bucket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer own.Close()
+			if _, results, err := own.Push(ctx, w.bucketRepo(t, info.ID), []bucket.Update{{Ref: main, New: p.From, Force: true}}, bucket.PushOptions{}); err != nil || results[0].Err != nil {
+				t.Fatal(results, err)
+			}
+			if got := ann.read(t, "a.md") + w.read(t, "a.md"); got != "2\n2\n" {
+				t.Errorf("after it was taken back: %q", got)
+			}
+		})
+	}
+}
+
+// plainID is what an expression means in a world's open repository.
+func plainID(t *testing.T, w *world, p workspace.Proposal, expr string) string {
+	t.Helper()
+	return strings.TrimSpace(plainGit(t, "/", "--git-dir="+w.repo(p.Workspace), "rev-parse", expr))
+}

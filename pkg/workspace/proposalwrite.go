@@ -20,7 +20,7 @@ import (
 // afterwards, and what happened.
 type event struct {
 	kind  string
-	files *proposalFiles // as before; nil: it is opened
+	files *proposal.Files // as before; nil: it is opened
 	after proposalv1.Proposal
 	body  string
 	paths []proposalv1.Conflict
@@ -39,8 +39,8 @@ type signedFile struct {
 }
 
 // next is an event that leaves everything as it was.
-func (f *proposalFiles) next(kind string) event {
-	return event{kind: kind, files: f, after: f.Proposal, body: f.body, paths: f.conflicts}
+func next(f *proposal.Files, kind string) event {
+	return event{kind: kind, files: f, after: f.Proposal, body: f.Body, paths: f.Conflicts}
 }
 
 // write adds the objects of an event to the pack and returns its commit, signed by
@@ -66,9 +66,9 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 	root = append(root, object.TreeEntry{Name: proposal.ResultDir, Mode: object.ModeDir, ID: result})
 	var review, approvals []object.TreeEntry
 	if e.files != nil {
-		review = slices.Clone(e.files.review)
+		review = slices.Clone(e.files.Review)
 		if !e.void {
-			approvals = slices.Clone(e.files.signed)
+			approvals = slices.Clone(e.files.Signed)
 		}
 	}
 	if e.comment != "" {
@@ -95,7 +95,7 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 func (e event) parents() []object.ID {
 	var out []object.ID
 	if e.files != nil {
-		out = append(out, e.files.tip)
+		out = append(out, e.files.Tip)
 	}
 	if !e.source.IsZero() {
 		out = append(out, e.source)
@@ -204,7 +204,7 @@ type proposing struct {
 	store *Store
 	repo  *repo
 	state *bucket.State
-	files *proposalFiles // as it is; nil: it is opened
+	files *proposal.Files // as it is; nil: it is opened
 	by    Author
 	q     string       // quarantine: what is merged is here until it is needed
 	pack  *object.Pack // that is published
@@ -260,7 +260,7 @@ func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
 	}
 	m := move{ref: proposal.Ref(e.after.ID), to: tip}
 	if p.files != nil {
-		m.from = p.files.tip
+		m.from = p.files.Tip
 	}
 	p.store.step("proposal")
 	return m, name, nil

@@ -234,11 +234,11 @@ func (r *repo) stageOf(ctx context.Context, q, rev, path string) (treeStage, err
 // are the same, and says so in them.
 func (p *proposing) resolveAgain(ctx context.Context, root object.ID, paths []proposalv1.Conflict) (object.ID, error) {
 	for i := range paths {
-		old := slices.IndexFunc(p.files.conflicts, func(c proposalv1.Conflict) bool { return c.Path == paths[i].Path })
+		old := slices.IndexFunc(p.files.Conflicts, func(c proposalv1.Conflict) bool { return c.Path == paths[i].Path })
 		if old < 0 {
 			continue
 		}
-		was := p.files.conflicts[old]
+		was := p.files.Conflicts[old]
 		if was.Resolution == "" || !sameFile(was.Base, paths[i].Base) || !sameFile(was.Ours, paths[i].Ours) || !sameFile(was.Theirs, paths[i].Theirs) {
 			continue
 		}
@@ -286,7 +286,7 @@ func (s *Store) RefreshProposal(ctx context.Context, nameOrID, id string, by Aut
 // refresh is the event of merging anew; without a kind where nothing changed.
 func (p *proposing) refresh(ctx context.Context) (event, error) {
 	f, r := p.files, p.repo
-	e := f.next(proposal.Refreshed)
+	e := next(f, proposal.Refreshed)
 	e.void = true
 	if f.Branch != "" {
 		branch, err := r.ref(f.Branch)

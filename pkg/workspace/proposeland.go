@@ -34,7 +34,7 @@ func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l
 		if f.Source == l.id.String() {
 			return nothingToDo()
 		}
-		e := f.next(proposal.Refreshed)
+		e := next(f, proposal.Refreshed)
 		if f.Status != proposalv1.StatusOpen {
 			e.kind = proposal.Reopened
 		}
@@ -53,7 +53,7 @@ func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landi
 		if p.files == nil || p.files.Status != proposalv1.StatusOpen {
 			return nothingToDo()
 		}
-		e := p.files.next(proposal.Obsoleted)
+		e := next(p.files, proposal.Obsoleted)
 		e.after.Status, e.what = proposalv1.StatusObsolete, "Obsolete: "+p.files.Title
 		return e, nil
 	})
@@ -66,7 +66,7 @@ func (s *Store) landingEvent(ctx context.Context, r *repo, st *bucket.State, l l
 	if err != nil {
 		return proposed{}, err
 	}
-	var f *proposalFiles
+	var f *proposal.Files
 	if !tip.IsZero() {
 		if f, err = r.readProposal(ctx, l.unit(), tip); err != nil {
 			return proposed{}, err

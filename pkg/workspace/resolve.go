@@ -32,7 +32,7 @@ func (s *Store) ResolveProposal(ctx context.Context, nameOrID, id string, res Re
 		if err := p.mustBeOpen(); err != nil {
 			return event{}, err
 		}
-		e := p.files.next(proposal.Resolved)
+		e := next(p.files, proposal.Resolved)
 		e.void, e.paths = true, slices.Clone(e.paths)
 		at, err := p.chosen(res)
 		if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) ResolveProposal(ctx context.Context, nameOrID, id string, res Re
 func (p *proposing) chosen(res Resolution) ([]int, error) {
 	hint := "vexa proposal show " + p.repo.name + " " + p.files.ID + " lists them"
 	var at []int
-	for i, c := range p.files.conflicts {
+	for i, c := range p.files.Conflicts {
 		if len(res.Paths) == 0 && c.Resolution == "" || slices.Contains(res.Paths, c.Path) {
 			at = append(at, i)
 		}
@@ -75,7 +75,7 @@ func (p *proposing) chosen(res Resolution) ([]int, error) {
 		return nil, fault.New(fault.Conflict, "nothing of the proposal "+p.files.ID+" is left to be resolved", "vexa proposal approve "+p.repo.name+" "+p.files.ID)
 	case len(at) < len(res.Paths):
 		for _, path := range res.Paths {
-			if !slices.ContainsFunc(p.files.conflicts, func(c proposalv1.Conflict) bool { return c.Path == path }) {
+			if !slices.ContainsFunc(p.files.Conflicts, func(c proposalv1.Conflict) bool { return c.Path == path }) {
 				return nil, fault.New(fault.NotFound, tree.Escape(path)+" does not conflict", hint)
 			}
 		}
@@ -176,11 +176,11 @@ func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (S
 	if err != nil {
 		return Sides{}, err
 	}
-	i := slices.IndexFunc(f.conflicts, func(c proposalv1.Conflict) bool { return c.Path == path })
+	i := slices.IndexFunc(f.Conflicts, func(c proposalv1.Conflict) bool { return c.Path == path })
 	if i < 0 {
 		return Sides{}, fault.New(fault.NotFound, tree.Escape(path)+" does not conflict", "vexa proposal show "+r.name+" "+f.ID+" lists what does")
 	}
-	out := Sides{Conflict: f.conflicts[i]}
+	out := Sides{Conflict: f.Conflicts[i]}
 	for _, side := range []struct {
 		file *proposalv1.File
 		to   *[]byte

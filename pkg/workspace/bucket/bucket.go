@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/seal"
@@ -56,6 +57,9 @@ type Options struct {
 	Grace time.Duration
 	// Keep is how many generations keep their manifests at least; default 256.
 	Keep int64
+	// Prove verifies that a move was approved, with a repository that has its objects:
+	// see Move. Nil: no such move is believed.
+	Prove func(ctx context.Context, r *Repo, m Move) error
 	// Failpoints are the instants at which tests hold a process.
 	Failpoints *failpoint.Set
 }
@@ -83,6 +87,9 @@ type Bucket struct {
 	// The hashes of the manifests that the pin names: this installation held them
 	// and the snapshot of the first to their contract when it accepted them.
 	checked struct{ head, anchor string }
+
+	// What the state that is being verified has to prove, see Move.
+	unproven []manifestv1.Anchor
 }
 
 const (

@@ -43,6 +43,9 @@ func (b *Bucket) Fetch(ctx context.Context, r *Repo, opt FetchOptions) (Fetched,
 		}
 		out.State = st
 		err = b.fetch(ctx, r, st, opt, &out)
+		if err == nil {
+			err = b.prove(ctx, r, st)
+		}
 		if err == nil || !errors.Is(err, errGone) || try == maxMoved {
 			return out, err
 		}

@@ -43,12 +43,20 @@ func (b *Bucket) follows(ctx context.Context, head *signed, p pin) error {
 		if err := b.firstContact(ctx, head); err != nil {
 			return err
 		}
-		return b.keepsToRights(ctx, chain)
+		if err := b.keepsToRights(ctx, chain); err != nil {
+			return err
+		}
+		b.unproven, err = b.protectedIn(ctx, chain)
+		return err
 	}
 	if err := b.membersSince(ctx, head, p.Anchor); err != nil {
 		return err
 	}
-	return b.keepsToRights(ctx, chain)
+	if err := b.keepsToRights(ctx, chain); err != nil {
+		return err
+	}
+	b.unproven, err = b.protectedIn(ctx, chain)
+	return err
 }
 
 // chain returns the manifests from head back to the pin, head first, without

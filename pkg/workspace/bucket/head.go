@@ -83,7 +83,10 @@ func (b *Bucket) settle(ctx context.Context, st *State) error {
 	if st.manifest.Log != nil {
 		keep[st.manifest.Log.SHA256] = true
 	}
-	err := b.local.advance(ctx, pin{Generation: st.Generation, SHA256: st.SHA256, Anchor: st.anchor, Keyring: st.Membership.Keyring.Name})
+	err := b.local.advance(ctx, pin{Generation: st.Generation, SHA256: st.SHA256, Anchor: st.anchor, Keyring: st.Membership.Keyring.Name, Unproven: b.unproven})
+	if err == nil {
+		b.unproven = nil
+	}
 	b.local.forget(keep)
 	return errors.Join(err, b.remember())
 }
@@ -167,7 +170,7 @@ func (b *Bucket) load(ctx context.Context, g int64, p pin) (st *State, err error
 			b.epoch, b.ring, b.ringSum = epoch, ring, ringSum
 		}
 	}()
-	b.checked.head, b.checked.anchor = "", ""
+	b.checked.head, b.checked.anchor, b.unproven = "", "", nil
 	if !p.Unverified {
 		b.checked.head, b.checked.anchor = p.SHA256, p.Anchor.SHA256
 	}

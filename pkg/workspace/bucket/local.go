@@ -1,12 +1,14 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
@@ -29,6 +31,9 @@ type pin struct {
 	Keyring    string            `json:"keyring,omitzero"` // its name
 	// Unverified: a person accepted it, and nothing of it was looked at yet.
 	Unverified bool `json:"unverified,omitzero"`
+	// Unproven are generations that moved what takes approvals, and whose approvals
+	// nobody looked at yet: they need the objects of a fetch.
+	Unproven []manifestv1.Anchor `json:"unproven,omitempty"`
 }
 
 const (
@@ -70,6 +75,12 @@ func (l local) advance(ctx context.Context, next pin) error {
 	if err != nil || now.Generation > next.Generation || now.Generation == next.Generation && !now.Unverified {
 		return err
 	}
+	for _, a := range now.Unproven {
+		if !slices.Contains(next.Unproven, a) {
+			next.Unproven = append(next.Unproven, a)
+		}
+	}
+	slices.SortFunc(next.Unproven, func(a, b manifestv1.Anchor) int { return cmp.Compare(a.Generation, b.Generation) })
 	return l.writePin(next)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
 // Buckets implements workspace.Buckets, bucket.Keys and workspace.Sealer for one
@@ -82,7 +83,7 @@ func (b *Buckets) options(address string, create bool) (bucket.Options, error) {
 		}
 	}
 	store, err := dir.Open(u.Path, dir.Options{Make: create})
-	return bucket.Options{Store: store, Keys: b, State: filepath.Join(b.root, "state"), Now: time.Now}, err
+	return bucket.Options{Store: store, Keys: b, State: filepath.Join(b.root, "state"), Now: time.Now, Prove: proposal.Prove}, err
 }
 
 // Open implements workspace.Buckets.

@@ -1,0 +1,109 @@
+package proposal
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
+)
+
+// maxEvents is how many events of a proposal are read.
+const maxEvents = 20_000
+
+// Event is one event of a proposal's history.
+type Event struct {
+	Kind   string
+	Commit string
+	Raw    []byte    // the commit
+	Time   time.Time // by the clock of who made it
+	Text   string    // the comment that it brought; untrusted
+}
+
+// Events reads the history of a proposal, the oldest first, back to the commit that
+// opened it.
+func (f *Files) Events(ctx context.Context, repo *git.Repo) ([]Event, error) {
+	r := reader{repo}
+	var out []Event
+	for at := f.Tip; ; {
+		raw, err := r.Object(ctx, at.String(), "commit", maxCommit)
+		if err != nil {
+			return nil, err
+		}
+		c, err := object.ParseCommit(raw)
+		if err != nil {
+			return nil, err
+		}
+		kind := Trailer(c.Message, TrailerEvent)
+		if Trailer(c.Message, TrailerID) != f.ID || kind == "" || len(c.Parents) == 0 || len(out) == maxEvents {
+			return nil, fault.New(fault.Invalid, "the history of the proposal "+f.ID+" is broken at commit "+at.String()[:12], "git log "+Ref(f.ID)+" in a clone shows who wrote it")
+		}
+		e := Event{Kind: kind, Commit: at.String(), Raw: raw, Time: c.Committer.Time}
+		if e.Text, err = r.commentOf(ctx, c, kind); err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+		if kind == Opened {
+			slices.Reverse(out)
+			return out, nil
+		}
+		at = c.Parents[0]
+	}
+}
+
+// commentOf returns the comment that an event brought; "" where it brought none.
+func (r reader) commentOf(ctx context.Context, c object.Commit, kind string) (string, error) {
+	if kind == Opened {
+		return "", nil
+	}
+	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", maxCommit)
+	if err != nil {
+		return "", err
+	}
+	parent, err := object.ParseCommit(raw)
+	if err != nil {
+		return "", err
+	}
+	var dirs [2]map[string]object.TreeEntry
+	for i, root := range []object.ID{parent.Tree, c.Tree} {
+		top, err := r.entriesOf(ctx, root)
+		if err != nil {
+			return "", err
+		}
+		list, err := r.listOf(ctx, top[ReviewDir], MaxComments)
+		if err != nil {
+			return "", err
+		}
+		dirs[i] = make(map[string]object.TreeEntry, len(list))
+		for _, e := range list {
+			dirs[i][e.Name] = e
+		}
+	}
+	for name, e := range dirs[1] {
+		if _, old := dirs[0][name]; !old {
+			text, err := r.blobOf(ctx, e, MaxComment)
+			return strings.TrimSpace(string(text)), err
+		}
+	}
+	return "", nil
+}
+
+// SignedBy returns the key whose signature a commit carries.
+func SignedBy(raw []byte) (signature.Key, error) {
+	content, armoured, err := object.CutSignature(raw)
+	if err != nil {
+		return signature.Key{}, err
+	}
+	if armoured == nil {
+		return signature.Key{}, fault.New(fault.Denied, "it is not signed", "")
+	}
+	key, err := signature.KeyOf(armoured)
+	if err != nil {
+		return key, err
+	}
+	return key, key.Verify(SignatureNamespace, content, armoured)
+}
