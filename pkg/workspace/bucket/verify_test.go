@@ -65,7 +65,19 @@ func TestVerifyHealthy(t *testing.T) {
 // file in the place of another, as a malicious member could.
 func forgedIndex(t *testing.T, a *machine) *bucket.State {
 	t.Helper()
-	id := a.commit("a", "what was agreed\n")
+	pack, index, id := forgeIndex(t, a)
+	st, err := bucket.StorePack(t.Context(), a.bucket, pack, index, map[string]string{"refs/heads/main": id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// forgeIndex makes a pack of a machine's repository with an index that shows the
+// content of one file for another's, and returns the commit that it is about.
+func forgeIndex(t *testing.T, a *machine) (pack, forged, id string) {
+	t.Helper()
+	id = a.commit("a", "what was agreed\n")
 	good, bad := a.git("rev-parse", "HEAD:a"), ""
 	a.git("checkout", "-q", "--orphan", "side")
 	a.commit("a", "what was not read\n")
@@ -102,15 +114,11 @@ func forgedIndex(t *testing.T, a *machine) *bucket.State {
 	copy(index[j:j+4], one)
 	trailer := sha1.Sum(index[:len(index)-20])
 	copy(index[len(index)-20:], trailer[:])
-	forged := filepath.Join(t.TempDir(), "idx")
+	forged = filepath.Join(t.TempDir(), "idx")
 	if err := os.WriteFile(forged, index, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	st, err := bucket.StorePack(t.Context(), a.bucket, packs[0], forged, map[string]string{"refs/heads/main": id})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
+	return packs[0], forged, id
 }
 
 // An index that a member forged shows another file; a verification that trusts
