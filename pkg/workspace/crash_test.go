@@ -34,16 +34,19 @@ func TestKilledHelper(t *testing.T) {
 	w.now.Store(1_800_000_000)
 	w.ids.Store(1000)
 	w.open(t)
+	step, accepts := strings.CutPrefix(step, "accept ")
 	workspace.SetStep(w.Store, func(name string) {
 		if name == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 	})
-	switch step {
-	case "made":
+	switch {
+	case accepts:
+		_, _ = w.AcceptProposal(context.Background(), "notes", "01KILLED", "", jane)
+	case step == "made":
 		_, _ = w.Create(context.Background(), "second", "", jane)
-	case "private":
+	case step == "private":
 		_ = w.PutPrivate(context.Background(), "notes", "sessions/u/s", 50, []workspace.PrivateFile{{Name: "f", Write: func(out io.Writer) error {
 			_, err := out.Write([]byte("x"))
 			return err
@@ -105,6 +108,64 @@ func TestKilledAtEachStep(t *testing.T) {
 				w.recovered(t, info.ID, meta)
 			})
 		}
+	}
+}
+
+// TestKilledWhileProposing kills what leaves a proposal, and what accepts it, between
+// each two durable steps: it is there once or not at all, and main has it or not.
+func TestKilledWhileProposing(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"branch", "proposal", "merged", "published", "main", "saving", "accept proposal", "accept published"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			w := newWorld(t)
+			info := w.create(t, "notes", map[string]string{"a.md": "a\n"})
+			one, two := w.checkout(t, "01OTHER"), w.checkout(t, "01KILLED")
+			write(t, one.Dir(), map[string]string{"a.md": "one\n"})
+			w.seal(t, one, "other")
+			write(t, two.Dir(), map[string]string{"a.md": "two\n"})
+			meta := filepath.Join(w.tmp, "units", "01KILLED", "meta")
+			accepts := strings.HasPrefix(step, "accept ")
+			if accepts {
+				w.seal(t, two, "killed")
+				if _, err := w.ResolveProposal(ctx, "notes", "01KILLED", workspace.Resolution{How: "theirs", Author: jane}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !killed(t, w.root, meta, step, 0) {
+				t.Fatal("it was not killed")
+			}
+			w.fsck(t, info.ID)
+			w.ids.Store(5000)
+			w.open(t)
+			if !accepts {
+				c, err := w.OpenCheckout(ctx, meta)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if out := w.seal(t, c, "again"); out.Merged || out.Proposal != "01KILLED" {
+					t.Fatalf("%+v", out)
+				}
+				if p, err := w.Proposal(ctx, "notes", "01KILLED"); err != nil || len(p.Events) != 1 || p.Status != "open" {
+					t.Errorf("%+v, %v", p, err)
+				}
+				return
+			}
+			p, err := w.Proposal(ctx, "notes", "01KILLED")
+			if err != nil || p.Problem != "" || (p.Status == "accepted") != (w.read(t, "a.md") == "two\n") {
+				t.Fatalf("%+v, %v, %q", p, err, w.read(t, "a.md"))
+			}
+			if p.Status == "open" {
+				if p, err = w.AcceptProposal(ctx, "notes", "01KILLED", "", jane); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if p.Status != "accepted" || w.read(t, "a.md") != "two\n" {
+				t.Errorf("%+v", p)
+			}
+			w.fsck(t, info.ID)
+		})
 	}
 }
 
