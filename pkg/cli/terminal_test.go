@@ -159,7 +159,7 @@ func TestChatOnATerminalShowsWhatTheAgentDoes(t *testing.T) {
 ! the tool failed: 7 bytes
 you said: the tool, conflict and reject
 ! not saved: evil\x1b[2Jlink (a link out of the workspace)
-! commit 9c0ffee1d2c3 conflicts with main of personal in note.md; it is kept on vexa/01JDX4A0000000000000000000
+! commit 9c0ffee1d2c3 is not in main of personal: it conflicts in note.md; see vexa proposal show personal 01JDX4A0000000000000000000
 `)
 }
 

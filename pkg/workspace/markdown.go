@@ -321,28 +321,35 @@ var errNoText = errors.New("it is no text")
 // bodyMerger merges by lines, as git does.
 func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
 	return func(base, ours, theirs []byte) ([]byte, bool, error) {
-		dir, err := os.MkdirTemp(q, "page-*")
-		if err != nil {
-			return nil, false, err
-		}
-		defer os.RemoveAll(dir) //nolint:errcheck // it goes with the quarantine
-		args := []string{"merge-file", "-p", "-q"}
-		for _, side := range []struct {
-			name string
-			text []byte
-		}{{"ours", ours}, {"base", base}, {"theirs", theirs}} {
-			file := filepath.Join(dir, side.name)
-			if err := os.WriteFile(file, side.text, 0o600); err != nil {
-				return nil, false, err
-			}
-			args = append(args, file)
-		}
-		res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflictCodes()})
+		text, clean, err := r.mergeLines(ctx, q, [3][]byte{base, ours, theirs})
 		if failed, ok := errors.AsType[*git.Error](err); ok && failed.Code == 255 {
 			err = errNoText
 		}
-		return res.Stdout, err == nil && res.Code == 0, err
+		return text, err == nil && clean, err
 	}
+}
+
+// mergeLines merges three versions of a file, base, ours and theirs, by lines, with
+// markers where that conflicts; clean where none is needed. The versions are files
+// below a directory meanwhile.
+func (r *repo) mergeLines(ctx context.Context, below string, sides [3][]byte, flags ...string) (text []byte, clean bool, err error) {
+	dir, err := os.MkdirTemp(below, "page-*")
+	if err != nil {
+		return nil, false, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is swept with the rest
+	args := append([]string{"merge-file", "-p", "-q"}, flags...)
+	var files []string
+	for i, name := range []string{"base", "ours", "theirs"} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, sides[i], 0o600); err != nil {
+			return nil, false, err
+		}
+		files = append(files, file)
+	}
+	args = append(args, "-L", "ours", "-L", "base", "-L", "theirs", files[1], files[0], files[2])
+	res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflictCodes()})
+	return res.Stdout, res.Code == 0, err
 }
 
 // conflictCodes are the exit codes with which git merge-file says how many

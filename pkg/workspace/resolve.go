@@ -3,8 +3,6 @@ package workspace
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -213,14 +211,18 @@ func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
 			return nil, nil
 		}
 	}
-	text, clean, err := r.mergeFile(ctx, v)
+	scratch, err := r.store.scratch()
+	if err != nil {
+		return nil, err
+	}
+	text, clean, err := r.mergeLines(ctx, scratch, [3][]byte{v.Base, v.Ours, v.Theirs}, "--diff3")
 	if err != nil || !clean {
 		return text, err
 	}
 	ours, ourBody := merge.Split(v.Ours)
 	theirs, theirBody := merge.Split(v.Theirs)
 	base, baseBody := merge.Split(v.Base)
-	body, _, err := r.mergeFile(ctx, Sides{Base: baseBody, Ours: ourBody, Theirs: theirBody})
+	body, _, err := r.mergeLines(ctx, scratch, [3][]byte{baseBody, ourBody, theirBody}, "--diff3")
 	if err != nil {
 		return nil, err
 	}
@@ -238,34 +240,6 @@ func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
 	b.WriteString(markerTheirs + "theirs\n")
 	b.Write(body)
 	return b.Bytes(), nil
-}
-
-// mergeFile merges three versions by lines, with markers; clean where none is
-// needed.
-func (r *repo) mergeFile(ctx context.Context, v Sides) (text []byte, clean bool, err error) {
-	scratch, err := r.store.scratch()
-	if err != nil {
-		return nil, false, err
-	}
-	dir, err := os.MkdirTemp(scratch, "sides-*")
-	if err != nil {
-		return nil, false, err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is swept with the rest
-	args := []string{"merge-file", "-p", "-q", "--diff3"}
-	var files []string
-	for _, side := range []struct {
-		name string
-		text []byte
-	}{{"ours", v.Ours}, {"base", v.Base}, {"theirs", v.Theirs}} {
-		file := filepath.Join(dir, side.name)
-		if err := os.WriteFile(file, side.text, 0o600); err != nil {
-			return nil, false, err
-		}
-		args, files = append(args, "-L", side.name), append(files, file)
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: append(args, files...), OK: conflictCodes()})
-	return res.Stdout, res.Code == 0, err
 }
 
 // ProposalDiff returns what a proposal changes of its target, as a unified diff.

@@ -40,7 +40,7 @@ func newCreate(f *factory.Factory) *cobra.Command {
 		Short: "Propose to merge a branch",
 		Long: "Proposes to merge a branch that was pushed: people look at it, resolve what conflicts,\n" +
 			"approve and accept it. The frontmatter of pages is merged by key, as everywhere in Vexa.",
-		Example: "$ git push origin HEAD:joe/prices && vexa proposal create notes joe/prices\n" +
+		Example: "$ vexa proposal create notes joe/prices\n" +
 			"$ vexa proposal create notes joe/prices --title \"Prices of 2027\" --message \"As agreed on Monday.\"",
 		Args: grammar.Args("NAME", "BRANCH"),
 	}

@@ -64,6 +64,7 @@ func TestWhoStartsPrograms(t *testing.T) {
 	reasons := map[string]string{
 		"cmd/vexa":           "the daemon and the kernel, which are this program",
 		"pkg/agent/tool":     "the shell tool, inside the container",
+		"pkg/cli/factory":    "the person's editor, on their terminal",
 		"pkg/doctor":         "what was shown to the person before",
 		"pkg/runtime/podman": "podman system service",
 		"pkg/seal/plugin":    "an age plugin, by the absolute path that the person configured",
