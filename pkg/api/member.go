@@ -59,6 +59,7 @@ type RemovedMember struct {
 	Generation int64  `json:"generation"` // that shut them out
 	Epoch      int    `json:"epoch"`      // that began with it
 	Bucket     string `json:"bucket"`     // URL of where the workspace rests
+	Short      string `json:"short"`      // which branch fewer may approve for than have to; empty: none
 }
 
 // Rotate is the body of POST /v1/workspaces/{name}/rotate.

@@ -93,11 +93,17 @@ type ResolveProposal struct {
 	Paths   []string `json:"paths,omitempty"`   // none: all that are open
 	How     string   `json:"how"`               // ours | theirs | edited | removed
 	Content []byte   `json:"content,omitempty"` // of the one path that was edited
+	// From and Source are the sides that were looked at: where the proposal merges
+	// others by now it is a conflict. Empty: whatever they are.
+	From   string `json:"from,omitempty"`
+	Source string `json:"source,omitempty"`
 }
 
 // ProposalSides answers GET /v1/workspaces/{name}/proposals/{id}/sides?path=. A
 // version that is null is not there.
 type ProposalSides struct {
+	From     string           `json:"from"`
+	Source   string           `json:"source"`
 	Conflict ProposalConflict `json:"conflict"`
 	Base     []byte           `json:"base"`
 	Ours     []byte           `json:"ours"`

@@ -111,7 +111,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 
 		"vexa workspace member add":    "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
 		"vexa workspace member list":   "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
-		"vexa workspace member remove": "name,id,until,generation,epoch,bucket",
+		"vexa workspace member remove": "name,id,until,generation,epoch,bucket,short",
 		"vexa workspace member set":    "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
 
 		"vexa workspace policy show": "version,approvals",

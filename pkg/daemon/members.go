@@ -112,7 +112,7 @@ func (s *Server) removeMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, api.RemovedMember{
-		Member: memberRow(out.Member, ""), Until: out.Until, Generation: out.Generation, Epoch: out.Epoch, Bucket: out.URL,
+		Member: memberRow(out.Member, ""), Until: out.Until, Generation: out.Generation, Epoch: out.Epoch, Bucket: out.URL, Short: out.Short,
 	})
 	return nil
 }

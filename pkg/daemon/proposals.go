@@ -92,7 +92,7 @@ func (s *Server) resolveProposal(e *Engine, r *http.Request, name, id string) (w
 	if err := decode(r, &req); err != nil {
 		return workspace.Proposal{}, err
 	}
-	return e.Workspaces.ResolveProposal(r.Context(), name, id, workspace.Resolution{Paths: req.Paths, How: req.How, Content: req.Content, Author: s.caller()})
+	return e.Workspaces.ResolveProposal(r.Context(), name, id, workspace.Resolution{Paths: req.Paths, How: req.How, Content: req.Content, From: req.From, Source: req.Source, Author: s.caller()})
 }
 
 func (s *Server) approveProposal(e *Engine, r *http.Request, name, id string) (workspace.Proposal, error) {
@@ -139,7 +139,7 @@ func (s *Server) proposalSides(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	unixhttp.WriteJSON(w, http.StatusOK, api.ProposalSides{Conflict: conflictRow(v.Conflict), Base: v.Base, Ours: v.Ours, Theirs: v.Theirs, Merged: v.Merged})
+	unixhttp.WriteJSON(w, http.StatusOK, api.ProposalSides{From: v.From, Source: v.Source, Conflict: conflictRow(v.Conflict), Base: v.Base, Ours: v.Ours, Theirs: v.Theirs, Merged: v.Merged})
 	return nil
 }
 

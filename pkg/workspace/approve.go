@@ -86,7 +86,13 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 
 // mustHave refuses a proposal whose result is another one than was looked at.
 func (p *proposing) mustHave(result string) error {
-	if strings.HasPrefix(p.files.Result, strings.ToLower(result)) {
+	const short = 12
+	switch {
+	case result == "":
+		return nil
+	case len(result) < short:
+		return fault.New(fault.Invalid, "the id of a result is 12 digits at least", "vexa proposal show "+p.repo.name+" "+p.files.ID+" prints it")
+	case strings.HasPrefix(p.files.Result, strings.ToLower(result)):
 		return nil
 	}
 	return fault.New(fault.Conflict, "the proposal "+p.files.ID+" has another result by now: "+p.files.Result[:12], "look at it again: vexa proposal show "+p.repo.name+" "+p.files.ID)
@@ -108,7 +114,7 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 	if open := proposal.Open(f.Conflicts); len(open) > 0 {
 		return "", fault.Newf(fault.Conflict, "%d paths of the proposal %s conflict", len(open), f.ID).WithHint("vexa proposal resolve " + r.name + " " + f.ID)
 	}
-	stale, err := r.stale(f)
+	stale, err := r.stale(ctx, f)
 	if err != nil {
 		return "", err
 	}
@@ -124,12 +130,8 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 			return "", err
 		}
 	}
-	events, err := r.events(ctx, p.state.Membership, f)
-	if err != nil {
+	if err := p.believable(ctx); err != nil {
 		return "", err
-	}
-	if why := unsigned(events); why != "" {
-		return "", fault.New(fault.Denied, "the proposal "+f.ID+" is not to be believed: "+why, "open another one: vexa proposal create "+r.name)
 	}
 	if err := p.isTheMerge(ctx); err != nil {
 		return "", err
@@ -139,6 +141,18 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 		return "", err
 	}
 	return r.contentDigest(ctx, result)
+}
+
+// believable verifies that members signed every event of a proposal's history.
+func (p *proposing) believable(ctx context.Context) error {
+	events, err := p.repo.events(ctx, p.state.Membership, p.files)
+	if err != nil {
+		return err
+	}
+	if why := unsigned(events); why != "" {
+		return fault.New(fault.Denied, "the proposal "+p.files.ID+" is not to be believed: "+why, "open another one: vexa proposal create "+p.repo.name)
+	}
+	return nil
 }
 
 // isTheMerge verifies that a proposal's result is the merge of its sides in all but
@@ -166,14 +180,20 @@ func (p *proposing) isTheMerge(ctx context.Context) error {
 	if !same {
 		return bad("its sides conflict in other paths than it says")
 	}
+	changes := make([]treeChange, 0, len(paths))
 	for _, c := range paths {
-		now, err := p.repo.stageOf(ctx, p.q, f.Result, c.Path)
+		now, err := p.repo.fileAt(ctx, p.q, f.Result, c.Path)
 		if err != nil {
 			return err
 		}
-		if root, err = p.put(ctx, root, c.Path, fileOf(now)); err != nil {
+		change, err := changeTo(c.Path, now)
+		if err != nil {
 			return err
 		}
+		changes = append(changes, change)
+	}
+	if root, err = p.repo.editTree(ctx, p.q, root, changes); err != nil {
+		return err
 	}
 	if root.String() != f.Result {
 		return bad("its result is not the merge of its sides")
@@ -263,12 +283,16 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 	if err := p.mustBeOpen(); err != nil {
 		return event{}, err
 	}
+	if err := p.believable(ctx); err != nil {
+		return event{}, err
+	}
 	needed := proposal.Needed(p.state.Membership, f.Target)
-	stale, err := r.stale(f)
+	stale, err := r.stale(ctx, f)
 	if err != nil {
 		return event{}, err
 	}
 	e := next(f, proposal.Accepted)
+	var by []string
 	if stale && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
 		again, err := p.refresh(ctx)
 		if err != nil || again.after.Status != proposalv1.StatusOpen {
@@ -285,15 +309,16 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 		}
 		about := p.subject(content)
 		if got := len(about.Count(f.Approvals)); got < needed {
-			return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID).
+			return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s%s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID, about.Uncounted(f.Approvals)).
 				WithHint("vexa proposal show " + r.name + " " + f.ID + " says who; approve it yourself: vexa proposal approve " + r.name + " " + f.ID)
 		}
+		by = about.Approvers(f.Approvals)
 	}
-	return p.merged(ctx, e)
+	return p.merged(ctx, e, by)
 }
 
 // merged makes the commit that the target gets.
-func (p *proposing) merged(ctx context.Context, e event) (event, error) {
+func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (event, error) {
 	var parents []object.ID
 	for _, text := range []string{e.after.From, e.after.Source} {
 		id, err := parseID(text)
@@ -310,20 +335,11 @@ func (p *proposing) merged(ctx context.Context, e event) (event, error) {
 		return e, err
 	}
 	msg := message{subject: "Accept: " + e.after.Title, trailers: [][2]string{{trailerSubject, p.by.Subject}, {proposal.TrailerID, e.after.ID}}}
-	if !e.void {
-		about := p.subject("")
-		for _, a := range e.files.Approvals {
-			if who, why := about.Why(a); why == "" {
-				msg.trailers = append(msg.trailers, [2]string{"Approved-by", who.Name + " " + a.Key.Fingerprint()})
-			}
-		}
+	for _, who := range approvedBy {
+		msg.trailers = append(msg.trailers, [2]string{"Approved-by", who})
 	}
 	for _, undone := range e.after.Undoes {
 		msg.trailers = append(msg.trailers, [2]string{trailerUndo, undone})
-	}
-	// The trees that were merged now go into the same pack.
-	if err := addLoose(p.q, p.pack); err != nil {
-		return e, err
 	}
 	id, err := p.signedCommit(ctx, root, parents, msg)
 	if err != nil {

@@ -11,11 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/merge"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
-	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
 // Git merges by lines, which for the frontmatter of a page is guessing: two
@@ -32,6 +30,13 @@ type mergedTree struct {
 	stages   map[string][3]treeStage // of the paths that conflict: base, ours, theirs
 	conflict []string                // those paths, in git's order
 	kinds    map[string][]string     // what git says of each path: "Auto-merging", "CONFLICT (contents)"
+	said     []said
+}
+
+// said is one thing that git says of some paths.
+type said struct {
+	paths []string
+	kind  string
 }
 
 // treeStage is one side of a path that conflicts; the zero value is none.
@@ -42,6 +47,20 @@ type conflict struct {
 	path   string
 	why    []string
 	stages [3]treeStage // zero where nothing is known of them
+	moved  string       // where git put the file, since a directory is in its way; empty: at its path
+}
+
+// nameless are conflicts that git lists no file of: it says them of a path alone,
+// such as a directory that was renamed to two places.
+func (m mergedTree) nameless() []conflict {
+	var out []conflict
+	for _, msg := range m.said {
+		known := slices.ContainsFunc(msg.paths, func(p string) bool { _, ok := m.stages[p]; return ok })
+		if strings.HasPrefix(msg.kind, "CONFLICT") && !known && len(msg.paths) > 0 {
+			out = append(out, conflict{path: msg.paths[0], why: []string{msg.kind}})
+		}
+	}
+	return out
 }
 
 // conflictOf says what git does of a path that conflicts.
@@ -54,6 +73,11 @@ func (m mergedTree) conflictOf(path string) conflict {
 	}
 	if c.why == nil {
 		c.why = []string{"both sides changed it"}
+	}
+	for _, msg := range m.said {
+		if msg.kind == "CONFLICT (file/directory)" && len(msg.paths) == 2 && msg.paths[0] == path {
+			c.path, c.moved = msg.paths[1], path
+		}
 	}
 	return c
 }
@@ -87,6 +111,9 @@ func parseMergeTree(out []byte) (mergedTree, error) {
 		m.stages[name], fields = all, fields[1:]
 	}
 	for fields = fields[min(1, len(fields)):]; len(fields) > 0; {
+		if strings.HasPrefix(strings.TrimSpace(fields[0]), "Recursive merging with submodules") {
+			break // advice, which is not part of the format
+		}
 		n, err := strconv.Atoi(fields[0])
 		if err != nil || n < 0 || len(fields) < n+3 {
 			return bad()
@@ -94,6 +121,7 @@ func parseMergeTree(out []byte) (mergedTree, error) {
 		for _, name := range fields[1 : n+1] {
 			m.kinds[name] = append(m.kinds[name], fields[n+1])
 		}
+		m.said = append(m.said, said{paths: fields[1 : n+1], kind: fields[n+1]})
 		fields = fields[n+3:]
 	}
 	return m, nil
@@ -137,6 +165,7 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 		return m.root, nil, err
 	}
 	root := m.root
+	var changes []treeChange
 	for i, p := range pages {
 		four := sides[4*i : 4*i+4]
 		if slices.ContainsFunc(four, func(s []byte) bool { return s == nil }) {
@@ -153,12 +182,17 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 		if len(broken) > 0 {
 			conflicts = append(conflicts, conflict{path: p, why: broken, stages: m.stages[p]})
 		} else if !bytes.Equal(text, four[3]) {
-			if root, err = r.putIn(ctx, q, root, p, text); err != nil {
+			id, err := object.WriteLoose(q, object.KindBlob, text)
+			if err != nil {
 				return root, nil, err
 			}
+			changes = append(changes, treeChange{path: p, id: id})
 		}
 	}
-	return root, conflicts, nil
+	if len(changes) > 0 {
+		root, err = r.editTree(ctx, q, root, changes)
+	}
+	return root, conflicts, err
 }
 
 // mergePage merges one page: base, ours and theirs. It returns why that cannot be
@@ -247,72 +281,6 @@ func (r *repo) catIn(ctx context.Context, q string, ids []string) ([][]byte, err
 		out, rest = append(out, data[:size:size]), data[size+1:]
 	}
 	return out, nil
-}
-
-// putIn makes a tree of another one with other content at a path that it has.
-func (r *repo) putIn(ctx context.Context, q string, root object.ID, name string, text []byte) (object.ID, error) {
-	id, err := object.WriteLoose(q, object.KindBlob, text)
-	if err != nil {
-		return root, err
-	}
-	return r.setIn(ctx, q, root, name, func(e *object.TreeEntry) (bool, error) {
-		if e.ID.IsZero() {
-			return false, fmt.Errorf("the merged tree has no %s", name)
-		}
-		e.ID = id
-		return true, nil
-	})
-}
-
-// setIn makes a tree of another one that has at a path what set makes of what is
-// there, an entry without an id where there is nothing; false: nothing is to be
-// there. Directories come and go with what is in them.
-func (r *repo) setIn(ctx context.Context, q string, root object.ID, name string, set func(*object.TreeEntry) (bool, error)) (object.ID, error) {
-	entries, err := r.treeIn(ctx, q, root)
-	if err != nil {
-		return root, err
-	}
-	name, rest, below := strings.Cut(name, "/")
-	i := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == name })
-	e := object.TreeEntry{Name: name}
-	if i >= 0 {
-		e = entries[i]
-		entries = slices.Delete(entries, i, i+1)
-	}
-	keep := true
-	switch {
-	case !below:
-		if e.Mode == object.ModeDir {
-			return root, fault.New(fault.Conflict, "there is a directory where a file is to be: "+tree.Escape(name), "")
-		}
-		keep, err = set(&e)
-	case i >= 0 && e.Mode != object.ModeDir:
-		err = fault.New(fault.Conflict, "there is a file where a directory is to be: "+tree.Escape(name), "")
-	default:
-		e.Mode = object.ModeDir
-		if e.ID, err = r.setIn(ctx, q, e.ID, rest, set); err == nil {
-			keep = e.ID.String() != emptyTree
-		}
-	}
-	if err != nil {
-		return root, err
-	}
-	if keep {
-		entries = append(entries, e)
-	}
-	return object.WriteLoose(q, object.KindTree, object.EncodeTree(entries))
-}
-
-// treeIn reads a tree, with those of a quarantine; the zero id is none.
-func (r *repo) treeIn(ctx context.Context, q string, id object.ID) ([]object.TreeEntry, error) {
-	if id.IsZero() {
-		return nil, nil
-	}
-	data, err := r.catIn(ctx, q, []string{id.String()})
-	if err != nil {
-		return nil, err
-	}
-	return object.ParseTree(data[0])
 }
 
 // errNoText: git merges no lines of it.

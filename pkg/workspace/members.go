@@ -168,7 +168,7 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 		return manifestv1.Member{}, Members{}, err
 	}
 	var set manifestv1.Member
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
+	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		i, err := findMember(m.Members, rec.Name, who)
 		if err != nil {
 			return false, err
@@ -183,6 +183,9 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 			m.Members[k].Rights = append([]manifestv1.Right{}, rights...)
 		}
 		set = m.Members[i]
+		if short := shortOf(*m); short != "" && shortOf(now.Membership) == "" {
+			return false, fault.New(fault.Conflict, short+": nothing could be merged any more", "ask for fewer first: vexa workspace policy set "+rec.Name+" BRANCH --approvals NUMBER")
+		}
 		return false, nil
 	})
 	if err != nil {
@@ -310,6 +313,7 @@ type Removed struct {
 	Generation int64 // the one that shut them out
 	Epoch      int   // that began with it
 	URL        string
+	Short      string // which branch needs more approvals now than there are members who may approve; empty: none
 }
 
 // RemoveMember shuts somebody out, by id, name or the fingerprint of their signing
@@ -333,6 +337,7 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 		for _, k := range append(recoveriesOf(m.Members, i), i) {
 			m.Members[k].Until = now.Generation
 		}
+		out.Short = shortOf(*m)
 		return true, nil
 	})
 	if err != nil {

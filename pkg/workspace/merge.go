@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
@@ -57,45 +57,61 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
+	at, err := s.standingOf(ctx, r, st, l)
+	if err != nil {
+		return err
+	}
 	out.Conflicts, out.Merged, out.Main, out.Proposal = conflicts, false, main.String(), ""
 	m := move{ref: refMain, from: main, to: next}
 	var p proposed
-	if len(conflicts) == 0 && (next == main || proposal.Needed(st.Membership, refMain) == 0) {
+	if len(conflicts) == 0 && (next == main || proposal.Needed(st.Membership, refMain) == 0 && !at.rejected()) {
 		out.Merged, out.Main = true, next.String()
-		p, err = s.obsolete(ctx, r, st, l)
+		p, err = s.obsolete(ctx, r, st, l, at)
 	} else {
 		mergePack = ""
-		m, p, err = s.besideMain(ctx, r, st, l, out)
+		m, p, err = s.besideMain(ctx, r, st, l, at)
+		if at.files != nil || !p.to.IsZero() {
+			out.Proposal = at.id
+		}
 	}
-	moves := slices.DeleteFunc([]move{m, p.move}, func(m move) bool { return m.from == m.to })
-	if err != nil || len(moves) == 0 {
+	if err != nil {
 		return err
 	}
 	packs, err := r.known(ctx, l, mergePack)
 	if err != nil {
 		return err
 	}
-	if packs != nil && p.pack != "" {
-		packs = append(packs, p.pack)
+	return r.bring(ctx, st, packs, proposed{move: m}, p)
+}
+
+// bring publishes what moves something of a landing, with its packs, by the policy of
+// a state.
+func (r *repo) bring(ctx context.Context, st *bucket.State, packs []string, all ...proposed) error {
+	var moves []move
+	for _, p := range all {
+		if p.from == p.to {
+			continue
+		}
+		moves = append(moves, p.move)
+		if packs != nil && p.pack != "" {
+			packs = append(packs, p.pack)
+		}
 	}
-	s.step("merged")
-	err = r.publishApproved(ctx, moves, packs, approved{policy: st.Membership.Version})
-	s.step("main")
+	if len(moves) == 0 {
+		return nil
+	}
+	r.store.step("merged")
+	err := r.publishApproved(ctx, moves, packs, approved{policy: st.Membership.Version})
+	r.store.step("main")
 	return err
 }
 
 // besideMain leaves a landing on its branch, and proposes it.
-func (s *Store) besideMain(ctx context.Context, r *repo, st *bucket.State, l landing, out *Sealed) (m move, p proposed, err error) {
+func (s *Store) besideMain(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (m move, p proposed, err error) {
 	if m, err = branchMove(st, l); err != nil {
 		return m, p, err
 	}
-	if p, err = s.proposeOrNot(ctx, r, st, l); err != nil {
-		return m, p, err
-	}
-	before, err := r.ref(proposal.Ref(l.unit()))
-	if !before.IsZero() || !p.to.IsZero() {
-		out.Proposal = l.unit()
-	}
+	p, err = s.proposeOrNot(ctx, r, st, l, at)
 	return m, p, err
 }
 
@@ -166,7 +182,28 @@ func (r *repo) mergeTrees(ctx context.Context, ours, theirs object.ID, pack *obj
 	if err != nil || len(conflicts) > 0 {
 		return root, conflicts, err
 	}
-	return root, nil, addLoose(q, pack)
+	known, err := r.treesOf(ctx, q, ours, theirs)
+	if err != nil {
+		return root, nil, err
+	}
+	return root, nil, r.addNew(ctx, q, pack, root, known...)
+}
+
+// treesOf returns the trees of commits, which may be in a quarantine.
+func (r *repo) treesOf(ctx context.Context, q string, commits ...object.ID) ([]object.ID, error) {
+	out := make([]object.ID, 0, len(commits))
+	for _, id := range commits {
+		data, err := r.objectIn(ctx, q, id, object.KindCommit)
+		if err != nil {
+			return nil, err
+		}
+		c, err := object.ParseCommit(data)
+		if err != nil {
+			return nil, fmt.Errorf("commit %s: %w", id, err)
+		}
+		out = append(out, c.Tree)
+	}
+	return out, nil
 }
 
 // mergeIn is mergeDetail for who asks for paths alone, escaped.
@@ -189,6 +226,9 @@ func (r *repo) mergeDetail(ctx context.Context, q string, ours, theirs object.ID
 		Args: []string{"merge-tree", "--write-tree", "-z", "--messages", ours.String(), theirs.String()},
 		OK:   []int{1}, Objects: q,
 	})
+	if failed, ok := errors.AsType[*git.Error](err); ok && strings.Contains(failed.Stderr, "unrelated histories") {
+		err = fault.New(fault.Conflict, "the two have no commit in common, so that nothing tells what each of them changed", "make the change on a branch of what it is to be merged into")
+	}
 	if err != nil {
 		return object.ID{}, nil, err
 	}
@@ -196,15 +236,31 @@ func (r *repo) mergeDetail(ctx context.Context, q string, ours, theirs object.ID
 	if err != nil {
 		return object.ID{}, nil, err
 	}
-	if res.Code != 0 && len(m.conflict) == 0 {
-		return object.ID{}, nil, errors.New("git merge-tree reports a conflict without a path")
-	}
 	root, conflicts, err := r.mergePages(ctx, q, ours, theirs, m)
-	if err != nil || len(conflicts) > 0 {
+	if err != nil {
 		return root, conflicts, err
+	}
+	nameless := m.nameless()
+	if res.Code != 0 && len(m.conflict)+len(nameless) == 0 {
+		return root, nil, errors.New("git merge-tree reports a conflict without a path")
+	}
+	conflicts = append(conflicts, nameless...)
+	var back []treeChange // a file that was moved out of the way is a conflict where it was
+	for _, c := range conflicts {
+		if c.moved != "" {
+			back = append(back, treeChange{path: c.moved})
+		}
+	}
+	if len(back) > 0 {
+		if root, err = r.editTree(ctx, q, root, back); err != nil {
+			return root, nil, err
+		}
 	}
 	twins, err := r.mergedTwins(ctx, ours, root, q)
 	for _, path := range twins {
+		if slices.ContainsFunc(conflicts, func(c conflict) bool { return c.path == path }) {
+			continue
+		}
 		conflicts = append(conflicts, conflict{path: path, why: []string{"its name differs from another one only in case or Unicode form"}})
 	}
 	return root, conflicts, err
@@ -219,28 +275,6 @@ func (r *repo) quarantine() (dir string, drop func(), err error) {
 		return "", nil, err
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, os.Mkdir(dir, 0o700)
-}
-
-// addLoose copies the files and trees of a quarantine into the pack.
-func addLoose(dir string, pack *object.Pack) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		want, err := object.ParseID(filepath.Base(filepath.Dir(path)) + d.Name())
-		if err != nil {
-			return nil //nolint:nilerr // a temporary file of git's
-		}
-		kind, data, err := object.ReadLoose(path)
-		if err != nil || kind == object.KindCommit { // a helper of an undo
-			return err
-		}
-		got, err := pack.Add(kind, data)
-		if err == nil && got != want {
-			err = fmt.Errorf("object %s has the content of %s", want, got)
-		}
-		return err
-	})
 }
 
 // mergedTwins returns the paths that a merge adds to ours beside a name that

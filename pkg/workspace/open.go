@@ -208,14 +208,14 @@ func (r *repo) writeSeen(st *bucket.State) error {
 // sync brings objects and refs of a generation into the repository, which is
 // made where it is missing. The workspace's lock is held.
 func (r *repo) sync(ctx context.Context, st *bucket.State) error {
-	was, err := r.seen()
+	was, err := r.followed()
 	if err != nil { // it was never filled, or the bucket was restored
-		was = seen{}
+		was = followed{}
 	}
 	_, herr := os.Stat(filepath.Join(r.Dir(), "HEAD"))
 	fresh := herr != nil || err == nil && was.Bucket != r.bucket.ID()
 	if fresh {
-		was = seen{}
+		was = followed{}
 		if err := r.lay(); err != nil {
 			return fault.Wrap(fault.Internal, "open workspace "+r.name, err)
 		}
@@ -233,7 +233,7 @@ func (r *repo) sync(ctx context.Context, st *bucket.State) error {
 	if fresh {
 		err = r.packRefs(got.State.Refs)
 	} else {
-		err = r.followRefs(ctx, got.State.Refs)
+		err = r.followRefs(ctx, got.State.Refs, was.Branches)
 	}
 	if err != nil {
 		return fault.Wrap(fault.Internal, "open workspace "+r.name, err)
@@ -290,15 +290,16 @@ func (r *repo) packRefs(refs map[string]string) error {
 }
 
 // followRefs moves the repository's refs to what the bucket has. The branches of
-// dispatches may be ahead of it, or not in it at all.
-func (r *repo) followRefs(ctx context.Context, refs map[string]string) error {
+// dispatches may be ahead of it, or not in it at all: those move that are where they
+// were in the bucket.
+func (r *repo) followRefs(ctx context.Context, refs, branches map[string]string) error {
 	have, err := r.refsBelow("refs/")
 	if err != nil {
 		return err
 	}
 	for name, id := range refs {
 		now := have[name]
-		if now.String() == id || strings.HasPrefix(name, refBranches) && !now.IsZero() {
+		if now.String() == id || strings.HasPrefix(name, refBranches) && !now.IsZero() && branches[name] != now.String() {
 			continue
 		}
 		if err := r.writeRef(name, id); err != nil {

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,6 +38,23 @@ func policyOf(m manifestv1.Membership) Policy {
 	return out
 }
 
+// shortOf says for which branches fewer members may approve than would have to; ""
+// is none.
+func shortOf(m manifestv1.Membership) string {
+	for _, a := range m.Approvals {
+		may := 0
+		for _, x := range m.Members {
+			if x.Until == 0 && !x.Recovery && len(x.Signers) > 0 && bucket.Allows(x, bucket.RightApprove, a.Refs) {
+				may++
+			}
+		}
+		if may < a.Threshold {
+			return fmt.Sprintf("%s takes what %d members approved, and %d may approve", strings.TrimPrefix(a.Refs, "refs/heads/"), a.Threshold, may)
+		}
+	}
+	return ""
+}
+
 // maxThreshold is how many approvals a ref may need, by the manifest's contract.
 const maxThreshold = 64
 
@@ -61,22 +79,15 @@ func (s *Store) SetApprovals(ctx context.Context, nameOrID, refs string, thresho
 		return Policy{}, fault.Newf(fault.Invalid, "a threshold of %d", threshold).WithHint("give one from 1 to 64, or 0 for no approvals")
 	}
 	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
-		may := 0
-		for _, x := range m.Members {
-			if x.Until == 0 && !x.Recovery && len(x.Signers) > 0 && bucket.Allows(x, bucket.RightApprove, refs) {
-				may++
-			}
-		}
-		if may < threshold {
-			return false, fault.Newf(fault.Conflict, "%d members of %s may approve for %s: nothing could be merged any more", may, rec.Name, refs).
-				WithHint("let more approve first: vexa workspace member set " + rec.Name + " MEMBER --write main --approve main")
-		}
 		m.Approvals = slices.DeleteFunc(slices.Clone(m.Approvals), func(a manifestv1.Approval) bool { return a.Refs == refs })
 		if threshold > 0 {
 			m.Approvals = append(m.Approvals, manifestv1.Approval{Refs: refs, Threshold: threshold})
 		}
 		if len(m.Approvals) == 0 {
 			m.Approvals = nil
+		}
+		if short := shortOf(*m); short != "" && threshold > 0 {
+			return false, fault.New(fault.Conflict, short+": nothing could be merged any more", "let more approve first: vexa workspace member set "+rec.Name+" MEMBER --write main --approve main")
 		}
 		return false, nil
 	})

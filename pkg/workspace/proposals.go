@@ -153,12 +153,11 @@ func (r *repo) findProposal(ctx context.Context, id string) (*proposal.Files, er
 		return nil, err
 	}
 	var found []string
+	if tip, ok := refs[proposal.Ref(id)]; ok {
+		return r.readProposal(ctx, id, tip)
+	}
 	for name := range refs {
 		rest, ok := strings.CutPrefix(name, proposal.Space)
-		if ok && strings.EqualFold(rest, id) {
-			found = []string{name}
-			break
-		}
 		if ok && len(rest) >= len(id) && strings.EqualFold(rest[:len(id)], id) {
 			found = append(found, name)
 		}
@@ -213,7 +212,7 @@ func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposal.File
 	var err error
 	switch f.Status {
 	case proposalv1.StatusOpen:
-		p.Stale, err = r.stale(f)
+		p.Stale, err = r.stale(ctx, f)
 	case proposalv1.StatusAccepted:
 		p.Problem, err = r.unaccepted(ctx, f)
 	}
@@ -225,13 +224,34 @@ func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposal.File
 
 // stale reports whether the target or the branch of a proposal moved since it was
 // merged.
-func (r *repo) stale(f *proposal.Files) (bool, error) {
+func (r *repo) stale(ctx context.Context, f *proposal.Files) (bool, error) {
 	target, err := r.ref(f.Target)
 	if err != nil || target.String() != f.From || f.Branch == "" {
 		return err == nil && target.String() != f.From, err
 	}
-	source, err := r.ref(f.Branch)
-	return !source.IsZero() && source.String() != f.Source, err
+	newer, err := r.newerSource(ctx, f)
+	return !newer.IsZero(), err
+}
+
+// newerSource is what the branch of a proposal has in place of its source; zero where
+// that is the source, or older, as on a machine that lags behind.
+func (r *repo) newerSource(ctx context.Context, f *proposal.Files) (object.ID, error) {
+	if f.Branch == "" {
+		return object.ID{}, nil
+	}
+	branch, err := r.ref(f.Branch)
+	if err != nil || branch.IsZero() || branch.String() == f.Source {
+		return object.ID{}, err
+	}
+	source, err := parseID(f.Source)
+	if err != nil {
+		return object.ID{}, err
+	}
+	older, err := r.isAncestor(ctx, branch, source)
+	if err != nil || older {
+		return object.ID{}, err
+	}
+	return branch, nil
 }
 
 // unaccepted says what is wrong with a proposal that says it was accepted: its

@@ -239,12 +239,11 @@ func TestProtectedMain(t *testing.T) {
 	tip := strings.TrimSpace(plainGit(t, "/", "--git-dir="+w.repo(info.ID), "rev-parse", "refs/heads/vexa/01UNITA"))
 	pRef := proposal.Ref("01UNITA")
 	for name, u := range map[string]bucket.Update{
-		"a push":                     {Ref: "refs/heads/main", New: tip},
-		"a forced one":               {Ref: "refs/heads/main", New: tip, Force: true},
-		"one with a lease":           {Ref: "refs/heads/main", New: tip, Lease: &info.Head},
-		"a deletion":                 {Ref: "refs/heads/main"},
-		"a proposal's removal":       {Ref: pRef},
-		"a proposal's other history": {Ref: pRef, New: tip, Force: true},
+		"a push":               {Ref: "refs/heads/main", New: tip},
+		"a forced one":         {Ref: "refs/heads/main", New: tip, Force: true},
+		"one with a lease":     {Ref: "refs/heads/main", New: tip, Lease: &info.Head},
+		"a deletion":           {Ref: "refs/heads/main"},
+		"a proposal's removal": {Ref: pRef},
 	} {
 		_, results, err := b.Push(ctx, repo, []bucket.Update{u}, bucket.PushOptions{})
 		if err != nil || results[0].Err == nil {
@@ -393,7 +392,7 @@ func TestProposalOfAPerson(t *testing.T) {
 func (w *world) clone(t *testing.T, info workspace.Info) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clone")
-	if _, err := w.ReadFile(context.Background(), info.Name, "", "a.md"); err != nil {
+	if _, err := w.Files(context.Background(), info.Name, ""); err != nil {
 		t.Fatal(err)
 	}
 	plainGit(t, t.TempDir(), "clone", "-q", w.repo(info.ID), dir)

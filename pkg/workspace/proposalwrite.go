@@ -71,6 +71,9 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 			approvals = slices.Clone(e.files.Signed)
 		}
 	}
+	if e.comment != "" && len(review) >= proposal.MaxComments {
+		return object.ID{}, fault.Newf(fault.Conflict, "the proposal %s has %d comments, which is as many as there can be", e.after.ID, len(review)).WithHint("reject it, and open another one")
+	}
 	if e.comment != "" {
 		if len(e.comment) > proposal.MaxComment || !utf8.ValidString(e.comment) {
 			return object.ID{}, fault.New(fault.Invalid, "a comment is text of at most 1 MiB", "")
@@ -247,7 +250,7 @@ func (p *proposing) make(ctx context.Context, fn func(*proposing) (event, error)
 // finish writes an event with what was merged for it into a pack, and returns the
 // move that makes it the newest.
 func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
-	if err := addLoose(p.q, p.pack); err != nil {
+	if err := p.addResult(ctx, e); err != nil {
 		return move{}, "", err
 	}
 	tip, err := p.write(ctx, e)
@@ -264,6 +267,35 @@ func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
 	}
 	p.store.step("proposal")
 	return m, name, nil
+}
+
+// addResult adds what is new of the result: what neither of its sides has, nor the
+// result that was there before.
+func (p *proposing) addResult(ctx context.Context, e event) error {
+	var sides []object.ID
+	for _, text := range []string{e.after.From, e.after.Source} {
+		id, err := parseID(text)
+		if err != nil {
+			return err
+		}
+		sides = append(sides, id)
+	}
+	known, err := p.repo.treesOf(ctx, p.q, sides...)
+	if err != nil {
+		return err
+	}
+	if p.files != nil {
+		old, err := parseID(p.files.Result)
+		if err != nil {
+			return err
+		}
+		known = append(known, old)
+	}
+	result, err := parseID(e.after.Result)
+	if err != nil {
+		return err
+	}
+	return p.repo.addNew(ctx, p.q, p.pack, result, known...)
 }
 
 // mustBeOpen refuses what only an open proposal takes.

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
@@ -38,6 +39,9 @@ func (s *Store) Propose(ctx context.Context, req ProposeRequest) (Proposal, erro
 	target, err := branchRef(req.Target, refMain)
 	if err != nil {
 		return Proposal{}, err
+	}
+	if strings.HasPrefix(target, refBranches) {
+		return Proposal{}, fault.New(fault.Invalid, "the branches below "+branchSpace+" are those of dispatches, which go on from what they left", "propose it for another branch: --into main")
 	}
 	id := ""
 	err = r.change(ctx, func() error {
@@ -87,8 +91,7 @@ func branchRef(name, otherwise string) (string, error) {
 	if !strings.HasPrefix(name, "refs/") {
 		name = "refs/heads/" + name
 	}
-	rev, err := git.CheckRev(name)
-	if err != nil || rev != name || !strings.HasPrefix(name, "refs/heads/") {
+	if err := bucket.CheckRef(name); err != nil || !strings.HasPrefix(name, "refs/heads/") {
 		return "", fault.Newf(fault.Invalid, "not a branch: %q", name).WithHint("give the name of one, as git branch -r shows it after origin/")
 	}
 	return name, nil
@@ -179,7 +182,7 @@ func (p *proposing) mergeSides(ctx context.Context, ours, theirs object.ID) (obj
 	if err != nil || len(conflicts) == 0 {
 		return root, nil, err
 	}
-	base, err := r.mergeBase(ctx, p.q, ours, theirs)
+	trees, err := p.threeTrees(ctx, ours, theirs)
 	if err != nil {
 		return root, nil, err
 	}
@@ -192,18 +195,54 @@ func (p *proposing) mergeSides(ctx context.Context, ours, theirs object.ID) (obj
 		for i := range out.Why {
 			out.Why[i] = strings.ToValidUTF8(out.Why[i][:min(len(out.Why[i]), 256)], "")
 		}
-		if c.stages == [3]treeStage{} {
-			for i, rev := range []string{base, ours.String(), theirs.String()} {
-				if c.stages[i], err = r.stageOf(ctx, p.q, rev, c.path); err != nil {
-					return root, nil, err
-				}
-			}
+		if err := p.fillSides(ctx, &out, c, trees); err != nil {
+			return root, nil, err
 		}
-		out.Base, out.Ours, out.Theirs = fileOf(c.stages[0]), fileOf(c.stages[1]), fileOf(c.stages[2])
 		paths = append(paths, out)
 	}
 	slices.SortFunc(paths, func(a, b proposalv1.Conflict) int { return strings.Compare(a.Path, b.Path) })
 	return root, paths, nil
+}
+
+// fillSides fills in the versions of a path: those that git said, or where it said
+// none those that the three trees have.
+func (p *proposing) fillSides(ctx context.Context, out *proposalv1.Conflict, c conflict, trees [3]string) (err error) {
+	for i, to := range []**proposalv1.File{&out.Base, &out.Ours, &out.Theirs} {
+		switch {
+		case c.stages != [3]treeStage{}:
+			*to = fileOf(c.stages[i])
+		case trees[i] != "":
+			if *to, err = p.repo.fileAt(ctx, p.q, trees[i], c.path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// threeTrees are the trees of the merge base, empty where there is not one, and of
+// two commits.
+func (p *proposing) threeTrees(ctx context.Context, ours, theirs object.ID) ([3]string, error) {
+	var out [3]string
+	base, err := p.repo.mergeBase(ctx, p.q, ours, theirs)
+	if err != nil {
+		return out, err
+	}
+	for i, commit := range []string{base, ours.String(), theirs.String()} {
+		if commit == "" {
+			continue
+		}
+		id, err := object.ParseID(commit)
+		if err != nil {
+			return out, err
+		}
+		trees, err := p.repo.treesOf(ctx, p.q, id)
+		if err != nil {
+			return out, err
+		}
+		out[i] = trees[0].String()
+	}
+	return out, nil
 }
 
 func fileOf(s treeStage) *proposalv1.File {
@@ -213,26 +252,37 @@ func fileOf(s treeStage) *proposalv1.File {
 	return &proposalv1.File{Mode: s.mode, ID: s.id}
 }
 
-// stageOf finds the file at a path of a commit or tree; "" is none.
-func (r *repo) stageOf(ctx context.Context, q, rev, path string) (treeStage, error) {
-	if rev == "" {
-		return treeStage{}, nil
-	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-z", "--full-tree", rev, "--", path}, Objects: q})
+// fileAt finds the file at a path of a tree, given by its id; nil: there is none.
+func (r *repo) fileAt(ctx context.Context, q, root, path string) (*proposalv1.File, error) {
+	id, err := parseID(root)
 	if err != nil {
-		return treeStage{}, err
+		return nil, err
 	}
-	head, _, _ := strings.Cut(string(res.Stdout), "\t")
-	parts := strings.Fields(head)
-	if len(parts) != 3 || parts[1] == "tree" {
-		return treeStage{}, nil
+	for {
+		data, err := r.objectIn(ctx, q, id, object.KindTree)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := object.ParseTree(data)
+		if err != nil {
+			return nil, err
+		}
+		name, rest, below := strings.Cut(path, "/")
+		i := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == name })
+		switch {
+		case i < 0 || below != (entries[i].Mode == object.ModeDir):
+			return nil, nil //nolint:nilnil // there is none
+		case !below:
+			return &proposalv1.File{Mode: strconv.FormatUint(uint64(entries[i].Mode), 8), ID: entries[i].ID.String()}, nil
+		}
+		id, path = entries[i].ID, rest
 	}
-	return treeStage{mode: parts[0], id: parts[2]}, nil
 }
 
 // resolveAgain resolves conflicts as they were resolved before, where the versions
 // are the same, and says so in them.
 func (p *proposing) resolveAgain(ctx context.Context, root object.ID, paths []proposalv1.Conflict) (object.ID, error) {
+	var changes []treeChange
 	for i := range paths {
 		old := slices.IndexFunc(p.files.Conflicts, func(c proposalv1.Conflict) bool { return c.Path == paths[i].Path })
 		if old < 0 {
@@ -242,33 +292,34 @@ func (p *proposing) resolveAgain(ctx context.Context, root object.ID, paths []pr
 		if was.Resolution == "" || !sameFile(was.Base, paths[i].Base) || !sameFile(was.Ours, paths[i].Ours) || !sameFile(was.Theirs, paths[i].Theirs) {
 			continue
 		}
-		now, err := p.repo.stageOf(ctx, p.q, p.files.Result, was.Path)
-		if err == nil {
-			root, err = p.put(ctx, root, was.Path, fileOf(now))
-		}
+		now, err := p.repo.fileAt(ctx, p.q, p.files.Result, was.Path)
 		if err != nil {
 			return root, err
 		}
+		c, err := changeTo(was.Path, now)
+		if err != nil {
+			return root, err
+		}
+		changes = append(changes, c)
 		paths[i].Resolution = was.Resolution
 	}
-	return root, nil
+	return p.repo.editTree(ctx, p.q, root, changes)
 }
 
 func sameFile(a, b *proposalv1.File) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// put makes a tree that has a file at a path; nil: none.
-func (p *proposing) put(ctx context.Context, root object.ID, path string, f *proposalv1.File) (object.ID, error) {
-	return p.repo.setIn(ctx, p.q, root, path, func(e *object.TreeEntry) (bool, error) {
-		if f == nil {
-			return false, nil
-		}
-		var err error
-		if e.ID, err = parseID(f.ID); err != nil {
-			return false, err
-		}
-		e.Mode, err = object.ParseMode(f.Mode)
-		return true, err
-	})
+// changeTo is what has a file at a path; nil: none.
+func changeTo(path string, f *proposalv1.File) (treeChange, error) {
+	c := treeChange{path: path}
+	if f == nil {
+		return c, nil
+	}
+	var err error
+	if c.id, err = parseID(f.ID); err != nil {
+		return c, err
+	}
+	c.mode, err = object.ParseMode(f.Mode)
+	return c, err
 }
 
 // RefreshProposal merges a proposal anew with what its target and its branch are
@@ -288,14 +339,12 @@ func (p *proposing) refresh(ctx context.Context) (event, error) {
 	f, r := p.files, p.repo
 	e := next(f, proposal.Refreshed)
 	e.void = true
-	if f.Branch != "" {
-		branch, err := r.ref(f.Branch)
-		if err != nil {
-			return e, err
-		}
-		if !branch.IsZero() && branch.String() != f.Source {
-			e.source, e.after.Source = branch, branch.String()
-		}
+	branch, err := r.newerSource(ctx, f)
+	if err != nil {
+		return e, err
+	}
+	if !branch.IsZero() {
+		e.source, e.after.Source = branch, branch.String()
 	}
 	source, err := parseID(e.after.Source)
 	if err != nil {

@@ -2,11 +2,13 @@ package workspace
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
@@ -20,14 +22,68 @@ type proposed struct {
 	pack string
 }
 
+// standing is the proposal of a dispatch's branch as it is.
+type standing struct {
+	id    string          // empty: there can be none
+	files *proposal.Files // nil: it is not there yet
+}
+
+// rejected reports whether people said no to what a landing has, or to what it builds
+// on: it does not land by itself then.
+func (p standing) rejected() bool {
+	return p.files != nil && p.files.Status == proposalv1.StatusRejected
+}
+
+// maxStanding is how many names are tried for the proposal of a dispatch.
+const maxStanding = 9
+
+// standingOf finds the proposal of a landing: its id is the dispatch's, or where
+// somebody put something else there, the next one.
+func (s *Store) standingOf(ctx context.Context, r *repo, st *bucket.State, l landing) (standing, error) {
+	for n := 1; n <= maxStanding; n++ {
+		id := l.unit()
+		if n > 1 {
+			id += "-" + strconv.Itoa(n)
+		}
+		tip, err := r.ref(proposal.Ref(id))
+		if err != nil || tip.IsZero() {
+			return standing{id: id}, err
+		}
+		f, why := r.soundProposal(ctx, st, id, tip)
+		if ctx.Err() != nil {
+			return standing{}, context.Cause(ctx)
+		}
+		if why == "" && f.Target == refMain && f.Branch == l.ref && f.Unit == l.unit() {
+			return standing{id: id, files: f}, nil
+		}
+		s.opt.Log.WarnContext(ctx, "the proposal of a dispatch is somebody else's", "workspace", r.id, "proposal", id, "problem", why)
+	}
+	return standing{}, nil
+}
+
+// soundProposal reads a proposal and says what is wrong with it or its history; "" is
+// nothing.
+func (r *repo) soundProposal(ctx context.Context, st *bucket.State, id string, tip object.ID) (*proposal.Files, string) {
+	f, err := r.readProposal(ctx, id, tip)
+	if err != nil {
+		return nil, err.Error()
+	}
+	events, err := r.events(ctx, st.Membership, f)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return f, unsigned(events)
+}
+
 // proposeLanding opens the proposal of a dispatch's branch, or brings it up to the
 // commit. A proposal of the very commit stays as it is, whatever became of it.
-func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l landing) (proposed, error) {
-	return s.landingEvent(ctx, r, st, l, func(p *proposing) (event, error) {
+func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (proposed, error) {
+	p := &proposing{store: s, repo: r, state: st, files: at.files, by: Author{Subject: l.author.Subject}}
+	return p.landingEvent(ctx, func(p *proposing) (event, error) {
 		f := p.files
 		if f == nil {
 			return p.open(ctx, proposalv1.Proposal{
-				Kind: proposalv1.KindProposal, ID: l.unit(), Title: proposal.Title(l.msg.String()), Target: refMain, Branch: l.ref, Source: l.id.String(),
+				Kind: proposalv1.KindProposal, ID: at.id, Title: proposal.Title(l.msg.String()), Target: refMain, Branch: l.ref, Source: l.id.String(),
 				Subject: l.author.Subject, Unit: l.unit(),
 			}, "")
 		}
@@ -48,11 +104,12 @@ func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l
 }
 
 // obsolete closes the proposal of a dispatch's branch that main takes after all.
-func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landing) (proposed, error) {
-	return s.landingEvent(ctx, r, st, l, func(p *proposing) (event, error) {
-		if p.files == nil || p.files.Status != proposalv1.StatusOpen {
-			return nothingToDo()
-		}
+func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (proposed, error) {
+	if at.files == nil || at.files.Status != proposalv1.StatusOpen {
+		return proposed{}, nil
+	}
+	p := &proposing{store: s, repo: r, state: st, files: at.files, by: Author{Subject: l.author.Subject}}
+	return p.landingEvent(ctx, func(p *proposing) (event, error) {
 		e := next(p.files, proposal.Obsoleted)
 		e.after.Status, e.what = proposalv1.StatusObsolete, "Obsolete: "+p.files.Title
 		return e, nil
@@ -61,23 +118,12 @@ func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landi
 
 // landingEvent writes an event of the proposal of a dispatch's branch. The
 // workspace's lock is held.
-func (s *Store) landingEvent(ctx context.Context, r *repo, st *bucket.State, l landing, fn func(*proposing) (event, error)) (proposed, error) {
-	tip, err := r.ref(proposal.Ref(l.unit()))
+func (p *proposing) landingEvent(ctx context.Context, fn func(*proposing) (event, error)) (proposed, error) {
+	_, by, err := p.store.self(ctx, p.repo, p.state)
 	if err != nil {
 		return proposed{}, err
 	}
-	var f *proposal.Files
-	if !tip.IsZero() {
-		if f, err = r.readProposal(ctx, l.unit(), tip); err != nil {
-			return proposed{}, err
-		}
-	}
-	_, by, err := s.self(ctx, r, st)
-	if err != nil {
-		return proposed{}, err
-	}
-	by.Subject = l.author.Subject
-	p := &proposing{store: s, repo: r, state: st, files: f, by: by}
+	p.by.Name = by.Name
 	m, name, _, err := p.make(ctx, fn)
 	return proposed{move: m, pack: name}, err
 }
@@ -85,12 +131,14 @@ func (s *Store) landingEvent(ctx context.Context, r *repo, st *bucket.State, l l
 // unit is the dispatch whose branch it is.
 func (l landing) unit() string { return strings.TrimPrefix(l.ref, refBranches) }
 
-// proposeOrNot is proposeLanding where a proposal cannot say what conflicts, or the
-// one that is there is damaged: then there is the branch alone, and the log says
-// why.
-func (s *Store) proposeOrNot(ctx context.Context, r *repo, st *bucket.State, l landing) (proposed, error) {
-	p, err := s.proposeLanding(ctx, r, st, l)
-	if fault.Is(err, fault.Invalid) {
+// proposeOrNot is proposeLanding where a proposal cannot say what conflicts: then
+// there is the branch alone, and the log says why.
+func (s *Store) proposeOrNot(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (proposed, error) {
+	if at.id == "" {
+		return proposed{}, nil
+	}
+	p, err := s.proposeLanding(ctx, r, st, l, at)
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
 		s.opt.Log.ErrorContext(ctx, "what a dispatch left became no proposal", "workspace", r.id, "branch", l.ref, "error", err)
 		return proposed{}, nil
 	}

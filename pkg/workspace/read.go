@@ -127,7 +127,7 @@ func (s *Store) Diff(ctx context.Context, id string, q DiffQuery) (string, error
 // diff compares two commits or trees, at and below a path where that is not empty.
 func (r *repo) diff(ctx context.Context, before, after, path string) (string, error) {
 	args := []string{
-		"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all",
+		"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none",
 		"--find-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options", before, after, "--",
 	}
 	if path != "" {

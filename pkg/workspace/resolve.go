@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -20,7 +21,10 @@ type Resolution struct {
 	Paths   []string // none: all that are open
 	How     string   // ours | theirs | edited | removed
 	Content []byte   // of the one path that was edited
-	Author  Author
+	// From and Source are the sides that were looked at: where the proposal merges
+	// others by now it is a conflict. Empty: whatever they are.
+	From, Source string
+	Author       Author
 }
 
 // ResolveProposal resolves conflicts of a proposal. Approvals that were given are
@@ -30,33 +34,47 @@ func (s *Store) ResolveProposal(ctx context.Context, nameOrID, id string, res Re
 		if err := p.mustBeOpen(); err != nil {
 			return event{}, err
 		}
-		e := next(p.files, proposal.Resolved)
-		e.void, e.paths = true, slices.Clone(e.paths)
-		at, err := p.chosen(res)
-		if err != nil {
-			return e, err
-		}
-		root, err := parseID(p.files.Result)
-		if err != nil {
-			return e, err
-		}
-		for _, i := range at {
-			if root, err = p.resolve(ctx, root, &e.paths[i], res); err != nil {
-				return e, err
-			}
-		}
-		if len(proposal.Open(e.paths)) == 0 {
-			if err := p.noTwins(ctx, root); err != nil {
-				return e, err
-			}
-		}
-		e.after.Result = root.String()
-		e.what = "Resolve " + tree.Escape(e.paths[at[0]].Path)
-		if len(at) > 1 {
-			e.what = "Resolve " + strconv.Itoa(len(at)) + " conflicts"
-		}
-		return e, nil
+		return p.resolution(ctx, res)
 	})
+}
+
+// resolution is the event of resolving conflicts.
+func (p *proposing) resolution(ctx context.Context, res Resolution) (event, error) {
+	if f := p.files; res.From != "" && res.From != f.From || res.Source != "" && res.Source != f.Source {
+		return event{}, fault.New(fault.Conflict, "what the proposal "+f.ID+" merges is something else than was looked at by now", "look at it again: vexa proposal show "+p.repo.name+" "+f.ID)
+	}
+	e := next(p.files, proposal.Resolved)
+	e.void, e.paths = true, slices.Clone(e.paths)
+	at, err := p.chosen(res)
+	if err != nil {
+		return e, err
+	}
+	root, err := parseID(p.files.Result)
+	if err != nil {
+		return e, err
+	}
+	changes := make([]treeChange, 0, len(at))
+	for _, i := range at {
+		c, err := p.resolve(ctx, &e.paths[i], res)
+		if err != nil {
+			return e, err
+		}
+		changes = append(changes, c)
+	}
+	if root, err = p.repo.editTree(ctx, p.q, root, changes); err != nil {
+		return e, err
+	}
+	if len(proposal.Open(e.paths)) == 0 {
+		if err := p.noTwins(ctx, root); err != nil {
+			return e, err
+		}
+	}
+	e.after.Result = root.String()
+	e.what = "Resolve " + tree.Escape(e.paths[at[0]].Path)
+	if len(at) > 1 {
+		e.what = "Resolve " + strconv.Itoa(len(at)) + " conflicts"
+	}
+	return e, nil
 }
 
 // chosen are the indexes of the conflicts that are to be resolved.
@@ -84,8 +102,8 @@ func (p *proposing) chosen(res Resolution) ([]int, error) {
 	return at, nil
 }
 
-// resolve puts one path into the tree as it was chosen, and notes that.
-func (p *proposing) resolve(ctx context.Context, root object.ID, c *proposalv1.Conflict, res Resolution) (object.ID, error) {
+// resolve says what is to be at one path as it was chosen, and notes that.
+func (p *proposing) resolve(ctx context.Context, c *proposalv1.Conflict, res Resolution) (treeChange, error) {
 	var f *proposalv1.File
 	switch res.How {
 	case proposalv1.ResolutionOurs:
@@ -94,19 +112,43 @@ func (p *proposing) resolve(ctx context.Context, root object.ID, c *proposalv1.C
 		f = c.Theirs
 	case proposalv1.ResolutionRemoved:
 	case proposalv1.ResolutionEdited:
-		if line := markerIn(res.Content); line > 0 {
-			return root, fault.Newf(fault.Invalid, "line %d of %s is a conflict marker", line, tree.Escape(c.Path)).WithHint("leave of each part between <<<<<<< and >>>>>>> what is to stay, and no marker")
+		if c.Base == nil && c.Ours == nil && c.Theirs == nil {
+			return treeChange{}, fault.New(fault.Invalid, tree.Escape(c.Path)+" is no file: "+strings.Join(c.Why, "; "), "look at the files below it: vexa proposal diff NAME ID; then say --ours, which leaves them as they are")
+		}
+		if err := p.noMarkers(ctx, c, res.Content); err != nil {
+			return treeChange{}, err
 		}
 		id, err := object.WriteLoose(p.q, object.KindBlob, res.Content)
 		if err != nil {
-			return root, err
+			return treeChange{}, err
 		}
 		f = &proposalv1.File{Mode: modeOf(c), ID: id.String()}
 	default:
-		return root, fault.Newf(fault.Invalid, "not a way to resolve a conflict: %q", res.How).WithHint("ours, theirs, edited or removed")
+		return treeChange{}, fault.Newf(fault.Invalid, "not a way to resolve a conflict: %q", res.How).WithHint("ours, theirs, edited or removed")
 	}
 	c.Resolution = res.How
-	return p.put(ctx, root, c.Path, f)
+	return changeTo(c.Path, f)
+}
+
+// noMarkers refuses content with a conflict marker that none of the versions has.
+func (p *proposing) noMarkers(ctx context.Context, c *proposalv1.Conflict, content []byte) error {
+	for n, line := range markersIn(content) {
+		known := false
+		for _, f := range []*proposalv1.File{c.Base, c.Ours, c.Theirs} {
+			if f == nil || f.Mode == "160000" {
+				continue
+			}
+			text, err := p.repo.Object(ctx, f.ID, "blob", maxFile)
+			if err != nil {
+				return err
+			}
+			known = known || bytes.Contains(text, line)
+		}
+		if !known {
+			return fault.Newf(fault.Invalid, "line %d of %s is a conflict marker", n, tree.Escape(c.Path)).WithHint("leave of each part between <<<<<<< and >>>>>>> what is to stay, and no marker")
+		}
+	}
+	return nil
 }
 
 // modeOf is the mode of an edited file: executable where a side made it so.
@@ -133,7 +175,11 @@ func (p *proposing) noTwinsAt(ctx context.Context, from, root object.ID) error {
 	if err != nil || len(twins) == 0 {
 		return err
 	}
-	return fault.New(fault.Conflict, "the result would have "+tree.Escape(twins[0])+" beside a name that differs only in case or Unicode form", "remove one: vexa proposal resolve NAME ID PATH --remove")
+	hint := "rename one of the two on a branch of its own"
+	if p.files != nil {
+		hint = "remove one: vexa proposal resolve " + p.repo.name + " " + p.files.ID + " '" + tree.Escape(twins[0]) + "' --remove"
+	}
+	return fault.New(fault.Conflict, "the result would have "+tree.Escape(twins[0])+" beside a name that differs only in case or Unicode form", hint)
 }
 
 // The markers of a conflict, as git writes them.
@@ -144,23 +190,25 @@ const (
 	markerTheirs = ">>>>>>> "
 )
 
-// markerIn returns the number of the first line that is a conflict marker of git's;
-// 0 is none.
-func markerIn(text []byte) int {
+// markersIn returns the lines that are conflict markers of git's, by their numbers.
+func markersIn(text []byte) map[int][]byte {
+	out := map[int][]byte{}
 	n := 0
 	for line := range bytes.Lines(text) {
 		n++
 		for _, marker := range []string{markerOurs, markerBase, markerTheirs} {
 			if bytes.HasPrefix(line, []byte(marker)) {
-				return n
+				out[n] = line
 			}
 		}
 	}
-	return 0
+	return out
 }
 
 // Sides are the versions of a path that conflicts; nil: no file.
 type Sides struct {
+	From     string // commit of the target
+	Source   string // commit that is proposed
 	Conflict proposalv1.Conflict
 	Base     []byte
 	Ours     []byte // of the target
@@ -178,7 +226,7 @@ func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (S
 	if i < 0 {
 		return Sides{}, fault.New(fault.NotFound, tree.Escape(path)+" does not conflict", "vexa proposal show "+r.name+" "+f.ID+" lists what does")
 	}
-	out := Sides{Conflict: f.Conflicts[i]}
+	out := Sides{From: f.From, Source: f.Source, Conflict: f.Conflicts[i]}
 	for _, side := range []struct {
 		file *proposalv1.File
 		to   *[]byte
@@ -191,11 +239,11 @@ func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (S
 		}
 	}
 	if out.Conflict.Resolution == proposalv1.ResolutionEdited { // go on from there
-		now, err := r.stageOf(ctx, "", f.Result, path)
-		if err != nil {
+		now, err := r.fileAt(ctx, "", f.Result, path)
+		if err != nil || now == nil {
 			return out, err
 		}
-		out.Merged, err = r.Object(ctx, now.id, "blob", maxFile)
+		out.Merged, err = r.Object(ctx, now.ID, "blob", maxFile)
 		return out, err
 	}
 	out.Merged, err = r.withMarkers(ctx, out)
@@ -203,13 +251,24 @@ func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (S
 }
 
 // withMarkers merges the versions of a file by lines, with markers where that
-// conflicts, and around the frontmatters where it is they that do; nil where it is
-// no text.
+// conflicts, and around the frontmatters where it is they that do. Of one that one
+// side alone has it is that one; nil where it is no text.
 func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
+	for _, f := range []*proposalv1.File{v.Conflict.Base, v.Conflict.Ours, v.Conflict.Theirs} {
+		if f != nil && f.Mode != "100644" && f.Mode != "100755" {
+			return nil, nil
+		}
+	}
 	for _, side := range [][]byte{v.Base, v.Ours, v.Theirs} {
 		if bytes.IndexByte(side, 0) >= 0 || len(side) > maxPage {
 			return nil, nil
 		}
+	}
+	switch {
+	case v.Ours == nil:
+		return v.Theirs, nil
+	case v.Theirs == nil:
+		return v.Ours, nil
 	}
 	scratch, err := r.store.scratch()
 	if err != nil {
@@ -222,6 +281,9 @@ func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
 	ours, ourBody := merge.Split(v.Ours)
 	theirs, theirBody := merge.Split(v.Theirs)
 	base, baseBody := merge.Split(v.Base)
+	if len(ours)+len(theirs) == 0 {
+		return text, nil
+	}
 	body, _, err := r.mergeLines(ctx, scratch, [3][]byte{baseBody, ourBody, theirBody}, "--diff3")
 	if err != nil {
 		return nil, err

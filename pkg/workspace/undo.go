@@ -272,6 +272,15 @@ func (u *undo) propose(ctx context.Context, st *bucket.State) (Undone, error) {
 	if _, err := p.pack.Add(object.KindCommit, commit); err != nil {
 		return out, err
 	}
+	now, err := r.treeOf(ctx, u.main)
+	if err != nil {
+		return out, err
+	}
+	// What is taken back was there once, and is in the bucket; what a clean undo merges
+	// is new.
+	if err := r.addNew(ctx, u.quarantine, p.pack, root, now); err != nil {
+		return out, err
+	}
 	e, err := p.open(ctx, proposalv1.Proposal{
 		Kind: proposalv1.KindProposal, ID: id, Title: proposal.Title(u.subject), Target: refMain, Source: source.String(), Subject: u.req.Author.Subject, Undoes: u.names(),
 	}, "")
@@ -328,7 +337,7 @@ func (u *undo) commit(ctx context.Context) (Undone, error) {
 	}
 	pack := object.NewPack(u.repo.packDir(), nil)
 	defer pack.Abort()
-	if err := addLoose(u.quarantine, pack); err != nil {
+	if err := u.repo.addNew(ctx, u.quarantine, pack, u.root, now); err != nil {
 		return Undone{}, err
 	}
 	id, err := pack.Add(object.KindCommit, u.store.commit(u.req.Author, u.root, []object.ID{u.main}, msg))

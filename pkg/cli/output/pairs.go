@@ -18,10 +18,10 @@ type Pairs struct {
 // NewPairs returns an empty list.
 func NewPairs(w io.Writer, tty bool) *Pairs { return &Pairs{w: w, tty: tty} }
 
-// Add adds a line; value is foreign text.
+// Add adds a line; both may be foreign text.
 func (p *Pairs) Add(name, value string) {
 	if value = plain.Line(value); value != "" {
-		p.pairs = append(p.pairs, [2]string{name, value})
+		p.pairs = append(p.pairs, [2]string{plain.Line(name), value})
 	}
 }
 

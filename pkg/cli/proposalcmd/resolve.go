@@ -61,7 +61,12 @@ func resolve(ctx context.Context, f *factory.Factory, c *client.Client, args []s
 	default:
 		return edit(ctx, f, c, args)
 	}
-	return c.ResolveProposal(ctx, args[0], args[1], r)
+	p, err := c.Proposal(ctx, args[0], args[1])
+	if err != nil {
+		return p, err
+	}
+	r.From, r.Source = p.From, p.Source
+	return c.ResolveProposal(ctx, args[0], p.ID, r)
 }
 
 // content reads a file of any size that can be sent.
@@ -107,7 +112,7 @@ func edit(ctx context.Context, f *factory.Factory, c *client.Client, args []stri
 			if bytes.Equal(text, sides.Merged) {
 				return fault.New(fault.Usage, path+" was left as it was", instead)
 			}
-			p, err = c.ResolveProposal(ctx, args[0], p.ID, api.ResolveProposal{Paths: []string{path}, How: "edited", Content: text})
+			p, err = c.ResolveProposal(ctx, args[0], p.ID, api.ResolveProposal{Paths: []string{path}, How: "edited", Content: text, From: sides.From, Source: sides.Source})
 			return err
 		}); err != nil {
 			return p, err

@@ -10,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/cli/query"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -80,17 +81,20 @@ func newComment(f *factory.Factory) *cobra.Command {
 	})
 }
 
-// maxInput is more than a comment may have, in bytes.
-const maxInput = 4 << 20
+// maxInput is what fits into a request, in bytes.
+const maxInput = 8 << 20
 
 // input is text of the command line, or standard input for "-".
 func input(f *factory.Factory, text string) (string, error) {
 	if text != "-" {
 		return text, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(f.In, maxInput))
+	data, err := io.ReadAll(io.LimitReader(f.In, maxInput+1))
 	if err != nil {
 		return "", fault.Newf(fault.Usage, "read standard input: %w", err)
+	}
+	if len(data) > maxInput {
+		return "", fault.Newf(fault.Usage, "standard input is longer than %d bytes", maxInput).WithHint("name a file with --file, or push a branch with it and propose that")
 	}
 	return string(data), nil
 }
@@ -169,7 +173,13 @@ func confirm(ctx context.Context, f *factory.Factory, c *client.Client, args []s
 	if err != nil {
 		return err
 	}
-	f.Say("%s\n%s: %s", strings.TrimSuffix(d.Patch, "\n"), p.ID, p.Title)
+	if d.From != p.From || d.To != p.Result {
+		return fault.New(fault.Conflict, "the proposal "+p.ID+" changed while it was read", "try again")
+	}
+	// What is signed is shown in any case, --quiet or not.
+	if _, err := io.WriteString(f.Err, plain.Text(strings.TrimSuffix(d.Patch, "\n")+"\n"+p.ID+": "+p.Title+"\n")); err != nil {
+		return err
+	}
 	ok, err := f.Confirm(ctx, "Sign that "+short(p.Target)+" may become this, "+sha(p.Result)+"? [y/N] ", instead, false)
 	if err != nil {
 		return err

@@ -268,6 +268,7 @@ func removedFields() output.Fields[api.RemovedMember] {
 		{Name: "generation", Value: func(x r) any { return x.Generation }},
 		{Name: "epoch", Value: func(x r) any { return x.Epoch }},
 		{Name: "bucket", Value: func(x r) any { return x.Bucket }},
+		{Name: "short", Value: func(x r) any { return x.Short }},
 	}
 }
 
@@ -325,6 +326,9 @@ func runMemberRemove(ctx context.Context, o *MemberRemoveOptions) error {
 		f.Say("in the bucket their keys open nothing of %s once what was replaced is collected, a day from now", output.Plural(packs, "pack"))
 	} else {
 		f.Say("and in the bucket, while they can reach it; to encrypt it again: vexa workspace rotate %s --reencrypt-only", o.Name)
+	}
+	if out.Short != "" {
+		f.Say("%s: let somebody else approve, or ask for fewer: vexa workspace policy set %s", out.Short, o.Name)
 	}
 	if advice := credentials(out.Bucket); advice != "" {
 		f.Say("%s", advice)

@@ -52,7 +52,8 @@ func newPolicySet(f *factory.Factory) *cobra.Command {
 		Long: "Has a branch, or all that begin with a prefix, change by merge proposals alone that so many\n" +
 			"members have approved: no push, no dispatch and no undo gets there otherwise, by anybody.\n" +
 			"Whoever has the right to approve counts once, who proposed it included. With 0 everybody\n" +
-			"who may write the branch does so again. Approvals that were given before are void.",
+			"who may write the branch does so again. Approvals that were given before are void. A branch\n" +
+			"that is not there yet is made by whoever may write it.",
 		Example: "$ vexa workspace policy set notes main --approvals 2\n$ vexa workspace policy set notes 'release/*' --approvals 1",
 		Args:    grammar.Args("NAME", "BRANCH"),
 	}

@@ -85,7 +85,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/integrity.go":            {"os.Mkdir os.MkdirAll os.Remove os.Stat", ours},
 		"pkg/workspace/maintain.go":             {"os.OpenFile os.ReadDir os.Remove os.Stat os.WriteFile", ours},
 		"pkg/workspace/materialise.go":          {"unix.Open unix.Openat", before},
-		"pkg/workspace/merge.go":                {"filepath.WalkDir os.Mkdir os.RemoveAll", ours},
+		"pkg/workspace/merge.go":                {"os.Mkdir os.RemoveAll", ours},
 		"pkg/workspace/markdown.go":             {"os.RemoveAll os.WriteFile", "the sides of a page that is merged, in the quarantine"},
 		"pkg/workspace/migrate.go":              {"os.Remove", ours},
 		"pkg/workspace/object/loose.go":         {"os.Lstat os.MkdirAll os.Open os.WriteFile", ours},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,12 +14,13 @@ import (
 )
 
 // Where the policy asks for approvals, every reader verifies them: whoever may write
-// a ref could move it with a client that does not ask. That needs the objects of the
-// proposal, which a fetch brings. So what is to be proven is noted with the pin when
-// a generation is accepted, and no fetch is complete while it is not.
+// a ref could move it with a client that does not ask. And whoever may say something
+// to a proposal could make unsaid what others said. To see that needs the objects,
+// which a fetch brings. So what is to be proven is noted with the pin when a
+// generation is accepted, and no fetch is complete while it is not.
 
 // Move is a change of a ref by somebody else, for which the policy asked for
-// approvals.
+// approvals, or of a proposal.
 type Move struct {
 	Bucket     string // id
 	Generation int64
@@ -39,14 +41,14 @@ func (b *Bucket) protectedIn(ctx context.Context, chain []*signed) ([]manifestv1
 		if err != nil {
 			return nil, err
 		}
-		if policy == nil {
-			continue
-		}
 		prev, err := b.before(ctx, chain, i)
 		if err != nil {
 			return nil, err
 		}
-		moves, err := b.movesOf(ctx, at, prev, *policy)
+		if policy == nil && !mayMoveProposals(prev, at) {
+			continue
+		}
+		moves, err := b.movesOf(ctx, at, prev, policy)
 		if err != nil {
 			return nil, err
 		}
@@ -55,6 +57,29 @@ func (b *Bucket) protectedIn(ctx context.Context, chain []*signed) ([]manifestv1
 		}
 	}
 	return out, nil
+}
+
+// mayMoveProposals reports whether one manifest may say something else of proposals
+// than the one before: cheaply, so that it may be wrong.
+func mayMoveProposals(prev, at *signed) bool {
+	if prev == nil || at.Repairs != nil {
+		return false
+	}
+	of := func(s *signed) map[string]string {
+		out := map[string]string{}
+		for _, r := range s.Refs {
+			if strings.HasPrefix(r.Name, proposals) {
+				out[r.Name] = r.ID
+			}
+		}
+		for _, name := range s.Deleted {
+			if strings.HasPrefix(name, proposals) {
+				out[name] = ""
+			}
+		}
+		return out
+	}
+	return !sameObject(prev.Snapshot, at.Snapshot) || !maps.Equal(of(prev), of(at))
 }
 
 // policyOf returns the policy by which a manifest was made; nil where that asks for
@@ -72,7 +97,10 @@ func (b *Bucket) policyOf(ctx context.Context, at *signed) (*manifestv1.Membersh
 
 // movesOf returns what a manifest moves that the policy protects. What others
 // removed cannot be compared: then it is nothing, and the log says so.
-func (b *Bucket) movesOf(ctx context.Context, at, prev *signed, policy manifestv1.Membership) ([]Move, error) {
+func (b *Bucket) movesOf(ctx context.Context, at, prev *signed, policy *manifestv1.Membership) ([]Move, error) {
+	if policy == nil {
+		policy = &manifestv1.Membership{}
+	}
 	var before, after *State
 	var err error
 	if prev != nil {
@@ -95,11 +123,11 @@ func (b *Bucket) movesOf(ctx context.Context, at, prev *signed, policy manifestv
 	moved := map[string]string{}
 	var out []Move
 	for name := range changed {
-		switch {
-		case strings.HasPrefix(name, proposals):
+		if strings.HasPrefix(name, proposals) {
 			moved[name] = after.Refs[name]
-		case before.Refs[name] != "" && Threshold(policy, name) > 0:
-			out = append(out, Move{Bucket: b.id, Generation: at.Generation, Ref: name, From: before.Refs[name], To: after.Refs[name], Proposals: moved, Policy: policy, By: who.Name})
+		}
+		if before.Refs[name] != "" && (strings.HasPrefix(name, proposals) || Threshold(*policy, name) > 0) {
+			out = append(out, Move{Bucket: b.id, Generation: at.Generation, Ref: name, From: before.Refs[name], To: after.Refs[name], Proposals: moved, Policy: *policy, By: who.Name})
 		}
 	}
 	return out, nil
@@ -137,6 +165,9 @@ func (b *Bucket) prove(ctx context.Context, r *Repo, st *State) error {
 }
 
 func (b *Bucket) proveOne(ctx context.Context, r *Repo, m Move) error {
+	if strings.HasPrefix(m.Ref, proposals) {
+		return b.goesOn(ctx, r, m)
+	}
 	err := errNoProof
 	if b.opt.Prove != nil && m.To != "" {
 		err = b.opt.Prove(ctx, r, m)
@@ -152,6 +183,27 @@ func (b *Bucket) proveOne(ctx context.Context, r *Repo, m Move) error {
 	}
 }
 
+// goesOn verifies that the history of a proposal was added to, and nothing else.
+func (b *Bucket) goesOn(ctx context.Context, r *Repo, m Move) error {
+	on := false
+	if m.To != "" {
+		var err error
+		if on, err = r.IsAncestor(ctx, m.From, m.To); err != nil {
+			return err
+		}
+	}
+	if on {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Denied, Err: errRewritten,
+		Msg:  fmt.Sprintf("%s takes back what was said to the proposal %s, and was signed by %s; generations up to %d can be used", b.where(m.Generation), strings.TrimPrefix(m.Ref, proposals), m.By, m.Generation-1),
+		Hint: "tell an administrator, who can put it back: git push --force of what it was, " + m.From[:min(len(m.From), 12)] + "; to go by it nevertheless: vexa workspace restore NAME --accept-older",
+	}
+}
+
+var errRewritten = errors.New("a proposal is only ever added to")
+
 var errNoProof = errors.New("nothing says who approved it")
 
 // noted reads a manifest that was noted, and what it moves.
@@ -164,14 +216,14 @@ func (b *Bucket) noted(ctx context.Context, a manifestv1.Anchor) ([]Move, error)
 		return nil, err
 	}
 	policy, err := b.policyOf(ctx, at)
-	if err != nil || policy == nil {
+	if err != nil {
 		return nil, err
 	}
 	prev, err := b.before(ctx, []*signed{at}, 0)
 	if err != nil {
 		return nil, err
 	}
-	return b.movesOf(ctx, at, prev, *policy)
+	return b.movesOf(ctx, at, prev, policy)
 }
 
 // proven forgets what was to be proven up to a generation.

@@ -227,7 +227,7 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 		return ErrNotCommit, nil
 	case p.unapproved(st, u) != nil:
 		return ErrApprovals, nil
-	case old == "" || (u.Force || u.Lease != nil) && (len(p.opt.Packs) > 0 || !strings.HasPrefix(u.Ref, proposals)):
+	case old == "" || (u.Force || u.Lease != nil) && (len(p.opt.Packs) > 0 || !strings.HasPrefix(u.Ref, proposals) || Allows(who, RightAdmin, Everything)):
 		return p.cutOff(ctx, st, u.New)
 	case strings.HasPrefix(u.Ref, "refs/tags/"):
 		return ErrExists, nil

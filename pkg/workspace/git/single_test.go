@@ -26,6 +26,8 @@ func TestNobodyElseNamesGit(t *testing.T) {
 		"pkg/cli/gitcmd/git.go",       // the same
 		"pkg/doctor/checks.go",        // the name of a check
 		"pkg/doctor/check_machine.go", // the name of a package, and "git --version"
+
+		"pkg/workspace/proposal/event.go", // the namespace of a signature
 	}
 	root, err := filepath.Abs("../../..")
 	if err != nil {

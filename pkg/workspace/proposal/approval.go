@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/ijson"
@@ -127,6 +128,35 @@ func (s Subject) Why(a Signed) (who manifestv1.Member, why string) {
 		return who, "it says something else"
 	}
 	return who, ""
+}
+
+// Approvers names those whose approval counts, each once, with the key that signed.
+func (s Subject) Approvers(all []Signed) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, a := range all {
+		if who, why := s.Why(a); why == "" && !seen[who.ID] {
+			seen[who.ID] = true
+			out = append(out, who.Name+" "+a.Key.Fingerprint())
+		}
+	}
+	return out
+}
+
+// Uncounted says why the approvals that do not count do not, as the end of a
+// sentence; "" where there is none.
+func (s Subject) Uncounted(all []Signed) string {
+	var b strings.Builder
+	for _, a := range all {
+		if who, why := s.Why(a); why != "" {
+			name := who.Name
+			if name == "" {
+				name = a.Key.Fingerprint()
+			}
+			b.WriteString("; that of " + name + " does not count: " + why)
+		}
+	}
+	return b.String()
 }
 
 // Count returns the ids of the members whose approval counts, each once.

@@ -18,6 +18,16 @@ const (
 	Reopened  = "reopened"
 )
 
+// known are those events.
+func known(kind string) bool {
+	switch kind {
+	case Opened, Commented, Resolved, Approved, Rejected, Refreshed, Accepted, Obsoleted, Reopened:
+		return true
+	default:
+		return false
+	}
+}
+
 // The trailers of its commits.
 const (
 	TrailerID    = "Vexa-Proposal"

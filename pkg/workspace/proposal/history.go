@@ -39,7 +39,7 @@ func (f *Files) Events(ctx context.Context, repo *git.Repo) ([]Event, error) {
 			return nil, err
 		}
 		kind := Trailer(c.Message, TrailerEvent)
-		if Trailer(c.Message, TrailerID) != f.ID || kind == "" || len(c.Parents) == 0 || len(out) == maxEvents {
+		if Trailer(c.Message, TrailerID) != f.ID || !known(kind) || len(c.Parents) == 0 || len(out) == maxEvents {
 			return nil, fault.New(fault.Invalid, "the history of the proposal "+f.ID+" is broken at commit "+at.String()[:12], "git log "+Ref(f.ID)+" in a clone shows who wrote it")
 		}
 		e := Event{Kind: kind, Commit: at.String(), Raw: raw, Time: c.Committer.Time}
@@ -48,11 +48,44 @@ func (f *Files) Events(ctx context.Context, repo *git.Repo) ([]Event, error) {
 		}
 		out = append(out, e)
 		if kind == Opened {
+			if err := f.begins(ctx, r, c); err != nil {
+				return nil, err
+			}
 			slices.Reverse(out)
 			return out, nil
 		}
 		at = c.Parents[0]
 	}
+}
+
+// begins verifies that a proposal begins with a commit: its one parent is the source
+// that it proposes, and no event. Else it could hide what was before.
+func (f *Files) begins(ctx context.Context, r reader, c object.Commit) error {
+	hidden := fault.New(fault.Invalid, "the history of the proposal "+f.ID+" begins twice", "git log "+Ref(f.ID)+" in a clone shows who wrote it")
+	top, err := r.entriesOf(ctx, c.Tree)
+	if err != nil {
+		return err
+	}
+	text, err := r.blobOf(ctx, top[TextFile], MaxText)
+	if err != nil {
+		return err
+	}
+	first, _, err := DecodeText(text)
+	if err != nil {
+		return err
+	}
+	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", maxCommit)
+	if err != nil {
+		return err
+	}
+	parent, err := object.ParseCommit(raw)
+	if err != nil {
+		return err
+	}
+	if len(c.Parents) != 1 || first.Source != c.Parents[0].String() || Trailer(parent.Message, TrailerID) == f.ID && known(Trailer(parent.Message, TrailerEvent)) {
+		return hidden
+	}
+	return nil
 }
 
 // commentOf returns the comment that an event brought; "" where it brought none.

@@ -98,6 +98,9 @@ func DecodeText(data []byte) (p proposalv1.Proposal, body string, err error) {
 		object = append(append(append(strconv.AppendQuote(object, string(name)), ':'), value...), '\n')
 	}
 	p, err = contract.Decode[proposalv1.Proposal]("proposal.v1#Proposal", append(object, '}'))
+	if err == nil && p.Title != Title(p.Title) {
+		err = fault.New(fault.Invalid, "its title has characters that cannot be seen", "")
+	}
 	return p, strings.TrimSpace(string(text)), err
 }
 
