@@ -94,7 +94,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa session list":      "id,runner,unit,updatedAt",
 		"vexa workspace create":  "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,problem",
 		"vexa workspace list":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,problem",
-		"vexa workspace show":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,problem",
+		"vexa workspace show":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,problem,commits",
 		"vexa workspace log":     "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace",
 		"vexa workspace files":   "path,mode,size,sha",
 		"vexa workspace diff":    "from,to,patch",

@@ -162,6 +162,7 @@ type LogQuery struct {
 
 	Subject  string
 	Launcher string
+	Rev      string // from this commit on; empty: the newest of main
 }
 
 // Log lists commits of a workspace, newest first.
@@ -170,7 +171,7 @@ func (c *Client) Log(ctx context.Context, name string, q LogQuery) ([]api.Commit
 	if q.Limit > 0 {
 		limit = strconv.Itoa(q.Limit)
 	}
-	path := query(join("workspaces", name, "log"), "limit", limit, "unit", q.Unit, "session", q.Session, "path", q.Path, "subject", q.Subject, "launcher", q.Launcher)
+	path := query(join("workspaces", name, "log"), "limit", limit, "unit", q.Unit, "session", q.Session, "path", q.Path, "subject", q.Subject, "launcher", q.Launcher, "rev", q.Rev)
 	var out []api.Commit
 	return out, c.call(ctx, http.MethodGet, path, nil, &out)
 }

@@ -336,7 +336,7 @@ func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (e
 	}
 	msg := message{subject: "Accept: " + e.after.Title, trailers: [][2]string{{trailerSubject, p.by.Subject}, {proposal.TrailerID, e.after.ID}}}
 	for _, who := range approvedBy {
-		msg.trailers = append(msg.trailers, [2]string{"Approved-by", who})
+		msg.trailers = append(msg.trailers, [2]string{trailerApproved, who})
 	}
 	for _, undone := range e.after.Undoes {
 		msg.trailers = append(msg.trailers, [2]string{trailerUndo, undone})

@@ -40,13 +40,19 @@ func (s *Store) Create(ctx context.Context, req CreateRequest) (Info, error) {
 		return Info{}, err
 	}
 	defer unlock()
-	rejected, err := s.make(ctx, rec, req)
+	got, err := s.make(ctx, rec, req)
 	if err != nil {
 		return Info{}, err
 	}
 	info, err := s.info(ctx, rec)
-	info.Rejected = rejected
+	info.Files, info.Rejected = got.files, got.rejected
 	return info, err
+}
+
+// imported is what a workspace begins with.
+type imported struct {
+	files    int
+	rejected []Rejected
 }
 
 // Add registers a workspace whose bucket is there already, on this machine or
@@ -156,20 +162,20 @@ func (s *Store) clearLeftovers(ctx context.Context) error {
 
 // make builds the workspace: a note that it is being made, its repository, its
 // bucket, and last its entry in the registry.
-func (s *Store) make(ctx context.Context, rec record, req CreateRequest) ([]Rejected, error) {
+func (s *Store) make(ctx context.Context, rec record, req CreateRequest) (got imported, err error) {
 	if err := os.Mkdir(filepath.Join(s.opt.Root, makingPrefix+rec.ID), 0o700); err != nil {
-		return nil, err
+		return got, err
 	}
 	if err := errors.Join(makePrivate(s.openDir(rec.ID)), initRepo(s.repoDir(rec.ID))); err != nil {
-		return nil, err
+		return got, err
 	}
 	url, err := s.opt.Buckets.Place(rec.ID, req.Bucket)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	r := &repo{Repo: s.opt.Git.Repo(s.repoDir(rec.ID)), store: s, id: rec.ID, name: rec.Name}
 	defer r.Close()
-	rejected, err := s.firstCommit(ctx, r, req, func() (err error) {
+	got, err = s.firstCommit(ctx, r, req, func() (err error) {
 		r.bucket, err = s.opt.Buckets.Create(ctx, url, CreateBucket{PostQuantum: req.PostQuantum})
 		if err != nil {
 			return err
@@ -184,14 +190,14 @@ func (s *Store) make(ctx context.Context, rec record, req CreateRequest) ([]Reje
 		defer r.bucket.Close()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.clearLeftovers(context.WithoutCancel(ctx)))
+		return got, errors.Join(err, s.clearLeftovers(context.WithoutCancel(ctx)))
 	}
 	s.step("made")
 	st, err := r.bucket.Head(ctx)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
-	return rejected, s.register(rec, r.bucket, st)
+	return got, s.register(rec, r.bucket, st)
 }
 
 // register makes the entry of a workspace in the registry.
@@ -229,40 +235,39 @@ func (s *Store) describe(ctx context.Context, rec record, r *repo, st *bucket.St
 
 // firstCommit commits the files of req.From, or none, as main. Once the commit
 // is made, and before it is pushed, ready is called.
-func (s *Store) firstCommit(ctx context.Context, r *repo, req CreateRequest, ready func() error) ([]Rejected, error) {
+func (s *Store) firstCommit(ctx context.Context, r *repo, req CreateRequest, ready func() error) (got imported, err error) {
 	pack := object.NewPack(r.packDir(), nil)
 	defer pack.Abort()
 	msg := "Create workspace " + r.name
-	var rejected []Rejected
 	var root object.ID
-	var err error
 	if req.From == "" {
 		root, err = pack.Add(object.KindTree, nil)
 	} else {
 		msg = "Import files into workspace " + r.name
 		var res tree.Result
 		if res, err = tree.Walk(ctx, req.From, tree.Options{Limits: s.opt.Limits}, pack); err == nil {
-			root, rejected = res.Index.Root.ID, fromTree(res.Rejected)
+			root = res.Index.Root.ID
+			got = imported{files: tree.Changed(&tree.Index{}, res.Index), rejected: fromTree(res.Rejected)}
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "there is no directory "+req.From, "name one that exists, or leave --from out for an empty workspace")
+		return got, fault.New(fault.NotFound, "there is no directory "+req.From, "name one that exists, or leave --from out for an empty workspace")
 	}
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	id, err := pack.Add(object.KindCommit, s.commit(req.Author, root, nil, message{subject: msg, trailers: [][2]string{{trailerSubject, req.Author.Subject}}}))
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	if _, err := pack.Finish(); err != nil {
-		return nil, err
+		return got, err
 	}
 	if err := ready(); err != nil {
-		return nil, err
+		return got, err
 	}
 	// git packs it anew, with deltas and an index that others need not make.
-	return rejected, r.publish(ctx, []move{{ref: refMain, to: id}}, nil)
+	return got, r.publish(ctx, []move{{ref: refMain, to: id}}, nil)
 }
 
 func fromTree(list []tree.Rejected) []Rejected {

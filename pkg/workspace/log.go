@@ -126,7 +126,7 @@ func (c *Commit) readTrailers(author string) {
 	var undoes []string
 	for line := range strings.SplitSeq(tail, "\n") {
 		key, value, ok := strings.Cut(line, ": ")
-		if !ok || !strings.HasPrefix(key, "Vexa-") {
+		if !ok || !strings.HasPrefix(key, "Vexa-") && key != trailerApproved {
 			return
 		}
 		values[key] = value

@@ -53,9 +53,11 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
-	st, err := r.head(ctx)
-	if err != nil {
-		return err
+	st := r.bucket.Known() // under another policy by now the push is stale
+	if st == nil {
+		if st, err = r.head(ctx); err != nil {
+			return err
+		}
 	}
 	at, err := s.standingOf(ctx, r, st, l)
 	if err != nil {

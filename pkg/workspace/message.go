@@ -16,8 +16,9 @@ const (
 	trailerRunner   = "Vexa-Runner"
 	trailerSession  = "Vexa-Session"
 	trailerTurn     = "Vexa-Turn"
-	trailerUndo     = "Vexa-Undo"  // the id of a commit that was taken back
-	trailerDepth    = "Vexa-Depth" // how many commits the history of a private ref has
+	trailerUndo     = "Vexa-Undo"   // the id of a commit that was taken back
+	trailerApproved = "Approved-by" // a member and the key that signed, of an accepted proposal
+	trailerDepth    = "Vexa-Depth"  // how many commits the history of a private ref has
 )
 
 // maxSubject is the longest first line of a commit message, in characters.

@@ -272,6 +272,9 @@ func TestProtectedMain(t *testing.T) {
 	if got := w.read(t, "a.md") + w.read(t, "b.md"); got != "1\nby an agent, again\n" {
 		t.Errorf("main has %q", got)
 	}
+	if log, err := w.Log(ctx, "notes", workspace.LogQuery{Limit: 1}); err != nil || log[0].Subject != jane.Subject || strings.Contains(log[0].Message, "\n") {
+		t.Errorf("%+v, %v", log, err)
+	}
 	if log, err := w.Log(ctx, "notes", workspace.LogQuery{Unit: "01UNITA"}); err != nil || len(log) < 3 {
 		t.Errorf("%d commits of the dispatch, %v", len(log), err)
 	}

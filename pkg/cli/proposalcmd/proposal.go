@@ -229,6 +229,8 @@ func next(name string, p api.Proposal) string {
 		return "next: vexa proposal resolve " + is
 	case p.Stale:
 		return "next: vexa proposal refresh " + is
+	case p.Needed > 0 && p.Approved >= p.Needed:
+		return "next: vexa proposal accept " + is
 	case p.Approved < p.Needed:
 		return "next: vexa proposal diff " + is + ", and vexa proposal approve " + is
 	default:

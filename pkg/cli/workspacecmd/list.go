@@ -2,8 +2,6 @@ package workspacecmd
 
 import (
 	"context"
-	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,38 +36,6 @@ func newList(f *factory.Factory) *cobra.Command {
 			t.Row(w.Name, short(w.Head, tty), output.Time(w.UpdatedAt, f.Now(), tty), w.Bucket, w.Problem)
 		}
 		return t.Flush()
-	})
-}
-
-func newShow(f *factory.Factory) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:               "show NAME",
-		Short:             "Show one workspace",
-		Long:              "Shows a workspace: its id, its newest commit and the branches that wait for a merge.",
-		Example:           "$ vexa workspace show personal",
-		Args:              grammar.Args("NAME"),
-		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
-	}
-	ask := func(ctx context.Context, c *client.Client, args []string) (api.Workspace, error) {
-		return c.Workspace(ctx, args[0])
-	}
-	return query.One(f, cmd, workspaceFields(), ask, func(w api.Workspace) error {
-		p := output.NewPairs(f.Out, factory.IsTTY(f.OutTTY))
-		p.Add("name", w.Name)
-		p.Add("id", w.ID)
-		p.Add("head", w.Head)
-		p.Add("files", strconv.Itoa(w.Files))
-		p.Add("created", w.CreatedAt.UTC().Format(time.RFC3339))
-		if !w.UpdatedAt.IsZero() {
-			p.Add("updated", w.UpdatedAt.UTC().Format(time.RFC3339))
-		}
-		p.Add("encrypted", strconv.FormatBool(w.Encrypted))
-		p.Add("bucket", w.Bucket)
-		p.Add("generation", strconv.FormatInt(w.Generation, 10))
-		for _, branch := range w.Unmerged {
-			p.Add("unmerged", branch)
-		}
-		return p.Flush()
 	})
 }
 

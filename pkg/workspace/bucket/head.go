@@ -22,6 +22,14 @@ func (b *Bucket) Head(ctx context.Context) (*State, error) {
 	return b.head(ctx)
 }
 
+// Known returns the newest generation that was verified here, without a look at the
+// storage; nil where none was.
+func (b *Bucket) Known() *State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state
+}
+
 // head is Head with b.mu held.
 func (b *Bucket) head(ctx context.Context) (*State, error) {
 	pin, err := b.local.readPin()
