@@ -39,7 +39,7 @@ func newFactory() *factory.Factory {
 		return map[string][]*cobra.Command{
 			"daemon":  {daemonRunCmd()},
 			"runtime": {runtimeServeCmd()},
-			"git":     {gitMaintainCmd(f)},
+			"git":     {gitMaintainCmd(f), gitMergeCmd(f)},
 		}
 	}
 	return f

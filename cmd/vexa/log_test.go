@@ -17,8 +17,8 @@ func TestLogStaysSmall(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), logName)
 	const limit, lines = 4096, 500
-	var wg sync.WaitGroup
-	for i := range 2 {
+	var writers []*logFile
+	for range 2 { // both, before either moves it away
 		f, err := openLog(path)
 		must(t, err)
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0) // without a finaliser
@@ -28,6 +28,11 @@ func TestLogStaysSmall(t *testing.T) {
 		if l == nil {
 			t.Fatal("it is not seen to be the log")
 		}
+		writers = append(writers, l)
+		t.Cleanup(func() { _ = unix.Close(fd) })
+	}
+	var wg sync.WaitGroup
+	for i, l := range writers {
 		wg.Go(func() {
 			for n := range lines {
 				if _, err := fmt.Fprintf(l, "writer %d line %04d\n", i, n); err != nil {
@@ -35,7 +40,6 @@ func TestLogStaysSmall(t *testing.T) {
 				}
 			}
 		})
-		t.Cleanup(func() { _ = unix.Close(fd) })
 	}
 	wg.Wait()
 	var all []byte

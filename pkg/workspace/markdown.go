@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,7 +170,7 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 			continue // renamed, too large, or no file
 		}
 		text, broken, err := r.mergePage(ctx, q, p, four)
-		if errors.Is(err, errNoText) {
+		if errors.Is(err, git.ErrNoText) {
 			continue // git has seen to it as it does
 		}
 		if err != nil {
@@ -198,7 +196,7 @@ func (r *repo) mergePages(ctx context.Context, q string, ours, theirs object.ID,
 // mergePage merges one page: base, ours and theirs. It returns why that cannot be
 // done where it cannot; the fourth is what git made of it.
 func (r *repo) mergePage(ctx context.Context, q, name string, sides [][]byte) (text []byte, why []string, err error) {
-	text, broken, err := merge.Markdown(sides[0], sides[1], sides[2], r.bodyMerger(ctx, q))
+	text, broken, err := merge.Markdown(sides[0], sides[1], sides[2], bodyMerger(ctx, r.store.opt.Git, q))
 	if err != nil {
 		return nil, nil, fmt.Errorf("merge %s: %w", name, err)
 	}
@@ -281,51 +279,4 @@ func (r *repo) catIn(ctx context.Context, q string, ids []string) ([][]byte, err
 		out, rest = append(out, data[:size:size]), data[size+1:]
 	}
 	return out, nil
-}
-
-// errNoText: git merges no lines of it.
-var errNoText = errors.New("it is no text")
-
-// bodyMerger merges by lines, as git does.
-func (r *repo) bodyMerger(ctx context.Context, q string) merge.BodyMerger {
-	return func(base, ours, theirs []byte) ([]byte, bool, error) {
-		text, clean, err := r.mergeLines(ctx, q, [3][]byte{base, ours, theirs})
-		if failed, ok := errors.AsType[*git.Error](err); ok && failed.Code == 255 {
-			err = errNoText
-		}
-		return text, err == nil && clean, err
-	}
-}
-
-// mergeLines merges three versions of a file, base, ours and theirs, by lines, with
-// markers where that conflicts; clean where none is needed. The versions are files
-// below a directory meanwhile.
-func (r *repo) mergeLines(ctx context.Context, below string, sides [3][]byte, flags ...string) (text []byte, clean bool, err error) {
-	dir, err := os.MkdirTemp(below, "page-*")
-	if err != nil {
-		return nil, false, err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is swept with the rest
-	args := append([]string{"merge-file", "-p", "-q"}, flags...)
-	var files []string
-	for i, name := range []string{"base", "ours", "theirs"} {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, sides[i], 0o600); err != nil {
-			return nil, false, err
-		}
-		files = append(files, file)
-	}
-	args = append(args, "-L", "ours", "-L", "base", "-L", "theirs", files[1], files[0], files[2])
-	res, err := r.Run(ctx, git.Cmd{Args: args, OK: conflictCodes()})
-	return res.Stdout, res.Code == 0, err
-}
-
-// conflictCodes are the exit codes with which git merge-file says how many
-// conflicts there are.
-func conflictCodes() []int {
-	codes := make([]int, 127)
-	for i := range codes {
-		codes[i] = i + 1
-	}
-	return codes
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
-	"github.com/vexa-ai/vexa/pkg/workspace/merge"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
@@ -246,14 +245,14 @@ func (s *Store) ProposalSides(ctx context.Context, nameOrID, id, path string) (S
 		out.Merged, err = r.Object(ctx, now.ID, "blob", maxFile)
 		return out, err
 	}
-	out.Merged, err = r.withMarkers(ctx, out)
+	out.Merged, err = r.merged(ctx, out)
 	return out, err
 }
 
-// withMarkers merges the versions of a file by lines, with markers where that
-// conflicts, and around the frontmatters where it is they that do. Of one that one
-// side alone has it is that one; nil where it is no text.
-func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
+// merged is what an editor shows of a conflict: git's markers where the versions
+// disagree; of a file that one side alone has it is that one; nil where that is no
+// text.
+func (r *repo) merged(ctx context.Context, v Sides) ([]byte, error) {
 	for _, f := range []*proposalv1.File{v.Conflict.Base, v.Conflict.Ours, v.Conflict.Theirs} {
 		if f != nil && f.Mode != "100644" && f.Mode != "100755" {
 			return nil, nil
@@ -274,34 +273,7 @@ func (r *repo) withMarkers(ctx context.Context, v Sides) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, clean, err := r.mergeLines(ctx, scratch, [3][]byte{v.Base, v.Ours, v.Theirs}, "--diff3")
-	if err != nil || !clean {
-		return text, err
-	}
-	ours, ourBody := merge.Split(v.Ours)
-	theirs, theirBody := merge.Split(v.Theirs)
-	base, baseBody := merge.Split(v.Base)
-	if len(ours)+len(theirs) == 0 {
-		return text, nil
-	}
-	body, _, err := r.mergeLines(ctx, scratch, [3][]byte{baseBody, ourBody, theirBody}, "--diff3")
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	for _, part := range []struct {
-		marker string
-		text   []byte
-	}{{markerOurs + "ours", ours}, {markerBase + "base", base}, {markerSplit, theirs}} {
-		b.WriteString(part.marker + "\n")
-		b.Write(part.text)
-		if len(part.text) > 0 && !bytes.HasSuffix(part.text, []byte("\n")) {
-			b.WriteByte('\n')
-		}
-	}
-	b.WriteString(markerTheirs + "theirs\n")
-	b.Write(body)
-	return b.Bytes(), nil
+	return withMarkers(ctx, r.store.opt.Git, scratch, [3][]byte{v.Base, v.Ours, v.Theirs})
 }
 
 // ProposalDiff returns what a proposal changes of its target, as a unified diff.
