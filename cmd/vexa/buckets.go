@@ -92,7 +92,7 @@ func (b *buckets) Create(ctx context.Context, address string, opt workspace.Crea
 	if err != nil {
 		return nil, err
 	}
-	return bucket.Create(ctx, b.options(store), bucket.CreateOptions{Members: members, PostQuantum: opt.PostQuantum, ObjectFormat: opt.ObjectFormat})
+	return bucket.Create(ctx, b.options(store), bucket.CreateOptions{Members: members, PostQuantum: opt.PostQuantum})
 }
 
 func (b *buckets) options(store blob.Store) bucket.Options {

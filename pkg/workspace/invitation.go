@@ -84,15 +84,11 @@ func (s *Store) Invite(ctx context.Context, nameOrID, who string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	st, err := r.head(ctx)
+	c, st, err := r.bucket.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
 	i, err := findMember(st.Membership.Members, rec.Name, who)
-	if err != nil {
-		return nil, err
-	}
-	c, err := r.bucket.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}

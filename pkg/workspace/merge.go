@@ -53,11 +53,9 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
-	st := r.bucket.Known() // under another policy by now the push is stale
-	if st == nil {
-		if st, err = r.head(ctx); err != nil {
-			return err
-		}
+	st, err := r.known(ctx) // under another policy by now the push is stale
+	if err != nil {
+		return err
 	}
 	at, err := s.standingOf(ctx, r, st, l)
 	if err != nil {
@@ -79,7 +77,7 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
-	packs, err := r.known(ctx, l, mergePack)
+	packs, err := r.packsOf(ctx, l, mergePack)
 	if err != nil {
 		return err
 	}
@@ -126,9 +124,9 @@ func branchMove(st *bucket.State, l landing) (m move, err error) {
 	return m, err
 }
 
-// known returns the packs that have all of a landing that the bucket has not;
+// packsOf returns the packs that have all of a landing that the bucket has not;
 // nil where git has to find out.
-func (r *repo) known(ctx context.Context, l landing, mergePack string) ([]string, error) {
+func (r *repo) packsOf(ctx context.Context, l landing, mergePack string) ([]string, error) {
 	if l.pack == "" {
 		return nil, nil
 	}

@@ -7,13 +7,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/removetree"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
-	"github.com/vexa-ai/vexa/pkg/workspace/git"
 )
 
 // Workspaces of the time before buckets are bare repositories beside their
@@ -80,7 +78,7 @@ func (s *Store) moveInto(ctx context.Context, b *bucket.Bucket, rec record) (*bu
 	if err != nil {
 		return nil, err
 	}
-	refs, err := allRefs(ctx, old)
+	refs, err := r.Refs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +95,7 @@ func (s *Store) moveInto(ctx context.Context, b *bucket.Bucket, rec record) (*bu
 			return nil, fault.Newf(fault.Internal, "%s: %w", res.Ref, res.Err)
 		}
 	}
-	now, err := allRefs(ctx, old)
+	now, err := r.Refs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,19 +103,6 @@ func (s *Store) moveInto(ctx context.Context, b *bucket.Bucket, rec record) (*bu
 		return nil, fault.New(fault.Conflict, "the repository changed while it was moved", "try again")
 	}
 	return st, nil
-}
-
-func allRefs(ctx context.Context, r *git.Repo) (map[string]string, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}})
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]string)
-	for line := range strings.Lines(string(res.Stdout)) {
-		id, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		out[name] = id
-	}
-	return out, nil
 }
 
 // clearOld removes what is readable of a workspace that was moved. A deleted

@@ -139,6 +139,14 @@ func (r *repo) head(ctx context.Context) (*bucket.State, error) {
 	return st, err
 }
 
+// known is the newest generation that was looked at here, without another look.
+func (r *repo) known(ctx context.Context) (*bucket.State, error) {
+	if st := r.bucket.Known(); st != nil {
+		return st, nil
+	}
+	return r.head(ctx)
+}
+
 // follow brings the repository up to the bucket.
 func (r *repo) follow(ctx context.Context) error {
 	st, err := r.head(ctx)

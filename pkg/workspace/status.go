@@ -52,7 +52,7 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 	if out.Info, err = s.info(ctx, rec); err != nil {
 		return out, err
 	}
-	st, err := r.head(ctx)
+	st, err := r.known(ctx) // info has just looked
 	if err != nil {
 		return out, err
 	}

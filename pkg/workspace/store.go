@@ -77,8 +77,7 @@ type Opener interface {
 
 // CreateBucket says what a new bucket is like.
 type CreateBucket struct {
-	PostQuantum  bool
-	ObjectFormat string // sha1 | sha256; empty: sha1
+	PostQuantum bool
 }
 
 // Sealer encrypts to the person of this installation; *seal.Identity is one.

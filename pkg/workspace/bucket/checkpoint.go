@@ -20,16 +20,16 @@ type Checkpoint struct {
 	By         string // the SSH public key of who says so, who has to be a member; empty: anybody
 }
 
-// Checkpoint returns the newest generation as a checkpoint.
-func (b *Bucket) Checkpoint(ctx context.Context) (Checkpoint, error) {
+// Checkpoint returns the newest generation, and as a checkpoint.
+func (b *Bucket) Checkpoint(ctx context.Context) (Checkpoint, *State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	st, err := b.head(ctx)
 	if err != nil {
-		return Checkpoint{}, err
+		return Checkpoint{}, nil, err
 	}
 	roots, err := b.roots(ctx, st)
-	return Checkpoint{Bucket: b.id, Roots: roots, Generation: st.Generation, SHA256: st.SHA256}, err
+	return Checkpoint{Bucket: b.id, Roots: roots, Generation: st.Generation, SHA256: st.SHA256}, st, err
 }
 
 // roots returns the fingerprints of the signing keys of the first members.

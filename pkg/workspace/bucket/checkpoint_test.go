@@ -16,7 +16,7 @@ func TestJoin(t *testing.T) {
 	t.Parallel()
 	storage, jane, joe := shared(t)
 	ctx := t.Context()
-	c, err := jane.bucket.Checkpoint(ctx)
+	c, _, err := jane.bucket.Checkpoint(ctx)
 	if err != nil || len(c.Roots) != 1 || c.Bucket != jane.bucket.ID() {
 		t.Fatalf("%+v, %v", c, err)
 	}
@@ -96,7 +96,7 @@ func TestJoinLater(t *testing.T) {
 	for _, text := range []string{"later\n", "latest\n"} {
 		jane.mustPush("refs/heads/main", jane.commit("a", text))
 	}
-	c, err := jane.bucket.Checkpoint(ctx)
+	c, _, err := jane.bucket.Checkpoint(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

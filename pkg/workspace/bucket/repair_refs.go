@@ -30,7 +30,7 @@ func (r *repair) refs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	theirs, err := r.from.allRefs(ctx)
+	theirs, err := r.from.Refs(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,8 +127,8 @@ func (r *repair) offer(theirs map[string]string) {
 	}
 }
 
-// allRefs returns the refs of a repository.
-func (r *Repo) allRefs(ctx context.Context) (map[string]string, error) {
+// Refs returns the refs of a repository with what they point at.
+func (r *Repo) Refs(ctx context.Context) (map[string]string, error) {
 	res, err := r.Run(ctx, git.Cmd{Args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}, Limit: 1 << 30})
 	if err != nil {
 		return nil, err

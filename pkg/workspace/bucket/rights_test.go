@@ -215,7 +215,7 @@ func TestRightsBehindWhatFollows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storage, jane, joe := shared(t)
-			c, err := jane.bucket.Checkpoint(t.Context())
+			c, _, err := jane.bucket.Checkpoint(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
