@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
 
 // player is one installation in TestNothingAcknowledgedIsLost.
@@ -50,7 +51,8 @@ type acknowledged struct {
 
 // TestNothingAcknowledgedIsLost: two people's dispatches edit the same pages in
 // any order, merge, conflict, are undone by a crash before they were saved, or
-// closed: what a seal said is saved is there in the end, on both sides.
+// closed; people push, resolve and accept proposals between them: what a seal or a
+// push said is saved is there in the end, on both sides.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(scale(40, 4)) {
@@ -81,14 +83,28 @@ func interleave(t *testing.T, r *rand.Rand) {
 	var saved []acknowledged
 	for step := range 40 {
 		p := players[r.IntN(2)]
-		switch op := r.IntN(20); {
+		switch op := r.IntN(22); {
 		case op == 0:
 			p.crash(t)
 		case op == 1:
 			if err := p.Shut(ctx, "notes"); err != nil {
 				t.Fatal(err)
 			}
-		case op < 9 && len(p.live) < 3 || len(p.live) == 0:
+		case op == 2:
+			line := fmt.Sprintf("line %d pushed by %s", step, p.name)
+			file := files[r.IntN(len(files))]
+			if p.pushLine(t, file, line) {
+				saved = append(saved, acknowledged{file: file, line: line})
+			}
+		case op == 3 || op == 4:
+			for _, branch := range p.settle(t, r) {
+				for i := range saved {
+					if saved[i].branch == branch {
+						saved[i].branch = ""
+					}
+				}
+			}
+		case op < 11 && len(p.live) < 3 || len(p.live) == 0:
 			p.begin(t)
 		default:
 			i := r.IntN(len(p.live))
@@ -125,6 +141,75 @@ func interleave(t *testing.T, r *rand.Rand) {
 			t.Errorf("%s: %+v, %v", p.name, rep, err)
 		}
 	}
+}
+
+// pushLine adds a line to a page in a clone and pushes it to main; it reports whether
+// nobody was faster.
+func (p *player) pushLine(t *testing.T, file, line string) bool {
+	t.Helper()
+	ctx := context.Background()
+	info, err := p.Lookup(ctx, "notes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone := p.clone(t, info)
+	edit(t, clone+"/"+file, "last\n", line)
+	plainGit(t, clone, "commit", "-q", "-am", line)
+	b, err := p.buckets.Open(ctx, info.Bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	g := p.git.Repo(clone + "/.git")
+	defer g.Close()
+	repo, err := bucket.OpenRepo(ctx, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, results, err := b.Push(ctx, repo, []bucket.Update{{Ref: "refs/heads/main", New: strings.TrimSpace(plainGit(t, clone, "rev-parse", "HEAD"))}}, bucket.PushOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results[0].Err == nil
+}
+
+// settle takes an open proposal, keeps the lines of both sides where it conflicts, and
+// accepts it. It returns the branches that main has now.
+func (p *player) settle(t *testing.T, r *rand.Rand) []string {
+	t.Helper()
+	ctx := context.Background()
+	list, err := p.Proposals(ctx, "notes", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	q, err := p.RefreshProposal(ctx, "notes", list[r.IntN(len(list))].ID, jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range q.Conflicts {
+		sides, err := p.ProposalSides(ctx, "notes", q.ID, c.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := string(sides.Ours)
+		for line := range strings.Lines(string(sides.Theirs)) {
+			if strings.HasPrefix(line, "line ") && !strings.Contains(both, line) {
+				both = strings.Replace(both, "last\n", "last\n"+line, 1)
+			}
+		}
+		if q, err = p.ResolveProposal(ctx, "notes", q.ID, workspace.Resolution{Paths: []string{c.Path}, How: "edited", Content: []byte(both), From: q.From, Source: q.Source, Author: jane}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if q.Status == "open" {
+		if q, err = p.AcceptProposal(ctx, "notes", q.ID, q.Result, jane); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{strings.TrimPrefix(q.Branch, "refs/heads/")}
 }
 
 // edit adds a line behind another one, and a tag to the page.
