@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +113,7 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 		return "", err
 	}
 	if open := proposal.Open(f.Conflicts); len(open) > 0 {
-		return "", fault.Newf(fault.Conflict, "%d paths of the proposal %s conflict", len(open), f.ID).WithHint("vexa proposal resolve " + r.name + " " + f.ID)
+		return "", fault.New(fault.Conflict, conflicting(len(open))+" of the proposal "+f.ID+" conflicts", "vexa proposal resolve "+r.name+" "+f.ID)
 	}
 	stale, err := r.stale(ctx, f)
 	if err != nil {
@@ -141,6 +142,14 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 		return "", err
 	}
 	return r.contentDigest(ctx, result)
+}
+
+// conflicting counts paths.
+func conflicting(n int) string {
+	if n == 1 {
+		return "1 path"
+	}
+	return "each of " + strconv.Itoa(n) + " paths"
 }
 
 // believable verifies that members signed every event of a proposal's history.
@@ -299,7 +308,7 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 			return again, err
 		}
 		if open := proposal.Open(again.paths); len(open) > 0 {
-			return event{}, fault.Newf(fault.Conflict, "what the proposal %s merges has moved since, and now %d paths conflict", f.ID, len(open)).WithHint("vexa proposal refresh " + r.name + " " + f.ID)
+			return event{}, fault.New(fault.Conflict, "what the proposal "+f.ID+" merges has moved since, and now "+conflicting(len(open))+" of it conflicts", "vexa proposal refresh "+r.name+" "+f.ID)
 		}
 		e.after, e.paths, e.source, e.void = again.after, again.paths, again.source, true
 	} else {
