@@ -37,6 +37,14 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 		if err := p.mustBeOpen(); err != nil {
 			return event{}, err
 		}
+		signer, _, err := s.self(ctx, p.repo, p.state)
+		if err != nil {
+			return event{}, err
+		}
+		who, _ := bucket.MemberWith(p.state.Membership, signer.Key())
+		if ref := p.files.Target; !bucket.Allows(who, bucket.RightWrite, ref) && !bucket.Allows(who, bucket.RightApprove, ref) {
+			return event{}, fault.New(fault.Denied, "you may neither write "+ref+" nor approve for it, so that you cannot reject what is proposed for it", "say what you think: vexa proposal comment "+p.repo.name+" "+p.files.ID)
+		}
 		e := next(p.files, proposal.Rejected)
 		e.after.Status, e.comment, e.what = proposalv1.StatusRejected, text, "Reject: "+p.files.Title
 		return e, nil
@@ -283,11 +291,12 @@ func (s *Store) AcceptProposal(ctx context.Context, nameOrID, id, result string,
 		if err := p.mustHave(result); err != nil {
 			return event{}, err
 		}
-		return p.accept(ctx)
+		return p.accept(ctx, result != "")
 	})
 }
 
-func (p *proposing) accept(ctx context.Context) (event, error) {
+// accept is the event of accepting; with exact what is merged is what was looked at.
+func (p *proposing) accept(ctx context.Context, exact bool) (event, error) {
 	f, r := p.files, p.repo
 	if err := p.mustBeOpen(); err != nil {
 		return event{}, err
@@ -302,7 +311,7 @@ func (p *proposing) accept(ctx context.Context) (event, error) {
 	}
 	e := next(f, proposal.Accepted)
 	var by []string
-	if stale && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
+	if stale && !exact && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
 		again, err := p.refresh(ctx)
 		if err != nil || again.after.Status != proposalv1.StatusOpen {
 			return again, err

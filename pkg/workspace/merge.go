@@ -81,12 +81,11 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	if err != nil {
 		return err
 	}
-	return r.bring(ctx, st, packs, proposed{move: m}, p)
+	return r.bring(ctx, approved{policy: st.Membership.Version, base: map[string]string{refMain: main.String()}}, packs, proposed{move: m}, p)
 }
 
-// bring publishes what moves something of a landing, with its packs, by the policy of
-// a state.
-func (r *repo) bring(ctx context.Context, st *bucket.State, packs []string, all ...proposed) error {
+// bring publishes what moves something of a landing, with its packs.
+func (r *repo) bring(ctx context.Context, by approved, packs []string, all ...proposed) error {
 	var moves []move
 	for _, p := range all {
 		if p.from == p.to {
@@ -101,7 +100,7 @@ func (r *repo) bring(ctx context.Context, st *bucket.State, packs []string, all 
 		return nil
 	}
 	r.store.step("merged")
-	err := r.publishApproved(ctx, moves, packs, approved{policy: st.Membership.Version})
+	err := r.publishApproved(ctx, moves, packs, by)
 	r.store.step("main")
 	return err
 }

@@ -569,3 +569,135 @@ func TestManyConflicts(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// rewritten has a world's installation join all packs of the bucket to what its refs
+// reach.
+func (w *world) rewritten(t *testing.T, info workspace.Info) {
+	t.Helper()
+	b, err := w.buckets.Open(t.Context(), info.Bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if _, err := b.Consolidate(t.Context(), bucket.ConsolidateOptions{Git: w.git, Scratch: t.TempDir(), Full: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMainIsSetBack: what is proposed stays whole where main is set back and the
+// bucket is written anew, meanwhile or afterwards.
+func TestMainIsSetBack(t *testing.T) {
+	t.Parallel()
+	t.Run("meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w, joe, ann := newWorld(t), newWorld(t), newWorld(t)
+		info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+		w.lets(t, joe, "joe", may("refs/*", "write", "approve"))
+		one := w.checkout(t, "01UNITO")
+		write(t, one.Dir(), map[string]string{"base.md": "base\n"})
+		w.seal(t, one, "base")
+		two := w.checkout(t, "01UNITP")
+		write(t, one.Dir(), map[string]string{"a.md": "one\n"})
+		w.seal(t, one, "one")
+		joe.read(t, "a.md")
+		write(t, two.Dir(), map[string]string{"a.md": "two\n"})
+		done := false
+		workspace.SetStep(w.Store, func(name string) {
+			if name != "merged" || done {
+				return
+			}
+			done = true
+			joe.pushes(t, info, bucket.Update{Ref: "refs/heads/main", New: info.Head, Force: true})
+			joe.rewritten(t, info)
+		})
+		out := w.seal(t, two, "two")
+		workspace.SetStep(w.Store, func(string) {})
+		w.lets(t, ann, "ann", may("refs/*", "write", "approve"))
+		if list, err := ann.Proposals(t.Context(), "notes", true); err != nil || out.Merged == (len(list) == 1) {
+			t.Errorf("%+v, %+v, %v", out, list, err)
+		}
+		ann.fsck(t, info.ID)
+	})
+	t.Run("afterwards", func(t *testing.T) {
+		t.Parallel()
+		ctx := t.Context()
+		w, ann := newWorld(t), newWorld(t)
+		info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+		one, two := w.checkout(t, "01UNITO"), w.checkout(t, "01UNITP")
+		write(t, one.Dir(), map[string]string{"a.md": "one\n"})
+		w.seal(t, one, "one")
+		write(t, two.Dir(), map[string]string{"a.md": "two\n"})
+		id := w.seal(t, two, "two").Proposal
+		w.pushes(t, info, bucket.Update{Ref: "refs/heads/main", New: info.Head, Force: true})
+		w.rewritten(t, info)
+		w.lets(t, ann, "ann", may("refs/*", "write", "approve"))
+		if _, err := ann.CommentProposal(ctx, "notes", id, "still there", jane); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := ann.ProposalDiff(ctx, "notes", id, ""); err != nil && (!fault.Is(err, fault.Conflict) || fault.HintOf(err) == "") {
+			t.Error(err)
+		}
+		if p, err := ann.RefreshProposal(ctx, "notes", id, jane); err != nil || p.From != info.Head {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if p, err := ann.AcceptProposal(ctx, "notes", id, "", jane); err != nil || ann.read(t, "a.md") != "two\n" {
+			t.Errorf("%+v, %v", p, err)
+		}
+		ann.fsck(t, info.ID)
+	})
+}
+
+// TestAcceptWhatWasLookedAt: a result that is named is the one that is merged, and
+// nobody but its dispatch moves a dispatch's branch.
+func TestAcceptWhatWasLookedAt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	clone := w.clone(t, info)
+	w.commitOn(t, info, clone, "joe/x", info.Head, files(t, map[string]string{"b.md": "seen\n"}))
+	p, err := w.Propose(ctx, workspace.ProposeRequest{Workspace: "notes", Branch: "joe/x", Author: jane})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.commitOn(t, info, clone, "joe/x", "now", files(t, map[string]string{"b.md": "never looked at\n"}))
+	if q, err := w.AcceptProposal(ctx, "notes", p.ID, p.Result, jane); !fault.Is(err, fault.Conflict) || w.read(t, "b.md") != "(none)" {
+		t.Errorf("%+v, %v", q, err)
+	}
+	b, err := w.buckets.Open(ctx, info.Bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	tip := strings.TrimSpace(plainGit(t, "/", "--git-dir="+w.repo(info.ID), "rev-parse", "refs/heads/joe/x"))
+	if _, results, err := b.Push(ctx, w.bucketRepo(t, info.ID), []bucket.Update{{Ref: "refs/heads/vexa/01UNITX", New: tip}}, bucket.PushOptions{}); err != nil || results[0].Err == nil {
+		t.Errorf("a push to a dispatch's branch: %v, %v", results, err)
+	}
+}
+
+// TestRejectionsOfStrangers: who may neither write main nor approve for it rejects
+// nothing, and what they say does not keep a dispatch from landing.
+func TestRejectionsOfStrangers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, eve := newWorld(t), newWorld(t)
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	w.lets(t, eve, "eve", may("refs/heads/eve/*", "write"))
+	c, d := w.checkout(t, "01UNITA"), w.checkout(t, "01UNITB")
+	write(t, c.Dir(), map[string]string{"a.md": "2\n"})
+	w.seal(t, c, "x")
+	write(t, d.Dir(), map[string]string{"a.md": "3\n"})
+	id := w.seal(t, d, "y").Proposal
+	if _, err := eve.RejectProposal(ctx, "notes", id, "", jane); !fault.Is(err, fault.Denied) || fault.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+	ref, repo := proposal.Ref(id), "--git-dir="+eve.repo(info.ID)
+	rev := func(expr string) string { return strings.TrimSpace(plainGit(t, "/", repo, "rev-parse", expr)) }
+	md := gitInput(t, strings.Replace(plainGit(t, "/", repo, "cat-file", "blob", ref+":proposal.md"), `status: "open"`, `status: "rejected"`, 1), repo, "hash-object", "-w", "--stdin")
+	tree := strings.TrimSpace(gitInput(t, strings.Replace(plainGit(t, "/", repo, "ls-tree", ref), rev(ref+":proposal.md"), strings.TrimSpace(md), 1), repo, "mktree"))
+	eve.pushes(t, info, bucket.Update{Ref: ref, New: eve.signedEvent(t, info, rev(ref), tree, proposal.TrailerID+": "+id+"\n"+proposal.TrailerEvent+": rejected\n")})
+	write(t, d.Dir(), map[string]string{"a.md": "2\n", "b.md": "b\n"})
+	if out := w.seal(t, d, "no conflict any more"); !out.Merged {
+		t.Errorf("%+v", out)
+	}
+}

@@ -227,7 +227,11 @@ func (p *proposing) run(ctx context.Context, fn func(*proposing) (event, error))
 	if !e.source.IsZero() {
 		packs = nil // the bucket may not have its commits
 	}
-	return p.repo.publishApproved(ctx, append(p.moves, m), packs, approved{refs: p.approved, policy: p.state.Membership.Version})
+	by := approved{refs: p.approved, policy: p.state.Membership.Version}
+	if p.files == nil || e.after.From != p.files.From { // it was merged with what the target is
+		by.base = map[string]string{e.after.Target: e.after.From}
+	}
+	return p.repo.publishApproved(ctx, append(p.moves, m), packs, by)
 }
 
 // make writes the event that fn makes into a pack, and returns the move that makes
@@ -272,6 +276,9 @@ func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
 // addResult adds what is new of the result: what neither of its sides has, nor the
 // result that was there before.
 func (p *proposing) addResult(ctx context.Context, e event) error {
+	if p.files != nil && p.files.Result == e.after.Result {
+		return nil // it is there, in full
+	}
 	var sides []object.ID
 	for _, text := range []string{e.after.From, e.after.Source} {
 		id, err := parseID(text)
@@ -280,10 +287,13 @@ func (p *proposing) addResult(ctx context.Context, e event) error {
 		}
 		sides = append(sides, id)
 	}
-	known, err := p.repo.treesOf(ctx, p.q, sides...)
-	if err != nil {
-		return err
-	}
+	var known []object.ID
+	if p.files == nil || e.after.From != p.files.From || e.after.Source != p.files.Source {
+		var err error
+		if known, err = p.repo.treesOf(ctx, p.q, sides...); err != nil {
+			return err
+		}
+	} // else the sides may be gone, as where main was set back: the result that was is not
 	if p.files != nil {
 		old, err := parseID(p.files.Result)
 		if err != nil {

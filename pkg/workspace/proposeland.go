@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -49,7 +50,7 @@ func (s *Store) standingOf(ctx context.Context, r *repo, st *bucket.State, l lan
 		if err != nil || tip.IsZero() {
 			return standing{id: id}, err
 		}
-		f, why := r.soundProposal(ctx, st, id, tip)
+		f, why := r.soundProposal(ctx, st.Membership, id, tip)
 		if ctx.Err() != nil {
 			return standing{}, context.Cause(ctx)
 		}
@@ -63,16 +64,38 @@ func (s *Store) standingOf(ctx context.Context, r *repo, st *bucket.State, l lan
 
 // soundProposal reads a proposal and says what is wrong with it or its history; "" is
 // nothing.
-func (r *repo) soundProposal(ctx context.Context, st *bucket.State, id string, tip object.ID) (*proposal.Files, string) {
+func (r *repo) soundProposal(ctx context.Context, m manifestv1.Membership, id string, tip object.ID) (*proposal.Files, string) {
 	f, err := r.readProposal(ctx, id, tip)
 	if err != nil {
 		return nil, err.Error()
 	}
-	events, err := r.events(ctx, st.Membership, f)
+	events, err := f.Events(ctx, r.Repo)
 	if err != nil {
 		return nil, err.Error()
 	}
-	return f, unsigned(events)
+	for _, e := range events {
+		who := signerOf(m, e.Raw)
+		if who.Name == "" {
+			return nil, "its event " + e.Kind + " is signed by nobody who is or was a member"
+		}
+		if e.Kind == proposal.Rejected && !mayDecide(m, e.Raw, f.Target) {
+			return nil, who.Name + " rejected it, and may neither write nor approve " + f.Target
+		}
+	}
+	return f, ""
+}
+
+// mayDecide reports whether who signed a commit may write a ref, or approve for it.
+func mayDecide(m manifestv1.Membership, raw []byte, ref string) bool {
+	key, err := proposal.SignedBy(raw)
+	if err != nil {
+		return false
+	}
+	who, ok := bucket.MemberWith(m, key)
+	if !ok {
+		who, ok = bucket.FormerMemberWith(m, key)
+	}
+	return ok && (bucket.Allows(who, bucket.RightWrite, ref) || bucket.Allows(who, bucket.RightApprove, ref))
 }
 
 // proposeLanding opens the proposal of a dispatch's branch, or brings it up to the

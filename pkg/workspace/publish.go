@@ -29,10 +29,11 @@ func (r *repo) publish(ctx context.Context, moves []move, packs []string) error 
 }
 
 // approved are the refs whose move enough members have approved, by a version of
-// the policy.
+// the policy; and what else has to be so.
 type approved struct {
 	refs   []string
-	policy int // 0: no matter which
+	policy int               // 0: no matter which
+	base   map[string]string // refs that the packs build on, and what they are
 }
 
 // publishApproved is publish where the policy asks for approvals.
@@ -53,7 +54,7 @@ func (r *repo) publishApproved(ctx context.Context, moves []move, packs []string
 	if err != nil {
 		return err
 	}
-	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs, Approved: ok.refs, Policy: ok.policy})
+	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs, Approved: ok.refs, Policy: ok.policy, Base: ok.base, Dispatches: true})
 	if err != nil {
 		r.store.retire(r.id)
 		return fault.Wrap(fault.KindOf(err), "save workspace "+r.name, err)

@@ -3,6 +3,7 @@ package workspace
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -286,6 +287,13 @@ func (s *Store) ProposalDiff(ctx context.Context, nameOrID, id, path string) (st
 		if err := git.CheckPath(path); err != nil {
 			return "", f.Proposal, err
 		}
+	}
+	from, err := parseID(f.From)
+	if err != nil {
+		return "", f.Proposal, err
+	}
+	if _, err := r.readCommit(ctx, from); errors.Is(err, git.ErrMissing) {
+		return "", f.Proposal, fault.New(fault.Conflict, "what the proposal "+f.ID+" was merged with is gone: its target was set back", "vexa proposal refresh "+r.name+" "+f.ID)
 	}
 	patch, err := r.diff(ctx, f.From, f.Result, path)
 	return patch, f.Proposal, err

@@ -63,7 +63,7 @@ func (s *Store) undo(ctx context.Context, r *repo, req UndoRequest) (Undone, err
 	if len(u.conflicts) > 0 || proposal.Needed(st.Membership, refMain) > 0 {
 		return u.propose(ctx, st)
 	}
-	return u.commit(ctx)
+	return u.commit(ctx, st)
 }
 
 // undo is one undo under way.
@@ -291,7 +291,7 @@ func (u *undo) propose(ctx context.Context, st *bucket.State) (Undone, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := r.publishApproved(ctx, []move{m}, []string{name}, approved{policy: st.Membership.Version}); err != nil {
+	if err := r.publishApproved(ctx, []move{m}, []string{name}, approved{policy: st.Membership.Version, base: map[string]string{refMain: u.main.String()}}); err != nil {
 		return out, err
 	}
 	out.Proposal = id
@@ -322,7 +322,7 @@ func (u *undo) inverse(ctx context.Context) (parent, root object.ID, err error) 
 }
 
 // commit puts the tree on main.
-func (u *undo) commit(ctx context.Context) (Undone, error) {
+func (u *undo) commit(ctx context.Context, st *bucket.State) (Undone, error) {
 	now, err := u.repo.treeOf(ctx, u.main)
 	if err != nil {
 		return Undone{}, err
@@ -348,7 +348,7 @@ func (u *undo) commit(ctx context.Context) (Undone, error) {
 	if err != nil {
 		return Undone{}, err
 	}
-	if err := u.repo.publish(ctx, []move{{ref: refMain, from: u.main, to: id}}, []string{name}); err != nil {
+	if err := u.repo.publishApproved(ctx, []move{{ref: refMain, from: u.main, to: id}}, []string{name}, approved{policy: st.Membership.Version}); err != nil {
 		return Undone{}, err
 	}
 	out.SHA = id.String()

@@ -3,6 +3,8 @@ package bucket
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
@@ -50,7 +52,11 @@ func (l local) reset(ctx context.Context, p pin) error {
 		return err
 	}
 	defer unlock()
-	return l.writePin(p)
+	if err := l.writePin(p); err != nil {
+		return err
+	}
+	_ = os.RemoveAll(filepath.Join(l.dir, pendingDir)) // nothing names it any more
+	return nil
 }
 
 // AcceptNewest is Accept for whatever is newest now.

@@ -23,7 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/seal"
@@ -89,7 +88,7 @@ type Bucket struct {
 	checked struct{ head, anchor string }
 
 	// What the state that is being verified has to prove, see Move.
-	unproven []manifestv1.Anchor
+	unproven []Move
 }
 
 const (

@@ -23,6 +23,7 @@ var (
 	ErrRights         = errors.New("you may not write this ref")
 	ErrShallow        = errors.New("shallow update not allowed")
 	ErrApprovals      = errors.New("it takes approved proposals only: push another branch, and propose it with vexa proposal create")
+	ErrDispatch       = errors.New("it is a dispatch's own: push another branch, and propose it with vexa proposal create")
 	ErrProposal       = errors.New("a proposal is kept, whatever became of it")
 )
 

@@ -46,7 +46,7 @@ func (b *Bucket) follows(ctx context.Context, head *signed, p pin) error {
 		if err := b.keepsToRights(ctx, chain); err != nil {
 			return err
 		}
-		b.unproven, err = b.protectedIn(ctx, chain)
+		b.unproven, err = b.movesSince(ctx, chain, p)
 		return err
 	}
 	if err := b.membersSince(ctx, head, p.Anchor); err != nil {
@@ -55,7 +55,7 @@ func (b *Bucket) follows(ctx context.Context, head *signed, p pin) error {
 	if err := b.keepsToRights(ctx, chain); err != nil {
 		return err
 	}
-	b.unproven, err = b.protectedIn(ctx, chain)
+	b.unproven, err = b.movesSince(ctx, chain, p)
 	return err
 }
 

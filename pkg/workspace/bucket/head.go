@@ -91,8 +91,15 @@ func (b *Bucket) settle(ctx context.Context, st *State) error {
 	if st.manifest.Log != nil {
 		keep[st.manifest.Log.SHA256] = true
 	}
-	err := b.local.advance(ctx, pin{Generation: st.Generation, SHA256: st.SHA256, Anchor: st.anchor, Keyring: st.Membership.Keyring.Name, Unproven: b.unproven})
-	if err == nil {
+	next := pin{Generation: st.Generation, SHA256: st.SHA256, Anchor: st.anchor, Keyring: st.Membership.Keyring.Name}
+	name, err := b.note(st)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		next.Unproven = []string{name}
+	}
+	if err = b.local.advance(ctx, next); err == nil {
 		b.unproven = nil
 	}
 	b.local.forget(keep)

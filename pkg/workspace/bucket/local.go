@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,9 +30,9 @@ type pin struct {
 	Keyring    string            `json:"keyring,omitzero"` // its name
 	// Unverified: a person accepted it, and nothing of it was looked at yet.
 	Unverified bool `json:"unverified,omitzero"`
-	// Unproven are generations that moved what takes approvals, and whose approvals
-	// nobody looked at yet: they need the objects of a fetch.
-	Unproven []manifestv1.Anchor `json:"unproven,omitempty"`
+	// Unproven names notes of what was moved that takes approvals, and which nobody
+	// looked at yet: that needs the objects of a fetch.
+	Unproven []string `json:"unproven,omitempty"`
 }
 
 const (
@@ -43,6 +42,7 @@ const (
 	pushFile    = "push.lock"
 	cacheDir    = "cache"
 	anchorsDir  = "anchors"
+	pendingDir  = "pending"
 )
 
 func (l local) path(name string) string { return filepath.Join(l.dir, name) }
@@ -75,12 +75,7 @@ func (l local) advance(ctx context.Context, next pin) error {
 	if err != nil || now.Generation > next.Generation || now.Generation == next.Generation && !now.Unverified {
 		return err
 	}
-	for _, a := range now.Unproven {
-		if !slices.Contains(next.Unproven, a) {
-			next.Unproven = append(next.Unproven, a)
-		}
-	}
-	slices.SortFunc(next.Unproven, func(a, b manifestv1.Anchor) int { return cmp.Compare(a.Generation, b.Generation) })
+	next.Unproven = append(slices.Clone(now.Unproven), next.Unproven...)
 	return l.writePin(next)
 }
 
@@ -148,6 +143,45 @@ func (l local) cached(hash string) []byte {
 		if err == nil {
 			_ = os.Remove(path)
 		}
+	}
+	return nil
+}
+
+// keepPending stores a note that a pin is going to name.
+func (l local) keepPending(hash string, data []byte) error {
+	path := filepath.Join(l.dir, pendingDir, hash)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, data, 0o600)
+}
+
+// pending returns such a note, or nil.
+func (l local) pending(hash string) []byte {
+	data, err := os.ReadFile(filepath.Join(l.dir, pendingDir, hash))
+	if err != nil || sum(data) != hash {
+		return nil
+	}
+	return data
+}
+
+// proven forgets what a pin noted, unless more was noted since.
+func (l local) proven(ctx context.Context, was pin) error {
+	unlock, err := l.lock(ctx, lockFile)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, err := l.readPin()
+	if err != nil {
+		return err
+	}
+	now.Unproven = slices.DeleteFunc(now.Unproven, func(name string) bool { return slices.Contains(was.Unproven, name) })
+	if err := l.writePin(now); err != nil {
+		return err
+	}
+	for _, name := range was.Unproven {
+		_ = os.Remove(filepath.Join(l.dir, pendingDir, name))
 	}
 	return nil
 }

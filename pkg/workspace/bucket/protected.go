@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/workspace/blob"
+	"github.com/vexa-ai/vexa/pkg/seal"
 )
 
 // Where the policy asks for approvals, every reader verifies them: whoever may write
@@ -24,47 +25,99 @@ import (
 type Move struct {
 	Bucket     string // id
 	Generation int64
-	Ref        string
-	From, To   string // object ids; To is empty where it was removed
+	Ref        string // or HEAD
+	From, To   string // object ids; To is empty where it was removed. Of HEAD they are refs
 	// Proposals are the proposals that the same generation moved: refs, and where to.
+	// Of a gap they are all that there are.
 	Proposals map[string]string
-	Policy    manifestv1.Membership // that was in force
-	By        string                // name of the member who signed the generation
+	Threshold int // approvals that the policy asked for; 0: it asked for none
+	By        string
+	Admin     bool // an administrator signed it
+	// Gap says that generations in between cannot be read: it is several moves, and
+	// who made them is not known.
+	Gap     bool
+	Anchors []manifestv1.Anchor // of the policies that were in force, the newest first
+
+	Policies []manifestv1.Membership `json:"-"` // that they have
 }
 
-// protectedIn names those manifests of a chain, the newest first, that move a ref
-// for which the policy asked for approvals.
-func (b *Bucket) protectedIn(ctx context.Context, chain []*signed) ([]manifestv1.Anchor, error) {
-	var out []manifestv1.Anchor
-	for i, at := range slices.Backward(chain) {
-		policy, err := b.policyOf(ctx, at)
-		if err != nil {
+// headRef stands for HEAD in a move.
+const headRef = "HEAD"
+
+// needsProof reports whether a move is not believed by itself.
+func (m Move) needsProof() bool {
+	return m.Ref == headRef || m.Threshold > 0 || strings.HasPrefix(m.Ref, proposals)
+}
+
+// movesSince returns what manifests since the pin, the newest first, moved that has to
+// be proven, and what else happened to such refs, the oldest first. Generations that
+// cannot be read any more are one move with the next that can.
+func (b *Bucket) movesSince(ctx context.Context, chain []*signed, p pin) ([]Move, error) {
+	pending, err := b.pending(p)
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{b: b, ctx: ctx, touched: map[string]bool{}}
+	for _, m := range pending {
+		w.touched[m.Ref] = true
+	}
+	need, err := w.isNeeded(chain)
+	if err != nil || !need && len(pending) == 0 {
+		return nil, err
+	}
+	seen, err := b.manifestAt(ctx, manifestv1.Anchor{Generation: p.Generation, SHA256: p.SHA256})
+	if err == nil {
+		w.last = seen
+		w.state, err = b.stateOf(ctx, seen)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
 			return nil, err
 		}
-		prev, err := b.before(ctx, chain, i)
-		if err != nil {
+		b.opt.Log.WarnContext(ctx, "what this installation has seen is gone: whether what came next was approved cannot be told", "bucket", b.id, "generation", p.Generation)
+	}
+	for _, at := range slices.Backward(chain) {
+		if err := w.step(at); err != nil {
 			return nil, err
-		}
-		if policy == nil && !mayMoveProposals(prev, at) {
-			continue
-		}
-		moves, err := b.movesOf(ctx, at, prev, policy)
-		if err != nil {
-			return nil, err
-		}
-		if len(moves) > 0 {
-			out = append(out, at.anchor())
 		}
 	}
-	return out, nil
+	return w.moves, nil
+}
+
+// watch follows the refs through generations.
+type watch struct {
+	b       *Bucket
+	ctx     context.Context //nolint:containedctx // of the one call
+	last    *signed         // that could be read; nil: none
+	state   *State          // that it meant
+	touched map[string]bool // refs whose every move is noted
+	moves   []Move
+}
+
+// isNeeded reports whether anything that manifests did may have to be proven: cheaply,
+// so that it may say so where nothing has.
+func (w *watch) isNeeded(chain []*signed) (bool, error) {
+	for i, at := range chain {
+		policy, err := w.b.policyOf(w.ctx, at)
+		if err != nil || policy != nil && len(policy.Approvals) > 0 {
+			return true, err
+		}
+		var prev *signed
+		if i+1 < len(chain) {
+			prev = chain[i+1]
+		} else if prev, err = w.b.before(w.ctx, chain, i); err != nil {
+			return true, err
+		}
+		if prev == nil || mayMoveProposals(prev, at) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // mayMoveProposals reports whether one manifest may say something else of proposals
-// than the one before: cheaply, so that it may be wrong.
+// than the one before.
 func mayMoveProposals(prev, at *signed) bool {
-	if prev == nil || at.Repairs != nil {
-		return false
-	}
 	of := func(s *signed) map[string]string {
 		out := map[string]string{}
 		for _, r := range s.Refs {
@@ -82,55 +135,174 @@ func mayMoveProposals(prev, at *signed) bool {
 	return !sameObject(prev.Snapshot, at.Snapshot) || !maps.Equal(of(prev), of(at))
 }
 
-// policyOf returns the policy by which a manifest was made; nil where that asks for
-// no approval, or where an administrator repaired the bucket.
+// policyOf returns the membership that was in force when a manifest was made; nil of
+// the first.
 func (b *Bucket) policyOf(ctx context.Context, at *signed) (*manifestv1.Membership, error) {
-	if at.Anchor == nil || at.Repairs != nil {
+	if at.Anchor == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	s, err := b.membersAt(ctx, *at.Anchor)
-	if err != nil || len(s.Membership.Approvals) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	return s.Membership, nil
 }
 
-// movesOf returns what a manifest moves that the policy protects. What others
-// removed cannot be compared: then it is nothing, and the log says so.
-func (b *Bucket) movesOf(ctx context.Context, at, prev *signed, policy *manifestv1.Membership) ([]Move, error) {
-	if policy == nil {
-		policy = &manifestv1.Membership{}
-	}
-	var before, after *State
-	var err error
-	if prev != nil {
-		if before, err = b.stateOf(ctx, prev); err == nil {
-			after, err = b.stateOf(ctx, at)
-		}
-	}
-	if prev == nil || fault.Is(err, fault.Invalid) {
-		b.opt.Log.WarnContext(ctx, "whether what a generation changed was approved cannot be told any more", "bucket", b.id, "generation", at.Generation)
-		return nil, nil
+// step notes what a manifest moved. One that cannot be read is told from the next.
+func (w *watch) step(at *signed) error {
+	st, err := w.b.stateOf(w.ctx, at)
+	if fault.Is(err, fault.Invalid) {
+		return nil // its snapshot is gone
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	who, err := b.signerOf(ctx, at)
+	if w.last != nil && w.state != nil {
+		if err := w.compare(at, st); err != nil {
+			return err
+		}
+	}
+	w.last, w.state = at, st
+	return nil
+}
+
+// compare notes what changed up to a manifest.
+func (w *watch) compare(at *signed, st *State) error {
+	m := Move{Bucket: w.b.id, Generation: at.Generation, Gap: predecessor(at) != w.last.anchor(), Proposals: map[string]string{}}
+	if at.Repairs != nil { // an administrator's, see signedByMember
+		m.Admin, m.Gap = true, false
+	}
+	policies, err := w.policies(at, &m)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	changed := changedRefs(before.Refs, after.Refs)
-	moved := map[string]string{}
-	var out []Move
-	for name := range changed {
-		if strings.HasPrefix(name, proposals) {
-			moved[name] = after.Refs[name]
+	if !m.Gap {
+		who, err := w.b.signerOf(w.ctx, at)
+		if err != nil {
+			return err
 		}
-		if before.Refs[name] != "" && (strings.HasPrefix(name, proposals) || Threshold(*policy, name) > 0) {
-			out = append(out, Move{Bucket: b.id, Generation: at.Generation, Ref: name, From: before.Refs[name], To: after.Refs[name], Proposals: moved, Policy: *policy, By: who.Name})
+		m.By, m.Admin = who.Name, Allows(who, RightAdmin, Everything)
+	}
+	changed := changedRefs(w.state.Refs, st.Refs)
+	if w.state.Head != st.Head {
+		changed[headRef] = true
+	}
+	for name, id := range st.Refs {
+		if strings.HasPrefix(name, proposals) && (m.Gap || changed[name]) {
+			m.Proposals[name] = id
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		m.Ref, m.From, m.To = name, w.state.Refs[name], st.Refs[name]
+		about := name
+		if name == headRef {
+			m.From, m.To = w.state.Head, st.Head
+			about = m.From
+		}
+		m.Threshold = 0
+		for _, p := range policies {
+			if at.Repairs == nil {
+				m.Threshold = max(m.Threshold, Threshold(p, about))
+			}
+		}
+		w.add(m)
+	}
+	return nil
+}
+
+// add notes a move that has to be proven, and whatever happens to its ref later.
+func (w *watch) add(m Move) {
+	starts := m.From != "" && m.needsProof() && (m.Ref != headRef || m.Threshold > 0)
+	if starts || w.touched[m.Ref] {
+		w.touched[m.Ref] = true
+		w.moves = append(w.moves, m)
+	}
+}
+
+// policies are those that were in force between the last manifest and this one.
+func (w *watch) policies(at *signed, m *Move) ([]manifestv1.Membership, error) {
+	var out []manifestv1.Membership
+	for a := at.Anchor; a != nil; {
+		s, err := w.b.membersAt(w.ctx, *a)
+		if err != nil {
+			return nil, err
+		}
+		m.Anchors, out = append(m.Anchors, *a), append(out, *s.Membership)
+		if !m.Gap || a.Generation <= anchorOf(w.last).Generation {
+			break
+		}
+		a = s.Anchor
 	}
 	return out, nil
+}
+
+// watchOwn notes what this installation itself did to refs of which something has to
+// be proven: it may have put them back.
+func (b *Bucket) watchOwn(before, st *State) error {
+	pin, err := b.local.readPin()
+	if err != nil || len(pin.Unproven) == 0 || before == nil {
+		return err
+	}
+	pending, err := b.pending(pin)
+	if err != nil {
+		return err
+	}
+	b.unproven = nil
+	for name := range changedRefs(before.Refs, st.Refs) {
+		if slices.ContainsFunc(pending, func(m Move) bool { return m.Ref == name }) {
+			b.unproven = append(b.unproven, Move{Bucket: b.id, Generation: st.Generation, Ref: name, From: before.Refs[name], To: st.Refs[name], Admin: true})
+		}
+	}
+	return nil
+}
+
+// note stores moves, encrypted, and returns the name under which the pin has them; ""
+// where there are none.
+func (b *Bucket) note(st *State) (string, error) {
+	if len(b.unproven) == 0 {
+		return "", nil
+	}
+	plain, err := json.Marshal(b.unproven)
+	if err != nil {
+		return "", err
+	}
+	to, err := seal.ParseRecipient(st.Membership.Recipient)
+	if err != nil {
+		return "", err
+	}
+	stored, err := encrypt(plain, to)
+	if err != nil {
+		return "", err
+	}
+	return sum(stored), b.local.keepPending(sum(stored), stored)
+}
+
+// pending returns what is to be proven since the pin's last fetch, the oldest first.
+func (b *Bucket) pending(p pin) ([]Move, error) {
+	var out []Move
+	for _, name := range p.Unproven {
+		stored := b.local.pending(name)
+		if stored == nil {
+			return nil, fault.New(fault.Denied, "what this installation noted of the bucket at "+b.store.URL()+" is gone: whether what others moved was approved cannot be told", accepts)
+		}
+		plain, err := decrypt(stored, b.epoch, maxSnapshot)
+		if err != nil {
+			return nil, b.damaged(name, "a note of this installation's", "whether what others moved was approved cannot be told", err)
+		}
+		var moves []Move
+		if err := json.Unmarshal(plain, &moves); err != nil {
+			return nil, err
+		}
+		out = append(out, moves...)
+	}
+	return out, nil
+}
+
+// Unproven reports whether something is to be proven before refs are used: a fetch
+// does that.
+func (b *Bucket) Unproven() (bool, error) {
+	pin, err := b.local.readPin()
+	return len(pin.Unproven) > 0, err
 }
 
 // prove verifies what was noted, with a repository that has every object of a state.
@@ -138,105 +310,114 @@ func (b *Bucket) prove(ctx context.Context, r *Repo, st *State) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	pin, err := b.local.readPin()
-	if err != nil || len(pin.Unproven) == 0 {
+	if err != nil || len(pin.Unproven) == 0 || pin.Generation != st.Generation {
+		return err // a newer one is fetched next
+	}
+	all, err := b.pending(pin)
+	if err != nil {
 		return err
 	}
-	var all []Move
-	for _, a := range pin.Unproven {
-		if a.Generation > st.Generation {
-			continue // the repository may lack it
-		}
-		moves, err := b.noted(ctx, a)
-		if err != nil {
-			return err
-		}
-		all = append(all, moves...)
+	refs := map[string][]Move{}
+	for _, m := range all {
+		refs[m.Ref] = append(refs[m.Ref], m)
 	}
-	for i, m := range all {
-		first := slices.IndexFunc(all, func(x Move) bool { return x.Ref == m.Ref })
-		if st.Refs[m.Ref] == all[first].From {
-			continue // it was taken back
-		}
-		if err := b.proveOne(ctx, r, all[i]); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		if err := b.proveRef(ctx, r, refs[name]); err != nil {
 			return err
 		}
 	}
-	return b.local.proven(ctx, st.Generation)
+	return b.local.proven(ctx, pin)
+}
+
+// proveRef verifies the moves of one ref in their order. A move that nobody approved
+// does not count where a later one puts back what was there before.
+func (b *Bucket) proveRef(ctx context.Context, r *Repo, moves []Move) error {
+	for i := 0; i < len(moves); i++ {
+		err := b.proveOne(ctx, r, moves[i])
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		back := slices.IndexFunc(moves[i+1:], func(m Move) bool { return m.To == moves[i].From })
+		if back < 0 {
+			return err
+		}
+		i += 1 + back
+	}
+	return nil
 }
 
 func (b *Bucket) proveOne(ctx context.Context, r *Repo, m Move) error {
-	if strings.HasPrefix(m.Ref, proposals) {
+	switch {
+	case !m.needsProof():
+		return nil
+	case m.Ref == headRef:
+		if m.Admin {
+			return nil
+		}
+		return b.unprovenMove(m, errNoProof)
+	case strings.HasPrefix(m.Ref, proposals):
 		return b.goesOn(ctx, r, m)
+	}
+	for _, a := range m.Anchors {
+		s, err := b.membersAt(ctx, a)
+		if err != nil {
+			return err
+		}
+		m.Policies = append(m.Policies, *s.Membership)
 	}
 	err := errNoProof
 	if b.opt.Prove != nil && m.To != "" {
 		err = b.opt.Prove(ctx, r, m)
 	}
-	if err == nil || ctx.Err() != nil {
-		return err
+	if err == nil {
+		return nil
+	}
+	return b.unprovenMove(m, err)
+}
+
+func (b *Bucket) unprovenMove(m Move, why error) error {
+	by := m.By + ", who signed it, shows"
+	if m.Gap {
+		by = "what is left of the generations before it shows"
 	}
 	return &fault.Error{
-		Kind: fault.Denied, Err: err,
-		Msg: fmt.Sprintf("%s moves %s, which takes what %d members approved, and %s, who signed it, shows no such approval; generations up to %d can be used",
-			b.where(m.Generation), m.Ref, Threshold(m.Policy, m.Ref), m.By, m.Generation-1),
+		Kind: fault.Denied, Err: why,
+		Msg: fmt.Sprintf("%s moves %s, which takes what %d members approved, and %s no such approval; generations up to %d can be used",
+			b.where(m.Generation), m.Ref, m.Threshold, by, m.Generation-1),
 		Hint: "tell an administrator, who can take it back: vexa workspace policy set, and a push of what was there before; to go by it nevertheless: vexa workspace restore NAME --accept-older",
 	}
 }
 
-// goesOn verifies that the history of a proposal was added to, and nothing else.
+// goesOn verifies that the history of a proposal was added to, and nothing else,
+// unless by an administrator, who put it back.
 func (b *Bucket) goesOn(ctx context.Context, r *Repo, m Move) error {
-	on := false
+	if m.Admin && m.To != "" {
+		return nil
+	}
 	if m.To != "" {
-		var err error
-		if on, err = r.IsAncestor(ctx, m.From, m.To); err != nil {
-			return err
+		on, err := r.IsAncestor(ctx, m.From, m.To)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil && on {
+			return nil // else it is another history, or what it was is gone
 		}
 	}
-	if on {
-		return nil
+	by := "was signed by " + m.By
+	if m.Gap {
+		by = "cannot be read any more"
 	}
 	return &fault.Error{
 		Kind: fault.Denied, Err: errRewritten,
-		Msg:  fmt.Sprintf("%s takes back what was said to the proposal %s, and was signed by %s; generations up to %d can be used", b.where(m.Generation), strings.TrimPrefix(m.Ref, proposals), m.By, m.Generation-1),
+		Msg:  fmt.Sprintf("%s takes back what was said to the proposal %s, and %s; generations up to %d can be used", b.where(m.Generation), strings.TrimPrefix(m.Ref, proposals), by, m.Generation-1),
 		Hint: "tell an administrator, who can put it back: git push --force of what it was, " + m.From[:min(len(m.From), 12)] + "; to go by it nevertheless: vexa workspace restore NAME --accept-older",
 	}
 }
 
-var errRewritten = errors.New("a proposal is only ever added to")
-
-var errNoProof = errors.New("nothing says who approved it")
-
-// noted reads a manifest that was noted, and what it moves.
-func (b *Bucket) noted(ctx context.Context, a manifestv1.Anchor) ([]Move, error) {
-	at, err := b.manifestAt(ctx, a)
-	if errors.Is(err, blob.ErrNotExist) {
-		return nil, b.missing(manifestName(a.Generation), "the manifest", "whether what it moved was approved cannot be told")
-	}
-	if err != nil {
-		return nil, err
-	}
-	policy, err := b.policyOf(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	prev, err := b.before(ctx, []*signed{at}, 0)
-	if err != nil {
-		return nil, err
-	}
-	return b.movesOf(ctx, at, prev, policy)
-}
-
-// proven forgets what was to be proven up to a generation.
-func (l local) proven(ctx context.Context, generation int64) error {
-	unlock, err := l.lock(ctx, lockFile)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	now, err := l.readPin()
-	if err != nil {
-		return err
-	}
-	now.Unproven = slices.DeleteFunc(now.Unproven, func(a manifestv1.Anchor) bool { return a.Generation <= generation })
-	return l.writePin(now)
-}
+var (
+	errNoProof   = errors.New("nothing says who approved it")
+	errRewritten = errors.New("a proposal is only ever added to")
+)

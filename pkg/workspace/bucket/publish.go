@@ -68,7 +68,7 @@ func (b *Bucket) publishWith(ctx context.Context, next manifestv1.Manifest, snap
 		}
 		hinted <- b.opt.Failpoints.At(ctx, pointHint)
 	}()
-	if err := b.settle(ctx, st); err != nil {
+	if err := errors.Join(b.watchOwn(b.state, st), b.settle(ctx, st)); err != nil {
 		b.opt.Log.ErrorContext(ctx, "the newest generation of a bucket was not remembered", "bucket", b.id, "error", err)
 	}
 	if err := <-hinted; err != nil {

@@ -37,6 +37,11 @@ type PushOptions struct {
 	// Approved are the refs whose change enough members have approved; the caller
 	// has verified that.
 	Approved []string
+	// Base are refs that the packs build on, with what they have to be: else every
+	// update is stale.
+	Base map[string]string
+	// Dispatches may move the branches of dispatches, which are nobody else's.
+	Dispatches bool
 	// Policy is the version of the membership that the push goes by; under another
 	// one every update is stale. 0: whatever it is.
 	Policy int
@@ -153,15 +158,40 @@ func (p *push) judge(ctx context.Context, st *State) error {
 		return err
 	}
 	p.results = p.results[:0]
+	late, err := p.late(st, who)
+	if err != nil {
+		return err
+	}
 	for _, u := range p.updates {
 		reason, err := p.refusal(ctx, st, who, u)
 		if err != nil {
 			return err
 		}
+		if reason == nil && late {
+			if reason = ErrFetchFirst; u.Lease != nil {
+				reason = ErrStale
+			}
+		}
 		p.results = append(p.results, Result{Ref: u.Ref, Err: reason})
 	}
 	p.disentangle(st)
 	return nil
+}
+
+// late reports whether the bucket is not what the push goes by: another policy, other
+// refs that it builds on, or something that has to be proven first. An administrator
+// may push over the last, to take it back.
+func (p *push) late(st *State, who manifestv1.Member) (bool, error) {
+	if p.opt.Policy != 0 && p.opt.Policy != st.Membership.Version {
+		return true, nil
+	}
+	for ref, id := range p.opt.Base {
+		if st.Refs[ref] != id {
+			return true, nil
+		}
+	}
+	pending, err := p.b.Unproven()
+	return pending && !Allows(who, RightAdmin, Everything), err
 }
 
 // look finds out what the objects are that the repository has.
@@ -206,10 +236,12 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 	switch {
 	case !mayWrite(who, u.Ref):
 		return ErrRights, nil
-	case u.Lease != nil && *u.Lease != old, p.opt.Policy != 0 && p.opt.Policy != st.Membership.Version:
+	case u.Lease != nil && *u.Lease != old:
 		return ErrStale, nil
 	case old == u.New && old != "":
 		return nil, nil
+	case u.New != "" && strings.HasPrefix(u.Ref, dispatches) && !p.opt.Dispatches:
+		return ErrDispatch, nil
 	case u.New == "":
 		if old == "" {
 			return ErrNoRef, nil

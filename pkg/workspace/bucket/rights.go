@@ -42,6 +42,9 @@ func Allows(m manifestv1.Member, what, ref string) bool {
 // proposals are the refs of merge proposals.
 const proposals = "refs/vexa/proposals/"
 
+// dispatches are the branches that agents work on.
+const dispatches = "refs/heads/vexa/"
+
 // mayWrite reports whether a member may move a ref. Whoever may write or approve
 // anything may propose, and say something to a proposal.
 func mayWrite(m manifestv1.Member, ref string) bool {

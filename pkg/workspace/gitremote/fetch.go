@@ -19,6 +19,16 @@ func (h *helper) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// git fetches nothing where it has every object of a ref already: what has to be
+	// proven is, before it hears of any.
+	if pending, err := h.opt.Bucket.Unproven(); err != nil || pending {
+		if err == nil {
+			st, err = h.prove(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	h.listed = st
 	if h.format {
 		h.say(":object-format " + st.ObjectFormat)
@@ -31,6 +41,24 @@ func (h *helper) list(ctx context.Context) error {
 	}
 	h.say("")
 	return nil
+}
+
+// prove brings what is new, so that it can be verified who approved it, and returns
+// the state that was.
+func (h *helper) prove(ctx context.Context) (*bucket.State, error) {
+	if err := h.open(ctx); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Denied, Err: err, Msg: "whether what others moved was approved has to be verified first, which takes a repository",
+			Hint: "fetch in a clone, or look at the workspace: vexa workspace show NAME",
+		}
+	}
+	since, err := readSeen(h.repo, h.opt.Bucket.ID())
+	if err != nil {
+		return nil, err
+	}
+	got, err := h.opt.Bucket.Fetch(ctx, h.repo, bucket.FetchOptions{Since: since, Keep: true})
+	dropKeeps(got)
+	return got.State, err
 }
 
 // fetch brings everything that the repository has not.

@@ -2,6 +2,7 @@ package proposal
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -116,13 +117,18 @@ func (r reader) commentOf(ctx context.Context, c object.Commit, kind string) (st
 			dirs[i][e.Name] = e
 		}
 	}
-	for name, e := range dirs[1] {
-		if _, old := dirs[0][name]; !old {
-			text, err := r.blobOf(ctx, e, MaxComment)
-			return strings.TrimSpace(string(text)), err
+	var said []string
+	for _, name := range slices.Sorted(maps.Keys(dirs[1])) {
+		if _, old := dirs[0][name]; old {
+			continue
 		}
+		text, err := r.blobOf(ctx, dirs[1][name], MaxComment)
+		if err != nil {
+			return "", err
+		}
+		said = append(said, strings.TrimSpace(string(text)))
 	}
-	return "", nil
+	return strings.Join(said, "\n\n"), nil
 }
 
 // SignedBy returns the key whose signature a commit carries.
