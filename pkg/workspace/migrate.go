@@ -86,7 +86,7 @@ func (s *Store) moveInto(ctx context.Context, b *bucket.Bucket, rec record) (*bu
 	for name, id := range refs {
 		updates = append(updates, bucket.Update{Ref: name, New: id, Force: true})
 	}
-	st, results, err := b.Push(ctx, r, updates, bucket.PushOptions{Atomic: true})
+	st, results, err := b.Push(ctx, r, updates, bucket.PushOptions{Atomic: true, Dispatches: true})
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,8 @@ func newCreate(f *factory.Factory) *cobra.Command {
 		Args: grammar.Args("NAME", "BRANCH"),
 	}
 	cmd.Flags().StringVar(&r.Target, "into", "", "merge it into this `branch` (default: main)")
-	cmd.Flags().StringVar(&r.Title, "title", "", "call it so (`text`; default: the first line of its newest commit)")
-	cmd.Flags().StringVarP(&r.Body, "message", "m", "", "what there is to say about it (`text`)")
+	cmd.Flags().StringVar(&r.Title, "title", "", "call it by this `title` (default: the first line of its newest commit)")
+	cmd.Flags().StringVarP(&r.Body, "message", "m", "", "say this `text` about it")
 	return did(f, cmd, func(ctx context.Context, c *client.Client, args []string) (api.Proposal, error) {
 		r.Branch = args[1]
 		return c.CreateProposal(ctx, args[0], r)
@@ -64,7 +64,7 @@ func newComment(f *factory.Factory) *cobra.Command {
 		Example: "$ vexa proposal comment notes 01JDX4 --message \"Why two prices?\"\n$ vexa proposal comment notes 01JDX4 -m - < review.md",
 		Args:    grammar.Args("NAME", "ID"),
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "the `text`, - for standard input (default: ask the editor)")
+	cmd.Flags().StringVarP(&message, "message", "m", "", "say this `text`; - for standard input (default: what you write in your editor)")
 	return did(f, cmd, func(ctx context.Context, c *client.Client, args []string) (p api.Proposal, err error) {
 		say := func(text string) error {
 			p, err = c.CommentProposal(ctx, args[0], args[1], api.ProposalText{Text: text})
@@ -109,7 +109,7 @@ func newReject(f *factory.Factory) *cobra.Command {
 		Example: "$ vexa proposal reject notes 01JDX4 --message \"We wait for the auditors.\"",
 		Args:    grammar.Args("NAME", "ID"),
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "why (`text`), - for standard input")
+	cmd.Flags().StringVarP(&message, "message", "m", "", "say this `text` as the reason; - for standard input")
 	return did(f, cmd, func(ctx context.Context, c *client.Client, args []string) (api.Proposal, error) {
 		text, err := input(f, message)
 		if err != nil {

@@ -57,7 +57,7 @@ func newPolicySet(f *factory.Factory) *cobra.Command {
 		Example: "$ vexa workspace policy set notes main --approvals 2\n$ vexa workspace policy set notes 'release/*' --approvals 1",
 		Args:    grammar.Args("NAME", "BRANCH"),
 	}
-	cmd.Flags().IntVar(&n, "approvals", 0, "how many members have to approve (`number`)")
+	cmd.Flags().IntVar(&n, "approvals", 0, "have this `number` of members approve")
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Policy, error) {
 		refs := args[1]
 		if !strings.HasPrefix(refs, "refs/") {

@@ -58,6 +58,7 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/blob/s3/ini.go":          {"os.ReadFile", aws},
 		"pkg/workspace/blob/s3/settings.go":     {"os.ReadFile", aws},
 		"pkg/workspace/blob/s3/stage.go":        {"os.CreateTemp os.Remove", "the host's spool of what is to be sent: encrypted, without a name, and never mounted"},
+		"pkg/workspace/bucket/accept.go":        {"os.RemoveAll", bucketState},
 		"pkg/workspace/bucket/bucket.go":        {"os.MkdirAll", bucketState},
 		"pkg/workspace/bucket/damagedopen.go":   {"os.ReadDir os.Stat", bucketState},
 		"pkg/workspace/bucket/fetch.go":         {"os.Open os.OpenFile os.ReadDir os.ReadFile os.Remove os.Rename os.Stat os.WriteFile", bucketState},
