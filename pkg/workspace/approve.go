@@ -272,7 +272,7 @@ func (s *Store) verifyIn(ctx context.Context, r *repo) error {
 	if err != nil {
 		return err
 	}
-	found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch})
+	found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch, Repo: r.asBucketRepo()})
 	if err != nil || len(found.Findings) == 0 {
 		return err
 	}

@@ -16,10 +16,10 @@ import (
 // benchFiles is the size of the workspace that the goals are stated for.
 const benchFiles = 10_000
 
-// manyFiles makes a directory of small notes.
-func manyFiles(tb testing.TB, dir string, n int) {
+// manyFiles makes a directory of as many small notes.
+func manyFiles(tb testing.TB, dir string) {
 	tb.Helper()
-	for i := range n {
+	for i := range benchFiles {
 		path := filepath.Join(dir, fmt.Sprintf("area-%02d/topic-%02d/note-%05d.md", i%40, i/40%10, i))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			tb.Fatal(err)
@@ -77,7 +77,7 @@ func benchWorld(b *testing.B, dir string) *world {
 func BenchmarkSeal(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
-	manyFiles(b, from, benchFiles)
+	manyFiles(b, from)
 	w := benchWorld(b, dir)
 	if _, err := w.Create(context.Background(), "notes", from, jane); err != nil {
 		b.Fatal(err)
@@ -112,7 +112,7 @@ func BenchmarkSeal(b *testing.B) {
 func BenchmarkCheckout(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
-	manyFiles(b, from, benchFiles)
+	manyFiles(b, from)
 	w := benchWorld(b, dir)
 	info, err := w.Create(context.Background(), "notes", from, jane)
 	if err != nil {
@@ -149,7 +149,7 @@ func BenchmarkCheckout(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	dir := benchDir(b)
 	from := filepath.Join(dir, "from")
-	manyFiles(b, from, benchFiles)
+	manyFiles(b, from)
 	w := benchWorld(b, dir)
 	ctx := context.Background()
 	info, err := w.Create(ctx, "notes", from, jane)
@@ -196,4 +196,54 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(median(ours))/float64(time.Millisecond), "ms/open-and-checkout")
 	b.ReportMetric(float64(median(floor))/float64(time.Millisecond), "ms/floor")
 	b.ReportMetric(float64(median(ours))/float64(median(floor)), "x-floor")
+}
+
+// BenchmarkAccept approves and accepts a proposal of ten changes in a workspace of
+// 10,000 files: every file is read for the digest, twice. The floor is "git merge
+// --no-ff" and "git push" to a bare repository, which asks nobody.
+func BenchmarkAccept(b *testing.B) {
+	ctx := context.Background()
+	dir := benchDir(b)
+	from := filepath.Join(dir, "from")
+	manyFiles(b, from)
+	w := benchWorld(b, dir)
+	if _, err := w.Create(ctx, "notes", from, jane); err != nil {
+		b.Fatal(err)
+	}
+	c := w.checkout(b, "01BENCH")
+	bare, clone := filepath.Join(dir, "bare.git"), filepath.Join(dir, "clone")
+	plainGit(b, dir, "clone", "-q", "--bare", "--no-hardlinks", w.repo(c.Workspace()), bare)
+	plainGit(b, dir, "clone", "-q", bare, clone)
+	if _, err := w.SetApprovals(ctx, "notes", "refs/heads/main", 1); err != nil {
+		b.Fatal(err)
+	}
+	var approve, accept, floor []time.Duration
+	round := 0
+	for b.Loop() {
+		round++
+		touchTen(b, c.Dir(), round)
+		id := w.seal(b, c, "bench").Proposal
+		start := time.Now()
+		if _, err := w.ApproveProposal(ctx, "notes", id, "", jane); err != nil {
+			b.Fatal(err)
+		}
+		approve = append(approve, time.Since(start))
+		start = time.Now()
+		if p, err := w.AcceptProposal(ctx, "notes", id, "", jane); err != nil || p.Status != "accepted" {
+			b.Fatal(p, err)
+		}
+		accept = append(accept, time.Since(start))
+		plainGit(b, clone, "checkout", "-q", "-B", "side")
+		touchTen(b, clone, round)
+		plainGit(b, clone, "commit", "-q", "-am", "bench")
+		plainGit(b, clone, "checkout", "-q", "main")
+		start = time.Now()
+		plainGit(b, clone, "merge", "-q", "--no-ff", "-m", "bench", "side")
+		plainGit(b, clone, "push", "-q", "origin", "main")
+		floor = append(floor, time.Since(start))
+	}
+	for name, all := range map[string][]time.Duration{"ms/approve": approve, "ms/accept": accept, "ms/floor": floor} {
+		b.ReportMetric(float64(median(all))/float64(time.Millisecond), name)
+	}
+	b.ReportMetric(float64(median(accept))/float64(median(floor)), "x-floor")
 }
