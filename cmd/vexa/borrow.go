@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/client"
@@ -11,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/inbox"
 )
 
 // lender lends the keys of an unlocked daemon to programs of the same user. It
@@ -23,7 +23,7 @@ func (l lender) Open(ctx context.Context, sealed []byte) ([]byte, error) {
 }
 
 // Sign implements daemon.Keys.
-func (l lender) Sign(ctx context.Context, data []byte) (string, []byte, error) {
+func (l lender) Sign(ctx context.Context, namespace string, data []byte) (string, []byte, error) {
 	signer, err := l.keys.Signer(ctx)
 	if err != nil {
 		return "", nil, err
@@ -31,8 +31,16 @@ func (l lender) Sign(ctx context.Context, data []byte) (string, []byte, error) {
 	if len(data) == 0 { // who asks wants to know whose signature it would be
 		return signer.Key().String(), nil, nil
 	}
-	sig, err := signer.Sign(bucket.Namespace, data)
+	if !lent(namespace) {
+		return "", nil, fault.Newf(fault.Denied, "the daemon signs manifests and deliveries alone, not %.80q", namespace)
+	}
+	sig, err := signer.Sign(namespace, data)
 	return signer.Key().String(), sig, err
+}
+
+// lent reports whether what git-remote-vexa makes is signed in a namespace.
+func lent(namespace string) bool {
+	return namespace == bucket.Namespace || namespace == inbox.DeliveryNamespace
 }
 
 // borrowed are the keys of an unlocked daemon. It implements bucket.Keys, and
@@ -77,7 +85,7 @@ func (b *borrowed) ParseRecipient(text string) (seal.Recipient, error) {
 
 // Signer implements bucket.Keys.
 func (b *borrowed) Signer(ctx context.Context) (signature.Signer, error) {
-	got, err := b.client.Sign(ctx, nil)
+	got, err := b.client.Sign(ctx, bucket.Namespace, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +106,8 @@ type borrowedSigner struct {
 // Key implements signature.Signer.
 func (s borrowedSigner) Key() signature.Key { return s.key }
 
-// Sign implements signature.Signer; the daemon signs manifests alone.
+// Sign implements signature.Signer; the daemon signs manifests and deliveries alone.
 func (s borrowedSigner) Sign(namespace string, data []byte) ([]byte, error) {
-	if namespace != bucket.Namespace {
-		return nil, errors.New("the daemon signs manifests alone, not " + namespace)
-	}
-	got, err := s.client.Sign(s.ctx(), data)
+	got, err := s.client.Sign(s.ctx(), namespace, data)
 	return got.Signature, err
 }

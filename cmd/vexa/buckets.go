@@ -187,7 +187,11 @@ type bucketKeys struct {
 
 // OpenKeyring implements bucket.Keys.
 func (k bucketKeys) OpenKeyring(_ context.Context, sealed []byte) ([]byte, error) {
-	return seal.DecryptBytes(sealed, k.chain.Identities()...)
+	ids, err := keys.Identities(k.chain)
+	if err != nil {
+		return nil, err
+	}
+	return seal.DecryptBytes(sealed, ids...)
 }
 
 // ParseRecipient implements bucket.Keys.

@@ -13,7 +13,8 @@ type Opened struct {
 
 // Sign is the body of POST /v1/keys/sign.
 type Sign struct {
-	Data []byte `json:"data"` // the line of a bucket's manifest
+	Namespace string `json:"namespace"` // of the signature: that of a bucket's manifests, or of deliveries
+	Data      []byte `json:"data"`      // the line that is signed
 }
 
 // Signed answers it.

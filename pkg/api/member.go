@@ -33,6 +33,7 @@ type AddMember struct {
 	Introduction string  `json:"introduction"`   // what they say of themselves: invitation.v1#Introduction
 	Name         string  `json:"name,omitempty"` // what they are called here; empty: as they call themselves
 	Rights       []Right `json:"rights"`
+	WriteOnly    bool    `json:"writeOnly,omitempty"` // they do not read: what they push is delivered
 }
 
 // SetRights is the body of POST /v1/workspaces/{name}/members/rights.
@@ -95,7 +96,7 @@ type Join struct {
 // Joined answers it.
 type Joined struct {
 	Workspace Workspace `json:"workspace"`
-	Inviter   string    `json:"inviter"` // name of the member who signed the invitation
+	Inviter   string    `json:"inviter"` // name of the member who signed the invitation; empty where it is not for this installation to know
 	Key       string    `json:"key"`     // fingerprint of the key that did
 	Roots     []string  `json:"roots"`   // fingerprints of the founders' signing keys
 }

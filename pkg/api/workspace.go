@@ -15,6 +15,7 @@ type Workspace struct {
 
 	Bucket     string `json:"bucket"`            // URL of where it rests
 	Generation int64  `json:"generation"`        // of the bucket; 0 where it is not known
+	WriteOnly  bool   `json:"writeOnly"`         // this installation delivers to it and reads nothing: no more is known
 	Problem    string `json:"problem,omitempty"` // why the rest is not known
 }
 
@@ -29,6 +30,7 @@ type WorkspaceStatus struct {
 	Ahead      int       `json:"ahead"`     // commits of dispatches that main does not hold
 	Unmerged   []string  `json:"unmerged"`  // their branches
 	Proposals  int       `json:"proposals"` // that are open; -1: it is not known while the workspace is not
+	Inbox      int       `json:"inbox"`     // deliveries that were not taken up
 	Members    int       `json:"members"`
 	Policy     int       `json:"policy"` // version of the membership with its rights: one more with each change
 	Epoch      int       `json:"epoch"`

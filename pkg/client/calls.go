@@ -135,10 +135,11 @@ func (c *Client) OpenSealed(ctx context.Context, sealed []byte) ([]byte, error) 
 	return v.Plain, err
 }
 
-// Sign signs the line of a bucket's manifest with the installation's key.
-func (c *Client) Sign(ctx context.Context, data []byte) (api.Signed, error) {
+// Sign signs the line of a bucket's manifest, or of a delivery, with the installation's
+// key.
+func (c *Client) Sign(ctx context.Context, namespace string, data []byte) (api.Signed, error) {
 	var v api.Signed
-	return v, c.call(ctx, http.MethodPost, join("keys", "sign"), api.Sign{Data: data}, &v)
+	return v, c.call(ctx, http.MethodPost, join("keys", "sign"), api.Sign{Namespace: namespace, Data: data}, &v)
 }
 
 // Rekey brings the installation's keys into every workspace.

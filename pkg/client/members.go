@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 )
@@ -53,4 +54,16 @@ func (c *Client) Invite(ctx context.Context, name string, r api.Invite) (api.Inv
 func (c *Client) Join(ctx context.Context, r api.Join) (api.Joined, error) {
 	var out api.Joined
 	return out, c.call(ctx, http.MethodPost, join("workspaces", "join"), r, &out)
+}
+
+// Deliveries says what lies in the inbox of a workspace, and up to limit deliveries that
+// were taken up.
+func (c *Client) Deliveries(ctx context.Context, name string, limit int) ([]api.Delivery, error) {
+	var rows []api.Delivery
+	return rows, c.call(ctx, http.MethodGet, join("workspaces", name, "inbox")+"?limit="+strconv.Itoa(limit), nil, &rows)
+}
+
+// DropDelivery removes a delivery from the inbox of a workspace.
+func (c *Client) DropDelivery(ctx context.Context, name, id string) error {
+	return c.call(ctx, http.MethodPost, join("workspaces", name, "inbox", "drop"), api.DropDelivery{ID: id}, nil)
 }

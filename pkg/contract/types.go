@@ -5,6 +5,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
+	"github.com/vexa-ai/vexa/pkg/contract/inboxv1"
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
@@ -43,6 +44,8 @@ func goTypes() map[string]roundTrip {
 	return map[string]roundTrip{
 		"agent-runner.v1#Launch":          through[runnerv1.Launch],
 		"agent-runner.v1#Manifest":        through[runnerv1.Manifest],
+		"bucket-inbox.v1#Delivery":        through[inboxv1.Delivery],
+		"bucket-inbox.v1#Notice":          through[inboxv1.Notice],
 		"bucket-keyring.v1#Keyring":       through[keyringv1.Keyring],
 		"bucket-manifest.v1#Manifest":     through[manifestv1.Manifest],
 		"bucket-manifest.v1#Snapshot":     through[manifestv1.Snapshot],

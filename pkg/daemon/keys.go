@@ -14,8 +14,9 @@ import (
 type Keys interface {
 	// Open decrypts what is encrypted to the installation.
 	Open(ctx context.Context, sealed []byte) ([]byte, error)
-	// Sign signs the line of a bucket's manifest, and nothing else.
-	Sign(ctx context.Context, data []byte) (key string, signature []byte, err error)
+	// Sign signs the line of a bucket's manifest, or of a delivery, and nothing else:
+	// the namespace of the signature says which.
+	Sign(ctx context.Context, namespace string, data []byte) (key string, signature []byte, err error)
 }
 
 func (s *Server) openSealed(w http.ResponseWriter, r *http.Request) error {
@@ -44,7 +45,7 @@ func (s *Server) sign(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	key, signature, err := e.Keys.Sign(r.Context(), req.Data)
+	key, signature, err := e.Keys.Sign(r.Context(), req.Namespace, req.Data)
 	if err != nil {
 		return err
 	}

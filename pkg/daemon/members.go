@@ -41,7 +41,7 @@ func (s *Server) addMember(w http.ResponseWriter, r *http.Request) error {
 	if req.Name != "" {
 		who.Name = req.Name
 	}
-	added, all, err := e.Workspaces.AddMember(r.Context(), r.PathValue("name"), workspace.NewMember{Introduction: who, Rights: rightsOf(req.Rights)})
+	added, all, err := e.Workspaces.AddMember(r.Context(), r.PathValue("name"), workspace.NewMember{Introduction: who, Rights: rightsOf(req.Rights), WriteOnly: req.WriteOnly})
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,8 @@ func (s *Server) workspaceRoutes(handle route) {
 	handle("POST /v1/workspaces/{name}/members/remove", s.removeMember)
 	handle("POST /v1/workspaces/{name}/members/rights", s.setRights)
 	handle("POST /v1/workspaces/{name}/members/keys", s.addKeys)
+	handle("GET /v1/workspaces/{name}/inbox", s.listDeliveries)
+	handle("POST /v1/workspaces/{name}/inbox/drop", s.dropDelivery)
 	handle("POST /v1/workspaces/{name}/rotate", s.rotate)
 	handle("POST /v1/workspaces/{name}/invite", s.invite)
 	handle("POST /v1/workspaces/join", s.join)

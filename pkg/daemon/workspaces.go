@@ -28,7 +28,7 @@ func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 func workspaceRow(i workspace.Info) api.Workspace {
 	row := api.Workspace{
 		Name: i.Name, ID: i.ID, Head: i.Head, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
-		Files: i.Files, Encrypted: i.Encrypted, Unmerged: i.Unmerged, Bucket: i.Bucket, Generation: i.Generation, Problem: i.Problem,
+		Files: i.Files, Encrypted: i.Encrypted, Unmerged: i.Unmerged, Bucket: i.Bucket, Generation: i.Generation, WriteOnly: i.WriteOnly, Problem: i.Problem,
 	}
 	if row.Unmerged == nil {
 		row.Unmerged = []string{}
@@ -173,7 +173,7 @@ func (s *Server) workspaceStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	row := api.WorkspaceStatus{
 		Name: st.Info.Name, Bucket: st.Info.Bucket, Generation: st.Info.Generation, UpdatedAt: st.Info.UpdatedAt, Open: st.Open, Behind: st.Behind, Ahead: st.Ahead,
-		Unmerged: st.Info.Unmerged, Members: st.Members, Policy: st.Policy, Proposals: st.Proposals, Epoch: st.Epoch, Packs: st.Packs, Unverified: st.Unverified,
+		Unmerged: st.Info.Unmerged, Members: st.Members, Policy: st.Policy, Proposals: st.Proposals, Inbox: st.Inbox, Epoch: st.Epoch, Packs: st.Packs, Unverified: st.Unverified,
 	}
 	if row.Unmerged == nil {
 		row.Unmerged = []string{}

@@ -207,6 +207,18 @@ func (s *Store) Keychain(id *seal.Identity) (*seal.Keychain, error) {
 // Signer returns the signing key that belongs to an identity.
 func Signer(id *seal.Identity) (signature.Signer, error) { return signature.Derive(id.String()) }
 
+// Identities returns everything that opens what is encrypted to an installation: its
+// age keys, and last its signing key, to which members are written that do not read
+// (package inbox).
+func Identities(chain *seal.Keychain) ([]*seal.Identity, error) {
+	signer, err := signature.Derive(chain.Classic().String())
+	if err != nil {
+		return nil, err
+	}
+	signing, err := seal.SSHIdentity(signer.Private())
+	return append(chain.Identities(), signing), err
+}
+
 // publish writes the public half of the signing key down, so that it is known
 // while the identity is locked. It can be made again.
 func (s *Store) publish(id *seal.Identity) {

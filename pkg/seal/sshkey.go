@@ -40,6 +40,21 @@ func readSSHKey(ctx context.Context, path string, data []byte, person Prompter) 
 	return openerKey{recipient: sshText(signer.PublicKey()), open: func() (age.Identity, error) { return key, nil }}, nil
 }
 
+// SSHIdentity returns what opens what is encrypted to an Ed25519 key as an SSH public
+// key (age's ssh-ed25519 stanza). Its String is empty: age has no form for it.
+func SSHIdentity(private ed25519.PrivateKey) (*Identity, error) {
+	key, err := agessh.NewEd25519Identity(private)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "use a signing key to decrypt", err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "use a signing key to decrypt", err)
+	}
+	public, err := parseSSH(sshText(signer.PublicKey()))
+	return &Identity{key: key, secret: func() string { return "" }, public: public}, err
+}
+
 // sshText is a public key as Recipient has it.
 func sshText(key ssh.PublicKey) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))

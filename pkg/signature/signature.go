@@ -88,8 +88,9 @@ func KeyOf(armoured []byte) (Key, error) {
 
 // Derived is a signing key that belongs to a secret; it implements Signer.
 type Derived struct {
-	signer ssh.Signer
-	key    Key
+	signer  ssh.Signer
+	key     Key
+	private func() ed25519.PrivateKey // not the bytes: no verb may reach them
 }
 
 var _ Signer = Derived{}
@@ -101,12 +102,16 @@ func Derive(secret string) (Derived, error) {
 	if err != nil {
 		return Derived{}, fault.Wrap(fault.Internal, "derive the signing key", err)
 	}
-	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed))
+	private := ed25519.NewKeyFromSeed(seed)
+	signer, err := ssh.NewSignerFromKey(private)
 	if err != nil {
 		return Derived{}, fault.Wrap(fault.Internal, "derive the signing key", err)
 	}
-	return Derived{signer: signer, key: newKey(signer.PublicKey())}, nil
+	return Derived{signer: signer, key: newKey(signer.PublicKey()), private: func() ed25519.PrivateKey { return private }}, nil
 }
+
+// Private returns the private key: what is encrypted to the public one opens with it.
+func (d Derived) Private() ed25519.PrivateKey { return d.private() }
 
 // Key implements Signer.
 func (d Derived) Key() Key { return d.key }

@@ -35,6 +35,7 @@ func TestKilledHelper(t *testing.T) {
 	w.ids.Store(1000)
 	w.open(t)
 	step, accepts := strings.CutPrefix(step, "accept ")
+	step, receives := strings.CutPrefix(step, "receive ")
 	workspace.SetStep(w.Store, func(name string) {
 		if name == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -42,6 +43,8 @@ func TestKilledHelper(t *testing.T) {
 		}
 	})
 	switch {
+	case receives:
+		_, _ = w.Lookup(context.Background(), "notes")
 	case accepts:
 		_, _ = w.AcceptProposal(context.Background(), "notes", "01KILLED", "", jane)
 	case step == "made":

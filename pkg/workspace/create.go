@@ -79,7 +79,7 @@ func (s *Store) Add(ctx context.Context, name, url string) (Info, error) {
 	if err := b.Probe(ctx); err != nil && !errors.Is(err, blob.ErrDenied) { // who may only read it pushes nothing
 		return Info{}, err
 	}
-	if err := s.register(rec, b, st); err != nil {
+	if err := s.register(rec, b, contractOf(rec.ID, b.URL(), st)); err != nil {
 		return Info{}, err
 	}
 	return s.info(ctx, rec)
@@ -197,17 +197,17 @@ func (s *Store) make(ctx context.Context, rec record, req CreateRequest) (got im
 	if err != nil {
 		return got, err
 	}
-	return got, s.register(rec, r.bucket, st)
+	return got, s.register(rec, r.bucket, contractOf(rec.ID, r.bucket.URL(), st))
 }
 
 // register makes the entry of a workspace in the registry.
-func (s *Store) register(rec record, b *bucket.Bucket, st *bucket.State) error {
+func (s *Store) register(rec record, b *bucket.Bucket, ws workspacev1.Workspace) error {
 	rec.Bucket = b.ID()
 	tmp := filepath.Join(s.opt.Root, makingPrefix+rec.ID)
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return err
 	}
-	err := errors.Join(s.writeRecord(tmp, rec), writeContract(tmp, contractOf(rec.ID, b.URL(), st)))
+	err := errors.Join(s.writeRecord(tmp, rec), writeContract(tmp, ws))
 	if err != nil {
 		return err
 	}
@@ -220,8 +220,12 @@ func (s *Store) register(rec record, b *bucket.Bucket, st *bucket.State) error {
 // contractOf describes a workspace whose bucket is at a generation. It names the
 // key of the epoch, and nobody's own: who the members are rests in the bucket alone.
 func contractOf(id, url string, st *bucket.State) workspacev1.Workspace {
+	return encryptedTo(id, url, st.Membership.Recipient, st.Epoch())
+}
+
+func encryptedTo(id, url, recipient string, epoch int) workspacev1.Workspace {
 	return workspacev1.Workspace{ID: id, Bucket: url, Mode: string(unitv1.ReadWrite), Encryption: workspacev1.Encryption{
-		Scheme: schemeAge, Recipients: []string{st.Membership.Recipient}, KeyGeneration: st.Epoch(),
+		Scheme: schemeAge, Recipients: []string{recipient}, KeyGeneration: epoch,
 	}}
 }
 

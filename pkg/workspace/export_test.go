@@ -79,6 +79,15 @@ func SetMain(s *Store, name, id, old string) error {
 	return r.setRef(refMain, to, from)
 }
 
+// Tidy maintains a workspace now.
+func (s *Store) Tidy(ctx context.Context, nameOrID string) error {
+	r, err := s.open(ctx, nameOrID)
+	if err != nil {
+		return err
+	}
+	return s.tidy(ctx, r)
+}
+
 // Opens counts the buckets that a store holds open.
 func Opens(s *Store) int {
 	s.mu.Lock()

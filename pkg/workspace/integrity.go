@@ -183,7 +183,7 @@ func (s *Store) registerRestored(ctx context.Context, rec record, url string) er
 	if err != nil {
 		return err
 	}
-	return s.register(rec, b, st)
+	return s.register(rec, b, contractOf(rec.ID, b.URL(), st))
 }
 
 // RepairRequest asks to put the bucket of a workspace right.

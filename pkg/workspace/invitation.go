@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
+	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
+	"github.com/vexa-ai/vexa/pkg/workspace/inbox"
 )
 
 // invitationNamespace is that of an invitation's signature (PROTOCOL.sshsig).
@@ -96,6 +100,14 @@ func (s *Store) Invite(ctx context.Context, nameOrID, who string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	if bucket.WriteOnly(st.Membership.Members[i]) { // they believe a notice from who invites them
+		if me, ok := bucket.MemberWith(st.Membership, signer.Key()); !ok || !bucket.Allows(me, bucket.RightAdmin, bucket.Everything) {
+			return nil, fault.New(fault.Denied, "whoever writes and does not read is invited by an administrator, whom they believe what to encrypt to", "ask one: vexa workspace member list "+rec.Name)
+		}
+		if err := inbox.Of(r.bucket).Announce(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	return encodeInvitation(invitationv1.Invitation{
 		Kind: invitationv1.KindInvitation, Bucket: c.Bucket, URL: r.bucket.URL(), Name: rec.Name, Roots: c.Roots, Generation: c.Generation, SHA256: c.SHA256,
 		To: st.Membership.Members[i].Name, Time: s.opt.Now().UTC().Format(time.RFC3339),
@@ -105,14 +117,15 @@ func (s *Store) Invite(ctx context.Context, nameOrID, who string) ([]byte, error
 // Joined says what an invitation led to.
 type Joined struct {
 	Info    Info
-	Inviter string   // name of the member who signed the invitation
+	Inviter string   // name of the member who signed the invitation; empty where it is not for this installation to know
 	Key     string   // its fingerprint
 	Roots   []string // fingerprints of the founders' signing keys
 }
 
 // Join registers the workspace of an invitation, under a name of one's own where
 // that is not empty. Nothing of the storage is believed that the invitation does
-// not bear out; whoever signed it has to be a member.
+// not bear out; whoever signed it has to be a member. Where the workspace is there
+// as one that this installation does not read, it becomes what the invitation is for.
 func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined, error) {
 	inv, key, err := decodeInvitation(text)
 	if err != nil {
@@ -124,12 +137,18 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 	if url == "" {
 		url = inv.URL
 	}
-	rec, unlock, err := s.reserve(ctx, name)
+	rec, unlock, err := s.reserveFor(ctx, name, inv.Bucket)
 	if err != nil {
 		return Joined{}, err
 	}
 	defer unlock()
 	b, st, err := s.opt.Buckets.Join(ctx, url, bucket.Checkpoint{Bucket: inv.Bucket, Roots: inv.Roots, Generation: inv.Generation, SHA256: inv.SHA256, By: key.String()})
+	if fault.Is(err, fault.Denied) {
+		out, blind := s.joinBlind(ctx, rec, inv, key, url)
+		if !fault.Is(blind, fault.NotFound) {
+			return out, blind
+		}
+	}
 	if err != nil {
 		return Joined{}, err
 	}
@@ -140,12 +159,61 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 		return out, err
 	}
 	out.Inviter = st.Membership.Members[i].Name
-	if err := s.unknownBucket(b); err != nil {
+	rec.WriteOnly = false
+	if err := s.takeIn(rec, b, contractOf(rec.ID, b.URL(), st)); err != nil {
 		return out, err
 	}
-	if err := s.register(rec, b, st); err != nil {
+	if err := inbox.Of(b).Forget(); err != nil {
 		return out, err
 	}
 	out.Info, err = s.info(ctx, rec)
 	return out, err
+}
+
+// joinBlind is Join for who writes and does not read. It is fault.NotFound where the
+// bucket has no notice for this installation from who invites it.
+func (s *Store) joinBlind(ctx context.Context, rec record, inv invitationv1.Invitation, by signature.Key, url string) (Joined, error) {
+	b, err := s.opt.Buckets.Open(ctx, url)
+	if err != nil {
+		return Joined{}, err
+	}
+	defer b.Close()
+	n, err := inbox.Of(b).Meet(ctx, inv.Bucket, by)
+	if err != nil {
+		return Joined{}, err
+	}
+	out := Joined{Key: by.Fingerprint(), Roots: inv.Roots}
+	rec.WriteOnly = true
+	if err := s.takeIn(rec, b, encryptedTo(rec.ID, b.URL(), n.Recipient, n.Epoch)); err != nil {
+		return out, err
+	}
+	out.Info, err = s.info(ctx, rec)
+	return out, err
+}
+
+// reserveFor is reserve, or where this installation has the bucket as one that it does
+// not read, the record of that.
+func (s *Store) reserveFor(ctx context.Context, name, bucketID string) (record, func(), error) {
+	records, err := s.records()
+	if err != nil {
+		return record{}, nil, err
+	}
+	for _, rec := range records {
+		if rec.WriteOnly && rec.Bucket == bucketID {
+			unlock, err := s.lock(ctx, filepath.Join(s.opt.Root, ".lock"))
+			return rec, unlock, err
+		}
+	}
+	return s.reserve(ctx, name)
+}
+
+// takeIn registers a workspace, or writes anew what it is.
+func (s *Store) takeIn(rec record, b *bucket.Bucket, ws workspacev1.Workspace) error {
+	if rec.Bucket == b.ID() {
+		return errors.Join(writeContract(s.dir(rec.ID), ws), s.writeRecord(s.dir(rec.ID), rec))
+	}
+	if err := s.unknownBucket(b); err != nil {
+		return err
+	}
+	return s.register(rec, b, ws)
 }

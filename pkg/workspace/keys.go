@@ -30,6 +30,9 @@ func (s *Store) Rekey(ctx context.Context) ([]Rekeyed, error) {
 	}
 	out := make([]Rekeyed, 0, len(records))
 	for _, rec := range records {
+		if rec.WriteOnly {
+			continue // what is told to it is encrypted to its signing key
+		}
 		one := Rekeyed{Workspace: rec.Name}
 		one.Changed, one.Generation, one.Err = s.rekey(ctx, rec)
 		out = append(out, one)
@@ -50,7 +53,7 @@ func (s *Store) rekey(ctx context.Context, rec record) (changed bool, generation
 	if err != nil {
 		return false, 0, err
 	}
-	after, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+	after, err := r.setMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		return takeKeys(m, own, now.Generation)
 	})
 	if err != nil || after.Generation == before.Generation {

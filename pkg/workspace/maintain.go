@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/inbox"
 )
 
 const (
@@ -33,6 +35,9 @@ func (s *Store) tidy(ctx context.Context, r *repo) error {
 		return err
 	}
 	defer unlock()
+	if err := s.maintainInbox(ctx, r); err != nil {
+		s.opt.Log.WarnContext(ctx, "an inbox could not be maintained", "workspace", r.id, "error", err)
+	}
 	if err := s.maintainBucket(ctx, r); err != nil {
 		// It is tried again, and what was released is none the worse for it.
 		s.opt.Log.WarnContext(ctx, "a bucket could not be maintained", "workspace", r.id, "error", err)
@@ -101,6 +106,35 @@ func (s *Store) maintainBucket(ctx context.Context, r *repo) error {
 		err = os.Remove(counter)
 	}
 	return fault.Wrap(fault.KindOf(err), "maintain workspace "+r.name, err)
+}
+
+// abandonedAfter is how long a pack lies in an inbox without the delivery that names
+// it, by the storage's clock, until it is taken for what a killed process left.
+const abandonedAfter = 24 * time.Hour
+
+// maintainInbox tells those who deliver of a change that they were not told of, and
+// removes what they were killed over.
+func (s *Store) maintainInbox(ctx context.Context, r *repo) error {
+	st, err := r.known(ctx)
+	if err != nil || !inbox.Open(st.Membership) {
+		return err
+	}
+	if err := r.announce(ctx, st); err != nil {
+		return err
+	}
+	box := inbox.Of(r.bucket)
+	list, err := box.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !e.Named && !e.Stored.IsZero() && s.opt.Now().Sub(e.Stored) > abandonedAfter {
+			if err := box.Remove(ctx, e.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // noteCut counts what was cut off.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/contract/invitationv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
@@ -68,7 +66,8 @@ func (s *Store) bucketIn(ctx context.Context, nameOrID string) (record, *repo, e
 // NewMember is somebody who is to become a member.
 type NewMember struct {
 	invitationv1.Introduction
-	Rights []manifestv1.Right // what they may do besides reading
+	Rights    []manifestv1.Right // what they may do besides reading
+	WriteOnly bool               // they do not read: what they write is delivered, see package inbox
 }
 
 // AddMember lets somebody in: from now on they read the workspace, its past
@@ -81,7 +80,7 @@ func (s *Store) AddMember(ctx context.Context, nameOrID string, who NewMember) (
 		return manifestv1.Member{}, Members{}, err
 	}
 	var added manifestv1.Member
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+	st, err := r.setMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		var err error
 		if added, err = admit(m, now, rec.Name, who); err != nil {
 			return false, err
@@ -124,11 +123,16 @@ func admit(m *manifestv1.Membership, now *bucket.State, workspace string, who Ne
 			return out, fault.New(fault.Conflict, "that signing key is "+x.Name+"'s already", "vexa workspace member list "+workspace)
 		}
 	}
-	var err error
-	if out.Recipients, err = fitting(who, workspace, now.PostQuantum()); err != nil {
+	if err := checkRights(out.Rights); err != nil {
 		return out, err
 	}
-	if err := checkRights(out.Rights); err != nil {
+	var err error
+	if who.WriteOnly {
+		out.Recipients, err = []string{}, mayBeBlind(out)
+	} else {
+		out.Recipients, err = fitting(who, workspace, now.PostQuantum())
+	}
+	if err != nil {
 		return out, err
 	}
 	out.ID = memberID(m.Members, who.Name)
@@ -168,7 +172,7 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 		return manifestv1.Member{}, Members{}, err
 	}
 	var set manifestv1.Member
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+	st, err := r.setMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		i, err := findMember(m.Members, rec.Name, who)
 		if err != nil {
 			return false, err
@@ -183,6 +187,11 @@ func (s *Store) SetRights(ctx context.Context, nameOrID, who string, rights []ma
 			m.Members[k].Rights = append([]manifestv1.Right{}, rights...)
 		}
 		set = m.Members[i]
+		if bucket.WriteOnly(set) {
+			if err := mayBeBlind(set); err != nil {
+				return false, err
+			}
+		}
 		if short := shortOf(*m); short != "" && shortOf(now.Membership) == "" {
 			return false, fault.New(fault.Conflict, short+": nothing could be merged any more", "ask for fewer first: vexa workspace policy set "+rec.Name+" BRANCH --approvals NUMBER")
 		}
@@ -204,7 +213,7 @@ func (s *Store) AddKeys(ctx context.Context, nameOrID, who string, keys invitati
 		return manifestv1.Member{}, Members{}, err
 	}
 	var set manifestv1.Member
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+	st, err := r.setMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		i, err := findMember(m.Members, rec.Name, who)
 		if err != nil {
 			return false, err
@@ -227,9 +236,12 @@ func (s *Store) AddKeys(ctx context.Context, nameOrID, who string, keys invitati
 
 func addKeys(all []manifestv1.Member, to int, workspace string, keys invitationv1.Introduction, postQuantum bool) error {
 	who := &all[to]
-	fit, err := fitting(NewMember{Introduction: keys}, workspace, postQuantum)
-	if err != nil {
-		return err
+	var fit []string // who does not read goes on so
+	if !bucket.WriteOnly(*who) {
+		var err error
+		if fit, err = fitting(NewMember{Introduction: keys}, workspace, postQuantum); err != nil {
+			return err
+		}
 	}
 	for _, r := range fit {
 		if !slices.Contains(who.Recipients, r) {
@@ -252,6 +264,9 @@ func addKeys(all []manifestv1.Member, to int, workspace string, keys invitationv
 		}
 	}
 	who.Signers = append(slices.Clone(who.Signers), key.String())
+	if bucket.WriteOnly(*who) {
+		return mayBeBlind(*who)
+	}
 	return nil
 }
 
@@ -285,33 +300,12 @@ func checkRight(r manifestv1.Right) error {
 	return nil
 }
 
-// memberID makes an id that nobody has or had.
-func memberID(all []manifestv1.Member, name string) string {
-	var b strings.Builder
-	for _, c := range strings.ToLower(name) {
-		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' {
-			b.WriteRune(c)
-		} else {
-			b.WriteByte('-')
-		}
-	}
-	base := "u_" + strings.Trim(b.String()[:min(b.Len(), 64)], "-.")
-	taken := func(id string) bool {
-		return slices.ContainsFunc(all, func(m manifestv1.Member) bool { return m.ID == id })
-	}
-	id := base
-	for n := 2; taken(id); n++ {
-		id = base + "_" + strconv.Itoa(n)
-	}
-	return id
-}
-
 // Removed says what the removal of a member means.
 type Removed struct {
 	Member     manifestv1.Member
 	Until      int64 // the last generation that they can read with the keys they have
 	Generation int64 // the one that shut them out
-	Epoch      int   // that began with it
+	Epoch      int   // that began with it, where they read anything
 	URL        string
 	Short      string // which branch needs more approvals now than there are members who may approve; empty: none
 }
@@ -325,7 +319,7 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 		return Removed{}, err
 	}
 	out := Removed{URL: r.bucket.URL()}
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
+	st, err := r.setMembership(ctx, func(m *manifestv1.Membership, now *bucket.State) (bool, error) {
 		i, err := findMember(m.Members, rec.Name, who)
 		if err != nil {
 			return false, err
@@ -338,7 +332,7 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 			m.Members[k].Until = now.Generation
 		}
 		out.Short = shortOf(*m)
-		return true, nil
+		return !bucket.WriteOnly(out.Member), nil // who had no key needs no other one
 	})
 	if err != nil {
 		return out, err
@@ -354,47 +348,4 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 // notByHand is the answer to who would remove or change a recovery key.
 func notByHand(name string) error {
 	return fault.New(fault.Invalid, name+" is a recovery key: it comes, may what its owner may, and goes with them", "its owner replaces it with: vexa key recovery --replace")
-}
-
-// findMember finds a member by id, by the fingerprint of a signing key, or by
-// name, in this order: a name that somebody chose hides nobody.
-func findMember(all []manifestv1.Member, workspace, who string) (int, error) {
-	for _, is := range []func(manifestv1.Member) bool{
-		func(m manifestv1.Member) bool { return m.ID == who },
-		func(m manifestv1.Member) bool { return signsAs(m, who) },
-		func(m manifestv1.Member) bool { return m.Name == who },
-	} {
-		i := slices.IndexFunc(all, func(m manifestv1.Member) bool { return m.Until == 0 && is(m) })
-		if i >= 0 {
-			return i, nil // of a name there is one, see admit
-		}
-	}
-	return -1, fault.New(fault.NotFound, workspace+" has no member "+strconv.Quote(who), "vexa workspace member list "+workspace)
-}
-
-// signsAs reports whether a member has a signing key of that fingerprint.
-func signsAs(m manifestv1.Member, fingerprint string) bool {
-	return slices.ContainsFunc(m.Signers, func(text string) bool {
-		key, err := signature.ParseKey(text)
-		return err == nil && key.Fingerprint() == fingerprint
-	})
-}
-
-// checkName refuses names that are not what they look like.
-func checkName(name string) error {
-	const most = 64
-	bad := ""
-	switch {
-	case name == "" || strings.TrimSpace(name) != name:
-		bad = "it is empty, or begins or ends with a blank"
-	case utf8.RuneCountInString(name) > most:
-		bad = "it is longer than 64 characters"
-	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		bad = "it has a character that cannot be seen"
-	case strings.HasPrefix(name, "SHA256:") || strings.HasPrefix(name, "u_") || strings.HasSuffix(name, ")"):
-		bad = "it looks like something else in a list"
-	default:
-		return nil
-	}
-	return fault.New(fault.Invalid, "not the name of a member: "+bad, "choose another one with --as")
 }

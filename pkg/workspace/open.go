@@ -34,7 +34,8 @@ func (o *opened) close() error {
 	return o.bucket.Close()
 }
 
-// openRepo opens the workspace of a record: its repository follows its bucket.
+// openRepo opens the workspace of a record: its repository follows its bucket, and what
+// waits in its inbox is taken up.
 func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 	r, err := s.handle(ctx, rec)
 	if err != nil {
@@ -45,13 +46,20 @@ func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 		o.used = time.Now()
 	}
 	s.mu.Unlock()
-	return r, r.follow(ctx)
+	if err := r.follow(ctx); err != nil {
+		return r, err
+	}
+	r.receive(ctx, receiveAtOnce)
+	return r, nil
 }
 
 // handle returns the repository and the bucket of a workspace, the same each
 // time, so that the process that reads its objects is kept. The repository may
 // not be there yet. It counts as no use of the workspace: see ShutIdle.
 func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
+	if err := rec.readable(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	o, closed := s.opens[rec.ID], s.closed
 	s.mu.Unlock()
@@ -275,6 +283,11 @@ func (r *repo) room(now *bucket.State, since int64) error {
 			need += p.Index.Size
 		}
 	}
+	return r.roomFor(need)
+}
+
+// roomFor refuses what the storage of open workspaces does not hold, in bytes.
+func (r *repo) roomFor(need int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(r.store.openDir(r.id), &st); err != nil {
 		return fault.Wrap(fault.Internal, "look for room to open workspace "+r.name, err)

@@ -78,7 +78,7 @@ func (s *Store) SetApprovals(ctx context.Context, nameOrID, refs string, thresho
 	case threshold < 0 || threshold > maxThreshold:
 		return Policy{}, fault.Newf(fault.Invalid, "a threshold of %d", threshold).WithHint("give one from 1 to 64, or 0 for no approvals")
 	}
-	st, err := r.bucket.SetMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
+	st, err := r.setMembership(ctx, func(m *manifestv1.Membership, _ *bucket.State) (bool, error) {
 		m.Approvals = slices.DeleteFunc(slices.Clone(m.Approvals), func(a manifestv1.Approval) bool { return a.Refs == refs })
 		if threshold > 0 {
 			m.Approvals = append(m.Approvals, manifestv1.Approval{Refs: refs, Threshold: threshold})

@@ -25,7 +25,8 @@ type record struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
-	Bucket    string    `json:"bucket,omitempty"` // its id; older records lack it
+	Bucket    string    `json:"bucket,omitempty"`    // its id; older records lack it
+	WriteOnly bool      `json:"writeOnly,omitempty"` // this installation delivers to it, and reads nothing
 }
 
 const (
@@ -192,10 +193,21 @@ func (s *Store) find(ctx context.Context, nameOrID string) (record, error) {
 	return record{}, missing
 }
 
-// Find returns the id and the name of the workspace with the name or id. It
-// reads nothing but the registry.
+// readable refuses a workspace that this installation writes and does not read.
+func (rec record) readable() error {
+	if !rec.WriteOnly {
+		return nil
+	}
+	return fault.New(fault.Denied, "this installation writes workspace "+rec.Name+" and does not read it", "deliver to it from any repository: git push vexa::"+rec.Name+" HEAD:BRANCH")
+}
+
+// Find returns the id and the name of the workspace with the name or id, which this
+// installation has to be one that reads. It reads nothing but the registry.
 func (s *Store) Find(ctx context.Context, nameOrID string) (id, name string, err error) {
 	rec, err := s.find(ctx, nameOrID)
+	if err == nil {
+		err = rec.readable()
+	}
 	return rec.ID, rec.Name, err
 }
 

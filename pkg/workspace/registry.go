@@ -35,6 +35,9 @@ func (s *Store) info(ctx context.Context, rec record) (Info, error) {
 		return info, err
 	}
 	info.Bucket, info.Mode, info.Encrypted = ws.Bucket, unitv1.Mode(ws.Mode), ws.Encryption.Scheme != schemeNone
+	if info.WriteOnly = rec.WriteOnly; rec.WriteOnly {
+		return info, nil
+	}
 	r, err := s.handle(ctx, rec)
 	if err != nil {
 		return info, err

@@ -26,7 +26,7 @@ func (s *Store) Rotate(ctx context.Context, nameOrID string, epoch, reencrypt bo
 	}
 	var out Rotated
 	if epoch {
-		if _, err := r.bucket.SetMembership(ctx, func(*manifestv1.Membership, *bucket.State) (bool, error) { return true, nil }); err != nil {
+		if _, err := r.setMembership(ctx, func(*manifestv1.Membership, *bucket.State) (bool, error) { return true, nil }); err != nil {
 			return out, err
 		}
 	}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/inbox"
 	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 )
 
@@ -24,6 +26,7 @@ type Status struct {
 	Behind     int64 // generations that the open repository has not followed yet
 	Ahead      int   // commits on the branches of dispatches that main does not hold
 	Members    int
+	Inbox      int // deliveries that were not taken up
 	Proposals  int // that are open; -1: it is not known while the workspace is not
 	Policy     int // version of the membership with its rights: one more with each change
 	Epoch      int
@@ -62,6 +65,9 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 		}
 	}
 	out.Policy, out.Epoch, out.Packs = st.Membership.Version, st.Epoch(), len(st.Packs)
+	if out.Inbox, err = r.delivered(ctx, st); err != nil {
+		return out, err
+	}
 	left, err := r.bucket.Unverified(st)
 	if err != nil {
 		return out, err
@@ -93,6 +99,21 @@ func (s *Store) Status(ctx context.Context, nameOrID string) (Status, error) {
 	}
 	out.Ahead, err = strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
 	return out, err
+}
+
+// delivered counts the deliveries that were not taken up.
+func (r *repo) delivered(ctx context.Context, st *bucket.State) (int, error) {
+	if !inbox.Open(st.Membership) {
+		return 0, nil
+	}
+	list, err := inbox.Of(r.bucket).List(ctx)
+	n := 0
+	for _, e := range list {
+		if e.Named {
+			n++
+		}
+	}
+	return n, err
 }
 
 // openProposals counts the proposals that the repository has and that are open.

@@ -101,6 +101,8 @@ type Store struct {
 	cache   map[string]cachedRecord  // by id
 	closed  bool
 
+	refusals map[string]refusal // by workspace and delivery
+
 	step func(string) // tests: called between the durable steps of a change
 }
 
@@ -144,7 +146,7 @@ func Open(opt Options) (*Store, error) {
 	}
 	return &Store{
 		opt: opt, locks: make(map[string]chan struct{}), opens: make(map[string]*opened), left: make(map[string]time.Time),
-		cache: make(map[string]cachedRecord), step: func(string) {},
+		cache: make(map[string]cachedRecord), refusals: make(map[string]refusal), step: func(string) {},
 	}, nil
 }
 

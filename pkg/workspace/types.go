@@ -20,6 +20,7 @@ type Info struct {
 	Encrypted  bool
 	Unmerged   []string   // branches that main does not hold; filled by Lookup
 	Rejected   []Rejected // what an import left out; filled by Create
+	WriteOnly  bool       // this installation delivers to it and reads nothing: no more is known
 	Problem    string     // why the rest is not known; filled by List
 }
 

@@ -33,7 +33,7 @@ func newInvite(f *factory.Factory) *cobra.Command {
 			if (o.File == "") == (member == "") {
 				return fault.New(fault.Usage, "who is invited?", "name the file of their introduction, or a member with --member")
 			}
-			for _, flag := range []string{"write", "approve", "admin", "read-only", "as"} {
+			for _, flag := range []string{"write", "approve", "admin", "read-only", "write-only", "as"} {
 				if member != "" && cmd.Flags().Changed(flag) {
 					return fault.New(fault.Usage, "--"+flag+" is for somebody who becomes a member", "vexa workspace member set gives a member other rights")
 				}
@@ -42,6 +42,7 @@ func newInvite(f *factory.Factory) *cobra.Command {
 		},
 	}
 	o.rights.addFlags(cmd)
+	o.rights.addBlind(cmd)
 	cmd.Flags().StringVar(&o.As, "as", "", "call them so, and not as they call themselves (`name`)")
 	cmd.Flags().StringVar(&member, "member", "", "invite this `member` again")
 	return cmd
@@ -141,6 +142,12 @@ func runJoin(ctx context.Context, o *JoinOptions) error {
 	}
 	if o.JSON.On() {
 		return output.One(f.Out, &o.JSON, joinedFields(), j)
+	}
+	if j.Workspace.WriteOnly {
+		f.Say("joined %s at %s, which you write and do not read", j.Workspace.Name, j.Workspace.Bucket)
+		f.Say("invited by whose signing key is %s", j.Key)
+		f.Say("deliver to it from any repository: git push vexa::%s HEAD:BRANCH", j.Workspace.Name)
+		return nil
 	}
 	f.Say("joined %s, generation %d of %s", j.Workspace.Name, j.Workspace.Generation, j.Workspace.Bucket)
 	f.Say("invited by %s, whose signing key is %s", j.Inviter, j.Key)

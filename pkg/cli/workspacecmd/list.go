@@ -33,6 +33,10 @@ func newList(f *factory.Factory) *cobra.Command {
 		tty := factory.IsTTY(f.OutTTY)
 		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "UPDATED", "BUCKET", "PROBLEM")
 		for _, w := range list {
+			if w.WriteOnly {
+				t.Row(w.Name, "", "", w.Bucket, "written, not read: git push delivers to it")
+				continue
+			}
 			t.Row(w.Name, short(w.Head, tty), output.Time(w.UpdatedAt, f.Now(), tty), w.Bucket, w.Problem)
 		}
 		return t.Flush()

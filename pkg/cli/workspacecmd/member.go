@@ -101,7 +101,7 @@ func printSigners(f *factory.Factory, all []api.Member) error {
 	var b strings.Builder
 	for _, m := range all {
 		for _, key := range m.Signers {
-			b.WriteString(principal(m.Name) + ` namespaces="git,vexa-approval@v1" ` + key + "\n")
+			b.WriteString(principal(m.Name) + ` namespaces="git,vexa-approval@v1,vexa-bucket-delivery@v1" ` + key + "\n")
 		}
 	}
 	return f.Printf("%s", b.String())
@@ -148,6 +148,7 @@ func rightsText(m api.Member) string {
 type rights struct {
 	Write, Approve  []string
 	Admin, ReadOnly bool
+	WriteOnly       bool // of those who are let in alone
 }
 
 func (r *rights) addFlags(cmd *cobra.Command) {
@@ -186,6 +187,14 @@ func (r *rights) list() ([]api.Right, error) {
 	return out, nil
 }
 
+// addBlind adds the flag with which somebody is let in who does not read.
+func (r *rights) addBlind(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&r.WriteOnly, "write-only", false, "let them read nothing: what they push is delivered, see vexa workspace inbox")
+	cmd.MarkFlagsMutuallyExclusive("write-only", "read-only")
+	cmd.MarkFlagsMutuallyExclusive("write-only", "admin")
+	cmd.MarkFlagsMutuallyExclusive("write-only", "approve")
+}
+
 // MemberAddOptions is what the command lines of vexa workspace member add and
 // vexa workspace invite say.
 type MemberAddOptions struct {
@@ -205,8 +214,11 @@ func newMemberAdd(f *factory.Factory) *cobra.Command {
 		Long: "Lets somebody read a workspace, its past included, and write the refs that --write names.\n" +
 			"FILE is what they say of themselves with vexa key introduce; - is standard input. Compare\n" +
 			"the fingerprint that is printed with them on another way than the one the file came by.\n\n" +
-			"They need to know where the workspace is: vexa workspace invite does both.",
-		Example: "$ vexa workspace member add notes joe.json\n$ vexa workspace member add notes joe.json --write 'joe/*' --approve main\n$ vexa workspace member add handbook audit.json --read-only",
+			"They need to know where the workspace is: vexa workspace invite does both.\n\n" +
+			"With --write-only they read nothing, neither what is there nor what they wrote: what they\n" +
+			"push is encrypted and left in the workspace's inbox, from which whoever may write takes it\n" +
+			"up. That is for a build server, say, or for somebody outside who is to hand something in.",
+		Example: "$ vexa workspace member add notes joe.json\n$ vexa workspace member add notes joe.json --write 'joe/*' --approve main\n$ vexa workspace member add handbook audit.json --read-only\n$ vexa workspace member add notes ci.json --write-only --write 'ci/*'",
 		Args:    grammar.Args("NAME", "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.File = args[0], args[1]
@@ -214,6 +226,7 @@ func newMemberAdd(f *factory.Factory) *cobra.Command {
 		},
 	}
 	o.rights.addFlags(cmd)
+	o.rights.addBlind(cmd)
 	cmd.Flags().StringVar(&o.As, "as", "", "call them so, and not as they call themselves (`name`)")
 	output.AddFlags(cmd, &o.JSON, memberFields().Names(), f.OutTTY)
 	return cmd
@@ -225,7 +238,7 @@ func (o *MemberAddOptions) request() (api.AddMember, error) {
 		return api.AddMember{}, err
 	}
 	list, err := o.rights.list()
-	return api.AddMember{Introduction: string(text), Name: o.As, Rights: list}, err
+	return api.AddMember{Introduction: string(text), Name: o.As, Rights: list, WriteOnly: o.rights.WriteOnly}, err
 }
 
 func runMemberAdd(ctx context.Context, o *MemberAddOptions) error {
@@ -321,10 +334,16 @@ func runMemberRemove(ctx context.Context, o *MemberRemoveOptions) error {
 		return output.One(f.Out, &o.JSON, removedFields(), out)
 	}
 	f.Say("%s is no member of %s any more: generation %d, epoch %d", out.Member.Name, o.Name, out.Generation, out.Epoch)
-	f.Say("what they can still read: generations up to %d, wherever they kept a copy", out.Until)
-	if o.Reencrypt {
-		f.Say("in the bucket their keys open nothing of %s once what was replaced is collected, a day from now", output.Plural(packs, "pack"))
+	if len(out.Member.Recipients) == 0 {
+		f.Say("they read nothing; what they delivered and nobody took up is refused: vexa workspace inbox %s", o.Name)
 	} else {
+		f.Say("what they can still read: generations up to %d, wherever they kept a copy", out.Until)
+	}
+	switch {
+	case len(out.Member.Recipients) == 0:
+	case o.Reencrypt:
+		f.Say("in the bucket their keys open nothing of %s once what was replaced is collected, a day from now", output.Plural(packs, "pack"))
+	default:
 		f.Say("and in the bucket, while they can reach it; to encrypt it again: vexa workspace rotate %s --reencrypt-only", o.Name)
 	}
 	if out.Short != "" {

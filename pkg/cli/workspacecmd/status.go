@@ -27,6 +27,7 @@ func statusFields() output.Fields[api.WorkspaceStatus] {
 		{Name: "ahead", Value: func(x s) any { return x.Ahead }},
 		{Name: "unmerged", Value: func(x s) any { return output.OrEmpty(x.Unmerged) }},
 		{Name: "proposals", Value: func(x s) any { return x.Proposals }},
+		{Name: "inbox", Value: func(x s) any { return x.Inbox }},
 		{Name: "members", Value: func(x s) any { return x.Members }},
 		{Name: "policy", Value: func(x s) any { return x.Policy }},
 		{Name: "epoch", Value: func(x s) any { return x.Epoch }},
@@ -66,6 +67,9 @@ func newStatus(f *factory.Factory) *cobra.Command {
 		}
 		if s.Proposals > 0 {
 			p.Add("proposals", strconv.Itoa(s.Proposals)+" open: vexa proposal list "+s.Name)
+		}
+		if s.Inbox > 0 {
+			p.Add("inbox", strconv.Itoa(s.Inbox)+" not taken up: vexa workspace inbox "+s.Name)
 		}
 		p.Add("packs", strconv.Itoa(s.Packs)+", "+strconv.Itoa(s.Unverified)+" not verified here yet")
 		if s.Backup == nil {

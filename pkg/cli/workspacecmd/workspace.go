@@ -15,7 +15,7 @@ func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
 		newCreate(f), newAdd(f), newList(f), newShow(f), newLog(f), newFiles(f),
 		newCat(f), newDiff(f), newBlame(f), newStatus(f), newUndo(f), newClose(f), newVerify(f), newRepair(f),
-		newBackup(f), newRestore(f), newMember(f), newPolicy(f), newInvite(f), newJoin(f), newRotate(f))
+		newBackup(f), newRestore(f), newMember(f), newPolicy(f), newInvite(f), newJoin(f), newInbox(f), newRotate(f))
 }
 
 // workspaceFields are the JSON fields of a workspace. They only ever grow.
@@ -32,6 +32,7 @@ func workspaceFields() output.Fields[api.Workspace] {
 		{Name: "unmerged", Value: func(x w) any { return output.OrEmpty(x.Unmerged) }},
 		{Name: "bucket", Value: func(x w) any { return x.Bucket }},
 		{Name: "generation", Value: func(x w) any { return x.Generation }},
+		{Name: "writeOnly", Value: func(x w) any { return x.WriteOnly }},
 		{Name: "problem", Value: func(x w) any { return x.Problem }},
 	}
 }

@@ -130,6 +130,9 @@ func (c *copier) pass(ctx context.Context) error {
 	if err := c.keyrings(ctx); err != nil {
 		return err
 	}
+	if err := c.beside(ctx); err != nil {
+		return err
+	}
 	if c.gone {
 		return nil // what is gone a newer generation does without
 	}

@@ -46,16 +46,15 @@ func encodeManifest(ctx context.Context, m manifestv1.Manifest, keys Keys, to se
 	if err != nil {
 		return nil, err
 	}
-	line = append(line, '\n')
 	signer, err := keys.Signer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := signer.Sign(Namespace, line)
+	text, err := signature.SignLine(signer, Namespace, line)
 	if err != nil {
 		return nil, err
 	}
-	return encrypt(append(line, sig...), to)
+	return encrypt(text, to)
 }
 
 // errOtherKey: none of the keys opens it. Where the bytes are damaged in their
@@ -84,18 +83,8 @@ func decodeManifest(stored []byte, with []*seal.Identity, checked ...string) (*s
 // decodeSigned reads a manifest's text and verifies its signature, and with check
 // holds it to its contract.
 func decodeSigned(text []byte, check bool) (*signed, error) {
-	line, sig, ok := bytes.Cut(text, []byte("\n"))
-	if !ok {
-		return nil, fault.New(fault.Invalid, "it has no signature", "")
-	}
-	if !oneSignature(sig) {
-		return nil, fault.New(fault.Invalid, "something surrounds its signature", "")
-	}
-	key, err := signature.KeyOf(sig)
+	line, key, err := signature.OpenLine(Namespace, text)
 	if err != nil {
-		return nil, err
-	}
-	if err := key.Verify(Namespace, text[:len(line)+1], sig); err != nil {
 		return nil, err
 	}
 	out := &signed{signer: key}
@@ -106,12 +95,6 @@ func decodeSigned(text []byte, check bool) (*signed, error) {
 		return out, checkManifest(&out.Manifest)
 	}
 	return out, nil
-}
-
-// oneSignature reports whether text is one armoured signature and nothing else.
-func oneSignature(text []byte) bool {
-	begin, end := []byte("-----BEGIN "), []byte("\n-----END SSH SIGNATURE-----\n")
-	return bytes.HasPrefix(text, begin) && bytes.Count(text, begin) == 1 && bytes.HasSuffix(text, end) && bytes.Count(text, end) == 1
 }
 
 // encrypt compresses data and encrypts it.

@@ -17,6 +17,12 @@ const (
 	objects       = "o/"
 )
 
+// The prefixes of blobs that belong to the inbox, see package inbox.
+const (
+	Notices    = "n/"
+	Deliveries = "d/"
+)
+
 // The most that is read of some blobs, in bytes.
 const (
 	maxSmall    = 4 << 10

@@ -78,3 +78,9 @@ func (n *names) inTheWay(ref string) string {
 
 // parent returns the name less its last part.
 func parent(name string) string { return name[:max(0, strings.LastIndexByte(name, '/'))] }
+
+// Entangled reports whether two refs cannot be there together: one is below the other's
+// name, as if that were a directory.
+func Entangled(a, b string) bool {
+	return strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
+}

@@ -220,7 +220,7 @@ func (p *push) look(ctx context.Context, st *State) error {
 	}
 	slices.Sort(ask)
 	ask = slices.Compact(ask)
-	got, err := p.repo.types(ctx, ask)
+	got, err := p.repo.Types(ctx, ask)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,8 @@ func (r *Repo) ask(ctx context.Context) error {
 	return nil
 }
 
-// types returns the types of objects, by id; of those that are not there, none.
-func (r *Repo) types(ctx context.Context, ids []string) (map[string]string, error) {
+// Types returns the types of objects, by id; of those that are not there, none.
+func (r *Repo) Types(ctx context.Context, ids []string) (map[string]string, error) {
 	out := make(map[string]string, len(ids))
 	err := r.Look(ctx, ids, func(o git.Object) error {
 		if o.ID != "" {
@@ -169,6 +169,14 @@ func revs(include, exclude []string) io.Reader {
 	return strings.NewReader(text.String())
 }
 
+// PackThin writes a thin pack of what include reaches and exclude does not, and
+// returns how many objects it holds.
+func (r *Repo) PackThin(ctx context.Context, include, exclude []string, w io.Writer) (objects int64, err error) {
+	head := packHead{w: w}
+	err = r.packThin(ctx, include, exclude, &head)
+	return head.objects(), err
+}
+
 // packThin writes a thin pack of what include reaches and exclude does not.
 func (r *Repo) packThin(ctx context.Context, include, exclude []string, w io.Writer) error {
 	dst := &failingWriter{w: w}
@@ -218,6 +226,19 @@ func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args
 		return "", "", fmt.Errorf("git pack-objects wrote %.100q", id)
 	}
 	return base + "-" + id + ".pack", base + "-" + id + ".idx", nil
+}
+
+// Unpack takes over a pack that may be thin, from somebody whose objects are looked
+// at one by one: their ids are computed and their forms checked, and nothing of it is
+// in the repository unless all of it is good; else the error is fault.Invalid. An error
+// of the reader is returned.
+func (r *Repo) Unpack(ctx context.Context, pack io.Reader) error {
+	_, err := r.indexPack(ctx, pack, "", true)
+	err = r.trouble(err)
+	if e, ok := errors.AsType[*git.Error](err); ok && e.Code > 0 && fault.KindOf(err) == fault.Internal {
+		return fault.Wrap(fault.Invalid, "the pack is not sound", err)
+	}
+	return err
 }
 
 // indexPack takes over a pack that may be thin and returns its name, "pack-<id>".

@@ -35,7 +35,7 @@ type RestoreOptions struct {
 func Restore(ctx context.Context, from, to blob.Store, opt RestoreOptions) (Copied, error) {
 	r := &restore{copier: copier{from: from, to: to, opt: opt.CopyOptions}, opts: opt}
 	r.opt.Check = true
-	for _, step := range []func(context.Context) error{r.same, r.generations, r.older, r.format, r.keyrings, r.objects, r.manifests, r.finish, r.accept} {
+	for _, step := range []func(context.Context) error{r.same, r.generations, r.older, r.format, r.keyrings, r.objects, r.beside, r.manifests, r.finish, r.accept} {
 		if err := step(ctx); err != nil {
 			return r.out, err
 		}

@@ -274,3 +274,9 @@ func FormerMemberWith(m manifestv1.Membership, key signature.Key) (who manifestv
 	}
 	return who, ok
 }
+
+// WriteOnly reports whether a member writes and does not read: it has no key that
+// the keyring is encrypted to.
+func WriteOnly(m manifestv1.Member) bool {
+	return len(m.Recipients) == 0 && len(m.Signers) > 0 && !m.Recovery
+}

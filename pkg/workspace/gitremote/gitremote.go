@@ -18,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
+	"github.com/vexa-ai/vexa/pkg/workspace/inbox"
 )
 
 // Options configures Run.
@@ -45,6 +46,9 @@ const manyPacks = 32
 func Run(ctx context.Context, opt Options) error {
 	h := &helper{opt: opt, in: bufio.NewReader(opt.In), out: bufio.NewWriter(opt.Out), leases: map[string]string{}}
 	defer h.close()
+	if box := inbox.Of(opt.Bucket); box.Joined() {
+		h.inbox = box
+	}
 	for {
 		line, err := h.line()
 		if errors.Is(err, io.EOF) {
@@ -74,6 +78,7 @@ type helper struct {
 	ahead chan opened // of a repository that is being looked at; nil: none is
 
 	listed *bucket.State // what git was told
+	inbox  *inbox.Box    // where this installation delivers and reads nothing; nil: it reads
 
 	// What git asked for.
 	format   bool // that lists name the object format
@@ -127,8 +132,14 @@ func (h *helper) command(ctx context.Context, line string) error {
 		if rest == "for-push" {
 			h.openAhead(ctx)
 		}
+		if h.inbox != nil {
+			return h.listDelivered(ctx, rest == "for-push")
+		}
 		return h.list(ctx)
 	case "fetch":
+		if h.inbox != nil {
+			return h.blind()
+		}
 		wants, err := h.batch("fetch ", rest)
 		if err != nil {
 			return err
@@ -138,6 +149,9 @@ func (h *helper) command(ctx context.Context, line string) error {
 		specs, err := h.batch("push ", rest)
 		if err != nil {
 			return err
+		}
+		if h.inbox != nil {
+			return h.deliver(ctx, specs)
 		}
 		return h.push(ctx, specs)
 	default:

@@ -159,7 +159,11 @@ func (w *world) makeBucket(path string) {
 
 // OpenKeyring implements bucket.Keys.
 func (w *world) OpenKeyring(_ context.Context, sealed []byte) ([]byte, error) {
-	return seal.DecryptBytes(sealed, w.chain.Identities()...)
+	ids, err := keys.Identities(w.chain)
+	if err != nil {
+		return nil, err
+	}
+	return seal.DecryptBytes(sealed, ids...)
 }
 
 // ParseRecipient implements bucket.Keys.

@@ -25,14 +25,7 @@ func (h *helper) push(ctx context.Context, specs []string) error {
 		return err
 	}
 	clear(h.leases)
-	for _, r := range results {
-		if r.Err == nil {
-			h.say("ok " + r.Ref)
-		} else {
-			h.say("error " + r.Ref + " " + reason(r.Err))
-		}
-	}
-	h.say("")
+	h.answer(results)
 	if h.dryRun {
 		return nil
 	}
@@ -43,6 +36,18 @@ func (h *helper) push(ctx context.Context, specs []string) error {
 		h.opt.Tidy()
 	}
 	return nil
+}
+
+// answer tells git what became of each ref.
+func (h *helper) answer(results []bucket.Result) {
+	for _, r := range results {
+		if r.Err == nil {
+			h.say("ok " + r.Ref)
+		} else {
+			h.say("error " + r.Ref + " " + reason(r.Err))
+		}
+	}
+	h.say("")
 }
 
 // reason is an error in the words that git knows.

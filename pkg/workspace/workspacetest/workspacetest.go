@@ -27,6 +27,7 @@ type Buckets struct {
 	root   string
 	signer signature.Signer
 
+	signing  *seal.Identity // what is encrypted to the signing key opens with it
 	recovery *manifestv1.Member
 }
 
@@ -58,7 +59,11 @@ func New(tb testing.TB, root string) *Buckets {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &Buckets{Identity: id, root: root, signer: signer}
+	signing, err := seal.SSHIdentity(signer.Private())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Buckets{Identity: id, root: root, signer: signer, signing: signing}
 }
 
 // Place implements workspace.Buckets.
@@ -189,7 +194,7 @@ func (b *Buckets) Discard(_ context.Context, id string) error { return os.Remove
 
 // OpenKeyring implements bucket.Keys.
 func (b *Buckets) OpenKeyring(_ context.Context, sealed []byte) ([]byte, error) {
-	return b.OpenBytes(sealed)
+	return seal.DecryptBytes(sealed, b.Identity, b.signing)
 }
 
 // ParseRecipient implements bucket.Keys.
