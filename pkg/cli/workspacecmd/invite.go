@@ -145,7 +145,7 @@ func runJoin(ctx context.Context, o *JoinOptions) error {
 	}
 	if j.Workspace.WriteOnly {
 		f.Say("joined %s at %s, which you write and do not read", j.Workspace.Name, j.Workspace.Bucket)
-		f.Say("invited by whose signing key is %s", j.Key)
+		f.Say("invited by the holder of the signing key %s", j.Key)
 		f.Say("deliver to it from any repository: git push vexa::%s HEAD:BRANCH", j.Workspace.Name)
 		return nil
 	}
