@@ -263,7 +263,7 @@ func (r *repo) unaccepted(ctx context.Context, f *proposal.Files) (string, error
 		return not + "does not say as what", nil //nolint:nilerr // that is what is wrong
 	}
 	c, err := r.readCommit(ctx, id)
-	if err != nil || len(c.Parents) != 2 || c.Parents[0].String() != f.From || c.Parents[1].String() != f.Source || c.Tree.String() != f.Result {
+	if err != nil || !f.IsMerge(c) {
 		return not + "the commit that it names is no merge of its sides with its result", nil //nolint:nilerr // the same
 	}
 	target, err := r.ref(f.Target)

@@ -86,7 +86,7 @@ func (p *prover) step(at string) (before string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if len(c.Parents) != 2 || c.Parents[0].String() != f.From || c.Parents[1].String() != f.Source || c.Tree.String() != f.Result {
+	if !f.IsMerge(c) {
 		return "", fault.New(fault.Denied, "the commit "+at[:12]+" is not the merge of the proposal "+f.ID, "")
 	}
 	most := 0

@@ -51,6 +51,12 @@ func Read(ctx context.Context, r *git.Repo, id string, tip object.ID) (*Files, e
 	return f, nil
 }
 
+// IsMerge reports whether a commit is the merge of a proposal's sides, with its
+// result.
+func (f *Files) IsMerge(c object.Commit) bool {
+	return len(c.Parents) == 2 && c.Parents[0].String() == f.From && c.Parents[1].String() == f.Source && c.Tree.String() == f.Result
+}
+
 // reader reads objects of a repository.
 type reader struct{ *git.Repo }
 
