@@ -42,7 +42,7 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 			return event{}, err
 		}
 		who, _ := bucket.MemberWith(p.state.Membership, signer.Key())
-		if ref := p.files.Target; !bucket.Allows(who, bucket.RightWrite, ref) && !bucket.Allows(who, bucket.RightApprove, ref) {
+		if ref := p.files.Target; !mayDecide(who, ref) {
 			return event{}, fault.New(fault.Denied, "you may neither write "+ref+" nor approve for it, so that you cannot reject what is proposed for it", "say what you think: vexa proposal comment "+p.repo.name+" "+p.files.ID)
 		}
 		e := next(p.files, proposal.Rejected)

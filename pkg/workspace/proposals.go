@@ -277,19 +277,19 @@ func (r *repo) unaccepted(ctx context.Context, f *proposal.Files) (string, error
 	return "", err
 }
 
-// signerOf returns who signed a commit, by its signature; the name is empty where
-// that is nobody who is or was a member.
-func signerOf(m manifestv1.Membership, raw []byte) Signer {
+// whoSigned returns the key that signed a commit, by its signature, and who is or was
+// the member with it; without a name it is nobody.
+func whoSigned(m manifestv1.Membership, raw []byte) (fingerprint string, who manifestv1.Member) {
 	key, err := proposal.SignedBy(raw)
 	if err != nil {
-		return Signer{}
+		return "", who
 	}
-	who, ok := bucket.MemberWith(m, key)
-	if !ok {
-		who, ok = bucket.FormerMemberWith(m, key)
-	}
-	if !ok {
-		return Signer{Key: key.Fingerprint()}
-	}
-	return Signer{Name: who.Name, Key: key.Fingerprint(), Until: who.Until}
+	who, _ = bucket.EverMemberWith(m, key)
+	return key.Fingerprint(), who
+}
+
+// signerOf is whoSigned as it is shown.
+func signerOf(m manifestv1.Membership, raw []byte) Signer {
+	key, who := whoSigned(m, raw)
+	return Signer{Name: who.Name, Key: key, Until: who.Until}
 }

@@ -74,28 +74,21 @@ func (r *repo) soundProposal(ctx context.Context, m manifestv1.Membership, id st
 		return nil, err.Error()
 	}
 	for _, e := range events {
-		who := signerOf(m, e.Raw)
+		_, who := whoSigned(m, e.Raw)
 		if who.Name == "" {
 			return nil, "its event " + e.Kind + " is signed by nobody who is or was a member"
 		}
-		if e.Kind == proposal.Rejected && !mayDecide(m, e.Raw, f.Target) {
+		if e.Kind == proposal.Rejected && !mayDecide(who, f.Target) {
 			return nil, who.Name + " rejected it, and may neither write nor approve " + f.Target
 		}
 	}
 	return f, ""
 }
 
-// mayDecide reports whether who signed a commit may write a ref, or approve for it.
-func mayDecide(m manifestv1.Membership, raw []byte, ref string) bool {
-	key, err := proposal.SignedBy(raw)
-	if err != nil {
-		return false
-	}
-	who, ok := bucket.MemberWith(m, key)
-	if !ok {
-		who, ok = bucket.FormerMemberWith(m, key)
-	}
-	return ok && (bucket.Allows(who, bucket.RightWrite, ref) || bucket.Allows(who, bucket.RightApprove, ref))
+// mayDecide reports whether a member may reject what is proposed for a ref: who may
+// write it, or approve for it.
+func mayDecide(who manifestv1.Member, ref string) bool {
+	return bucket.Allows(who, bucket.RightWrite, ref) || bucket.Allows(who, bucket.RightApprove, ref)
 }
 
 // proposeLanding opens the proposal of a dispatch's branch, or brings it up to the

@@ -265,8 +265,12 @@ func MemberWith(m manifestv1.Membership, key signature.Key) (manifestv1.Member, 
 	return memberOf(&m, key.String())
 }
 
-// FormerMemberWith finds who was a member with a signing key, the last one first.
-func FormerMemberWith(m manifestv1.Membership, key signature.Key) (who manifestv1.Member, ok bool) {
+// EverMemberWith finds who is a member with a signing key, or else who was one last.
+func EverMemberWith(m manifestv1.Membership, key signature.Key) (manifestv1.Member, bool) {
+	who, ok := MemberWith(m, key)
+	if ok {
+		return who, true
+	}
 	for _, x := range m.Members {
 		if x.Until > who.Until && slices.Contains(x.Signers, key.String()) {
 			who, ok = x, true

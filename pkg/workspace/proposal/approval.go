@@ -100,14 +100,12 @@ func (s Subject) Why(a Signed) (who manifestv1.Member, why string) {
 	if want.Content == "" {
 		want.Content = a.Content
 	}
-	who, ok := bucket.MemberWith(s.Policy, a.Key)
+	who, ok := bucket.EverMemberWith(s.Policy, a.Key)
 	switch {
 	case !ok:
-		who, ok = bucket.FormerMemberWith(s.Policy, a.Key)
-		if ok {
-			return who, "who gave it is no member any more"
-		}
 		return who, "who gave it is no member"
+	case who.Until != 0:
+		return who, "who gave it is no member any more"
 	case who.Recovery:
 		return who, "it is by a recovery key, which approves nothing"
 	case !bucket.Allows(who, bucket.RightApprove, s.Target):
