@@ -192,18 +192,14 @@ func (p *proposing) isTheMerge(ctx context.Context) error {
 		return err
 	}
 	same := slices.EqualFunc(paths, f.Conflicts, func(a, b proposalv1.Conflict) bool {
-		return a.Path == b.Path && sameFile(a.Base, b.Base) && sameFile(a.Ours, b.Ours) && sameFile(a.Theirs, b.Theirs)
+		return a.Path == b.Path && sameSides(a, b)
 	})
 	if !same {
 		return bad("its sides conflict in other paths than it says")
 	}
 	changes := make([]treeChange, 0, len(paths))
 	for _, c := range paths {
-		now, err := p.repo.fileAt(ctx, p.q, f.Result, c.Path)
-		if err != nil {
-			return err
-		}
-		change, err := changeTo(c.Path, now)
+		change, err := p.asInResult(ctx, c.Path)
 		if err != nil {
 			return err
 		}

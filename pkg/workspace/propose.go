@@ -289,14 +289,10 @@ func (p *proposing) resolveAgain(ctx context.Context, root object.ID, paths []pr
 			continue
 		}
 		was := p.files.Conflicts[old]
-		if was.Resolution == "" || !sameFile(was.Base, paths[i].Base) || !sameFile(was.Ours, paths[i].Ours) || !sameFile(was.Theirs, paths[i].Theirs) {
+		if was.Resolution == "" || !sameSides(was, paths[i]) {
 			continue
 		}
-		now, err := p.repo.fileAt(ctx, p.q, p.files.Result, was.Path)
-		if err != nil {
-			return root, err
-		}
-		c, err := changeTo(was.Path, now)
+		c, err := p.asInResult(ctx, was.Path)
 		if err != nil {
 			return root, err
 		}
@@ -306,7 +302,21 @@ func (p *proposing) resolveAgain(ctx context.Context, root object.ID, paths []pr
 	return p.repo.editTree(ctx, p.q, root, changes)
 }
 
+// sameSides reports whether two conflicts are of the same versions.
+func sameSides(a, b proposalv1.Conflict) bool {
+	return sameFile(a.Base, b.Base) && sameFile(a.Ours, b.Ours) && sameFile(a.Theirs, b.Theirs)
+}
+
 func sameFile(a, b *proposalv1.File) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// asInResult is what has at a path what the proposal's result has there.
+func (p *proposing) asInResult(ctx context.Context, path string) (treeChange, error) {
+	now, err := p.repo.fileAt(ctx, p.q, p.files.Result, path)
+	if err != nil {
+		return treeChange{}, err
+	}
+	return changeTo(path, now)
+}
 
 // changeTo is what has a file at a path; nil: none.
 func changeTo(path string, f *proposalv1.File) (treeChange, error) {
