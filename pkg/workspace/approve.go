@@ -24,7 +24,7 @@ func (s *Store) CommentProposal(ctx context.Context, nameOrID, id, text string, 
 		return Proposal{}, fault.New(fault.Usage, "there is nothing to say", "give it with --message, or write it in your editor")
 	}
 	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
-		e := next(p.files, proposal.Commented)
+		e := p.next(proposal.Commented)
 		e.comment, e.what = text, "Comment: "+p.files.Title
 		return e, nil
 	})
@@ -45,7 +45,7 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 		if ref := p.files.Target; !mayDecide(who, ref) {
 			return event{}, fault.New(fault.Denied, "you may neither write "+ref+" nor approve for it, so that you cannot reject what is proposed for it", "say what you think: vexa proposal comment "+p.repo.name+" "+p.files.ID)
 		}
-		e := next(p.files, proposal.Rejected)
+		e := p.next(proposal.Rejected)
 		e.after.Status, e.comment, e.what = proposalv1.StatusRejected, text, "Reject: "+p.files.Title
 		return e, nil
 	})
@@ -86,7 +86,7 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 		if err != nil {
 			return event{}, err
 		}
-		e := next(p.files, proposal.Approved)
+		e := p.next(proposal.Approved)
 		e.approval = &signedFile{name: proposal.ApprovalName(signer.Key()), text: text, armoured: armoured}
 		e.what = "Approve: " + p.files.Title
 		return e, nil
@@ -305,7 +305,7 @@ func (p *proposing) accept(ctx context.Context, exact bool) (event, error) {
 	if err != nil {
 		return event{}, err
 	}
-	e := next(f, proposal.Accepted)
+	e := p.next(proposal.Accepted)
 	var by []string
 	if stale && !exact && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
 		again, err := p.refresh(ctx)

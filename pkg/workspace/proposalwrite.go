@@ -20,7 +20,6 @@ import (
 // afterwards, and what happened.
 type event struct {
 	kind  string
-	files *proposal.Files // as before; nil: it is opened
 	after proposalv1.Proposal
 	body  string
 	paths []proposalv1.Conflict
@@ -39,8 +38,9 @@ type signedFile struct {
 }
 
 // next is an event that leaves everything as it was.
-func next(f *proposal.Files, kind string) event {
-	return event{kind: kind, files: f, after: f.Proposal, body: f.Body, paths: f.Conflicts}
+func (p *proposing) next(kind string) event {
+	f := p.files
+	return event{kind: kind, after: f.Proposal, body: f.Body, paths: f.Conflicts}
 }
 
 // write adds the objects of an event to the pack and returns its commit, signed by
@@ -65,10 +65,10 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 	}
 	root = append(root, object.TreeEntry{Name: proposal.ResultDir, Mode: object.ModeDir, ID: result})
 	var review, approvals []object.TreeEntry
-	if e.files != nil {
-		review = slices.Clone(e.files.Review)
+	if p.files != nil {
+		review = slices.Clone(p.files.Review)
 		if !e.void {
-			approvals = slices.Clone(e.files.Signed)
+			approvals = slices.Clone(p.files.Signed)
 		}
 	}
 	if e.comment != "" && len(review) >= proposal.MaxComments {
@@ -90,15 +90,15 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 	if w.err != nil {
 		return object.ID{}, w.err
 	}
-	return p.signedCommit(ctx, tree, e.parents(), e.message(p.by))
+	return p.signedCommit(ctx, tree, p.parents(e), e.message(p.by))
 }
 
 // parents are the event before, and the commit that a proposal is about, so that
 // it is kept as long as the proposal.
-func (e event) parents() []object.ID {
+func (p *proposing) parents(e event) []object.ID {
 	var out []object.ID
-	if e.files != nil {
-		out = append(out, e.files.Tip)
+	if p.files != nil {
+		out = append(out, p.files.Tip)
 	}
 	if !e.source.IsZero() {
 		out = append(out, e.source)

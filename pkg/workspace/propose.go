@@ -347,7 +347,7 @@ func (s *Store) RefreshProposal(ctx context.Context, nameOrID, id string, by Aut
 // refresh is the event of merging anew; without a kind where nothing changed.
 func (p *proposing) refresh(ctx context.Context) (event, error) {
 	f, r := p.files, p.repo
-	e := next(f, proposal.Refreshed)
+	e := p.next(proposal.Refreshed)
 	e.void = true
 	branch, err := r.newerSource(ctx, f)
 	if err != nil {

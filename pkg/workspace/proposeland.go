@@ -106,7 +106,7 @@ func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l
 		if f.Source == l.id.String() {
 			return nothingToDo()
 		}
-		e := next(f, proposal.Refreshed)
+		e := p.next(proposal.Refreshed)
 		if f.Status != proposalv1.StatusOpen {
 			e.kind = proposal.Reopened
 		}
@@ -126,7 +126,7 @@ func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landi
 	}
 	p := &proposing{store: s, repo: r, state: st, files: at.files, by: Author{Subject: l.author.Subject}}
 	return p.landingEvent(ctx, func(p *proposing) (event, error) {
-		e := next(p.files, proposal.Obsoleted)
+		e := p.next(proposal.Obsoleted)
 		e.after.Status, e.what = proposalv1.StatusObsolete, "Obsolete: "+p.files.Title
 		return e, nil
 	})

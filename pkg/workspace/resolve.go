@@ -43,7 +43,7 @@ func (p *proposing) resolution(ctx context.Context, res Resolution) (event, erro
 	if f := p.files; res.From != "" && res.From != f.From || res.Source != "" && res.Source != f.Source {
 		return event{}, fault.New(fault.Conflict, "what the proposal "+f.ID+" merges is something else than was looked at by now", "look at it again: vexa proposal show "+p.repo.name+" "+f.ID)
 	}
-	e := next(p.files, proposal.Resolved)
+	e := p.next(proposal.Resolved)
 	e.void, e.paths = true, slices.Clone(e.paths)
 	at, err := p.chosen(res)
 	if err != nil {
