@@ -37,12 +37,7 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 		if err := p.mustBeOpen(); err != nil {
 			return event{}, err
 		}
-		signer, _, err := s.self(ctx, p.repo, p.state)
-		if err != nil {
-			return event{}, err
-		}
-		who, _ := bucket.MemberWith(p.state.Membership, signer.Key())
-		if ref := p.files.Target; !mayDecide(who, ref) {
+		if ref := p.files.Target; !mayDecide(p.self, ref) {
 			return event{}, fault.New(fault.Denied, "you may neither write "+ref+" nor approve for it, so that you cannot reject what is proposed for it", "say what you think: vexa proposal comment "+p.repo.name+" "+p.files.ID)
 		}
 		e := p.next(proposal.Rejected)
@@ -70,24 +65,20 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 		}
 		about := p.subject(content)
 		a := about.Approval(s.opt.Now().UTC().Format(time.RFC3339))
-		signer, _, err := s.self(ctx, p.repo, p.state)
-		if err != nil {
-			return event{}, err
-		}
-		if _, why := about.Why(proposal.Signed{Approval: a, Key: signer.Key()}); why != "" {
+		if _, why := about.Why(proposal.Signed{Approval: a, Key: p.signer.Key()}); why != "" {
 			return event{}, fault.New(fault.Denied, "your approval would not count: "+why, "vexa workspace member list "+p.repo.name+" shows who may approve")
 		}
 		for _, old := range p.files.Approvals {
-			if _, why := about.Why(old); why == "" && old.Key.String() == signer.Key().String() {
+			if _, why := about.Why(old); why == "" && old.Key.String() == p.signer.Key().String() {
 				return nothingToDo()
 			}
 		}
-		text, armoured, err := proposal.Sign(a, signer)
+		text, armoured, err := proposal.Sign(a, p.signer)
 		if err != nil {
 			return event{}, err
 		}
 		e := p.next(proposal.Approved)
-		e.approval = &signedFile{name: proposal.ApprovalName(signer.Key()), text: text, armoured: armoured}
+		e.approval = &signedFile{name: proposal.ApprovalName(p.signer.Key()), text: text, armoured: armoured}
 		e.what = "Approve: " + p.files.Title
 		return e, nil
 	})
@@ -355,7 +346,7 @@ func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (e
 	for _, undone := range e.after.Undoes {
 		msg.trailers = append(msg.trailers, [2]string{trailerUndo, undone})
 	}
-	id, err := p.signedCommit(ctx, root, parents, msg)
+	id, err := p.signedCommit(root, parents, msg)
 	if err != nil {
 		return e, err
 	}

@@ -66,7 +66,7 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	var p proposed
 	if len(conflicts) == 0 && (next == main || proposal.Needed(st.Membership, refMain) == 0 && !at.rejected()) {
 		out.Merged, out.Main = true, next.String()
-		p, err = s.obsolete(ctx, r, st, l, at)
+		p, err = r.obsolete(ctx, st, l, at)
 	} else {
 		mergePack = ""
 		m, p, err = s.besideMain(ctx, r, st, l, at)

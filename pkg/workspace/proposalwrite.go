@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/signature"
@@ -45,7 +46,7 @@ func (p *proposing) next(kind string) event {
 
 // write adds the objects of an event to the pack and returns its commit, signed by
 // this installation.
-func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
+func (p *proposing) write(e event) (object.ID, error) {
 	text, err := proposal.EncodeText(e.after, e.body)
 	if err != nil {
 		return object.ID{}, err
@@ -90,7 +91,7 @@ func (p *proposing) write(ctx context.Context, e event) (object.ID, error) {
 	if w.err != nil {
 		return object.ID{}, w.err
 	}
-	return p.signedCommit(ctx, tree, p.parents(e), e.message(p.by))
+	return p.signedCommit(tree, p.parents(e), e.message(p.by))
 }
 
 // parents are the event before, and the commit that a proposal is about, so that
@@ -141,13 +142,9 @@ func (w *eventWriter) dir(name string, entries []object.TreeEntry) []object.Tree
 }
 
 // signedCommit adds a commit to the pack that this installation signs.
-func (p *proposing) signedCommit(ctx context.Context, root object.ID, parents []object.ID, msg message) (object.ID, error) {
-	signer, err := p.repo.bucket.Signer(ctx)
-	if err != nil {
-		return object.ID{}, err
-	}
+func (p *proposing) signedCommit(root object.ID, parents []object.ID, msg message) (object.ID, error) {
 	commit := p.store.commit(p.by, root, parents, msg)
-	armoured, err := signer.Sign(proposal.SignatureNamespace, commit)
+	armoured, err := p.signer.Sign(proposal.SignatureNamespace, commit)
 	if err != nil {
 		return object.ID{}, err
 	}
@@ -157,17 +154,18 @@ func (p *proposing) signedCommit(ctx context.Context, root object.ID, parents []
 	return p.pack.Add(object.KindCommit, commit)
 }
 
-// self returns the key of this installation and the member that it is.
-func (s *Store) self(ctx context.Context, r *repo, st *bucket.State) (signature.Signer, Author, error) {
+// proposing begins a change of a proposal, nil: of a new one, for a subject. It is
+// fault.Denied where this installation is no member.
+func (r *repo) proposing(ctx context.Context, st *bucket.State, f *proposal.Files, subject string) (*proposing, error) {
 	signer, err := r.bucket.Signer(ctx)
 	if err != nil {
-		return nil, Author{}, err
+		return nil, err
 	}
 	who, ok := bucket.MemberWith(st.Membership, signer.Key())
 	if !ok {
-		return nil, Author{}, fault.New(fault.Denied, "this installation is no member of "+r.name+" that may say anything", "ask an administrator: vexa workspace member list "+r.name)
+		return nil, fault.New(fault.Denied, "this installation is no member of "+r.name+" that may say anything", "ask an administrator: vexa workspace member list "+r.name)
 	}
-	return signer, Author{Name: who.Name}, nil
+	return &proposing{store: r.store, repo: r, state: st, files: f, signer: signer, self: who, by: Author{Name: who.Name, Subject: subject}}, nil
 }
 
 // changeProposal runs fn on the proposal of an id as it is in the newest state,
@@ -188,12 +186,10 @@ func (s *Store) changeProposal(ctx context.Context, nameOrID, id string, by Auth
 			return err
 		}
 		id = f.ID
-		_, who, err := s.self(ctx, r, st)
+		p, err := r.proposing(ctx, st, f, by.Subject)
 		if err != nil {
 			return err
 		}
-		who.Subject = by.Subject
-		p := &proposing{store: s, repo: r, state: st, files: f, by: who}
 		return p.run(ctx, fn)
 	})
 	if err != nil {
@@ -208,9 +204,12 @@ type proposing struct {
 	repo  *repo
 	state *bucket.State
 	files *proposal.Files // as it is; nil: it is opened
-	by    Author
-	q     string       // quarantine: what is merged is here until it is needed
-	pack  *object.Pack // that is published
+	q     string          // quarantine: what is merged is here until it is needed
+	pack  *object.Pack    // that is published
+
+	signer signature.Signer  // this installation's key
+	self   manifestv1.Member // that it is
+	by     Author
 
 	moves    []move // of other refs, together with the proposal's
 	approved []string
@@ -257,7 +256,7 @@ func (p *proposing) finish(ctx context.Context, e event) (move, string, error) {
 	if err := p.addResult(ctx, e); err != nil {
 		return move{}, "", err
 	}
-	tip, err := p.write(ctx, e)
+	tip, err := p.write(e)
 	if err != nil {
 		return move{}, "", err
 	}

@@ -57,11 +57,10 @@ func (s *Store) Propose(ctx context.Context, req ProposeRequest) (Proposal, erro
 		if err := r.unproposed(ctx, branch, target); err != nil {
 			return err
 		}
-		_, by, err := s.self(ctx, r, st)
+		p, err := r.proposing(ctx, st, nil, req.Author.Subject)
 		if err != nil {
 			return err
 		}
-		by.Subject = req.Author.Subject
 		c, err := r.readCommit(ctx, source)
 		if err != nil {
 			return err
@@ -70,7 +69,6 @@ func (s *Store) Propose(ctx context.Context, req ProposeRequest) (Proposal, erro
 		if strings.TrimSpace(title) == "" {
 			title = c.Message
 		}
-		p := &proposing{store: s, repo: r, state: st, by: by}
 		return p.run(ctx, func(p *proposing) (event, error) {
 			return p.open(ctx, proposalv1.Proposal{
 				Kind: proposalv1.KindProposal, ID: id, Title: proposal.Title(title), Target: target, Branch: branch, Source: source.String(), Subject: req.Author.Subject,

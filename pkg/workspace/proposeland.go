@@ -93,9 +93,8 @@ func mayDecide(who manifestv1.Member, ref string) bool {
 
 // proposeLanding opens the proposal of a dispatch's branch, or brings it up to the
 // commit. A proposal of the very commit stays as it is, whatever became of it.
-func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (proposed, error) {
-	p := &proposing{store: s, repo: r, state: st, files: at.files, by: Author{Subject: l.author.Subject}}
-	return p.landingEvent(ctx, func(p *proposing) (event, error) {
+func (r *repo) proposeLanding(ctx context.Context, st *bucket.State, l landing, at standing) (proposed, error) {
+	return r.landingEvent(ctx, st, at.files, l.author.Subject, func(p *proposing) (event, error) {
 		f := p.files
 		if f == nil {
 			return p.open(ctx, proposalv1.Proposal{
@@ -120,12 +119,11 @@ func (s *Store) proposeLanding(ctx context.Context, r *repo, st *bucket.State, l
 }
 
 // obsolete closes the proposal of a dispatch's branch that main takes after all.
-func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landing, at standing) (proposed, error) {
+func (r *repo) obsolete(ctx context.Context, st *bucket.State, l landing, at standing) (proposed, error) {
 	if at.files == nil || at.files.Status != proposalv1.StatusOpen {
 		return proposed{}, nil
 	}
-	p := &proposing{store: s, repo: r, state: st, files: at.files, by: Author{Subject: l.author.Subject}}
-	return p.landingEvent(ctx, func(p *proposing) (event, error) {
+	return r.landingEvent(ctx, st, at.files, l.author.Subject, func(p *proposing) (event, error) {
 		e := p.next(proposal.Obsoleted)
 		e.after.Status, e.what = proposalv1.StatusObsolete, "Obsolete: "+p.files.Title
 		return e, nil
@@ -134,12 +132,11 @@ func (s *Store) obsolete(ctx context.Context, r *repo, st *bucket.State, l landi
 
 // landingEvent writes an event of the proposal of a dispatch's branch. The
 // workspace's lock is held.
-func (p *proposing) landingEvent(ctx context.Context, fn func(*proposing) (event, error)) (proposed, error) {
-	_, by, err := p.store.self(ctx, p.repo, p.state)
+func (r *repo) landingEvent(ctx context.Context, st *bucket.State, f *proposal.Files, subject string, fn func(*proposing) (event, error)) (proposed, error) {
+	p, err := r.proposing(ctx, st, f, subject)
 	if err != nil {
 		return proposed{}, err
 	}
-	p.by.Name = by.Name
 	m, name, _, err := p.make(ctx, fn)
 	return proposed{move: m, pack: name}, err
 }
@@ -153,7 +150,7 @@ func (s *Store) proposeOrNot(ctx context.Context, r *repo, st *bucket.State, l l
 	if at.id == "" {
 		return proposed{}, nil
 	}
-	p, err := s.proposeLanding(ctx, r, st, l, at)
+	p, err := r.proposeLanding(ctx, st, l, at)
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
 		s.opt.Log.ErrorContext(ctx, "what a dispatch left became no proposal", "workspace", r.id, "branch", l.ref, "error", err)
 		return proposed{}, nil

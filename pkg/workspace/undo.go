@@ -256,13 +256,12 @@ func (u *undo) propose(ctx context.Context, st *bucket.State) (Undone, error) {
 		}
 	}
 	s, r := u.store, u.repo
-	_, by, err := s.self(ctx, r, st)
+	p, err := r.proposing(ctx, st, nil, u.req.Author.Subject)
 	if err != nil {
 		return out, err
 	}
-	by.Subject = u.req.Author.Subject
 	id := s.opt.NewID()
-	p := &proposing{store: s, repo: r, state: st, by: by, q: u.quarantine, pack: object.NewPack(r.packDir(), nil)}
+	p.q, p.pack = u.quarantine, object.NewPack(r.packDir(), nil)
 	defer p.pack.Abort()
 	commit := s.commit(u.req.Author, root, []object.ID{parent}, u.message())
 	source, err := object.WriteLoose(u.quarantine, object.KindCommit, commit) // where the merge finds it
