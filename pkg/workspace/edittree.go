@@ -85,7 +85,7 @@ func (r *repo) editEntry(ctx context.Context, q string, e object.TreeEntry, chan
 		return e, nil
 	}
 	id, err := r.editTree(ctx, q, e.ID, below)
-	if err != nil || id.String() == emptyTree {
+	if err != nil || id.String() == object.EmptyTree {
 		return none, err
 	}
 	return object.TreeEntry{Name: e.Name, Mode: object.ModeDir, ID: id}, nil

@@ -135,7 +135,7 @@ func (a *newObjects) read(id object.ID, want object.Kind) ([]byte, error) {
 func (r *repo) objectIn(ctx context.Context, q string, id object.ID, want object.Kind) ([]byte, error) {
 	kind, data, err := object.ReadLoose(looseFile(q, id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.Object(ctx, id.String(), want.String(), maxTree)
+		return r.Object(ctx, id.String(), want.String(), object.MaxTree)
 	}
 	if err == nil && kind != want {
 		err = fmt.Errorf("%s is a %s, and is to be a %s", id, kind, want)

@@ -16,16 +16,12 @@ import (
 // Commits and trees are read through the process that the repository keeps for
 // that, a fraction of what starting git would cost.
 
-// The most that is read of one object, and of one commit's trees together.
-const (
-	maxCommit  = 16 << 20 // bytes
-	maxTree    = 64 << 20 // bytes
-	maxEntries = 1_000_000
-)
+// maxEntries is the most that is read of one commit's trees together.
+const maxEntries = 1_000_000
 
 // readCommit reads one commit.
 func (r *repo) readCommit(ctx context.Context, id object.ID) (object.Commit, error) {
-	data, err := r.Object(ctx, id.String(), "commit", maxCommit)
+	data, err := r.Object(ctx, id.String(), "commit", object.MaxCommit)
 	if err != nil {
 		return object.Commit{}, err
 	}
@@ -54,7 +50,7 @@ func (r *repo) entry(ctx context.Context, commit object.ID, path string) (object
 		if at.Mode != object.ModeDir {
 			return object.TreeEntry{}, nil
 		}
-		data, err := r.Object(ctx, at.ID.String(), "tree", maxTree)
+		data, err := r.Object(ctx, at.ID.String(), "tree", object.MaxTree)
 		if err != nil {
 			return object.TreeEntry{}, err
 		}
@@ -117,7 +113,7 @@ func (r *repo) readTrees(ctx context.Context, dirs []dir) (map[object.ID][]objec
 		}
 	}
 	err := r.Objects(ctx, ids, func(o git.Object) error {
-		if o.Type != "tree" || o.Size > maxTree {
+		if o.Type != "tree" || o.Size > object.MaxTree {
 			return fmt.Errorf("%s is a %s of %d bytes, not a tree", o.ID, o.Type, o.Size)
 		}
 		data := make([]byte, o.Size)

@@ -169,7 +169,7 @@ func (r *repo) depth(ctx context.Context, from object.ID, limit int) (int, error
 
 // timeOf reads the committer's time of a commit.
 func timeOf(o git.Object) (time.Time, error) {
-	if o.Type != "commit" || o.Size > maxCommit {
+	if o.Type != "commit" || o.Size > object.MaxCommit {
 		return time.Time{}, fmt.Errorf("%s is a %s of %d bytes, not a commit", o.ID, o.Type, o.Size)
 	}
 	data := make([]byte, o.Size)

@@ -61,7 +61,7 @@ func (p *proposing) write(e event) (object.ID, error) {
 	}
 	w := &eventWriter{pack: p.pack}
 	root := []object.TreeEntry{w.file(proposal.TextFile, text), w.file(proposal.ConflictsFile, conflicts)}
-	if e.after.Result == emptyTree {
+	if e.after.Result == object.EmptyTree {
 		w.add(object.KindTree, nil)
 	}
 	root = append(root, object.TreeEntry{Name: proposal.ResultDir, Mode: object.ModeDir, ID: result})

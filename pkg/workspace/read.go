@@ -19,9 +19,6 @@ const (
 	maxFile = 256 << 20
 )
 
-// emptyTree is the tree without entries.
-const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
 // Files lists the files of a commit's tree; an empty rev means main.
 func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) {
 	r, err := s.open(ctx, id)
@@ -109,7 +106,7 @@ func (s *Store) Diff(ctx context.Context, id string, q DiffQuery) (string, error
 	if err != nil {
 		return "", err
 	}
-	before := emptyTree
+	before := object.EmptyTree
 	if from != "" {
 		commit, err := r.resolve(ctx, from)
 		if err != nil {

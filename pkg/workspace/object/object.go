@@ -44,6 +44,15 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
+// EmptyTree is the id of the tree without entries.
+const EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+// The most that is read of one commit and of one tree, in bytes.
+const (
+	MaxCommit = 16 << 20
+	MaxTree   = 64 << 20
+)
+
 // Kind is the type of an object, with the number it has in packs.
 type Kind byte
 

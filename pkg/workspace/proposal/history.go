@@ -31,7 +31,7 @@ func (f *Files) Events(ctx context.Context, repo *git.Repo) ([]Event, error) {
 	r := reader{repo}
 	var out []Event
 	for at := f.Tip; ; {
-		raw, err := r.Object(ctx, at.String(), "commit", maxCommit)
+		raw, err := r.Object(ctx, at.String(), "commit", object.MaxCommit)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (f *Files) begins(ctx context.Context, r reader, c object.Commit) error {
 	if err != nil {
 		return err
 	}
-	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", maxCommit)
+	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", object.MaxCommit)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (r reader) commentOf(ctx context.Context, c object.Commit, kind string) (st
 	if kind == Opened {
 		return "", nil
 	}
-	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", maxCommit)
+	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", object.MaxCommit)
 	if err != nil {
 		return "", err
 	}

@@ -78,7 +78,7 @@ func (p *prover) step(at string) (before string, err error) {
 		}
 		return "", fault.New(fault.Denied, "no proposal was accepted as "+at[:min(len(at), 12)], "")
 	}
-	data, err := p.repo.Object(p.ctx, at, "commit", maxCommit)
+	data, err := p.repo.Object(p.ctx, at, "commit", object.MaxCommit)
 	if err != nil {
 		return "", err
 	}

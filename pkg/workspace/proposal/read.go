@@ -28,15 +28,8 @@ type Files struct {
 	Review, Signed []object.TreeEntry // of the directories of comments and approvals
 }
 
-// emptyTree is the tree without entries.
-const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
-// The most that is read of one commit and one tree, in bytes.
-const (
-	maxCommit = 16 << 20
-	maxTree   = 64 << 20
-	maxSigned = 64 << 10
-)
+// maxSigned is the most that is read of an approval or its signature, in bytes.
+const maxSigned = 64 << 10
 
 // Read reads the proposal of an id at a commit. It is fault.Invalid where what it
 // says breaks its contract.
@@ -61,7 +54,7 @@ func (f *Files) IsMerge(c object.Commit) bool {
 type reader struct{ *git.Repo }
 
 func (f *Files) fill(ctx context.Context, r reader, id string) (err error) {
-	if f.Raw, err = r.Object(ctx, f.Tip.String(), "commit", maxCommit); err != nil {
+	if f.Raw, err = r.Object(ctx, f.Tip.String(), "commit", object.MaxCommit); err != nil {
 		return err
 	}
 	if f.Commit, err = object.ParseCommit(f.Raw); err != nil {
@@ -86,7 +79,7 @@ func (f *Files) fill(ctx context.Context, r reader, id string) (err error) {
 			return errors.New("it is not about branches")
 		}
 	}
-	if result := root[ResultDir]; f.Result != emptyTree && (result.Mode != object.ModeDir || result.ID.String() != f.Result) {
+	if result := root[ResultDir]; f.Result != object.EmptyTree && (result.Mode != object.ModeDir || result.ID.String() != f.Result) {
 		return errors.New("the files of its result are others than it says")
 	}
 	text, err = r.blobOf(ctx, root[ConflictsFile], MaxConflicts)
@@ -138,7 +131,7 @@ func (r reader) listOf(ctx context.Context, e object.TreeEntry, most int) ([]obj
 	if e.ID.IsZero() {
 		return nil, nil
 	}
-	data, err := r.Object(ctx, e.ID.String(), "tree", maxTree)
+	data, err := r.Object(ctx, e.ID.String(), "tree", object.MaxTree)
 	if err != nil {
 		return nil, err
 	}
