@@ -291,7 +291,7 @@ func (p *proposing) accept(ctx context.Context, exact bool) (event, error) {
 	if err := p.believable(ctx); err != nil {
 		return event{}, err
 	}
-	needed := proposal.Needed(p.state.Membership, f.Target)
+	needed := bucket.Threshold(p.state.Membership, f.Target)
 	stale, err := r.stale(ctx, f)
 	if err != nil {
 		return event{}, err

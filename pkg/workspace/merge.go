@@ -13,7 +13,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
-	"github.com/vexa-ai/vexa/pkg/workspace/proposal"
 	"github.com/vexa-ai/vexa/pkg/workspace/tree"
 )
 
@@ -64,7 +63,7 @@ func (s *Store) tryLand(ctx context.Context, r *repo, l landing, out *Sealed) er
 	out.Conflicts, out.Merged, out.Main, out.Proposal = conflicts, false, main.String(), ""
 	m := move{ref: refMain, from: main, to: next}
 	var p proposed
-	if len(conflicts) == 0 && (next == main || proposal.Needed(st.Membership, refMain) == 0 && !at.rejected()) {
+	if len(conflicts) == 0 && (next == main || bucket.Threshold(st.Membership, refMain) == 0 && !at.rejected()) {
 		out.Merged, out.Main = true, next.String()
 		p, err = r.obsolete(ctx, st, l, at)
 	} else {

@@ -199,7 +199,7 @@ func (r *repo) summary(ctx context.Context, st *bucket.State, id string, tip obj
 func (r *repo) summarise(ctx context.Context, st *bucket.State, f *proposal.Files) (Proposal, error) {
 	p := Proposal{Proposal: f.Proposal, Workspace: r.id, Body: f.Body, Conflicts: f.Conflicts, Updated: f.Commit.Committer.Time}
 	p.By = signerOf(st.Membership, f.Raw)
-	p.Needed = proposal.Needed(st.Membership, f.Target)
+	p.Needed = bucket.Threshold(st.Membership, f.Target)
 	about := proposal.Subject{Bucket: r.bucket.ID(), Proposal: f.Proposal, Policy: st.Membership}
 	p.Approved = len(about.Count(f.Approvals))
 	for _, a := range f.Approvals {

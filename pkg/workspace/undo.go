@@ -60,7 +60,7 @@ func (s *Store) undo(ctx context.Context, r *repo, req UndoRequest) (Undone, err
 	if err != nil {
 		return Undone{}, err
 	}
-	if len(u.conflicts) > 0 || proposal.Needed(st.Membership, refMain) > 0 {
+	if len(u.conflicts) > 0 || bucket.Threshold(st.Membership, refMain) > 0 {
 		return u.propose(ctx, st)
 	}
 	return u.commit(ctx, st)

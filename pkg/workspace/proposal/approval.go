@@ -88,10 +88,6 @@ func (s Subject) Approval(time string) proposalv1.Approval {
 	return a
 }
 
-// Needed is how many members have to approve a change of a ref: the most that any
-// rule says.
-func Needed(m manifestv1.Membership, ref string) int { return bucket.Threshold(m, ref) }
-
 // Why says why an approval does not count, and whose it is; "" means that it
 // counts.
 func (s Subject) Why(a Signed) (who manifestv1.Member, why string) {
