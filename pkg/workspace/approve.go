@@ -207,7 +207,7 @@ func (p *proposing) isTheMerge(ctx context.Context) error {
 
 // contentDigest is the digest of a tree's files, see proposal.Digest.
 func (r *repo) contentDigest(ctx context.Context, root object.ID) (string, error) {
-	files, err := r.treeFiles(ctx, "", root)
+	files, err := r.filesOf(ctx, root)
 	if err != nil {
 		return "", err
 	}
@@ -354,22 +354,4 @@ func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (e
 	p.moves = append(p.moves, move{ref: e.after.Target, from: parents[0], to: id})
 	p.approved = append(p.approved, e.after.Target)
 	return e, nil
-}
-
-// treeFiles lists the files of a tree with their modes, in the order of their
-// paths.
-func (r *repo) treeFiles(ctx context.Context, q string, id object.ID) ([]FileEntry, error) {
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-r", "-z", "--full-tree", id.String()}, Objects: q, Limit: 1 << 30})
-	if err != nil {
-		return nil, err
-	}
-	var out []FileEntry
-	for line := range strings.SplitSeq(string(res.Stdout), "\x00") {
-		head, path, ok := strings.Cut(line, "\t")
-		parts := strings.Fields(head)
-		if ok && len(parts) == 3 {
-			out = append(out, FileEntry{Path: path, Mode: parts[0], SHA: parts[2]})
-		}
-	}
-	return out, nil
 }

@@ -29,7 +29,14 @@ func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) 
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.Run(ctx, git.Cmd{Args: []string{"ls-tree", "-z", "-l", "--full-tree", "-r", commit.String()}, Limit: 1 << 30})
+	return r.filesOf(ctx, commit, "-l")
+}
+
+// filesOf lists the files of a commit or a tree in the order of their paths, with the
+// option -l of git-ls-tree(1) with their sizes.
+func (r *repo) filesOf(ctx context.Context, id object.ID, options ...string) ([]FileEntry, error) {
+	args := append([]string{"ls-tree", "-r", "-z", "--full-tree"}, options...)
+	res, err := r.Run(ctx, git.Cmd{Args: append(args, id.String()), Limit: 1 << 30})
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +44,14 @@ func (s *Store) Files(ctx context.Context, id, rev string) ([]FileEntry, error) 
 	for line := range strings.SplitSeq(string(res.Stdout), "\x00") {
 		head, path, ok := strings.Cut(line, "\t")
 		f := strings.Fields(head)
-		if !ok || len(f) != 4 {
+		if !ok || len(f) < 3 {
 			continue
 		}
-		size, err := strconv.ParseInt(f[3], 10, 64)
-		if err != nil {
-			size = 0 // "-": not a file
+		e := FileEntry{Path: path, Mode: f[0], SHA: f[2]}
+		if len(f) > 3 {
+			e.Size, _ = strconv.ParseInt(f[3], 10, 64) // "-": not a file
 		}
-		out = append(out, FileEntry{Path: path, Mode: f[0], Size: size, SHA: f[2]})
+		out = append(out, e)
 	}
 	return out, nil
 }
