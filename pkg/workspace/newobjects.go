@@ -93,13 +93,10 @@ func (a *newObjects) entry(e object.TreeEntry, known []object.TreeEntry) error {
 		return nil
 	}
 	a.seen[e.ID] = true
-	kind, data, err := object.ReadLoose(looseFile(a.q, e.ID))
+	data, err := readLoose(a.q, e.ID, object.KindBlob)
 	if errors.Is(err, fs.ErrNotExist) {
 		a.rest = append(a.rest, e.ID.String())
 		return nil
-	}
-	if err == nil && kind != object.KindBlob {
-		err = fmt.Errorf("%s is a %s, and is to be a file", e.ID, kind)
 	}
 	if err != nil {
 		return err
@@ -133,18 +130,19 @@ func (a *newObjects) read(id object.ID, want object.Kind) ([]byte, error) {
 
 // objectIn reads an object of a quarantine or of the repository.
 func (r *repo) objectIn(ctx context.Context, q string, id object.ID, want object.Kind) ([]byte, error) {
-	kind, data, err := object.ReadLoose(looseFile(q, id))
+	data, err := readLoose(q, id, want)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.Object(ctx, id.String(), want.String(), object.MaxTree)
-	}
-	if err == nil && kind != want {
-		err = fmt.Errorf("%s is a %s, and is to be a %s", id, kind, want)
 	}
 	return data, err
 }
 
-// looseFile is where an objects directory has an object by itself.
-func looseFile(dir string, id object.ID) string {
+// readLoose reads an object that a quarantine has by itself; else it is fs.ErrNotExist.
+func readLoose(q string, id object.ID, want object.Kind) ([]byte, error) {
 	name := id.String()
-	return filepath.Join(dir, name[:2], name[2:])
+	kind, data, err := object.ReadLoose(filepath.Join(q, name[:2], name[2:]))
+	if err == nil && kind != want {
+		err = fmt.Errorf("%s is a %s, and is to be a %s", id, kind, want)
+	}
+	return data, err
 }
