@@ -30,32 +30,34 @@ type Event struct {
 func (f *Files) Events(ctx context.Context, repo *git.Repo) ([]Event, error) {
 	r := reader{repo}
 	var out []Event
-	for at := f.Tip; ; {
-		raw, err := r.Object(ctx, at.String(), "commit", object.MaxCommit)
-		if err != nil {
-			return nil, err
-		}
-		c, err := object.ParseCommit(raw)
-		if err != nil {
-			return nil, err
-		}
+	at, raw, c, review := f.Tip, f.Raw, f.Commit, byName(f.Review)
+	for {
 		kind := Trailer(c.Message, TrailerEvent)
 		if Trailer(c.Message, TrailerID) != f.ID || !known(kind) || len(c.Parents) == 0 || len(out) == maxEvents {
 			return nil, fault.New(fault.Invalid, "the history of the proposal "+f.ID+" is broken at commit "+at.String()[:12], "git log "+Ref(f.ID)+" in a clone shows who wrote it")
 		}
 		e := Event{Kind: kind, Commit: at.String(), Raw: raw, Time: c.Committer.Time}
-		if e.Text, err = r.commentOf(ctx, c, kind); err != nil {
-			return nil, err
-		}
-		out = append(out, e)
 		if kind == Opened {
 			if err := f.begins(ctx, r, c); err != nil {
 				return nil, err
 			}
+			out = append(out, e)
 			slices.Reverse(out)
 			return out, nil
 		}
 		at = c.Parents[0]
+		var err error
+		if raw, c, err = r.commitOf(ctx, at); err != nil {
+			return nil, err
+		}
+		before, err := r.reviewOf(ctx, c.Tree)
+		if err != nil {
+			return nil, err
+		}
+		if e.Text, err = r.commentOf(ctx, before, review); err != nil {
+			return nil, err
+		}
+		out, review = append(out, e), before
 	}
 }
 
@@ -75,11 +77,7 @@ func (f *Files) begins(ctx context.Context, r reader, c object.Commit) error {
 	if err != nil {
 		return err
 	}
-	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", object.MaxCommit)
-	if err != nil {
-		return err
-	}
-	parent, err := object.ParseCommit(raw)
+	_, parent, err := r.commitOf(ctx, c.Parents[0])
 	if err != nil {
 		return err
 	}
@@ -89,40 +87,25 @@ func (f *Files) begins(ctx context.Context, r reader, c object.Commit) error {
 	return nil
 }
 
-// commentOf returns the comment that an event brought; "" where it brought none.
-func (r reader) commentOf(ctx context.Context, c object.Commit, kind string) (string, error) {
-	if kind == Opened {
-		return "", nil
-	}
-	raw, err := r.Object(ctx, c.Parents[0].String(), "commit", object.MaxCommit)
+// reviewOf lists the comments of a proposal whose files are a tree.
+func (r reader) reviewOf(ctx context.Context, root object.ID) (map[string]object.TreeEntry, error) {
+	top, err := r.entriesOf(ctx, root)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	parent, err := object.ParseCommit(raw)
-	if err != nil {
-		return "", err
-	}
-	var dirs [2]map[string]object.TreeEntry
-	for i, root := range []object.ID{parent.Tree, c.Tree} {
-		top, err := r.entriesOf(ctx, root)
-		if err != nil {
-			return "", err
-		}
-		list, err := r.listOf(ctx, top[ReviewDir], MaxComments)
-		if err != nil {
-			return "", err
-		}
-		dirs[i] = make(map[string]object.TreeEntry, len(list))
-		for _, e := range list {
-			dirs[i][e.Name] = e
-		}
-	}
+	list, err := r.listOf(ctx, top[ReviewDir], MaxComments)
+	return byName(list), err
+}
+
+// commentOf returns the comment that an event brought, which has these where the one
+// before had those; "" where it brought none.
+func (r reader) commentOf(ctx context.Context, before, after map[string]object.TreeEntry) (string, error) {
 	var said []string
-	for _, name := range slices.Sorted(maps.Keys(dirs[1])) {
-		if _, old := dirs[0][name]; old {
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if _, old := before[name]; old {
 			continue
 		}
-		text, err := r.blobOf(ctx, dirs[1][name], MaxComment)
+		text, err := r.blobOf(ctx, after[name], MaxComment)
 		if err != nil {
 			return "", err
 		}

@@ -78,11 +78,11 @@ func (p *prover) step(at string) (before string, err error) {
 		}
 		return "", fault.New(fault.Denied, "no proposal was accepted as "+at[:min(len(at), 12)], "")
 	}
-	data, err := p.repo.Object(p.ctx, at, "commit", object.MaxCommit)
+	id, err := object.ParseID(at)
 	if err != nil {
 		return "", err
 	}
-	c, err := object.ParseCommit(data)
+	_, c, err := reader{p.repo.Repo}.commitOf(p.ctx, id)
 	if err != nil {
 		return "", err
 	}

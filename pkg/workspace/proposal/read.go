@@ -54,10 +54,7 @@ func (f *Files) IsMerge(c object.Commit) bool {
 type reader struct{ *git.Repo }
 
 func (f *Files) fill(ctx context.Context, r reader, id string) (err error) {
-	if f.Raw, err = r.Object(ctx, f.Tip.String(), "commit", object.MaxCommit); err != nil {
-		return err
-	}
-	if f.Commit, err = object.ParseCommit(f.Raw); err != nil {
+	if f.Raw, f.Commit, err = r.commitOf(ctx, f.Tip); err != nil {
 		return err
 	}
 	root, err := r.entriesOf(ctx, f.Commit.Tree)
@@ -99,10 +96,7 @@ func (f *Files) fill(ctx context.Context, r reader, id string) (err error) {
 }
 
 func (f *Files) fillApprovals(ctx context.Context, r reader) error {
-	byName := map[string]object.TreeEntry{}
-	for _, e := range f.Signed {
-		byName[e.Name] = e
-	}
+	entries := byName(f.Signed)
 	for _, e := range f.Signed {
 		name, ok := strings.CutSuffix(e.Name, ".json")
 		if !ok {
@@ -112,7 +106,7 @@ func (f *Files) fillApprovals(ctx context.Context, r reader) error {
 		if err != nil {
 			return err
 		}
-		armoured, err := r.blobOf(ctx, byName[e.Name+".sig"], maxSigned)
+		armoured, err := r.blobOf(ctx, entries[e.Name+".sig"], maxSigned)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
@@ -124,6 +118,15 @@ func (f *Files) fillApprovals(ctx context.Context, r reader) error {
 		f.Approvals = append(f.Approvals, a)
 	}
 	return nil
+}
+
+// commitOf reads a commit.
+func (r reader) commitOf(ctx context.Context, id object.ID) (raw []byte, c object.Commit, err error) {
+	if raw, err = r.Object(ctx, id.String(), "commit", object.MaxCommit); err != nil {
+		return nil, c, err
+	}
+	c, err = object.ParseCommit(raw)
+	return raw, c, err
 }
 
 // listOf lists a directory of an entry, which need not be there.
@@ -145,11 +148,15 @@ func (r reader) listOf(ctx context.Context, e object.TreeEntry, most int) ([]obj
 // entriesOf returns the entries of a tree by name.
 func (r reader) entriesOf(ctx context.Context, id object.ID) (map[string]object.TreeEntry, error) {
 	list, err := r.listOf(ctx, object.TreeEntry{ID: id}, 100)
+	return byName(list), err
+}
+
+func byName(list []object.TreeEntry) map[string]object.TreeEntry {
 	out := make(map[string]object.TreeEntry, len(list))
 	for _, e := range list {
 		out[e.Name] = e
 	}
-	return out, err
+	return out
 }
 
 // blobOf reads the file of an entry.
