@@ -128,36 +128,46 @@ func (p *proposing) open(ctx context.Context, after proposalv1.Proposal, body st
 		return event{}, err
 	}
 	e := event{kind: proposal.Opened, body: body, what: "Propose: " + after.Title, source: source}
-	// What is from no branch was made just now, and is nowhere yet.
-	if e.paths, err = p.merge(ctx, &after, after.Branch != ""); err != nil {
+	if after.Branch != "" { // else it was made just now, and is nowhere yet
+		held, err := p.held(ctx, after)
+		if err != nil {
+			return event{}, err
+		}
+		if held {
+			return event{}, fault.New(fault.Conflict, strings.TrimPrefix(after.Target, "refs/heads/")+" holds "+after.Source[:12]+" already", "vexa workspace log "+p.repo.name)
+		}
+	}
+	if e.paths, err = p.merge(ctx, &after); err != nil {
 		return event{}, err
 	}
 	e.after = after
 	return e, nil
 }
 
+// held reports whether the target of a proposal holds its source.
+func (p *proposing) held(ctx context.Context, of proposalv1.Proposal) (bool, error) {
+	source, err := parseID(of.Source)
+	if err != nil {
+		return false, err
+	}
+	target, err := p.repo.branchCommit(of.Target)
+	if err != nil {
+		return false, err
+	}
+	return p.repo.isAncestor(ctx, source, target)
+}
+
 // merge merges the sides of a proposal anew: after gets what its target is now, and
 // the result. What was resolved before is so again where the three versions are the
-// same. It is fault.Conflict where the target holds the source, unless not asked to
-// look.
-func (p *proposing) merge(ctx context.Context, after *proposalv1.Proposal, look bool) ([]proposalv1.Conflict, error) {
-	r := p.repo
-	ours, err := r.branchCommit(after.Target)
+// same.
+func (p *proposing) merge(ctx context.Context, after *proposalv1.Proposal) ([]proposalv1.Conflict, error) {
+	ours, err := p.repo.branchCommit(after.Target)
 	if err != nil {
 		return nil, err
 	}
 	theirs, err := parseID(after.Source)
 	if err != nil {
 		return nil, err
-	}
-	if look {
-		held, err := r.isAncestor(ctx, theirs, ours)
-		if err != nil {
-			return nil, err
-		}
-		if held {
-			return nil, fault.New(fault.Conflict, strings.TrimPrefix(after.Target, "refs/heads/")+" holds "+after.Source[:12]+" already", "vexa workspace log "+r.name)
-		}
 	}
 	after.From = ours.String()
 	root, paths, err := p.mergeSides(ctx, ours, theirs)
@@ -344,25 +354,17 @@ func (s *Store) RefreshProposal(ctx context.Context, nameOrID, id string, by Aut
 
 // refresh is the event of merging anew; without a kind where nothing changed.
 func (p *proposing) refresh(ctx context.Context) (event, error) {
-	f, r := p.files, p.repo
+	f := p.files
 	e := p.next(proposal.Refreshed)
 	e.void = true
-	branch, err := r.newerSource(ctx, f)
+	branch, err := p.repo.newerSource(ctx, f)
 	if err != nil {
 		return e, err
 	}
 	if !branch.IsZero() {
 		e.source, e.after.Source = branch, branch.String()
 	}
-	source, err := parseID(e.after.Source)
-	if err != nil {
-		return e, err
-	}
-	target, err := r.branchCommit(f.Target)
-	if err != nil {
-		return e, err
-	}
-	held, err := r.isAncestor(ctx, source, target)
+	held, err := p.held(ctx, e.after)
 	if err != nil {
 		return e, err
 	}
@@ -370,7 +372,7 @@ func (p *proposing) refresh(ctx context.Context) (event, error) {
 		e.kind, e.after.Status, e.what = proposal.Obsoleted, proposalv1.StatusObsolete, "Obsolete: "+f.Title
 		return e, nil
 	}
-	if e.paths, err = p.merge(ctx, &e.after, false); err != nil {
+	if e.paths, err = p.merge(ctx, &e.after); err != nil {
 		return e, err
 	}
 	if e.after.From == f.From && e.after.Source == f.Source && e.after.Result == f.Result {

@@ -112,7 +112,7 @@ func (r *repo) proposeLanding(ctx context.Context, st *bucket.State, l landing, 
 		e.void, e.source = true, l.id
 		e.after.Status, e.after.Source, e.after.Merge = proposalv1.StatusOpen, l.id.String(), ""
 		var err error
-		e.paths, err = p.merge(ctx, &e.after, false)
+		e.paths, err = p.merge(ctx, &e.after)
 		e.what = "Merge again: " + f.Title
 		return e, err
 	})
