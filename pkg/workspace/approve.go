@@ -202,7 +202,7 @@ func (p *proposing) isTheMerge(ctx context.Context) error {
 	if root.String() != f.Result {
 		return bad("its result is not the merge of its sides")
 	}
-	return p.noTwins(ctx, root)
+	return p.noTwins(ctx, f.Proposal, paths)
 }
 
 // contentDigest is the digest of a tree's files, see proposal.Digest.
@@ -296,34 +296,39 @@ func (p *proposing) accept(ctx context.Context, exact bool) (event, error) {
 	if err != nil {
 		return event{}, err
 	}
-	e := p.next(proposal.Accepted)
-	var by []string
 	if stale && !exact && needed == 0 && len(proposal.Open(f.Conflicts)) == 0 {
-		again, err := p.refresh(ctx)
-		if err != nil || again.after.Status != proposalv1.StatusOpen {
-			return again, err
-		}
-		if open := proposal.Open(again.paths); len(open) > 0 {
-			return event{}, fault.New(fault.Conflict, "what the proposal "+f.ID+" merges has moved since, and now "+conflicting(len(open))+" of it conflicts", "vexa proposal refresh "+r.name+" "+f.ID)
-		}
-		e.after, e.paths, e.source, e.void = again.after, again.paths, again.source, true
-	} else {
-		content, err := p.sound(ctx)
-		if err != nil {
-			return event{}, err
-		}
-		about := p.subject(content)
-		if got := len(about.Count(f.Approvals)); got < needed {
-			return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s%s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID, about.Uncounted(f.Approvals)).
-				WithHint("vexa proposal show " + r.name + " " + f.ID + " says who; approve it yourself: vexa proposal approve " + r.name + " " + f.ID)
-		}
-		by = about.Approvers(f.Approvals)
+		return p.acceptAgain(ctx)
 	}
-	return p.merged(ctx, e, by)
+	content, err := p.sound(ctx)
+	if err != nil {
+		return event{}, err
+	}
+	about := p.subject(content)
+	if got := len(about.Count(f.Approvals)); got < needed {
+		return event{}, fault.Newf(fault.Denied, "%s takes what %d members approved, and %d approved the proposal %s%s", strings.TrimPrefix(f.Target, "refs/heads/"), needed, got, f.ID, about.Uncounted(f.Approvals)).
+			WithHint("vexa proposal show " + r.name + " " + f.ID + " says who; approve it yourself: vexa proposal approve " + r.name + " " + f.ID)
+	}
+	return p.merged(p.next(proposal.Accepted), about.Approvers(f.Approvals))
+}
+
+// acceptAgain is accept where what is merged has moved, and needs nobody's approval.
+func (p *proposing) acceptAgain(ctx context.Context) (event, error) {
+	e, err := p.refresh(ctx)
+	if err != nil || e.after.Status != proposalv1.StatusOpen {
+		return e, err
+	}
+	if open := proposal.Open(e.paths); len(open) > 0 {
+		return event{}, fault.New(fault.Conflict, "what the proposal "+e.after.ID+" merges has moved since, and now "+conflicting(len(open))+" of it conflicts", "vexa proposal refresh "+p.repo.name+" "+e.after.ID)
+	}
+	if err := p.noTwins(ctx, e.after, e.paths); err != nil {
+		return event{}, err
+	}
+	e.kind = proposal.Accepted
+	return p.merged(e, nil)
 }
 
 // merged makes the commit that the target gets.
-func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (event, error) {
+func (p *proposing) merged(e event, approvedBy []string) (event, error) {
 	var parents []object.ID
 	for _, text := range []string{e.after.From, e.after.Source} {
 		id, err := parseID(text)
@@ -334,9 +339,6 @@ func (p *proposing) merged(ctx context.Context, e event, approvedBy []string) (e
 	}
 	root, err := parseID(e.after.Result)
 	if err != nil {
-		return e, err
-	}
-	if err := p.noTwinsAt(ctx, parents[0], root); err != nil {
 		return e, err
 	}
 	msg := message{subject: "Accept: " + e.after.Title, trailers: [][2]string{{trailerSubject, p.by.Subject}, {proposal.TrailerID, e.after.ID}}}

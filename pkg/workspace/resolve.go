@@ -64,12 +64,12 @@ func (p *proposing) resolution(ctx context.Context, res Resolution) (event, erro
 	if root, err = p.repo.editTree(ctx, p.q, root, changes); err != nil {
 		return e, err
 	}
+	e.after.Result = root.String()
 	if len(proposal.Open(e.paths)) == 0 {
-		if err := p.noTwins(ctx, root); err != nil {
+		if err := p.noTwins(ctx, e.after, e.paths); err != nil {
 			return e, err
 		}
 	}
-	e.after.Result = root.String()
 	e.what = "Resolve " + tree.Escape(e.paths[at[0]].Path)
 	if len(at) > 1 {
 		e.what = "Resolve " + strconv.Itoa(len(at)) + " conflicts"
@@ -161,25 +161,25 @@ func modeOf(c *proposalv1.Conflict) string {
 	return "100644"
 }
 
-// noTwins refuses a result with names that some file systems take for each other.
-func (p *proposing) noTwins(ctx context.Context, root object.ID) error {
-	from, err := parseID(p.files.From)
+// noTwins refuses a result with names that some file systems take for each other. Where
+// nothing conflicted the merge has looked: they would.
+func (p *proposing) noTwins(ctx context.Context, of proposalv1.Proposal, paths []proposalv1.Conflict) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	from, err := parseID(of.From)
 	if err != nil {
 		return err
 	}
-	return p.noTwinsAt(ctx, from, root)
-}
-
-func (p *proposing) noTwinsAt(ctx context.Context, from, root object.ID) error {
+	root, err := parseID(of.Result)
+	if err != nil {
+		return err
+	}
 	twins, err := p.repo.mergedTwins(ctx, from, root, p.q)
 	if err != nil || len(twins) == 0 {
 		return err
 	}
-	hint := "rename one of the two on a branch of its own"
-	if p.files != nil {
-		hint = "remove one: vexa proposal resolve " + p.repo.name + " " + p.files.ID + " '" + tree.Escape(twins[0]) + "' --remove"
-	}
-	return fault.New(fault.Conflict, "the result would have "+tree.Escape(twins[0])+" beside a name that differs only in case or Unicode form", hint)
+	return fault.New(fault.Conflict, "the result would have "+tree.Escape(twins[0])+" beside a name that differs only in case or Unicode form", "remove one: vexa proposal resolve "+p.repo.name+" "+of.ID+" '"+tree.Escape(twins[0])+"' --remove")
 }
 
 // The markers of a conflict, as git writes them.
