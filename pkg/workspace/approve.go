@@ -59,6 +59,9 @@ func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string
 		if err := p.mustHave(result); err != nil {
 			return event{}, err
 		}
+		if err := p.mustBeOpen(); err != nil {
+			return event{}, err
+		}
 		content, err := p.sound(ctx)
 		if err != nil {
 			return event{}, err
@@ -102,15 +105,12 @@ func (p *proposing) subject(content string) proposal.Subject {
 	return proposal.Subject{Bucket: p.repo.bucket.ID(), Content: content, Proposal: p.files.Proposal, Policy: p.state.Membership}
 }
 
-// sound verifies that a proposal is what it says before anybody signs or merges it,
-// and returns the digest of its result's files: it is open, merged with what its
-// target is now, nothing of it conflicts, members signed its history, and its result
-// is the merge of its sides, less what was resolved.
+// sound verifies that an open proposal is what it says before anybody signs or merges
+// it, and returns the digest of its result's files: it is merged with what its target
+// is now, nothing of it conflicts, members signed its history, and its result is the
+// merge of its sides, less what was resolved.
 func (p *proposing) sound(ctx context.Context) (content string, err error) {
 	f, r := p.files, p.repo
-	if err := p.mustBeOpen(); err != nil {
-		return "", err
-	}
 	if open := proposal.Open(f.Conflicts); len(open) > 0 {
 		return "", fault.New(fault.Conflict, conflicting(len(open))+" of the proposal "+f.ID+" conflicts", "vexa proposal resolve "+r.name+" "+f.ID)
 	}
@@ -129,6 +129,7 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 		if err := r.store.verifyIn(ctx, r); err != nil {
 			return "", err
 		}
+		p.believed = false // it was read of what was not verified
 	}
 	if err := p.believable(ctx); err != nil {
 		return "", err
@@ -153,6 +154,9 @@ func conflicting(n int) string {
 
 // believable verifies that members signed every event of a proposal's history.
 func (p *proposing) believable(ctx context.Context) error {
+	if p.believed {
+		return nil
+	}
 	events, err := p.repo.events(ctx, p.state.Membership, p.files)
 	if err != nil {
 		return err
@@ -160,6 +164,7 @@ func (p *proposing) believable(ctx context.Context) error {
 	if why := unsigned(events); why != "" {
 		return fault.New(fault.Denied, "the proposal "+p.files.ID+" is not to be believed: "+why, "open another one: vexa proposal create "+p.repo.name)
 	}
+	p.believed = true
 	return nil
 }
 

@@ -207,6 +207,8 @@ type proposing struct {
 	q     string          // quarantine: what is merged is here until it is needed
 	pack  *object.Pack    // that is published
 
+	believed bool // members signed its history
+
 	signer signature.Signer  // this installation's key
 	self   manifestv1.Member // that it is
 	by     Author
