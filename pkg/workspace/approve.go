@@ -52,10 +52,11 @@ func (s *Store) RejectProposal(ctx context.Context, nameOrID, id, text string, b
 // fault.Conflict where conflicts are open, the target moved, or the result is another
 // tree than the one whose id begins so; empty is any.
 func (s *Store) ApproveProposal(ctx context.Context, nameOrID, id, result string, by Author) (Proposal, error) {
-	if err := s.verifyPacks(ctx, nameOrID); err != nil {
+	r, err := s.openVerified(ctx, nameOrID)
+	if err != nil {
 		return Proposal{}, err
 	}
-	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+	return r.changeProposal(ctx, id, by, func(p *proposing) (event, error) {
 		if err := p.mustHave(result); err != nil {
 			return event{}, err
 		}
@@ -126,7 +127,7 @@ func (p *proposing) sound(ctx context.Context) (content string, err error) {
 		return "", err
 	}
 	if len(left) > 0 { // of who pushed meanwhile
-		if err := r.store.verifyIn(ctx, r); err != nil {
+		if err := r.verifyPacks(ctx); err != nil {
 			return "", err
 		}
 		p.believed = false // it was read of what was not verified
@@ -249,22 +250,23 @@ func (r *repo) contentDigest(ctx context.Context, root object.ID) (string, error
 	return d.String(), err
 }
 
-// verifyPacks has git look at every pack of a workspace that this installation has
-// not verified: whoever stored one stored its index, too, and may have lied in it.
-func (s *Store) verifyPacks(ctx context.Context, nameOrID string) error {
+// openVerified opens a workspace whose packs are what they say.
+func (s *Store) openVerified(ctx context.Context, nameOrID string) (*repo, error) {
 	r, err := s.open(ctx, nameOrID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.verifyIn(ctx, r)
+	return r, r.verifyPacks(ctx)
 }
 
-func (s *Store) verifyIn(ctx context.Context, r *repo) error {
-	scratch, err := s.scratch()
+// verifyPacks has git look at every pack of a workspace that this installation has
+// not verified: whoever stored one stored its index, too, and may have lied in it.
+func (r *repo) verifyPacks(ctx context.Context) error {
+	scratch, err := r.store.scratch()
 	if err != nil {
 		return err
 	}
-	found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: s.opt.Git, Scratch: scratch, Repo: r.asBucketRepo()})
+	found, err := r.bucket.VerifyPacks(ctx, bucket.VerifyPacksOptions{Git: r.store.opt.Git, Scratch: scratch, Repo: r.asBucketRepo()})
 	if err != nil || len(found.Findings) == 0 {
 		return err
 	}
@@ -276,10 +278,11 @@ func (s *Store) verifyIn(ctx context.Context, r *repo) error {
 // fewer than that are fault.Denied. Where it asks for none, a target or branch that
 // moved is merged again first, and what then conflicts is fault.Conflict.
 func (s *Store) AcceptProposal(ctx context.Context, nameOrID, id, result string, by Author) (Proposal, error) {
-	if err := s.verifyPacks(ctx, nameOrID); err != nil {
+	r, err := s.openVerified(ctx, nameOrID)
+	if err != nil {
 		return Proposal{}, err
 	}
-	return s.changeProposal(ctx, nameOrID, id, by, func(p *proposing) (event, error) {
+	return r.changeProposal(ctx, id, by, func(p *proposing) (event, error) {
 		if err := p.mustHave(result); err != nil {
 			return event{}, err
 		}

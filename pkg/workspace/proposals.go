@@ -102,6 +102,11 @@ func (s *Store) Proposal(ctx context.Context, nameOrID, id string) (Proposal, er
 	if err != nil {
 		return Proposal{}, err
 	}
+	return r.detail(ctx, st, f)
+}
+
+// detail is summarise with the history.
+func (r *repo) detail(ctx context.Context, st *bucket.State, f *proposal.Files) (Proposal, error) {
 	p, err := r.summarise(ctx, st, f)
 	if err != nil {
 		return p, err

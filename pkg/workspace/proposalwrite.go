@@ -176,8 +176,13 @@ func (s *Store) changeProposal(ctx context.Context, nameOrID, id string, by Auth
 	if err != nil {
 		return Proposal{}, err
 	}
-	err = r.change(ctx, func() error {
-		st, err := r.head(ctx)
+	return r.changeProposal(ctx, id, by, fn)
+}
+
+// changeProposal is Store.changeProposal of an open workspace.
+func (r *repo) changeProposal(ctx context.Context, id string, by Author, fn func(*proposing) (event, error)) (Proposal, error) {
+	err := r.change(ctx, func() error {
+		st, err := r.current(ctx)
 		if err != nil {
 			return err
 		}
@@ -195,7 +200,37 @@ func (s *Store) changeProposal(ctx context.Context, nameOrID, id string, by Auth
 	if err != nil {
 		return Proposal{}, err
 	}
-	return s.Proposal(ctx, r.id, id)
+	return r.changed(ctx, id)
+}
+
+// current returns the newest state, with what others stored since the workspace was
+// opened. Its lock is held.
+func (r *repo) current(ctx context.Context) (*bucket.State, error) {
+	st, err := r.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if seen, err := r.seen(); err == nil && seen == r.mark(st) {
+		return st, nil
+	}
+	if err := r.sync(ctx, st); err != nil {
+		return nil, err
+	}
+	return r.head(ctx)
+}
+
+// changed returns a proposal as it is after a change, without another look at the
+// storage.
+func (r *repo) changed(ctx context.Context, id string) (Proposal, error) {
+	st, err := r.known(ctx)
+	if err != nil {
+		return Proposal{}, err
+	}
+	f, err := r.findProposal(ctx, id)
+	if err != nil {
+		return Proposal{}, err
+	}
+	return r.detail(ctx, st, f)
 }
 
 // proposing is a change of a proposal under way. The workspace's lock is held.

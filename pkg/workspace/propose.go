@@ -78,7 +78,7 @@ func (s *Store) Propose(ctx context.Context, req ProposeRequest) (Proposal, erro
 	if err != nil {
 		return Proposal{}, err
 	}
-	return s.Proposal(ctx, r.id, id)
+	return r.changed(ctx, id)
 }
 
 // branchRef returns the full name of a branch.
