@@ -253,19 +253,5 @@ func newDiff(f *factory.Factory) *cobra.Command {
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
 		return c.ProposalDiff(ctx, args[0], args[1], path)
 	}
-	return query.One(f, cmd, diffFields(), ask, func(d api.Diff) error {
-		if d.Patch == "" {
-			f.Notice("it changes nothing")
-		}
-		return f.Printf("%s", f.Plain(d.Patch))
-	})
-}
-
-func diffFields() output.Fields[api.Diff] {
-	type d = api.Diff
-	return output.Fields[d]{
-		{Name: "from", Value: func(x d) any { return x.From }},
-		{Name: "to", Value: func(x d) any { return x.To }},
-		{Name: "patch", Value: func(x d) any { return x.Patch }},
-	}
+	return query.Diff(f, cmd, ask, "it changes nothing")
 }

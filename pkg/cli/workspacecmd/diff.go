@@ -2,14 +2,12 @@ package workspacecmd
 
 import (
 	"context"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
-	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/cli/query"
 	"github.com/vexa-ai/vexa/pkg/client"
 )
@@ -39,15 +37,5 @@ func newDiff(f *factory.Factory) *cobra.Command {
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
 		return c.Diff(ctx, args[0], q)
 	}
-	return query.One(f, cmd, diffFields(), ask, func(d api.Diff) error {
-		if d.Patch == "" {
-			f.Notice("nothing changed")
-		}
-		patch := d.Patch
-		if factory.IsTTY(f.OutTTY) {
-			patch = plain.Text(patch)
-		}
-		_, err := io.WriteString(f.Out, patch)
-		return err
-	})
+	return query.Diff(f, cmd, ask, "nothing changed")
 }

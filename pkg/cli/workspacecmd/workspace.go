@@ -76,13 +76,3 @@ func undoneFields() output.Fields[api.Undone] {
 		{Name: "proposal", Value: func(x u) any { return x.Proposal }},
 	}
 }
-
-// diffFields are the JSON fields of vexa workspace diff.
-func diffFields() output.Fields[api.Diff] {
-	type d = api.Diff
-	return output.Fields[d]{
-		{Name: "from", Value: func(x d) any { return x.From }},
-		{Name: "to", Value: func(x d) any { return x.To }},
-		{Name: "patch", Value: func(x d) any { return x.Patch }},
-	}
-}
