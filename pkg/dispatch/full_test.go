@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,39 +17,10 @@ import (
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/require"
+	"github.com/vexa-ai/vexa/pkg/internal/againtest"
 	"github.com/vexa-ai/vexa/pkg/journal"
 	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
 )
-
-// mayMount is set in the environment of a test that inNamespaces runs.
-const mayMount = "VEXA_TEST_MAY_MOUNT"
-
-// inNamespaces runs the test again as root of a user and a mount namespace,
-// where any user may mount. It reports whether that is where it runs already.
-func inNamespaces(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(mayMount) != "" {
-		return true
-	}
-	exe, err := os.Executable()
-	must(t, err)
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mayMount+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) {
-		require.Missing(t, "userns", "user namespaces are not allowed here")
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Fatalf("in namespaces of its own: %v\n%s", err, out)
-	}
-	return false
-}
 
 // small is a stack whose disk and whose memory for what is open are file
 // systems of their own, of a few megabytes each. It begins with a daemon that
@@ -148,7 +118,7 @@ var steps = []failpoint.Point{
 // so, and nothing of it is lost: as soon as there is room it is finished, by
 // the same daemon or by the next one.
 func TestFullDisk(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	for _, p := range steps {
@@ -229,7 +199,7 @@ func (s *small) whole(st api.Started) {
 // TestFullTopics: there is no room for the frames, and there is for the
 // records: a turn is not over that its topic does not end.
 func TestFullTopics(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	for _, p := range []failpoint.Point{"dispatch.begun", "dispatch.delivered", "dispatch.sealed"} {
@@ -258,7 +228,7 @@ func TestFullTopics(t *testing.T) {
 // TestFullRepository: there is no room for what the agent wrote, and there is
 // for the frames that say so. It is sealed as soon as there is.
 func TestFullRepository(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	root, err := os.MkdirTemp("", "vx")
@@ -298,7 +268,7 @@ func TestFullRepository(t *testing.T) {
 // TestStopWithAFullDisk: who stops a dispatch is told that it could not be
 // saved; it is, as soon as there is room.
 func TestStopWithAFullDisk(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	s := newSmall(t)
@@ -335,7 +305,7 @@ func TestStopWithAFullDisk(t *testing.T) {
 // TestFullMemory: what is open does not fit. The turn is refused and says which
 // variable moves it elsewhere.
 func TestFullMemory(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	s := newSmall(t)

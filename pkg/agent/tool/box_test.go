@@ -3,10 +3,8 @@ package tool_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,7 +13,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/tool"
-	"github.com/vexa-ai/vexa/pkg/internal/require"
+	"github.com/vexa-ai/vexa/pkg/internal/againtest"
 )
 
 // world is a workspace, a second one, and something outside of both.
@@ -184,8 +182,7 @@ func TestNothingLeavesTheWorkspace(t *testing.T) {
 // its own, where any user may mount.
 func TestReadOnlyWorkspace(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(mayMount) == "" {
-		inNamespaces(t)
+	if !againtest.Mounting(t) {
 		return
 	}
 	w := newWorld(t)
@@ -204,32 +201,6 @@ func TestReadOnlyWorkspace(t *testing.T) {
 	w.fails("read-only in this run", "edit", args{"path": filepath.Join(dir, "a"), "old": "text", "new": "x"})
 	if got := w.ok("read", args{"path": filepath.Join(dir, "a")}); got != "text" {
 		t.Errorf("read %q", got)
-	}
-}
-
-// mayMount is set in the environment of a test that inNamespaces runs.
-const mayMount = "VEXA_TEST_MAY_MOUNT"
-
-// inNamespaces runs the test again as root of a user and a mount namespace.
-func inNamespaces(t *testing.T) {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mayMount+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) {
-		require.Missing(t, "userns", "user namespaces are not allowed here")
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Fatalf("in namespaces of its own: %v\n%s", err, out)
 	}
 }
 

@@ -1,10 +1,8 @@
 package gitremote_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/internal/againtest"
 	"github.com/vexa-ai/vexa/pkg/internal/require"
 )
 
@@ -185,35 +184,6 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// mayMount is set in the environment of a test that inNamespaces runs.
-const mayMount = "VEXA_TEST_MAY_MOUNT"
-
-// inNamespaces runs the test again as root of a user and a mount namespace,
-// where any user may mount. It reports whether that is where it runs already.
-func inNamespaces(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(mayMount) != "" {
-		return true
-	}
-	self, err := os.Executable()
-	must(t, err)
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mayMount+"=1", envProgram+"="+program(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) {
-		require.Missing(t, "userns", "user namespaces are not allowed here")
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Fatalf("in namespaces of its own: %v\n%s", err, out)
-	}
-	return false
-}
-
 // small mounts a file system of a size, in megabytes, over a directory that may
 // hold something.
 func small(t *testing.T, at string, megabytes int) (grow func()) {
@@ -232,7 +202,7 @@ func small(t *testing.T, at string, megabytes int) (grow func()) {
 // TestFullDisk: there is no room where the bucket is, or the repository, or what
 // the installation knows. Git says so, nothing is lost, and with room it goes on.
 func TestFullDisk(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t, envProgram+"="+program(t)) {
 		t.Parallel()
 		return
 	}
@@ -345,7 +315,7 @@ func TestFullDisk(t *testing.T) {
 // TestReadOnly: a bucket on a read-only file system is fetched from, and a push
 // to it changes nothing and says why.
 func TestReadOnly(t *testing.T) {
-	if !inNamespaces(t) {
+	if !againtest.Mounting(t, envProgram+"="+program(t)) {
 		t.Parallel()
 		return
 	}

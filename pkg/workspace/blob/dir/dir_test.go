@@ -1,12 +1,22 @@
 package dir_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/blobtest"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 )
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func ctx() context.Context { return context.Background() }
 
 // open opens a store that the test closes.
 func open(tb testing.TB, path string, o dir.Options) *dir.Store {

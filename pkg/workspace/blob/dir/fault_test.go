@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/againtest"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 )
@@ -108,7 +109,7 @@ func writes(s *dir.Store) map[string]error {
 
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	if !mayNothing(t) {
+	if !againtest.Unprivileged(t) {
 		return
 	}
 	path := t.TempDir()
@@ -166,7 +167,7 @@ func onTmpfs(t *testing.T) string {
 
 func TestReadOnlyFileSystem(t *testing.T) {
 	t.Parallel()
-	if !mayMount(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	path := onTmpfs(t)
@@ -191,7 +192,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 // nothing, and can be done when there is room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	if !mayMount(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	for kind, as := range kinds() {
@@ -256,7 +257,7 @@ func fillUp(t *testing.T, path string) {
 // TestNoInodes: no file can be made.
 func TestNoInodes(t *testing.T) {
 	t.Parallel()
-	if !mayMount(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	path := t.TempDir()
@@ -283,7 +284,7 @@ func TestNoInodes(t *testing.T) {
 // nothing is read from another.
 func TestOtherFileSystemBelow(t *testing.T) {
 	t.Parallel()
-	if !mayMount(t) {
+	if !againtest.Mounting(t) {
 		return
 	}
 	path := t.TempDir()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/internal/againtest"
 	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
 )
@@ -115,7 +116,7 @@ func TestPowerLoss(t *testing.T) {
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
 		require.Missing(t, "loop", err.Error())
 	}
-	if !again(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}) {
+	if !againtest.As(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}) {
 		return
 	}
 	must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))

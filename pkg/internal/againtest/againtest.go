@@ -1,7 +1,7 @@
-package dir_test
+// Package againtest runs a test again in a process that may do what its own may not.
+package againtest
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,43 +12,48 @@ import (
 	"github.com/vexa-ai/vexa/pkg/internal/require"
 )
 
-// envAgain is set in the environment of a test that runs again elsewhere.
-const envAgain = "VEXA_TEST_AGAIN"
+// marker is set in the environment of a test that runs again.
+const marker = "VEXA_TEST_AGAIN"
 
-// mayMount runs the test again where it may mount. It reports whether that is
-// where it runs already.
-func mayMount(t *testing.T) bool {
+// Mounting runs the test again as root of a user and a mount namespace, where any user
+// may mount, with env added to its environment. It reports whether that is where it
+// runs already: else the test is done. In VEXA_TEST_REQUIRE it is "userns".
+func Mounting(t *testing.T, env ...string) bool {
 	t.Helper()
-	return again(t, &syscall.SysProcAttr{
+	return As(t, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	})
+	}, env...)
 }
 
-// mayNothing runs the test again, where it runs as root, as who owns the same
-// files and is bound by their permissions. It reports whether it runs so already.
-func mayNothing(t *testing.T) bool {
+// Unprivileged runs the test again, where it runs as root, as who owns the same files
+// and is bound by their permissions. It reports whether it runs so already.
+func Unprivileged(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return true
 	}
-	return again(t, &syscall.SysProcAttr{
+	return As(t, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: 0, Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: 0, Size: 1}},
 	})
 }
 
-func again(t *testing.T, attr *syscall.SysProcAttr) bool {
+// As runs the test again as a process with attributes. It reports whether it is that
+// process already.
+func As(t *testing.T, attr *syscall.SysProcAttr, env ...string) bool {
 	t.Helper()
-	if os.Getenv(envAgain) != "" {
+	if os.Getenv(marker) != "" {
 		return true
 	}
 	exe, err := os.Executable()
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), envAgain+"=1")
+	cmd.Env = append(append(os.Environ(), marker+"=1"), env...)
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) {
@@ -62,12 +67,3 @@ func again(t *testing.T, attr *syscall.SysProcAttr) bool {
 	}
 	return false
 }
-
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func ctx() context.Context { return context.Background() }
