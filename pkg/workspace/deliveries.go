@@ -75,10 +75,7 @@ func (r *repo) waiting(ctx context.Context, box *inbox.Box, e inbox.Entry, st *b
 	out := Delivery{ID: e.ID, Time: e.Stored, Size: e.Size, State: DeliveryWaiting, Why: "whoever may write everything takes it up when they open the workspace"}
 	d, err := box.Read(ctx, e.ID)
 	if err == nil {
-		who, ok := bucket.MemberWith(st.Membership, d.By)
-		if !ok {
-			who, _ = bucket.FormerMemberWith(st.Membership, d.By)
-		}
+		who, _ := bucket.EverMemberWith(st.Membership, d.By)
 		out.Member = who.Name
 		for _, u := range d.Updates {
 			out.Refs = append(out.Refs, DeliveredRef{Ref: u.Ref})

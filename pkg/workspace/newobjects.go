@@ -139,6 +139,9 @@ func (r *repo) objectIn(ctx context.Context, q string, id object.ID, want object
 
 // readLoose reads an object that a quarantine has by itself; else it is fs.ErrNotExist.
 func readLoose(q string, id object.ID, want object.Kind) ([]byte, error) {
+	if q == "" { // there is no quarantine; the working directory is none
+		return nil, fs.ErrNotExist
+	}
 	name := id.String()
 	kind, data, err := object.ReadLoose(filepath.Join(q, name[:2], name[2:]))
 	if err == nil && kind != want {

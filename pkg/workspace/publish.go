@@ -59,15 +59,8 @@ func (r *repo) publishApproved(ctx context.Context, moves []move, packs []string
 		r.store.retire(r.id)
 		return fault.Wrap(fault.KindOf(err), "save workspace "+r.name, err)
 	}
-	for _, res := range results {
-		if errors.Is(res.Err, bucket.ErrStale) {
-			return errors.Join(errMoved, r.sync(ctx, st))
-		}
-	}
-	for _, res := range results {
-		if res.Err != nil {
-			return fault.Newf(fault.Denied, "save workspace %s: %s: %w", r.name, res.Ref, res.Err)
-		}
+	if err := r.refusedPush(ctx, st, results); err != nil {
+		return err
 	}
 	r.store.step("published")
 	if st.Generation != before.Generation+1 {
@@ -82,6 +75,24 @@ func (r *repo) publishApproved(ctx context.Context, moves []move, packs []string
 		}
 	}
 	return r.writeSeen(st)
+}
+
+// refusedPush says why a push was refused, errMoved where others were faster.
+func (r *repo) refusedPush(ctx context.Context, st *bucket.State, results []bucket.Result) error {
+	for _, res := range results {
+		if errors.Is(res.Err, bucket.ErrStale) {
+			if err := r.sync(ctx, st); err != nil {
+				return err // trying again would meet it again
+			}
+			return errMoved
+		}
+	}
+	for _, res := range results {
+		if res.Err != nil {
+			return fault.Newf(fault.Denied, "save workspace %s: %s: %w", r.name, res.Ref, res.Err)
+		}
+	}
+	return nil
 }
 
 // holds reports whether the bucket's main holds a commit, so that everything the

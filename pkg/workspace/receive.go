@@ -105,38 +105,40 @@ func (r *repo) takeUp(ctx context.Context, box *inbox.Box, id string) error {
 	if err != nil {
 		return err
 	}
-	unpacked := false
-	err = r.change(ctx, func() error {
-		st, err := r.head(ctx)
-		if err != nil {
-			return err
-		}
-		t := &taking{repo: r, state: st, delivery: d}
-		if t.who, err = depositor(st.Membership, d); err != nil {
-			return err
-		}
-		if taken, err := r.recorded(ctx, d.ID); err != nil || taken {
-			return err
-		}
-		if err := t.requires(ctx); err != nil {
-			return err
-		}
-		if !unpacked && d.Pack != nil {
-			if err := r.roomFor(2 * d.Pack.Size); err != nil { // with its index, and what it builds on
-				return err
-			}
-			if err := box.Unpack(ctx, r.asBucketRepo(), d); err != nil {
-				return err
-			}
-			unpacked = true
-		}
-		return t.run(ctx)
-	})
-	if err != nil {
+	t := &taking{repo: r, delivery: d}
+	if err := r.change(ctx, func() error { return t.try(ctx, box) }); err != nil {
 		return err
 	}
 	r.store.step("taken")
 	return box.Remove(ctx, d.ID)
+}
+
+// try takes the delivery up, unless it is recorded.
+func (t *taking) try(ctx context.Context, box *inbox.Box) (err error) {
+	r := t.repo
+	*t = taking{repo: r, delivery: t.delivery, unpacked: t.unpacked, base: map[string]string{}}
+	if t.state, err = r.head(ctx); err != nil {
+		return err
+	}
+	if t.who, err = depositor(t.state.Membership, t.delivery); err != nil {
+		return err
+	}
+	if taken, err := r.recorded(ctx, t.delivery.ID); err != nil || taken {
+		return err
+	}
+	if err := t.requires(ctx); err != nil {
+		return err
+	}
+	if !t.unpacked && t.delivery.Pack != nil {
+		if err := r.roomFor(2 * t.delivery.Pack.Size); err != nil { // with its index, and what it builds on
+			return err
+		}
+		if err := box.Unpack(ctx, r.asBucketRepo(), t.delivery); err != nil {
+			return err
+		}
+		t.unpacked = true
+	}
+	return t.run(ctx)
 }
 
 // depositor returns the member that a delivery is by, where that may bring what it
@@ -144,7 +146,7 @@ func (r *repo) takeUp(ctx context.Context, box *inbox.Box, id string) error {
 func depositor(m manifestv1.Membership, d inbox.Delivery) (manifestv1.Member, error) {
 	who, ok := bucket.MemberWith(m, d.By)
 	if !ok {
-		if was, ok := bucket.FormerMemberWith(m, d.By); ok {
+		if was, ok := bucket.EverMemberWith(m, d.By); ok {
 			return who, fault.New(fault.Denied, fmt.Sprintf("%s signed it, who is no member any more since generation %d", was.Name, was.Until+1), "")
 		}
 		return who, fault.New(fault.Denied, "no member signed it: the key is "+d.By.Fingerprint(), "")
@@ -171,6 +173,7 @@ type taking struct {
 	state    *bucket.State
 	delivery inbox.Delivery
 	who      manifestv1.Member // that delivered
+	unpacked bool              // its objects are in the repository
 
 	moves    []move
 	base     map[string]string // what targets of proposals have to be
@@ -212,7 +215,6 @@ func (t *taking) run(ctx context.Context) error {
 	case !whole:
 		return fault.New(fault.Invalid, "its pack lacks objects", "have "+t.who.Name+" deliver everything again: git push --force")
 	}
-	t.base = map[string]string{}
 	for _, u := range t.delivery.Updates {
 		what, err := t.update(ctx, u)
 		if err != nil {
@@ -312,7 +314,7 @@ func (t *taking) land(ctx context.Context, ref string, now, id object.ID) (strin
 		return "", err
 	case len(conflicts) == 0 && next == now:
 		return "was there", nil
-	case len(conflicts) > 0 || proposal.Needed(t.state.Membership, ref) > 0:
+	case len(conflicts) > 0 || bucket.Threshold(t.state.Membership, ref) > 0:
 		return t.propose(ctx, msg.subject, ref, now, id)
 	}
 	t.moves = append(t.moves, move{ref: ref, from: now, to: next})
@@ -327,11 +329,10 @@ func (t *taking) author() Author { return Author{Subject: t.who.ID, Name: t.who.
 // propose opens a proposal of a commit that its branch does not take by itself.
 func (t *taking) propose(ctx context.Context, title, ref string, now, id object.ID) (string, error) {
 	r, s := t.repo, t.repo.store
-	_, by, err := s.self(ctx, r, t.state)
+	p, err := r.proposing(ctx, t.state, nil, "")
 	if err != nil {
 		return "", err
 	}
-	p := &proposing{store: s, repo: r, state: t.state, by: by}
 	name := s.opt.NewID()
 	m, _, _, err := p.make(ctx, func(p *proposing) (event, error) {
 		return p.open(ctx, proposalv1.Proposal{
