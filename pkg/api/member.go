@@ -91,6 +91,7 @@ type Join struct {
 	Invitation string `json:"invitation"`
 	Name       string `json:"name,omitempty"`   // of the workspace here; empty: as the inviter calls it
 	Bucket     string `json:"bucket,omitempty"` // URL; empty: the invitation's
+	Anew       bool   `json:"anew,omitempty"`   // who writes and does not read forgets whom they believed, and what they delivered
 }
 
 // Joined answers it.

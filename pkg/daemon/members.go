@@ -163,7 +163,7 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	out, err := e.Workspaces.Join(r.Context(), []byte(req.Invitation), req.Name, req.Bucket)
+	out, err := e.Workspaces.Join(r.Context(), workspace.JoinRequest{Invitation: []byte(req.Invitation), Name: req.Name, Bucket: req.Bucket, Anew: req.Anew})
 	if err != nil {
 		return err
 	}

@@ -17,30 +17,41 @@ func (r *repo) setMembership(ctx context.Context, edit func(m *manifestv1.Member
 		return st, err
 	}
 	r.store.step("members")
-	if err := r.announce(ctx, st); err != nil { // it has happened; who tidies next tells them
+	if err := r.announce(ctx, st, true); err != nil { // it has happened; who tidies next tells them
 		r.store.opt.Log.WarnContext(ctx, "those who deliver were not told of a change", "workspace", r.id, "error", err)
 	}
 	return st, nil
 }
 
 // announce tells those who write and do not read what there is to know of the
-// membership, unless somebody did.
-func (r *repo) announce(ctx context.Context, st *bucket.State) error {
-	if !inbox.Open(st.Membership) {
-		return nil
-	}
-	signer, err := r.bucket.Signer(ctx)
-	if err != nil {
-		return err
-	}
-	if me, ok := bucket.MemberWith(st.Membership, signer.Key()); !ok || me.Recovery || !bucket.Allows(me, bucket.RightAdmin, bucket.Everything) {
-		return nil
-	}
+// membership; unless it changed just now, only where this installation did not yet.
+func (r *repo) announce(ctx context.Context, st *bucket.State, changed bool) error {
 	box := inbox.Of(r.bucket)
-	if done, err := box.Announced(ctx, st); err != nil || done {
+	if ok, err := r.administers(ctx, st); err != nil || !ok || !changed && box.Announced(st) {
 		return err
 	}
 	return box.Announce(ctx, st)
+}
+
+// renew is announce after the bucket was set back.
+func (r *repo) renew(ctx context.Context, st *bucket.State) error {
+	if ok, err := r.administers(ctx, st); err != nil || !ok {
+		return err
+	}
+	return inbox.Of(r.bucket).Renew(ctx, st)
+}
+
+// administers reports whether this installation has anybody to tell, and is believed.
+func (r *repo) administers(ctx context.Context, st *bucket.State) (bool, error) {
+	if !inbox.Open(st.Membership) {
+		return false, nil
+	}
+	signer, err := r.bucket.Signer(ctx)
+	if err != nil {
+		return false, err
+	}
+	me, ok := bucket.MemberWith(st.Membership, signer.Key())
+	return ok && !me.Recovery && bucket.Allows(me, bucket.RightAdmin, bucket.Everything), nil
 }
 
 // mayBeBlind refuses to let a member write and not read that could do neither, or has

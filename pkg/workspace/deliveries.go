@@ -21,6 +21,7 @@ const (
 	DeliveryWaiting = "waiting" // it is taken up later, see Why
 	DeliveryRefused = "refused" // it is not taken up while the members are as they are
 	DeliveryTaken   = "taken"
+	DeliveryDropped = "dropped" // somebody removed it
 )
 
 // Delivery is something that a member delivered who writes and does not read.
@@ -80,10 +81,12 @@ func (r *repo) waiting(ctx context.Context, box *inbox.Box, e inbox.Entry, st *b
 		for _, u := range d.Updates {
 			out.Refs = append(out.Refs, DeliveredRef{Ref: u.Ref})
 		}
-		_, err = depositor(st.Membership, d)
+		if _, err = depositor(st.Membership, d); err != nil {
+			err = &inbox.RefusedError{Err: err}
+		}
 	}
 	was, tried := r.refusedBefore(e.ID)
-	if err == nil && tried && (was.policy == 0 || was.policy == st.Membership.Version) {
+	if err == nil && tried && was.policy == st.Membership.Version {
 		err = was.err
 	}
 	if err != nil {
@@ -137,17 +140,31 @@ func recordedDelivery(name, seconds, text string) (Delivery, bool) {
 			d.Refs = append(d.Refs, DeliveredRef{Ref: ref, Outcome: outcome})
 		}
 	}
+	if len(d.Refs) > 0 && d.Refs[0].Outcome == DeliveryDropped {
+		d.State = DeliveryDropped
+		for i := range d.Refs {
+			d.Refs[i].Outcome = ""
+		}
+	}
 	return d, d.ID != "" && len(d.Refs) > 0
 }
 
-// DropDelivery removes a delivery from the inbox that was not taken up. It may be put
-// there again by who delivered it. It is fault.NotFound where there is none of the id.
+// DropDelivery removes a delivery from the inbox that was not taken up, and records that,
+// where a member signed it, so that nobody puts it back. It is fault.NotFound where there
+// is none of the id.
 func (s *Store) DropDelivery(ctx context.Context, nameOrID, id string) error {
-	_, r, err := s.bucketIn(ctx, nameOrID)
+	rec, err := s.find(ctx, nameOrID)
 	if err != nil {
 		return err
 	}
-	st, err := r.head(ctx)
+	r, err := s.handle(ctx, rec)
+	if err != nil {
+		return err
+	}
+	if err := r.follow(ctx); err != nil { // nothing is taken up now
+		return err
+	}
+	st, err := r.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,10 +176,41 @@ func (s *Store) DropDelivery(ctx context.Context, nameOrID, id string) error {
 		return fault.New(fault.Denied, "you may not write all of "+r.name+", and so drop nothing that was delivered", "ask an administrator: vexa workspace member list "+r.name)
 	}
 	box := inbox.Of(r.bucket)
-	if _, err := box.Read(ctx, id); errors.Is(err, blob.ErrNotExist) {
+	d, err := box.Read(ctx, id)
+	switch {
+	case errors.Is(err, blob.ErrNotExist):
 		return fault.Newf(fault.NotFound, "the inbox of %s has no delivery %.40s", r.name, id).WithHint("vexa workspace inbox " + r.name)
-	} else if err != nil && !isRefusal(err) {
+	case isRefusal(err): // nobody can take it up
+	case err != nil:
 		return err
+	default:
+		if err := r.change(ctx, func() error { return r.recordDrop(ctx, d) }); err != nil {
+			return err
+		}
 	}
 	return box.Remove(ctx, id)
+}
+
+// recordDrop records that a delivery is not taken up. The workspace's lock is held.
+func (r *repo) recordDrop(ctx context.Context, d inbox.Delivery) error {
+	t := &taking{repo: r, delivery: d}
+	var err error
+	if t.state, err = r.head(ctx); err != nil {
+		return err
+	}
+	var known bool
+	if t.who, known = bucket.EverMemberWith(t.state.Membership, d.By); !known {
+		return nil // it is nobody's, and stays so
+	}
+	if taken, err := r.recorded(ctx, d.ID); err != nil || taken {
+		return err
+	}
+	for _, u := range d.Updates {
+		t.outcomes = append(t.outcomes, u.Ref+" "+DeliveryDropped)
+	}
+	record, err := t.record(ctx)
+	if err != nil {
+		return err
+	}
+	return r.publishApproved(ctx, []move{record}, nil, approved{policy: t.state.Membership.Version})
 }

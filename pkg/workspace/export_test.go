@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -87,6 +88,9 @@ func (s *Store) Tidy(ctx context.Context, nameOrID string) error {
 	}
 	return s.tidy(ctx, r)
 }
+
+// SetReceiveFor sets how long whoever opens a workspace waits for what was delivered.
+func SetReceiveFor(s *Store, d time.Duration) { s.receiveFor = d }
 
 // Opens counts the buckets that a store holds open.
 func Opens(s *Store) int {

@@ -134,8 +134,26 @@ func (s *Store) Restore(ctx context.Context, req RestoreRequest) (Info, bucket.C
 	if err := os.Remove(filepath.Join(s.openDir(rec.ID), seenFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Info{}, out, fault.Wrap(fault.Internal, "restore workspace "+rec.Name, err)
 	}
+	if req.AcceptOlder {
+		s.tellAnew(ctx, rec)
+	}
 	info, err := s.info(ctx, rec)
 	return info, out, err
+}
+
+// tellAnew tells those who write and do not read of the membership of a bucket that was
+// set back, where this installation administers it.
+func (s *Store) tellAnew(ctx context.Context, rec record) {
+	r, err := s.handle(ctx, rec)
+	if err == nil {
+		var st *bucket.State
+		if st, err = r.head(ctx); err == nil {
+			err = r.renew(ctx, st)
+		}
+	}
+	if err != nil {
+		s.opt.Log.WarnContext(ctx, "those who deliver were not told that a bucket was set back", "workspace", rec.ID, "error", err)
+	}
 }
 
 func (s *Store) acceptNewest(ctx context.Context, url string) error {

@@ -76,7 +76,7 @@ func interleave(t *testing.T, r *rand.Rand) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := joe.Join(ctx, text, "", ""); err != nil {
+	if _, err := joe.Join(ctx, workspace.JoinRequest{Invitation: text}); err != nil {
 		t.Fatal(err)
 	}
 	players, files := []*player{jane, joe}, []string{"one.md", "two.md", "three.md"}

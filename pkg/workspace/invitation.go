@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,21 +123,23 @@ type Joined struct {
 	Roots   []string // fingerprints of the founders' signing keys
 }
 
-// Join registers the workspace of an invitation, under a name of one's own where
-// that is not empty. Nothing of the storage is believed that the invitation does
+// JoinRequest takes up an invitation.
+type JoinRequest struct {
+	Invitation []byte
+	Name       string // of the workspace here; empty: as the inviter calls it
+	Bucket     string // URL at which it is reached; empty: the invitation's
+	Anew       bool   // who writes and does not read forgets whom they believed, and what they delivered
+}
+
+// Join registers the workspace of an invitation. Nothing of the storage is believed that the invitation does
 // not bear out; whoever signed it has to be a member. Where the workspace is there
 // as one that this installation does not read, it becomes what the invitation is for.
-func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined, error) {
-	inv, key, err := decodeInvitation(text)
+func (s *Store) Join(ctx context.Context, req JoinRequest) (Joined, error) {
+	inv, key, err := decodeInvitation(req.Invitation)
 	if err != nil {
 		return Joined{}, err
 	}
-	if name == "" {
-		name = inv.Name
-	}
-	if url == "" {
-		url = inv.URL
-	}
+	name, url := cmp.Or(req.Name, inv.Name), cmp.Or(req.Bucket, inv.URL)
 	rec, unlock, err := s.reserveFor(ctx, name, inv.Bucket)
 	if err != nil {
 		return Joined{}, err
@@ -144,7 +147,7 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 	defer unlock()
 	b, st, err := s.opt.Buckets.Join(ctx, url, bucket.Checkpoint{Bucket: inv.Bucket, Roots: inv.Roots, Generation: inv.Generation, SHA256: inv.SHA256, By: key.String()})
 	if fault.Is(err, fault.Denied) {
-		out, blind := s.joinBlind(ctx, rec, inv, key, url)
+		out, blind := s.joinBlind(ctx, rec, blindInvitation{Invitation: inv, by: key, url: url, anew: req.Anew})
 		if !fault.Is(blind, fault.NotFound) {
 			return out, blind
 		}
@@ -159,36 +162,71 @@ func (s *Store) Join(ctx context.Context, text []byte, name, url string) (Joined
 		return out, err
 	}
 	out.Inviter = st.Membership.Members[i].Name
+	// Killed in between it neither reads nor delivers, and may be joined again.
+	if rec.WriteOnly {
+		if err := inbox.Of(b).Forget(); err != nil {
+			return out, err
+		}
+	}
 	rec.WriteOnly = false
 	if err := s.takeIn(rec, b, contractOf(rec.ID, b.URL(), st)); err != nil {
-		return out, err
-	}
-	if err := inbox.Of(b).Forget(); err != nil {
 		return out, err
 	}
 	out.Info, err = s.info(ctx, rec)
 	return out, err
 }
 
+// blindInvitation is an invitation to write and not read.
+type blindInvitation struct {
+	invitationv1.Invitation
+	by   signature.Key
+	url  string
+	anew bool
+}
+
 // joinBlind is Join for who writes and does not read. It is fault.NotFound where the
-// bucket has no notice for this installation from who invites it.
-func (s *Store) joinBlind(ctx context.Context, rec record, inv invitationv1.Invitation, by signature.Key, url string) (Joined, error) {
-	b, err := s.opt.Buckets.Open(ctx, url)
+// bucket has no notice for this installation from who invites it. A bucket that this
+// installation reads stays one that it reads.
+func (s *Store) joinBlind(ctx context.Context, rec record, inv blindInvitation) (Joined, error) {
+	b, err := s.opt.Buckets.Open(ctx, inv.url)
 	if err != nil {
 		return Joined{}, err
 	}
 	defer b.Close()
-	n, err := inbox.Of(b).Meet(ctx, inv.Bucket, by)
+	if !rec.WriteOnly {
+		if err := s.unreadBefore(inv.Bucket); err != nil {
+			return Joined{}, err
+		}
+	}
+	met, err := inbox.Of(b).Meet(ctx, inv.Bucket, inv.by, inv.anew)
 	if err != nil {
 		return Joined{}, err
 	}
-	out := Joined{Key: by.Fingerprint(), Roots: inv.Roots}
+	out := Joined{Key: inv.by.Fingerprint(), Roots: inv.Roots}
 	rec.WriteOnly = true
-	if err := s.takeIn(rec, b, encryptedTo(rec.ID, b.URL(), n.Recipient, n.Epoch)); err != nil {
+	if err := s.takeIn(rec, b, encryptedTo(rec.ID, b.URL(), met.Recipient, met.Epoch)); err != nil {
+		return out, err
+	}
+	if err := met.Keep(); err != nil { // killed before, it may be joined again
 		return out, err
 	}
 	out.Info, err = s.info(ctx, rec)
 	return out, err
+}
+
+// unreadBefore refuses to write and not read a bucket that this installation reads, or
+// did: by an invitation alone it would give that up.
+func (s *Store) unreadBefore(id string) error {
+	records, err := s.records()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Bucket == id && !r.WriteOnly {
+			return fault.New(fault.Conflict, "workspace "+r.Name+" is that bucket, and this installation reads it: it does not become one that writes alone", "use an installation of its own for that: VEXA_HOME=DIR vexa workspace join FILE")
+		}
+	}
+	return nil
 }
 
 // reserveFor is reserve, or where this installation has the bucket as one that it does

@@ -119,7 +119,7 @@ func (s *Store) maintainInbox(ctx context.Context, r *repo) error {
 	if err != nil || !inbox.Open(st.Membership) {
 		return err
 	}
-	if err := r.announce(ctx, st); err != nil {
+	if err := r.announce(ctx, st, false); err != nil {
 		return err
 	}
 	box := inbox.Of(r.bucket)
@@ -129,7 +129,7 @@ func (s *Store) maintainInbox(ctx context.Context, r *repo) error {
 	}
 	for _, e := range list {
 		if !e.Named && !e.Stored.IsZero() && s.opt.Now().Sub(e.Stored) > abandonedAfter {
-			if err := box.Remove(ctx, e.ID); err != nil {
+			if err := box.RemoveAbandoned(ctx, e.ID); err != nil {
 				return err
 			}
 		}

@@ -71,16 +71,16 @@ func TestSharing(t *testing.T) {
 		"no signature":    func(s string) string { line, _, _ := strings.Cut(s, "\n"); return line },
 		"another message": func(s string) string { return strings.Replace(s, `"to":"joe"`, `"to":"zoe"`, 1) },
 	} {
-		if _, err := joe.Join(ctx, []byte(spoil(string(text))), "", ""); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+		if _, err := joe.Join(ctx, workspace.JoinRequest{Invitation: []byte(spoil(string(text)))}); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	mailed := "\r\n" + strings.ReplaceAll(string(text), "\n", "\r\n") + "\r\n\r\n"
-	joined, err := joe.Join(ctx, []byte(mailed), "notes", "")
+	joined, err := joe.Join(ctx, workspace.JoinRequest{Invitation: []byte(mailed), Name: "notes"})
 	if err != nil || joined.Info.Name != "notes" || joined.Inviter != "test" || len(joined.Roots) != 1 {
 		t.Fatalf("%+v, %v", joined, err)
 	}
-	if _, err := joe.Join(ctx, text, "again", ""); !fault.Is(err, fault.Conflict) {
+	if _, err := joe.Join(ctx, workspace.JoinRequest{Invitation: text, Name: "again"}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("joined twice: %v", err)
 	}
 	if data, err := joe.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
@@ -108,7 +108,7 @@ func TestSharing(t *testing.T) {
 	if _, err := joe.Invite(ctx, "notes", "joe"); err == nil {
 		t.Error("who was shut out invites")
 	}
-	if _, err := newWorld(t).Join(ctx, text, "late", ""); !fault.Is(err, fault.Denied) {
+	if _, err := newWorld(t).Join(ctx, workspace.JoinRequest{Invitation: text, Name: "late"}); !fault.Is(err, fault.Denied) {
 		t.Errorf("an invitation of another's: %v", err)
 	}
 	out, err := w.Rotate(ctx, "notes", true, true)
@@ -224,7 +224,7 @@ func TestRecoveryKeysHaveOwners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := joe.Join(ctx, text, "", ""); err != nil {
+	if _, err := joe.Join(ctx, workspace.JoinRequest{Invitation: text}); err != nil {
 		t.Fatal(err)
 	}
 	rekey := func(x *world) {

@@ -49,7 +49,7 @@ func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 	if err := r.follow(ctx); err != nil {
 		return r, err
 	}
-	r.receive(ctx, receiveAtOnce)
+	r.receive(ctx, r.store.receiveFor)
 	return r, nil
 }
 
@@ -323,7 +323,13 @@ func (r *repo) followRefs(ctx context.Context, refs, branches map[string]string)
 		if now.String() == id || strings.HasPrefix(name, refBranches) && !now.IsZero() && branches[name] != now.String() {
 			continue
 		}
-		if err := r.writeRef(name, id); err != nil {
+		err := r.writeRef(name, id)
+		if errors.Is(err, unix.ENAMETOOLONG) { // somebody's own client made it
+			if err = r.packRefs(refs); err == nil {
+				continue
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ func (w *world) lets(t *testing.T, other *world, name string, rights []manifestv
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Join(ctx, text, "notes", ""); err != nil {
+	if _, err := other.Join(ctx, workspace.JoinRequest{Invitation: text, Name: "notes"}); err != nil {
 		t.Fatal(err)
 	}
 }

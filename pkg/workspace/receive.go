@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,20 @@ import (
 
 // refusal is why a delivery was not taken up.
 type refusal struct {
-	policy int // version of the membership under which it is refused; 0: it is tried again
+	policy int // version of the membership then
 	err    error
+	at     time.Time
+}
+
+// tryAgain is how long a delivery rests that was not taken up, and not refused either.
+const tryAgain = time.Minute
+
+// holds reports whether who opens a workspace need not try it again.
+func (r refusal) holds(policy int) bool {
+	if isRefusal(r.err) {
+		return r.policy == policy
+	}
+	return time.Since(r.at) < tryAgain
 }
 
 // receiveAtOnce is how long whoever opens a workspace waits for what was delivered; the
@@ -58,18 +71,12 @@ func (r *repo) receive(ctx context.Context, limit time.Duration) {
 		return
 	}
 	for _, e := range list {
-		if was, ok := r.refusedBefore(e.ID); !e.Named || ok && was.policy == st.Membership.Version {
+		if was, ok := r.refusedBefore(e.ID); !e.Named || ok && limit > 0 && was.holds(st.Membership.Version) {
 			continue
 		}
-		err := r.takeUp(ctx, box, e.ID)
-		switch {
-		case err == nil:
-		case isRefusal(err):
-			r.refuse(e.ID, refusal{policy: st.Membership.Version, err: err})
-			r.store.opt.Log.WarnContext(ctx, "a delivery is refused", "workspace", r.id, "delivery", e.ID, "error", err)
-		default:
-			r.refuse(e.ID, refusal{err: err})
-			r.store.opt.Log.WarnContext(ctx, "a delivery could not be taken up", "workspace", r.id, "delivery", e.ID, "error", err)
+		if err := r.takeUp(ctx, box, e.ID); err != nil {
+			r.refuse(e.ID, refusal{policy: st.Membership.Version, err: err, at: time.Now()})
+			r.store.opt.Log.WarnContext(ctx, "a delivery is not taken up", "workspace", r.id, "delivery", e.ID, "error", err)
 		}
 		if ctx.Err() != nil || limit > 0 && time.Since(begin) > limit {
 			return
@@ -79,7 +86,10 @@ func (r *repo) receive(ctx context.Context, limit time.Duration) {
 
 // isRefusal reports whether the error is about the delivery, and not about what it
 // takes to look.
-func isRefusal(err error) bool { return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) }
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*inbox.RefusedError](err)
+	return ok
+}
 
 func (r *repo) refusedBefore(id string) (refusal, bool) {
 	r.store.mu.Lock()
@@ -94,9 +104,9 @@ func (r *repo) refuse(id string, why refusal) {
 	r.store.refusals[r.id+"/"+id] = why
 }
 
-// takeUp takes one delivery up, and removes it from the inbox. The error is
-// fault.Invalid or fault.Denied where it is refused, and fault.Conflict where it has to
-// wait for another one.
+// takeUp takes one delivery up, and removes it from the inbox. The error is an
+// inbox.RefusedError where the members are such that it is not, and fault.Conflict where it has
+// to wait for another one.
 func (r *repo) takeUp(ctx context.Context, box *inbox.Box, id string) error {
 	d, err := box.Read(ctx, id)
 	if errors.Is(err, blob.ErrNotExist) {
@@ -106,37 +116,44 @@ func (r *repo) takeUp(ctx context.Context, box *inbox.Box, id string) error {
 		return err
 	}
 	t := &taking{repo: r, delivery: d}
-	if err := r.change(ctx, func() error { return t.try(ctx, box) }); err != nil {
+	if err := t.look(ctx); err != nil {
+		return err
+	}
+	// What takes long is done before others are kept waiting.
+	if !t.taken && d.Pack != nil {
+		if err := r.roomFor(2 * d.Pack.Size); err != nil { // with its index
+			return err
+		}
+		if t.objects, err = box.Unpack(ctx, r.asBucketRepo(), d); err != nil {
+			return err
+		}
+	}
+	if err := r.change(ctx, func() error { return t.try(ctx) }); err != nil {
 		return err
 	}
 	r.store.step("taken")
 	return box.Remove(ctx, d.ID)
 }
 
-// try takes the delivery up, unless it is recorded.
-func (t *taking) try(ctx context.Context, box *inbox.Box) (err error) {
-	r := t.repo
-	*t = taking{repo: r, delivery: t.delivery, unpacked: t.unpacked, base: map[string]string{}}
-	if t.state, err = r.head(ctx); err != nil {
+// look judges the delivery by the newest state.
+func (t *taking) look(ctx context.Context) (err error) {
+	*t = taking{repo: t.repo, delivery: t.delivery, objects: t.objects, base: map[string]string{}}
+	if t.state, err = t.repo.head(ctx); err != nil {
 		return err
 	}
 	if t.who, err = depositor(t.state.Membership, t.delivery); err != nil {
+		return &inbox.RefusedError{Err: err}
+	}
+	if t.taken, err = t.repo.recorded(ctx, t.delivery.ID); err != nil || t.taken {
 		return err
 	}
-	if taken, err := r.recorded(ctx, t.delivery.ID); err != nil || taken {
+	return t.requires(ctx)
+}
+
+// try takes the delivery up, unless it is recorded. The workspace's lock is held.
+func (t *taking) try(ctx context.Context) error {
+	if err := t.look(ctx); err != nil || t.taken {
 		return err
-	}
-	if err := t.requires(ctx); err != nil {
-		return err
-	}
-	if !t.unpacked && t.delivery.Pack != nil {
-		if err := r.roomFor(2 * t.delivery.Pack.Size); err != nil { // with its index, and what it builds on
-			return err
-		}
-		if err := box.Unpack(ctx, r.asBucketRepo(), t.delivery); err != nil {
-			return err
-		}
-		t.unpacked = true
 	}
 	return t.run(ctx)
 }
@@ -156,7 +173,7 @@ func depositor(m manifestv1.Membership, d inbox.Delivery) (manifestv1.Member, er
 		if err := bucket.CheckRef(u.Ref); err != nil {
 			return who, err
 		}
-		if why := inbox.Refuse(who, u.Ref); why != nil {
+		if why := inbox.MayDeliver(who, u.Ref); why != nil {
 			return who, fault.Wrap(fault.Denied, who.Name+" delivered "+u.Ref, why)
 		}
 		if seen[u.Ref] {
@@ -173,7 +190,9 @@ type taking struct {
 	state    *bucket.State
 	delivery inbox.Delivery
 	who      manifestv1.Member // that delivered
-	unpacked bool              // its objects are in the repository
+	objects  map[string]bool   // of its pack, which are in the repository
+	taken    bool              // it is recorded
+	before   []string          // the records of what they delivered before
 
 	moves    []move
 	base     map[string]string // what targets of proposals have to be
@@ -181,25 +200,39 @@ type taking struct {
 	outcomes []string
 }
 
-// requires refuses a delivery that builds on what is not here.
+// requires has a delivery wait that builds on what its member did not deliver before,
+// whatever else is here: who cannot read learns nothing by it.
 func (t *taking) requires(ctx context.Context) error {
 	if t.delivery.ObjectFormat != t.state.ObjectFormat {
-		return fault.New(fault.Invalid, "its objects are of format "+t.delivery.ObjectFormat, "")
+		return &inbox.RefusedError{Err: fault.New(fault.Invalid, "its objects are of format "+t.delivery.ObjectFormat, "")}
 	}
-	if len(t.delivery.Requires) == 0 {
-		return nil
+	var err error
+	if t.before, err = t.records(); err != nil || len(t.delivery.Requires) == 0 {
+		return err
 	}
-	lacks := ""
-	err := t.repo.Look(ctx, t.delivery.Requires, func(o git.Object) error {
-		if o.Type != "commit" {
-			lacks = "it builds on an earlier delivery, which is not here"
-		}
-		return nil
-	})
-	if err == nil && lacks != "" {
-		err = fault.New(fault.Conflict, lacks, "have "+t.who.Name+" deliver everything again: git push --force")
+	lacks, err := t.repo.asBucketRepo().Missing(ctx, t.delivery.Requires, t.before, nil)
+	if err == nil && (lacks != "" || len(t.before) == 0) {
+		err = fault.New(fault.Conflict, "it builds on an earlier delivery, which was not taken up", "have "+t.who.Name+" take up their invitation again with --anew, and push: then everything is sent")
 	}
 	return err
+}
+
+// records are the newest records of whom the key belongs or belonged to.
+func (t *taking) records() ([]string, error) {
+	var out []string
+	for _, m := range t.state.Membership.Members {
+		if !slices.Contains(m.Signers, t.delivery.By.String()) {
+			continue
+		}
+		tip, err := t.repo.ref(deliveriesOf(m.ID))
+		if err != nil {
+			return nil, err
+		}
+		if !tip.IsZero() {
+			out = append(out, tip.String())
+		}
+	}
+	return out, nil
 }
 
 // run publishes what a delivery brings, with its record.
@@ -209,11 +242,12 @@ func (t *taking) run(ctx context.Context) error {
 	for _, u := range t.delivery.Updates {
 		ids = append(ids, u.ID)
 	}
-	switch whole, err := r.asBucketRepo().Connected(ctx, ids); {
+	// What else is here does not count: whether it is is not for them to find out.
+	switch lacks, err := r.asBucketRepo().Missing(ctx, ids, t.before, t.objects); {
 	case err != nil:
 		return err
-	case !whole:
-		return fault.New(fault.Invalid, "its pack lacks objects", "have "+t.who.Name+" deliver everything again: git push --force")
+	case lacks != "":
+		return &inbox.RefusedError{Err: fault.New(fault.Invalid, "its pack lacks objects", "")}
 	}
 	for _, u := range t.delivery.Updates {
 		what, err := t.update(ctx, u)
@@ -234,14 +268,14 @@ func (t *taking) update(ctx context.Context, u inboxv1.Update) (string, error) {
 	r := t.repo
 	id, err := object.ParseID(u.ID)
 	if err != nil {
-		return "", fault.Wrap(fault.Invalid, "it names an object of another format", err)
+		return "", &inbox.RefusedError{Err: fault.Wrap(fault.Invalid, "it names an object of another format", err)}
 	}
 	commit, kind, err := r.peel(ctx, u.ID)
 	if err != nil {
 		return "", err
 	}
 	if strings.HasPrefix(u.Ref, "refs/heads/") && kind != "commit" {
-		return "", fault.New(fault.Invalid, u.Ref+" is to be a "+kind+", and a branch is a commit", "")
+		return "", &inbox.RefusedError{Err: fault.New(fault.Invalid, u.Ref+" is to be a "+kind+", and a branch is a commit", "")}
 	}
 	t.tips = append(t.tips, commit)
 	if t.state.Refs[u.Ref] == "" {
@@ -277,7 +311,7 @@ func (r *repo) peel(ctx context.Context, text string) (commit object.ID, kind st
 		return commit, "", err
 	}
 	if types[1] != "commit" {
-		return commit, "", fault.New(fault.Invalid, text+" leads to no commit", "")
+		return commit, "", &inbox.RefusedError{Err: fault.New(fault.Invalid, text+" leads to no commit", "")}
 	}
 	commit, err = object.ParseID(ids[1])
 	return commit, types[0], err

@@ -101,7 +101,8 @@ type Store struct {
 	cache   map[string]cachedRecord  // by id
 	closed  bool
 
-	refusals map[string]refusal // by workspace and delivery
+	refusals   map[string]refusal // by workspace and delivery
+	receiveFor time.Duration      // see receiveAtOnce
 
 	step func(string) // tests: called between the durable steps of a change
 }
@@ -146,7 +147,7 @@ func Open(opt Options) (*Store, error) {
 	}
 	return &Store{
 		opt: opt, locks: make(map[string]chan struct{}), opens: make(map[string]*opened), left: make(map[string]time.Time),
-		cache: make(map[string]cachedRecord), refusals: make(map[string]refusal), step: func(string) {},
+		cache: make(map[string]cachedRecord), refusals: make(map[string]refusal), receiveFor: receiveAtOnce, step: func(string) {},
 	}, nil
 }
 

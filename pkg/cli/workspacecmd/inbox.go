@@ -37,8 +37,8 @@ func newInbox(f *factory.Factory) *cobra.Command {
 		Long: "Lists what was delivered to a workspace by members who write it and do not read it, after\n" +
 			"taking up what can be: a branch that is new, or goes forward, lands; one that others moved\n" +
 			"is merged; where that conflicts, or takes approvals, it becomes a merge proposal. What was\n" +
-			"refused stays until --drop removes it. Whatever was delivered is kept, signed as it came,\n" +
-			"in the history of refs/vexa/deliveries/.",
+			"refused stays until --drop removes it for good. Whatever was delivered is kept, signed as it\n" +
+			"came, in the history of refs/vexa/deliveries/.",
 		Example:           "$ vexa workspace inbox notes\n$ vexa workspace inbox notes --drop 01JDSW5M8QZ4T6V9X2B3C7D8EF",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),

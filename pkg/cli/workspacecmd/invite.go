@@ -84,6 +84,7 @@ type JoinOptions struct {
 	File    string
 	Name    string
 	Bucket  string
+	Anew    bool
 }
 
 func joinedFields() output.Fields[api.Joined] {
@@ -107,7 +108,11 @@ func newJoin(f *factory.Factory) *cobra.Command {
 		Long: "Registers the workspace of an invitation; - is standard input. It is refused where the\n" +
 			"storage has another bucket, one with other founders, or one that was set back behind what\n" +
 			"the inviter saw. Compare the fingerprint of the inviter with them on another way than the\n" +
-			"one that the invitation came by.",
+			"one that the invitation came by.\n\n" +
+			"Who writes a workspace and does not read it takes up another invitation where administrators\n" +
+			"changed, or a backup was restored. It is refused where nobody signed it whom this installation\n" +
+			"believes; with --anew it goes by the invitation alone, and sends everything again that it\n" +
+			"delivers.",
 		Example: "$ vexa workspace join notes.invitation\n$ vexa workspace join notes.invitation --as team-notes --bucket /mnt/share/vexa/01jdx4",
 		Args:    grammar.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -117,6 +122,7 @@ func newJoin(f *factory.Factory) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Name, "as", "", "call it so here (`name`)")
 	cmd.Flags().StringVar(&o.Bucket, "bucket", "", "reach it at this `address`, and not at the inviter's")
+	cmd.Flags().BoolVar(&o.Anew, "anew", false, "where you write and do not read: forget whom you believed, and what you delivered")
 	output.AddFlags(cmd, &o.JSON, joinedFields().Names(), f.OutTTY)
 	return cmd
 }
@@ -136,7 +142,7 @@ func runJoin(ctx context.Context, o *JoinOptions) error {
 		return err
 	}
 	defer c.Close()
-	j, err := c.Join(ctx, api.Join{Invitation: string(text), Name: o.Name, Bucket: at})
+	j, err := c.Join(ctx, api.Join{Invitation: string(text), Name: o.Name, Bucket: at, Anew: o.Anew})
 	if err != nil {
 		return grammar.Argument(err)
 	}

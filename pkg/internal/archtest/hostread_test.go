@@ -84,6 +84,8 @@ func hostFiles() map[string]hostFile {
 		"pkg/workspace/gitdir.go":               {"os.Chmod os.Mkdir os.WriteFile", before},
 		"pkg/workspace/gitremote/seen.go":       {"os.MkdirAll os.ReadFile os.Remove", "a note in the git directory of the person's own clone"},
 		"pkg/workspace/history.go":              {"os.Chmod os.Link os.Mkdir os.MkdirAll os.Open os.OpenFile os.ReadDir os.ReadFile os.Remove os.Stat", "the pack cache; and history/, which is mounted read-only"},
+		"pkg/workspace/bucket/repodeliver.go":   {"os.Open", bucketState},
+		"pkg/workspace/inbox/follow.go":         {"os.ReadFile os.Remove", bucketState},
 		"pkg/workspace/inbox/delivered.go":      {"os.ReadFile", bucketState},
 		"pkg/workspace/inbox/inbox.go":          {"os.Remove os.Stat", bucketState},
 		"pkg/workspace/inbox/notice.go":         {"os.ReadFile", bucketState},

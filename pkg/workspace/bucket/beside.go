@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"context"
 	"io"
 	"time"
 
@@ -26,10 +25,8 @@ func (b *Bucket) Beside() Beside {
 	return Beside{Bucket: b.id, Store: b.store, Keys: b.opt.Keys, Dir: b.local.dir, Now: b.opt.Now, Failpoints: b.opt.Failpoints}
 }
 
-// Decrypt opens what is encrypted to an epoch of the bucket, see seal.Decrypt.
-func (b *Bucket) Decrypt(ctx context.Context, r io.Reader) (io.Reader, error) {
-	if _, err := b.Head(ctx); err != nil {
-		return nil, err
-	}
+// Decrypt opens what is encrypted to an epoch of the bucket, see seal.Decrypt. It goes by
+// the keys of the newest generation that was read.
+func (b *Bucket) Decrypt(r io.Reader) (io.Reader, error) {
 	return seal.Decrypt(r, b.identities()...)
 }

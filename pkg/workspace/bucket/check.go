@@ -189,6 +189,21 @@ const (
 // maxRef is the longest name of a ref, in bytes.
 const maxRef = 1024
 
+// maxRefPart is how long a part of the name of a new ref may be, in bytes: git keeps refs
+// as files, and writes them as one whose name is longer.
+const maxRefPart = 240
+
+// CheckNewRef refuses what CheckRef does, and with ErrLong a name that not every
+// repository can hold.
+func CheckNewRef(name string) error {
+	for part := range strings.SplitSeq(name, "/") {
+		if len(part) > maxRefPart {
+			return ErrLong
+		}
+	}
+	return CheckRef(name)
+}
+
 // CheckRef refuses what is not the full name of a ref: the rules of
 // git-check-ref-format(1), below refs/, and UTF-8, which is all that a manifest
 // can hold.

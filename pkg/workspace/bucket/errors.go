@@ -20,6 +20,7 @@ var (
 	ErrCurrent        = errors.New("deletion of the current branch prohibited")
 	ErrNoRef          = errors.New("remote ref does not exist")
 	ErrNotCommit      = errors.New("a branch points at a commit only")
+	ErrLong           = errors.New("a part of its name is longer than files have names")
 	ErrRights         = errors.New("you may not write this ref")
 	ErrShallow        = errors.New("shallow update not allowed")
 	ErrApprovals      = errors.New("it takes approved proposals only: push another branch, and propose it with vexa proposal create")

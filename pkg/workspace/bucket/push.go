@@ -236,6 +236,8 @@ func (p *push) refusal(ctx context.Context, st *State, who manifestv1.Member, u 
 	switch {
 	case !mayWrite(who, u.Ref):
 		return ErrRights, nil
+	case u.New != "" && old == "" && CheckNewRef(u.Ref) != nil:
+		return CheckNewRef(u.Ref), nil
 	case u.Lease != nil && *u.Lease != old:
 		return ErrStale, nil
 	case old == u.New && old != "":

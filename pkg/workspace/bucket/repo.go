@@ -169,14 +169,6 @@ func revs(include, exclude []string) io.Reader {
 	return strings.NewReader(text.String())
 }
 
-// PackThin writes a thin pack of what include reaches and exclude does not, and
-// returns how many objects it holds.
-func (r *Repo) PackThin(ctx context.Context, include, exclude []string, w io.Writer) (objects int64, err error) {
-	head := packHead{w: w}
-	err = r.packThin(ctx, include, exclude, &head)
-	return head.objects(), err
-}
-
 // packThin writes a thin pack of what include reaches and exclude does not.
 func (r *Repo) packThin(ctx context.Context, include, exclude []string, w io.Writer) error {
 	dst := &failingWriter{w: w}
@@ -228,19 +220,6 @@ func (r *Repo) packWhole(ctx context.Context, base string, stdin io.Reader, args
 	return base + "-" + id + ".pack", base + "-" + id + ".idx", nil
 }
 
-// Unpack takes over a pack that may be thin, from somebody whose objects are looked
-// at one by one: their ids are computed and their forms checked, and nothing of it is
-// in the repository unless all of it is good; else the error is fault.Invalid. An error
-// of the reader is returned.
-func (r *Repo) Unpack(ctx context.Context, pack io.Reader) error {
-	_, err := r.indexPack(ctx, pack, "", true)
-	err = r.trouble(err)
-	if e, ok := errors.AsType[*git.Error](err); ok && e.Code > 0 && fault.KindOf(err) == fault.Internal {
-		return fault.Wrap(fault.Invalid, "the pack is not sound", err)
-	}
-	return err
-}
-
 // indexPack takes over a pack that may be thin and returns its name, "pack-<id>".
 // With keep a .keep file holds it until it is removed. strict looks at every
 // object's form, too; whether what objects refer to is there is another
@@ -250,6 +229,11 @@ func (r *Repo) indexPack(ctx context.Context, pack io.Reader, keep string, stric
 	if strict {
 		args = append(args, "--fsck-objects")
 	}
+	return r.index(ctx, pack, keep, strict, args...)
+}
+
+// index has git index a pack, and takes both over.
+func (r *Repo) index(ctx context.Context, pack io.Reader, keep string, strict bool, args ...string) (string, error) {
 	dir, drop, err := scratch(r.Objects) // git leaves what it could not finish
 	if err != nil {
 		return "", err

@@ -42,8 +42,9 @@ func (w *world) blind(name string, with *world) *machine {
 	h, err := home.Open(m.lookup, os.Getuid())
 	must(w.tb, err)
 	theirs := w.opened(with, h.BucketState())
-	_, err = inbox.Of(theirs).Meet(ctx, b.ID(), w.signer.Key())
+	met, err := inbox.Of(theirs).Meet(ctx, b.ID(), w.signer.Key(), false)
 	must(w.tb, err)
+	must(w.tb, met.Keep())
 	return m
 }
 
@@ -81,7 +82,8 @@ func (w *world) delivered() map[string]string {
 		}
 		d, err := box.Read(ctx, e.ID)
 		must(w.tb, err)
-		must(w.tb, box.Unpack(ctx, r, d))
+		_, err = box.Unpack(ctx, r, d)
+		must(w.tb, err)
 		for _, u := range d.Updates {
 			out[u.Ref] = u.ID
 			if whole, err := r.Connected(ctx, []string{u.ID}); err != nil || !whole {

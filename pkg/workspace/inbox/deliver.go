@@ -21,6 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
 )
 
@@ -136,8 +137,8 @@ func (p *push) refusal(ctx context.Context, u bucket.Update) (reason, err error)
 		return ErrDelete, nil
 	case p.types[u.New] == "":
 		return nil, fault.Newf(fault.Invalid, "the repository has no object %s", u.New)
-	case Refuse(p.who, u.Ref) != nil:
-		return Refuse(p.who, u.Ref), nil
+	case MayDeliver(p.who, u.Ref) != nil:
+		return MayDeliver(p.who, u.Ref), nil
 	case strings.HasPrefix(u.Ref, branches) && p.types[u.New] != "commit":
 		return bucket.ErrNotCommit, nil
 	case p.types[u.New] != "commit" && p.types[u.New] != "tag":
@@ -167,9 +168,11 @@ const (
 	dispatches = "refs/heads/vexa/"
 )
 
-// Refuse returns why a member may not deliver a ref, or nil.
-func Refuse(who manifestv1.Member, ref string) error {
+// MayDeliver returns why a member may not deliver a ref, or nil.
+func MayDeliver(who manifestv1.Member, ref string) error {
 	switch {
+	case bucket.CheckNewRef(ref) != nil:
+		return bucket.CheckNewRef(ref)
 	case strings.HasPrefix(ref, dispatches):
 		return bucket.ErrDispatch
 	case !strings.HasPrefix(ref, branches) && !strings.HasPrefix(ref, tags):
@@ -182,7 +185,7 @@ func Refuse(who manifestv1.Member, ref string) error {
 }
 
 // deliver stores what is new, unless nothing is.
-func (p *push) deliver(ctx context.Context) error {
+func (p *push) deliver(ctx context.Context) (err error) {
 	x := p.box
 	d := inboxv1.Delivery{
 		Kind: inboxv1.KindDelivery, Bucket: x.Bucket, ID: ulid.MustNew(ulid.Timestamp(x.Now()), ulid.DefaultEntropy()).String(), Epoch: p.notice.Epoch, ObjectFormat: p.repo.Format,
@@ -202,13 +205,15 @@ func (p *push) deliver(ctx context.Context) error {
 		return nil
 	}
 	if !whole {
-		d.Requires = p.builtOn()
+		if d.Requires, err = p.builtOn(ctx, ids); err != nil {
+			return err
+		}
 	}
 	to, err := seal.ParseRecipient(p.notice.Recipient)
 	if err != nil {
 		return err
 	}
-	if d.Pack, err = x.storePack(ctx, to, d.ID, func(w io.Writer) (int64, error) { return p.repo.PackThin(ctx, ids, d.Requires, w) }); err != nil {
+	if d.Pack, err = x.storePack(ctx, to, d.ID, func(w io.Writer) (int64, error) { return p.repo.Pack(ctx, ids, d.Requires, w) }); err != nil {
 		return err
 	}
 	if err := x.Failpoints.At(ctx, pointPacked); err != nil {
@@ -232,24 +237,53 @@ func (p *push) deliver(ctx context.Context) error {
 	if err := x.Store.Create(ctx, deliveryName(d.ID), stored); err != nil {
 		return fault.Wrap(fault.KindOf(err), "deliver to "+x.Store.URL(), err)
 	}
+	if err := x.packStays(ctx, d); err != nil {
+		return err
+	}
 	if err := x.Failpoints.At(ctx, pointDelivered); err != nil {
 		return err
 	}
 	return x.noteDelivered(ctx, d.Updates)
 }
 
-// builtOn returns the commits that were delivered and that the repository has: what
-// they reach is left out.
-func (p *push) builtOn() []string {
-	var out []string
+// builtOn returns the commits on which what is new builds, of those that were delivered
+// before; none where they are too many to name, and everything is sent.
+func (p *push) builtOn(ctx context.Context, ids []string) ([]string, error) {
+	var have []string
 	for id := range maps.Values(p.before) {
 		if p.types[id] == "commit" {
-			out = append(out, id)
+			have = append(have, id)
 		}
 	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	return out[:min(len(out), maxRequired)]
+	if len(have) == 0 {
+		return nil, nil
+	}
+	names := make([]string, 0, len(ids))
+	for _, id := range ids {
+		names = append(names, id+"^{commit}")
+	}
+	tips, err := p.repo.Resolve(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.repo.Boundary(ctx, tips, have)
+	if len(out) > maxRequired {
+		out = nil
+	}
+	return out, err
+}
+
+// packStays makes sure that a pack, which somebody may have taken for abandoned, is there
+// with the delivery that names it.
+func (x *Box) packStays(ctx context.Context, d inboxv1.Delivery) error {
+	if d.Pack == nil {
+		return nil
+	}
+	_, err := x.Store.Stat(ctx, packName(d.ID))
+	if errors.Is(err, blob.ErrNotExist) {
+		return errors.Join(fault.New(fault.Failed, "the objects that were delivered to "+x.Store.URL()+" are gone: it took too long", "push again"), x.Store.Remove(ctx, deliveryName(d.ID)))
+	}
+	return err
 }
 
 // storePack encrypts a pack and stores it beside a delivery; nil where it is empty.

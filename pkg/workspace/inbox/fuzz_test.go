@@ -48,11 +48,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("{}\n"))
 	x := &Box{Beside: bucket.Beside{Bucket: own, Store: mem.New().Handle(), Keys: open{}}}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, by, err := x.decode(t.Context(), noticeName(inboxv1.Notice{Epoch: 1, Version: 1}, data), data)
+		got, err := x.decode(t.Context(), noticeName(inboxv1.Notice{Epoch: 1, Version: 1}, data), data)
 		if err != nil {
 			return
 		}
-		if by.String() != signer.Key().String() || got.Bucket != own || strings.Count(string(data), "\n{") != 0 || !strings.HasPrefix(string(data), "{") {
+		if got.by != signer.Key().String() || got.Bucket != own || strings.Count(string(data), "\n{") != 0 || !strings.HasPrefix(string(data), "{") {
 			t.Errorf("%q passes", data)
 		}
 	})

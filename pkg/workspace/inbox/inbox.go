@@ -98,7 +98,8 @@ func Failpoints() []failpoint.Point { return []failpoint.Point{pointPacked, poin
 
 // The files in which an installation keeps what it knows of an inbox.
 const (
-	noticeFile    = "notice"    // the one that it goes by: its name, a line end, and what was stored
+	noticeFile    = "notices"   // the chain of those that it went by, encrypted as they were stored
+	announcedFile = "announced" // the newest membership that it told of
 	deliveredFile = "delivered" // what refs it made what, encrypted to itself
 )
 
@@ -112,7 +113,7 @@ func (x *Box) Joined() bool {
 }
 
 // Forget has this installation deliver no more.
-func (x *Box) Forget() error {
+func (x *Box) Forget() error { // what says that it delivers goes last
 	var errs []error
 	for _, name := range []string{deliveredFile, noticeFile} {
 		if err := os.Remove(x.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -133,6 +134,23 @@ func (x *Box) read(ctx context.Context, name string, limit int64) ([]byte, error
 
 // broken is a blob of the inbox that is not what it should be.
 func broken(why string) error { return fault.New(fault.Invalid, why, "") }
+
+// RefusedError is a verdict on a delivery, and not an error of what it takes to look.
+type RefusedError struct{ Err error }
+
+// Error implements error.
+func (r *RefusedError) Error() string { return r.Err.Error() }
+
+// Unwrap returns what is wrong with the delivery.
+func (r *RefusedError) Unwrap() error { return r.Err }
+
+// refused is nil, or the verdict.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &RefusedError{Err: err}
+}
 
 // oneLine refuses a text of several lines where one was signed.
 func oneLine(line []byte) error {

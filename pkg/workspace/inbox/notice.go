@@ -1,16 +1,14 @@
 package inbox
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,17 +27,28 @@ import (
 // read it, or did.
 func Open(m manifestv1.Membership) bool { return slices.ContainsFunc(m.Members, bucket.WriteOnly) }
 
-// Announce stores the notice of a membership, where it has anybody to tell. Those who
-// were members are told, too, that they are none any more. Only an administrator's
-// counts.
+// Announce stores the notice of a membership, where it has anybody to tell, and notes
+// that this installation did. Those who were members are told that they are none any
+// more, and no more than that. Only an administrator's counts.
 func (x *Box) Announce(ctx context.Context, st *bucket.State) error {
 	if !Open(st.Membership) {
 		return nil
 	}
-	n, to, err := x.noticeOf(st)
-	if err != nil {
-		return err
+	for _, now := range []bool{true, false} {
+		n, to, err := x.noticeOf(st, now)
+		if err != nil {
+			return err
+		}
+		if len(to) > 0 {
+			if err := x.storeNotice(ctx, n, to); err != nil {
+				return fault.Wrap(fault.KindOf(err), "tell those who write and do not read of the change, at "+x.Store.URL(), err)
+			}
+		}
 	}
+	return atomicfile.Replace(x.path(announcedFile), []byte(strconv.Itoa(st.Membership.Version)+"\n"), 0o600)
+}
+
+func (x *Box) storeNotice(ctx context.Context, n inboxv1.Notice, to []seal.Recipient) error {
 	line, err := json.Marshal(n)
 	if err != nil {
 		return err
@@ -59,14 +68,12 @@ func (x *Box) Announce(ctx context.Context, st *bucket.State) error {
 	if err != nil {
 		return err
 	}
-	if err := x.Store.Create(ctx, noticeName(n, stored), stored); err != nil {
-		return fault.Wrap(fault.KindOf(err), "tell those who write and do not read of the change, at "+x.Store.URL(), err)
-	}
-	return nil
+	return x.Store.Create(ctx, noticeName(n, stored), stored)
 }
 
-// noticeOf makes the notice of a membership, and says to whom it goes.
-func (x *Box) noticeOf(st *bucket.State) (n inboxv1.Notice, to []seal.Recipient, err error) {
+// noticeOf makes the notice of a membership for those who are members now, or for those
+// who were, and says to whom it goes.
+func (x *Box) noticeOf(st *bucket.State, now bool) (n inboxv1.Notice, to []seal.Recipient, err error) {
 	m := st.Membership
 	n = inboxv1.Notice{
 		Kind: inboxv1.KindNotice, Bucket: x.Bucket, Version: m.Version, Epoch: st.Epoch(), Recipient: m.Recipient, ObjectFormat: st.ObjectFormat,
@@ -76,7 +83,7 @@ func (x *Box) noticeOf(st *bucket.State) (n inboxv1.Notice, to []seal.Recipient,
 		if who.Until == 0 && !who.Recovery && bucket.Allows(who, bucket.RightAdmin, bucket.Everything) {
 			n.Administrators = append(n.Administrators, who.Signers...)
 		}
-		if !bucket.WriteOnly(who) {
+		if !bucket.WriteOnly(who) || (who.Until == 0) != now {
 			continue
 		}
 		for _, text := range who.Signers {
@@ -89,7 +96,7 @@ func (x *Box) noticeOf(st *bucket.State) (n inboxv1.Notice, to []seal.Recipient,
 			if err != nil {
 				return n, nil, err
 			}
-			if who.Until == 0 {
+			if now {
 				n.Depositors = append(n.Depositors, inboxv1.Depositor{Signer: key.Fingerprint(), Rights: who.Rights})
 			}
 		}
@@ -102,14 +109,32 @@ func noticeName(n inboxv1.Notice, stored []byte) string {
 	return fmt.Sprintf(noticeForm, n.Epoch, n.Version, hex.EncodeToString(sum[:]))
 }
 
-// Announced reports whether a notice of a membership is stored.
-func (x *Box) Announced(ctx context.Context, st *bucket.State) (bool, error) {
-	found := errors.New("there is one")
-	err := x.Store.List(ctx, fmt.Sprintf(noticeForm, st.Epoch(), st.Membership.Version, ""), "", func(blob.Info) error { return found })
-	if errors.Is(err, found) {
-		return true, nil
+// Announced reports whether this installation told of a membership. What others say,
+// or somebody left at the storage under such a name, nobody here can read.
+func (x *Box) Announced(st *bucket.State) bool {
+	text, err := os.ReadFile(x.path(announcedFile))
+	return err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(st.Membership.Version)
+}
+
+// Renew removes what was told of memberships, which a bucket that was set back has no
+// more, and tells of the one that it has. Who went by what is gone notices, and has to be
+// invited again.
+func (x *Box) Renew(ctx context.Context, st *bucket.State) error {
+	if !Open(st.Membership) {
+		return nil
 	}
-	return false, err
+	var names []string
+	err := x.Store.List(ctx, notices, "", func(i blob.Info) error {
+		names = append(names, i.Name)
+		return nil
+	})
+	if err == nil {
+		err = x.Store.Remove(ctx, names...)
+	}
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), "remove what was told of the members before, at "+x.Store.URL(), err)
+	}
+	return x.Announce(ctx, st)
 }
 
 // Notice is what an installation that delivers goes by.
@@ -117,125 +142,32 @@ type Notice struct {
 	inboxv1.Notice
 	name   string
 	stored []byte
+	by     string // the key that signed it
+	kept   bool   // this installation went by it before
 }
 
-// decode reads a stored notice and returns the key that signed it. The error is
-// fault.Denied where it is for others.
-func (x *Box) decode(ctx context.Context, name string, stored []byte) (Notice, signature.Key, error) {
+// decode reads a stored notice. The error is fault.Denied where it is for others.
+func (x *Box) decode(ctx context.Context, name string, stored []byte) (Notice, error) {
 	out := Notice{name: name, stored: stored}
 	text, err := x.Keys.OpenKeyring(ctx, stored)
 	if err != nil {
-		return out, signature.Key{}, err
+		return out, err
 	}
 	line, by, err := signature.OpenLine(NoticeNamespace, text)
 	if err != nil {
-		return out, by, err
+		return out, err
 	}
+	out.by = by.String()
 	if out.Notice, err = contract.Decode[inboxv1.Notice](contractNotice, line); err != nil {
-		return out, by, err
+		return out, err
 	}
 	switch {
 	case out.Bucket != x.Bucket:
-		return out, by, broken("it belongs to another bucket")
+		return out, broken("it belongs to another bucket")
 	case noticeName(out.Notice, stored) != name:
-		return out, by, broken("it has another one's name")
+		return out, broken("it has another one's name")
 	}
-	return out, by, oneLine(line)
-}
-
-// Meet takes the inbox into use, by the word of an invitation: of whoever signed that
-// a notice is believed, and from then on of those whom the newest one names. It is
-// fault.NotFound where there is no such notice for this installation.
-func (x *Box) Meet(ctx context.Context, id string, inviter signature.Key) (Notice, error) {
-	if x.Bucket != id {
-		return Notice{}, fault.New(fault.Denied, fmt.Sprintf("the bucket at %s is not the one of the invitation: its id is %s, and %s was to be there", x.Store.URL(), x.Bucket, id), "do not use it; ask who invited you where the bucket is")
-	}
-	known, err := x.pinned(ctx)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Notice{}, err
-	}
-	first := Notice{Notice: inboxv1.Notice{Administrators: append(slices.Clone(known.Administrators), inviter.String())}}
-	got, err := x.advance(ctx, first)
-	if err != nil {
-		return Notice{}, err
-	}
-	if got.name == "" {
-		return Notice{}, fault.New(fault.NotFound, "the bucket at "+x.Store.URL()+" has no notice from who invited you that this installation can read", "ask for the invitation again: vexa workspace invite NAME --member MEMBER")
-	}
-	if known.name > got.name { // the storage withholds what was there
-		got = known
-	}
-	return got, x.pin(got)
-}
-
-// Newest returns the notice that this installation goes by, the newest that
-// an administrator signed. It is fault.NotFound where the inbox is not in use, and
-// fault.Denied where this installation is no member any more that delivers.
-func (x *Box) Newest(ctx context.Context) (Notice, error) {
-	known, err := x.pinned(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Notice{}, fault.New(fault.NotFound, "this installation delivers nothing to the bucket at "+x.Store.URL(), "take up an invitation: vexa workspace join FILE")
-	}
-	if err != nil {
-		return Notice{}, err
-	}
-	got, err := x.advance(ctx, known)
-	if err != nil || got.name == known.name {
-		return got, err
-	}
-	return got, x.pin(got)
-}
-
-// advance goes from a notice to the newest one, by those whom each names.
-func (x *Box) advance(ctx context.Context, at Notice) (Notice, error) {
-	var names []string
-	err := x.Store.List(ctx, notices, at.name, func(i blob.Info) error {
-		names = append(names, i.Name)
-		return nil
-	})
-	if err != nil {
-		return at, fault.Wrap(fault.KindOf(err), "look for what is new at "+x.Store.URL(), err)
-	}
-	for _, name := range names {
-		stored, err := x.read(ctx, name, maxNotice)
-		if errors.Is(err, blob.ErrNotExist) || fault.Is(err, fault.Invalid) {
-			continue
-		}
-		if err != nil {
-			return at, err
-		}
-		next, by, err := x.decode(ctx, name, stored)
-		switch {
-		case fault.Is(err, fault.Denied) || fault.Is(err, fault.Invalid):
-			// It is for others, or somebody left it there.
-		case err != nil:
-			return at, err
-		case next.Version >= at.Version && next.Epoch >= at.Epoch && slices.Contains(at.Administrators, by.String()):
-			at = next
-		}
-	}
-	return at, nil
-}
-
-// pinned reads the notice that this installation goes by.
-func (x *Box) pinned(ctx context.Context) (Notice, error) {
-	data, err := os.ReadFile(x.path(noticeFile))
-	if err != nil {
-		return Notice{}, err
-	}
-	name, stored, _ := bytes.Cut(data, []byte("\n"))
-	n, _, err := x.decode(ctx, string(name), stored)
-	if fault.Is(err, fault.Invalid) {
-		return n, &fault.Error{Kind: fault.Invalid, Err: err, Msg: x.path(noticeFile) + " is damaged: it says whom to encrypt to", Hint: "take up the invitation again: vexa workspace join FILE"}
-	}
-	return n, err
-}
-
-func (x *Box) pin(n Notice) error {
-	if !strings.HasPrefix(n.name, notices) {
-		return fault.New(fault.Internal, "a notice without a name", "")
-	}
-	return atomicfile.WriteFile(x.path(noticeFile), append([]byte(n.name+"\n"), n.stored...), 0o600)
+	return out, oneLine(line)
 }
 
 // self returns the rights of this installation by a notice.

@@ -60,22 +60,32 @@ type Delivery struct {
 	Signature []byte // as ssh-keygen -Y sign prints it
 }
 
-// Read reads a delivery. The error is fault.Invalid or fault.Denied where it is not one
-// that can be taken up, and blob.ErrNotExist where there is none of the id.
+// Read reads a delivery. The error is a RefusedError where it is not one that can be taken
+// up, and blob.ErrNotExist where there is none of the id.
 func (x *Box) Read(ctx context.Context, id string) (Delivery, error) {
-	stored, err := x.read(ctx, deliveryName(id), maxDelivery)
+	stored, err := blob.ReadAll(ctx, x.Store, deliveryName(id), maxDelivery)
 	if err != nil {
+		if fault.Is(err, fault.Invalid) { // it is too large
+			return Delivery{}, refused(err)
+		}
+		return Delivery{}, fault.Wrap(fault.KindOf(err), "read "+deliveryName(id)+" of "+x.Store.URL(), err)
+	}
+	if _, err := x.bucket.Head(ctx); err != nil {
 		return Delivery{}, err
 	}
-	r, err := x.bucket.Decrypt(ctx, bytes.NewReader(stored))
+	r, err := x.bucket.Decrypt(bytes.NewReader(stored))
 	if err != nil {
-		return Delivery{}, err
+		return Delivery{}, refused(err)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, maxDelivery))
 	if err != nil {
-		return Delivery{}, err
+		return Delivery{}, refused(err)
 	}
-	var out Delivery
+	out, err := x.decodeDelivery(id, text)
+	return out, refused(err)
+}
+
+func (x *Box) decodeDelivery(id string, text []byte) (out Delivery, err error) {
 	if out.Line, out.By, err = signature.OpenLine(DeliveryNamespace, text); err != nil {
 		return out, err
 	}
@@ -92,30 +102,68 @@ func (x *Box) Read(ctx context.Context, id string) (Delivery, error) {
 	return out, oneLine(out.Line)
 }
 
-// Unpack takes over the objects of a delivery into a repository. The error is
-// fault.Invalid where the pack is not the one that was signed, or not sound.
-func (x *Box) Unpack(ctx context.Context, r *bucket.Repo, d Delivery) error {
+// ErrNoPack says that the pack of a delivery is not there, or not yet.
+var ErrNoPack = errors.New("its pack is missing")
+
+// The time that a pack may take to be unpacked: what takes longer was made to.
+const (
+	unpackBase  = 10 * time.Second
+	unpackBytes = 1 << 20 // for each of so many bytes, as stored, a second more
+)
+
+// errSlow ends the unpacking of a pack.
+var errSlow = errors.New("its pack takes too long to unpack for its size")
+
+// Unpack takes over the objects of a delivery into a repository; all of its deltas have
+// their bases in the pack itself. The error is a RefusedError where the pack is not the one
+// that was signed, or not sound, and ErrNoPack where there is none.
+func (x *Box) Unpack(ctx context.Context, r *bucket.Repo, d Delivery) (ids map[string]bool, err error) {
 	if d.Pack == nil {
-		return nil
+		return nil, nil
 	}
 	stored, err := x.Store.Open(ctx, packName(d.ID))
 	if errors.Is(err, blob.ErrNotExist) {
-		return broken("its pack is missing")
+		return nil, ErrNoPack
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer stored.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, unpackBase+time.Duration(d.Pack.Size/unpackBytes)*time.Second, errSlow)
+	defer cancel()
+	src := &source{r: io.LimitReader(stored, d.Pack.Size+1)} // one byte more says that it is another
 	signed := &signedPack{want: d.Pack.SHA256, h: sha256.New()}
-	signed.tee = io.TeeReader(io.LimitReader(stored, d.Pack.Size+1), signed.h) // one byte more says that it is another
-	if signed.plain, err = x.bucket.Decrypt(ctx, signed.tee); err != nil {
-		return err
+	signed.tee = io.TeeReader(src, signed.h)
+	if signed.plain, err = x.bucket.Decrypt(signed.tee); err == nil {
+		ids, err = r.Unpack(ctx, signed)
 	}
-	err = r.Unpack(ctx, signed)
-	if errors.Is(err, blob.ErrNotExist) {
-		return broken("its pack is missing")
+	switch {
+	case errors.Is(src.err, blob.ErrNotExist):
+		return nil, ErrNoPack
+	case src.err != nil:
+		return nil, fault.Wrap(fault.KindOf(src.err), "read "+packName(d.ID)+" of "+x.Store.URL(), src.err)
+	case errors.Is(context.Cause(ctx), errSlow):
+		return nil, refused(errSlow)
+	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied):
+		return nil, refused(err)
+	case err == nil && int64(len(ids)) != d.Pack.Objects:
+		return nil, refused(broken("its pack has another number of objects than was signed"))
 	}
-	return err
+	return ids, err
+}
+
+// source remembers the error of the storage.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 // signedPack is the content of a pack, whose end comes only where it is the one that
@@ -145,10 +193,19 @@ func (x *Box) Remove(ctx context.Context, id string) error {
 	if !idForm.MatchString(id) {
 		return fault.Newf(fault.Invalid, "not the id of a delivery: %.40q", id)
 	}
-	// Without the delivery the pack is nothing, and not the other way about.
+	// Without the delivery the pack is nothing; the other way about it would be one that
+	// waits for ever.
 	err := x.Store.Remove(ctx, deliveryName(id))
 	if err == nil {
 		err = x.Store.Remove(ctx, packName(id))
 	}
 	return fault.Wrap(fault.KindOf(err), "remove what was delivered to "+x.Store.URL(), err)
+}
+
+// RemoveAbandoned removes a pack that no delivery names.
+func (x *Box) RemoveAbandoned(ctx context.Context, id string) error {
+	if _, err := x.Store.Stat(ctx, deliveryName(id)); !errors.Is(err, blob.ErrNotExist) {
+		return err // it is named now
+	}
+	return fault.Wrap(fault.Internal, "remove what was delivered in part to "+x.Store.URL(), x.Store.Remove(ctx, packName(id)))
 }
