@@ -16,13 +16,14 @@ import (
 func findModels(ctx context.Context) ([]factory.FoundModel, error) {
 	var out []factory.FoundModel
 	for _, f := range inference.Detect(ctx, os.Getenv, nil) {
-		out = append(out, factory.FoundModel{
-			Provider: api.AddProvider{
-				Name: f.Provider.Name, Protocol: string(f.Provider.Protocol), URL: f.Provider.URL,
-				Models: f.Provider.Models, Key: string(f.Key),
-			},
-			From: f.From,
-		})
+		add := api.AddProvider{
+			Name: f.Provider.Name, Protocol: string(f.Provider.Protocol), URL: f.Provider.URL,
+			Models: f.Provider.Models, Key: string(f.Key),
+		}
+		for _, protocol := range f.Provider.Also {
+			add.Also = append(add.Also, string(protocol))
+		}
+		out = append(out, factory.FoundModel{Provider: add, From: f.From})
 	}
 	return out, nil
 }

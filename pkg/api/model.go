@@ -5,7 +5,8 @@ import "time"
 // Provider is one row of GET /v1/models. It never holds the key.
 type Provider struct {
 	Name     string   `json:"name"`
-	Protocol string   `json:"protocol"` // anthropic-messages | openai-chat | rehearsal
+	Protocol string   `json:"protocol"` // anthropic-messages | openai-responses | openai-chat | gemini | rehearsal
+	Also     []string `json:"also"`     // further protocols
 	URL      string   `json:"url"`
 	Models   []string `json:"models"`
 	Cassette string   `json:"cassette"` // file, for rehearsal
@@ -17,6 +18,7 @@ type Provider struct {
 type AddProvider struct {
 	Name     string   `json:"name"`
 	Protocol string   `json:"protocol"`
+	Also     []string `json:"also,omitempty"`
 	URL      string   `json:"url,omitempty"`
 	Models   []string `json:"models,omitempty"`
 	Key      string   `json:"key,omitempty"`

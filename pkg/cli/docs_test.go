@@ -131,8 +131,8 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 
 		"vexa runner list":   "name,title,image,dialect,protocols,resumes",
 		"vexa runner show":   "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,signals,exit,limits,package,knownLimits",
-		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default",
-		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default",
+		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also",
+		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default,also",
 		"vexa model test":    "ok,model,reply,error,streaming,elapsedMs",
 		"vexa contract list": "name",
 		"vexa daemon status": "pid,runtimePid,version,socket,home,installId,startedAt,locked,live",

@@ -25,7 +25,10 @@ func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
 func providerRow(p inference.Provider) api.Provider {
 	row := api.Provider{
 		Name: p.Name, Protocol: string(p.Protocol), URL: p.URL, Models: p.Models,
-		Cassette: p.Cassette, HasKey: p.HasKey, Default: p.Default,
+		Cassette: p.Cassette, HasKey: p.HasKey, Default: p.Default, Also: []string{},
+	}
+	for _, protocol := range p.Also {
+		row.Also = append(row.Also, string(protocol))
 	}
 	if row.Models == nil {
 		row.Models = []string{}
@@ -44,6 +47,9 @@ func (s *Server) addModel(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := inference.Provider{
 		Name: req.Name, Protocol: inference.Protocol(req.Protocol), URL: req.URL, Models: req.Models, Cassette: req.Cassette,
+	}
+	for _, protocol := range req.Also {
+		p.Also = append(p.Also, inference.Protocol(protocol))
 	}
 	for model, price := range req.Prices {
 		if p.Prices == nil {

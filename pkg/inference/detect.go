@@ -192,7 +192,8 @@ const (
 type service struct {
 	kind     Kind
 	protocol Protocol
-	prefix   string // of the variables
+	also     []Protocol // at its own URL
+	prefix   string     // of the variables
 	url      string
 	model    string
 }
@@ -202,16 +203,16 @@ type service struct {
 func fromEnvironment(env func(string) string) []Found {
 	var out []Found
 	for _, s := range []service{
-		{Anthropic, AnthropicMessages, "ANTHROPIC_", "https://api.anthropic.com", anthropicModel},
-		{OpenAI, OpenAIChat, "OPENAI_", "https://api.openai.com/v1", openAIModel},
+		{Anthropic, AnthropicMessages, nil, "ANTHROPIC_", "https://api.anthropic.com", anthropicModel},
+		{OpenAI, OpenAIChat, []Protocol{OpenAIResponses}, "OPENAI_", "https://api.openai.com/v1", openAIModel},
 	} {
 		key := Secret(strings.TrimSpace(env(s.prefix + "API_KEY")))
 		if len(key) == 0 {
 			continue
 		}
-		p := Provider{Name: string(s.kind), Protocol: s.protocol, URL: s.url, Models: []string{s.model}}
-		if u := env(s.prefix + "BASE_URL"); u != "" {
-			p.URL = strings.TrimRight(u, "/")
+		p := Provider{Name: string(s.kind), Protocol: s.protocol, Also: s.also, URL: s.url, Models: []string{s.model}}
+		if u := strings.TrimRight(env(s.prefix+"BASE_URL"), "/"); u != "" && u != s.url {
+			p.URL, p.Also = u, nil // who knows what else it speaks
 		}
 		if m := env(s.prefix + "MODEL"); m != "" {
 			p.Models = []string{m}

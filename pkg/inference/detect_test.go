@@ -226,8 +226,10 @@ func TestAuthorize(t *testing.T) {
 		{anthropic(), canary, http.Header{"X-Api-Key": {canary}}},
 		{local("x", "m"), canary, http.Header{"Authorization": {"Bearer " + canary}}},
 		{local("x", "m"), "", http.Header{}},
+		{local("x", "m").As(inference.Gemini), canary, http.Header{"X-Goog-Api-Key": {canary}}},
+		{local("x", "m").As(inference.AnthropicMessages), canary, http.Header{"X-Api-Key": {canary}}},
 	} {
-		h := http.Header{"Authorization": {"Bearer dispatch"}, "X-Api-Key": {"dispatch"}, "Cookie": {"a=b"}}
+		h := http.Header{"Authorization": {"Bearer dispatch"}, "X-Api-Key": {"dispatch"}, "X-Goog-Api-Key": {"dispatch"}, "Cookie": {"a=b"}}
 		c.p.Authorize(h, []byte(c.key))
 		if fmt.Sprint(h) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %v", c.p.Protocol, h)
@@ -245,6 +247,14 @@ func TestEndpoint(t *testing.T) {
 		"https://h.example/openai/beta": "https://h.example/openai/beta/v1/messages",
 	} {
 		if got := (inference.Provider{URL: base}).Endpoint("messages"); got != want {
+			t.Errorf("%s: %s", base, got)
+		}
+	}
+	for base, want := range map[string]string{
+		"https://generativelanguage.googleapis.com":         "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
+		"https://generativelanguage.googleapis.com/v1beta/": "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
+	} {
+		if got := (inference.Provider{URL: base, Protocol: inference.Gemini}).Endpoint("models/m:countTokens"); got != want {
 			t.Errorf("%s: %s", base, got)
 		}
 	}

@@ -1,8 +1,8 @@
 // Package inference knows the models an installation may use: a table of
 // providers with their sealed keys, how to reach one, and how to find one.
 //
-// A provider is a name, a wire protocol, a base URL, a key and the models it
-// serves. A model is named "model" or, where that is ambiguous, by its full
+// A provider is a name, the wire protocols it speaks, a base URL, a key and the
+// models it serves. A model is named "model" or, where that is ambiguous, by its full
 // name "provider/model". Keys never leave this package but through Table.Key,
 // to whoever puts them into a request to the provider itself.
 package inference
@@ -22,11 +22,13 @@ import (
 // Protocol is a wire protocol of inference.
 type Protocol string
 
-// The protocols. A rehearsal is a provider without a network: it answers both
-// of the others from a cassette.
+// The protocols. A rehearsal is a provider without a network: it answers
+// anthropic-messages and openai-chat from a cassette.
 const (
 	AnthropicMessages Protocol = "anthropic-messages" // POST /v1/messages
+	OpenAIResponses   Protocol = "openai-responses"   // POST /v1/responses
 	OpenAIChat        Protocol = "openai-chat"        // POST /v1/chat/completions
+	Gemini            Protocol = "gemini"             // POST /v1beta/models/MODEL:generateContent
 	Rehearsal         Protocol = "rehearsal"
 )
 
@@ -34,6 +36,7 @@ const (
 type Provider struct {
 	Name     string           `json:"name"`
 	Protocol Protocol         `json:"protocol"`
+	Also     []Protocol       `json:"also,omitempty"`     // further ones, at the same URL and with the same key
 	URL      string           `json:"url,omitempty"`      // base URL; empty for a rehearsal
 	Models   []string         `json:"models"`             // at least one; the first is its default
 	Cassette string           `json:"cassette,omitempty"` // absolute path, for a rehearsal
@@ -61,7 +64,16 @@ func (p Provider) Protocols() []Protocol {
 	if p.Protocol == Rehearsal {
 		return []Protocol{AnthropicMessages, OpenAIChat}
 	}
-	return []Protocol{p.Protocol}
+	return append([]Protocol{p.Protocol}, p.Also...)
+}
+
+// As returns the provider as it is asked over one of its protocols: that decides
+// the path of a request and the header of its key.
+func (p Provider) As(protocol Protocol) Provider {
+	if p.Protocol != Rehearsal {
+		p.Protocol = protocol
+	}
+	return p
 }
 
 // FullName returns the name of a model that resolves to this provider whatever
@@ -79,9 +91,13 @@ func (p Provider) Price(model string) (Price, bool) {
 }
 
 // Endpoint returns the URL of a path of the API such as "messages" or
-// "chat/completions". The base URL may end in "/v1" or not.
+// "chat/completions". The base URL may end in the API's version or not.
 func (p Provider) Endpoint(path string) string {
-	return strings.TrimSuffix(strings.TrimRight(p.URL, "/"), "/v1") + "/v1/" + path
+	version := "/v1"
+	if p.Protocol == Gemini {
+		version = "/v1beta"
+	}
+	return strings.TrimSuffix(strings.TrimRight(p.URL, "/"), version) + version + "/" + path
 }
 
 // Local reports whether the provider's URL leads to this machine.
@@ -111,22 +127,38 @@ func (p Provider) Check() error {
 	}
 	switch p.Protocol {
 	case Rehearsal:
-		if p.URL != "" {
-			return fault.New(fault.Invalid, "a rehearsal has no URL", "name its file with --cassette")
+		if p.URL != "" || p.Also != nil {
+			return fault.New(fault.Invalid, "a rehearsal has no URL and no further protocol", "name its file with --cassette")
 		}
 		if !filepath.IsAbs(p.Cassette) {
 			return fault.New(fault.Invalid, "a rehearsal needs the absolute path of its cassette", "name the file with --cassette")
 		}
 		return nil
-	case AnthropicMessages, OpenAIChat:
+	default:
+		if err := p.checkProtocols(); err != nil {
+			return err
+		}
 		if p.Cassette != "" {
 			return fault.New(fault.Invalid, "only a rehearsal has a cassette", "use --protocol rehearsal")
 		}
 		return checkURL(p.URL)
-	default:
-		return fault.New(fault.Invalid, fmt.Sprintf("%q is not an inference protocol", p.Protocol),
-			"use anthropic-messages, openai-chat or rehearsal")
 	}
+}
+
+func (p Provider) checkProtocols() error {
+	all := p.Protocols()
+	for i, protocol := range all {
+		switch protocol {
+		case AnthropicMessages, OpenAIResponses, OpenAIChat, Gemini:
+		default:
+			return fault.New(fault.Invalid, fmt.Sprintf("%q is not an inference protocol", protocol),
+				"use anthropic-messages, openai-responses, openai-chat, gemini or rehearsal")
+		}
+		if slices.Contains(all[:i], protocol) {
+			return fault.New(fault.Invalid, "protocol "+string(protocol)+" is named twice", "")
+		}
+	}
+	return nil
 }
 
 func (p Provider) checkModels() error {

@@ -63,17 +63,7 @@ func (u *Upstream) Test(ctx context.Context, p Provider, key []byte) ModelTest {
 // say returns the model's answer and in how many pieces it came.
 func (u *Upstream) say(ctx context.Context, p Provider, key []byte, text string) (reply string, pieces int, err error) {
 	protocol := p.Protocols()[0]
-	path := "messages"
-	if protocol == OpenAIChat {
-		path = "chat/completions"
-	}
-	request := map[string]any{
-		"model": p.Models[0], "stream": true,
-		"messages": []any{map[string]string{"role": "user", "content": text}},
-	}
-	if protocol == AnthropicMessages {
-		request["max_tokens"] = 64 // required here; in openai-chat its name differs between models
-	}
+	path, request := smallRequest(protocol, p.Models[0], text)
 	body, err := json.Marshal(request)
 	if err != nil {
 		return "", 0, err
@@ -102,12 +92,50 @@ func (u *Upstream) say(ctx context.Context, p Provider, key []byte, text string)
 	return readStream(resp.Body)
 }
 
-// delta is an event of either protocol, as far as it holds text or an error.
+// smallRequest returns the path and the body of a request of a few words, to be
+// streamed.
+func smallRequest(protocol Protocol, model, text string) (path string, body map[string]any) {
+	said := []any{map[string]string{"role": "user", "content": text}}
+	switch protocol {
+	case OpenAIResponses:
+		return "responses", map[string]any{"model": model, "stream": true, "store": false, "input": said}
+	case Gemini:
+		parts := []any{map[string]string{"text": text}}
+		return "models/" + model + ":streamGenerateContent?alt=sse", map[string]any{
+			"contents": []any{map[string]any{"role": "user", "parts": parts}},
+		}
+	case AnthropicMessages: // max_tokens is required here; in the others its name differs between models
+		return "messages", map[string]any{"model": model, "stream": true, "messages": said, "max_tokens": 64}
+	default:
+		return "chat/completions", map[string]any{"model": model, "stream": true, "messages": said}
+	}
+}
+
+// deltaText is what a delta says: a text in openai-responses, else an object.
+type deltaText struct {
+	Text     string `json:"text"`
+	Thinking string `json:"thinking"`
+}
+
+// UnmarshalJSON reads either.
+func (d *deltaText) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, &d.Text)
+	}
+	type plain deltaText
+	return json.Unmarshal(raw, (*plain)(d))
+}
+
+// delta is an event of any protocol, as far as it holds text or an error.
 type delta struct {
-	Delta struct {
-		Text     string `json:"text"`
-		Thinking string `json:"thinking"`
-	} `json:"delta"`
+	Delta      deltaText `json:"delta"`
+	Candidates []struct {
+		Content struct {
+			Parts []struct {
+				Text string `json:"text"`
+			} `json:"parts"`
+		} `json:"content"`
+	} `json:"candidates"`
 	Choices []struct {
 		Delta struct {
 			Content   string `json:"content"`
@@ -141,6 +169,11 @@ func readStream(r io.Reader) (reply string, pieces int, err error) {
 		for _, c := range d.Choices {
 			said.WriteString(c.Delta.Content)
 			thought.WriteString(c.Delta.Reasoning)
+		}
+		for _, c := range d.Candidates {
+			for _, part := range c.Content.Parts {
+				said.WriteString(part.Text)
+			}
 		}
 		if said.Len()+thought.Len() > before {
 			pieces++

@@ -304,7 +304,7 @@ func unknown(name string) error {
 }
 
 func clone(p Provider) Provider {
-	p.Models = slices.Clone(p.Models)
+	p.Models, p.Also = slices.Clone(p.Models), slices.Clone(p.Also)
 	if p.Prices != nil {
 		p.Prices = maps.Clone(p.Prices)
 	}

@@ -288,7 +288,12 @@ func TestCheck(t *testing.T) {
 		return edit(func(p *inference.Provider) { p.Models, p.Prices = m, nil })
 	}
 	for _, p := range []inference.Provider{
-		anthropic(), local("x", "a"), rehearse(t, "r"), url("https://h.example/base/v1"), url("http://[::1]:8080"), models("org/model:8b@v1+q"),
+		anthropic(), local("x", "a"), rehearse(t, "r"), url("https://h.example/base/v1"),
+		edit(func(p *inference.Provider) { p.Protocol = inference.Gemini }),
+		edit(func(p *inference.Provider) {
+			p.Also = []inference.Protocol{inference.OpenAIResponses, inference.OpenAIChat}
+		}),
+		url("http://[::1]:8080"), models("org/model:8b@v1+q"),
 	} {
 		if err := p.Check(); err != nil {
 			t.Errorf("%+v: %v", p, err)
@@ -299,13 +304,18 @@ func TestCheck(t *testing.T) {
 		models(), models(""), models("a", "a"), models("a b"), models("a\x00"), models("-a"), models(strings.Repeat("a", 129)),
 		url(""), url("ftp://h"), url("file:///etc/passwd"), url("https://"), url("https:///v1"), url("//h/v1"), url("h:80"),
 		url("https://user:" + canary + "@h/"), url("https://h/?key=" + canary), url("https://h/#x"), url("https://h/?"), url("https://h:port/" + canary), url("https://h/%zz" + canary),
-		edit(func(p *inference.Provider) { p.Protocol = "gemini" }),
+		edit(func(p *inference.Provider) { p.Protocol = "telnet" }),
+		edit(func(p *inference.Provider) { p.Also = []inference.Protocol{"telnet"} }),
+		edit(func(p *inference.Provider) { p.Also = []inference.Protocol{inference.Rehearsal} }),
+		edit(func(p *inference.Provider) { p.Also = []inference.Protocol{inference.AnthropicMessages} }),
+		edit(func(p *inference.Provider) { p.Also = []inference.Protocol{inference.OpenAIChat, inference.OpenAIChat} }),
 		edit(func(p *inference.Provider) { p.Protocol = "" }),
 		edit(func(p *inference.Provider) { p.Cassette = "/c" }),
 		edit(func(p *inference.Provider) { p.Prices = map[string]inference.Price{"other": {}} }),
 		edit(func(p *inference.Provider) { p.Prices = map[string]inference.Price{"claude-a": {Output: -1}} }),
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}},
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}, Cassette: "relative.yaml"},
+		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}, Cassette: "/c", Also: []inference.Protocol{inference.OpenAIChat}},
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}, Cassette: "/c", URL: "http://h"},
 	} {
 		err := p.Check()

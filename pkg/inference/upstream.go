@@ -88,15 +88,19 @@ func (u *Upstream) cassette(path string) *rehearsal.Server {
 func (p Provider) Authorize(h http.Header, key []byte) {
 	h.Del("Authorization")
 	h.Del("X-Api-Key")
+	h.Del("X-Goog-Api-Key")
 	h.Del("Cookie")
 	if len(key) == 0 {
 		return
 	}
-	if p.Protocol == AnthropicMessages {
+	switch p.Protocol {
+	case AnthropicMessages:
 		h.Set("X-Api-Key", string(key))
-		return
+	case Gemini:
+		h.Set("X-Goog-Api-Key", string(key))
+	default:
+		h.Set("Authorization", "Bearer "+string(key))
 	}
-	h.Set("Authorization", "Bearer "+string(key))
 }
 
 // unwrapURL takes the URL out of a client's error: it says nothing that the

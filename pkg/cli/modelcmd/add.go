@@ -24,7 +24,9 @@ import (
 const rehearsal = "rehearsal"
 
 // protocols lists the protocols of a provider.
-func protocols() []string { return []string{"anthropic-messages", "openai-chat", rehearsal} }
+func protocols() []string {
+	return []string{"anthropic-messages", "openai-responses", "openai-chat", "gemini", rehearsal}
+}
 
 // AddOptions is what the command line of vexa model add says.
 type AddOptions struct {
@@ -47,6 +49,8 @@ func newAdd(f *factory.Factory) *cobra.Command {
 			"The first provider is the default, and one that serves a model takes over from a\n" +
 			"rehearsal: its first model is used from then on where none is named. Another default is\n" +
 			"left as it is, unless --default says otherwise.\n\n" +
+			"An agent that speaks another of anthropic-messages, openai-responses and openai-chat is\n" +
+			"translated; --also names further protocols that the server speaks itself.\n\n" +
 			"The protocol rehearsal plays a cassette (a YAML file of turns) instead of asking a model.",
 		Example: "$ vexa model add claude --protocol anthropic-messages --url https://api.anthropic.com --model claude-sonnet-4-5\n" +
 			"$ vexa model add local --protocol openai-chat --url http://127.0.0.1:11434/v1 --model qwen3\n" +
@@ -62,6 +66,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Request.Protocol, "protocol", "", "the `protocol` it speaks: "+strings.Join(protocols(), ", "))
+	flags.StringArrayVar(&o.Request.Also, "also", nil, "a further `protocol` that it speaks at the same URL; repeatable")
 	flags.StringVar(&o.Request.URL, "url", "", "its base `URL`")
 	flags.StringArrayVar(&o.Request.Models, "model", nil, "a `model` it serves; repeatable")
 	flags.StringArrayVar(&o.Prices, "price", nil, "what a model costs, `MODEL=INPUT/OUTPUT` in USD per million tokens; repeatable")
@@ -81,6 +86,8 @@ func (o *AddOptions) check(cmd *cobra.Command) error {
 		return grammar.Usage(cmd, "--protocol is missing: one of %s", strings.Join(protocols(), ", "))
 	case !slices.Contains(protocols(), r.Protocol):
 		return grammar.Usage(cmd, "unknown protocol %q: one of %s", r.Protocol, strings.Join(protocols(), ", "))
+	case o.unknownAlso() != "":
+		return grammar.Usage(cmd, "--also %q is not a protocol beside --protocol: one of %s", o.unknownAlso(), strings.Join(protocols(), ", "))
 	case o.NoKey && o.KeyFile != "":
 		return grammar.Usage(cmd, "--no-key and --key-file exclude each other")
 	case r.Protocol == rehearsal:
@@ -103,6 +110,16 @@ func (o *AddOptions) check(cmd *cobra.Command) error {
 		return grammar.Usage(cmd, "the URL holds a credential; use --key-file")
 	}
 	return nil
+}
+
+// unknownAlso returns the first of --also that says nothing that can be added.
+func (o *AddOptions) unknownAlso() string {
+	for _, p := range o.Request.Also {
+		if !slices.Contains(protocols(), p) || p == rehearsal || p == o.Request.Protocol {
+			return p
+		}
+	}
+	return ""
 }
 
 // parsePrices reads --price. A model's name may hold any character but "=".
@@ -130,8 +147,8 @@ func (o *AddOptions) parsePrices(cmd *cobra.Command) error {
 
 func (o *AddOptions) checkRehearsal(cmd *cobra.Command) error {
 	r := &o.Request
-	if r.Cassette == "" || r.URL != "" || o.KeyFile != "" {
-		return grammar.Usage(cmd, "a rehearsal needs --cassette and neither --url nor --key-file")
+	if r.Cassette == "" || r.URL != "" || o.KeyFile != "" || r.Also != nil {
+		return grammar.Usage(cmd, "a rehearsal needs --cassette and none of --also, --url and --key-file")
 	}
 	abs, err := filepath.Abs(r.Cassette) // the daemon has another working directory
 	if err != nil {

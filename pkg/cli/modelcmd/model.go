@@ -34,6 +34,7 @@ func providerFields() output.Fields[api.Provider] {
 		{Name: "cassette", Value: func(x p) any { return x.Cassette }},
 		{Name: "hasKey", Value: func(x p) any { return x.HasKey }},
 		{Name: "default", Value: func(x p) any { return x.Default }},
+		{Name: "also", Value: func(x p) any { return output.OrEmpty(x.Also) }},
 	}
 }
 

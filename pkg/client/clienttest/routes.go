@@ -82,7 +82,7 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 		req, err := body[api.AddProvider](r)
 		p := api.Provider{
 			Name: req.Name, Protocol: req.Protocol, URL: req.URL, Models: req.Models, Cassette: req.Cassette,
-			HasKey: req.Key != "", Default: req.Default,
+			HasKey: req.Key != "", Default: req.Default, Also: req.Also,
 		}
 		if strings.Contains(p.Name, " ") {
 			err = fault.New(fault.Invalid, strconv.Quote(p.Name)+" is not a provider's name", "use letters")
