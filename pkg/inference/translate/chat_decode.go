@@ -1,0 +1,163 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
+	if err := judge(body, chatFate, lost); err != nil {
+		return nil, err
+	}
+	var in chatRequest
+	if err := decode(body, &in, "the request"); err != nil {
+		return nil, err
+	}
+	if deref(in.N) > 1 {
+		return nil, fault.New(fault.Invalid, `"n" asks for several answers, which the provider's protocol does not have`, "")
+	}
+	if slices.ContainsFunc(in.Modalities, func(m string) bool { return m != "text" }) {
+		return nil, fault.New(fault.Invalid, `"modalities" asks for more than text, which the provider's protocol does not have`, "")
+	}
+	r := &Request{
+		Model: in.Model, Stream: in.Stream, StreamUsage: in.StreamOptions != nil && in.StreamOptions.IncludeUsage,
+		MaxTokens: max(in.MaxTokens, in.MaxCompletionTokens), Temperature: in.Temperature, TopP: in.TopP,
+		Parallel: in.Parallel, Effort: in.ReasoningEffort, Verbosity: in.Verbosity, User: in.User,
+		Metadata: in.Metadata, CacheKey: in.CacheKey,
+	}
+	if r.User == "" {
+		r.User = in.SafetyIdentifier
+	}
+	if s := in.Stop; s != nil {
+		r.Stop = s.all
+		if s.isText {
+			r.Stop = []string{s.text}
+		}
+	}
+	if err := in.tools(r); err != nil {
+		return nil, err
+	}
+	if f := in.ResponseFormat; f != nil && f.Type != "text" {
+		r.Format = &Format{Type: f.Type}
+		if s := f.Schema; s != nil {
+			r.Format = &Format{f.Type, s.Name, s.Description, s.Schema, s.Strict}
+		}
+	}
+	for i := range in.Messages {
+		items, err := in.Messages[i].items(fmt.Sprintf("messages.%d", i))
+		if err != nil {
+			return nil, err
+		}
+		r.Items = append(r.Items, items...)
+	}
+	r.Items = normal(r.Items)
+	return r, nil
+}
+
+func (in *chatRequest) tools(r *Request) error {
+	for i, t := range in.Tools {
+		switch {
+		case t.Type == "function" && t.Function != nil:
+			f := t.Function
+			r.Tools = append(r.Tools, Tool{Name: f.Name, Description: f.Description, Schema: f.Parameters, Strict: f.Strict})
+		case t.Type == "custom" && t.Custom != nil:
+			r.Tools = append(r.Tools, Tool{Name: t.Custom.Name, Description: t.Custom.Description, Freeform: true, Format: t.Custom.Format})
+		default:
+			return fault.Newf(fault.Invalid, "tools.%d: a tool of type %.64q is known to its own protocol alone", i, t.Type)
+		}
+	}
+	c := in.ToolChoice
+	switch {
+	case c == nil:
+	case c.Mode == "auto" || c.Mode == "none":
+		r.Choice.Mode = ChoiceMode(c.Mode)
+	case c.Mode == "required":
+		r.Choice.Mode = ChooseAny
+	case c.Mode == "" && (c.Type == "function" || c.Type == "custom"):
+		r.Choice = ToolChoice{ChooseTool, c.Function.Name + c.Custom.Name}
+	default:
+		return fault.Newf(fault.Invalid, "tool_choice %.64q cannot be carried to the protocol that the provider speaks", c.Mode+c.Type)
+	}
+	return nil
+}
+
+// items returns what a message says.
+func (m *chatMessage) items(where string) ([]Item, error) {
+	role := Role(m.Role)
+	switch m.Role {
+	case "developer":
+		role = System
+	case "system", "user", "assistant":
+	case "tool":
+		content, err := m.content(User, where)
+		return []Item{{Role: User, Kind: Result, Result: ToolResult{CallID: m.ToolCallID, Content: content}}}, err
+	default:
+		return nil, fault.Newf(fault.Invalid, "%s.role is %.64q", where, m.Role)
+	}
+	if m.FunctionCall != nil && !empty(*m.FunctionCall) {
+		return nil, fault.Newf(fault.Invalid, "%s.function_call is of a former form of the protocol; use tool_calls", where)
+	}
+	out := m.reasoning()
+	content, err := m.content(role, where)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, content...)
+	for _, c := range m.ToolCalls {
+		out = append(out, Item{Role: role, Kind: Call, Call: c.call()})
+	}
+	return out, nil
+}
+
+func (m *chatMessage) reasoning() []Item {
+	text := m.ReasoningContent
+	if text == "" {
+		text = m.Reasoning
+	}
+	if text == "" || m.Role != "assistant" {
+		return nil
+	}
+	return []Item{{Role: Assistant, Kind: Reasoning, Text: string(text), Opaque: Opaque{Origin: ownChat}}}
+}
+
+func (m *chatMessage) content(role Role, where string) ([]Item, error) {
+	var out []Item
+	add := func(text string) {
+		if text != "" {
+			out = append(out, Item{Role: role, Kind: Text, Text: text})
+		}
+	}
+	if m.Content != nil {
+		add(m.Content.text)
+		for i, p := range m.Content.all {
+			switch {
+			case p.Type == "text":
+				add(p.Text)
+			case p.Type == "refusal":
+				add(p.Refusal)
+			case p.Type == "image_url" && p.ImageURL != nil:
+				out = append(out, Item{Role: role, Kind: Image, Media: media(p.ImageURL.URL, "")})
+			case p.Type == "file" && p.File != nil && p.File.FileData != "":
+				out = append(out, Item{Role: role, Kind: File, Media: media(p.File.FileData, p.File.Filename)})
+			case p.Type == "thinking": // Mistral's
+			default:
+				return nil, fault.Newf(fault.Invalid, "%s.content.%d: a part of type %.64q is known to its own provider alone", where, i, p.Type)
+			}
+		}
+	}
+	add(string(m.Refusal))
+	return out, nil
+}
+
+func (c *chatCall) call() ToolCall {
+	switch {
+	case c.Custom != nil:
+		return ToolCall{ID: c.ID, Name: c.Custom.Name, Arguments: c.Custom.Input, Freeform: true}
+	case c.Function != nil:
+		return ToolCall{ID: c.ID, Name: c.Function.Name, Arguments: c.Function.Arguments}
+	default:
+		return ToolCall{ID: c.ID}
+	}
+}

@@ -1,0 +1,182 @@
+package translate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
+	if err := judge(body, messagesFate, lost); err != nil {
+		return nil, err
+	}
+	var in messagesRequest
+	if err := decode(body, &in, "the request"); err != nil {
+		return nil, err
+	}
+	r := &Request{
+		Model: in.Model, Stream: in.Stream, MaxTokens: in.MaxTokens,
+		Temperature: in.Temperature, TopP: in.TopP, Stop: in.StopSequences,
+	}
+	if in.Metadata != nil {
+		r.User = in.Metadata.UserID
+	}
+	if in.Thinking != nil {
+		r.Thinking = Thinking{in.Thinking.Type, in.Thinking.Budget}
+	}
+	format := in.OutputFormat
+	if o := in.OutputConfig; o != nil {
+		r.Effort = o.Effort
+		if o.Format != nil {
+			format = o.Format
+		}
+	}
+	if format != nil {
+		r.Format = &Format{Type: format.Type, Schema: format.Schema}
+	}
+	if err := in.tools(r, lost); err != nil {
+		return nil, err
+	}
+	return r, in.items(r, lost)
+}
+
+func (in *messagesRequest) tools(r *Request, lost Lost) error {
+	for i, t := range in.Tools {
+		switch {
+		case t.Type == "" || t.Type == "custom":
+			r.Tools = append(r.Tools, Tool{Name: t.Name, Description: t.Description, Schema: t.InputSchema, Strict: t.Strict})
+		case strings.HasPrefix(t.Type, "tool_search_tool_"):
+			lost.add("tools[].type " + t.Type) // all tools are offered at once instead
+		default:
+			return fault.Newf(fault.Invalid, "tools.%d: a tool of type %.64q is known to its own protocol alone", i, t.Type)
+		}
+	}
+	c := in.ToolChoice
+	if c == nil {
+		return nil
+	}
+	if c.NoParallel != nil {
+		r.Parallel = new(!*c.NoParallel)
+	}
+	switch mode := ChoiceMode(c.Type); mode {
+	case ChooseAuto, ChooseAny, ChooseNone, ChooseTool:
+		r.Choice = ToolChoice{mode, c.Name}
+		return nil
+	default:
+		return fault.Newf(fault.Invalid, "tool_choice.type is %.64q", c.Type)
+	}
+}
+
+func (in *messagesRequest) items(r *Request, lost Lost) error {
+	add := func(role Role, c *messagesContent, where string) error {
+		for i, b := range c.blocks() {
+			items, err := b.items(role, fmt.Sprintf("%s.%d", where, i), lost)
+			if err != nil {
+				return err
+			}
+			r.Items = append(r.Items, items...)
+		}
+		return nil
+	}
+	if err := add(System, in.System, "system"); err != nil {
+		return err
+	}
+	for i, m := range in.Messages {
+		where := fmt.Sprintf("messages.%d", i)
+		switch role := Role(m.Role); role {
+		case System, User, Assistant:
+			if err := add(role, &m.Content, where+".content"); err != nil {
+				return err
+			}
+		default:
+			return fault.Newf(fault.Invalid, "%s.role is %.64q", where, m.Role)
+		}
+	}
+	r.Items = normal(r.Items)
+	return nil
+}
+
+// items returns what a block says; a document made of blocks is several.
+func (b *messagesBlock) items(role Role, where string, lost Lost) ([]Item, error) {
+	one := func(i Item) ([]Item, error) {
+		i.Role = role
+		return []Item{i}, nil
+	}
+	switch b.Type {
+	case "text":
+		return one(Item{Kind: Text, Text: deref(b.Text)})
+	case "thinking":
+		return one(Item{Kind: Reasoning, Text: deref(b.Thinking), Opaque: taken(deref(b.Signature), ownMessages)})
+	case "redacted_thinking":
+		o := taken(b.Data, ownMessages)
+		o.Redacted = true
+		return one(Item{Kind: Reasoning, Opaque: o})
+	case "tool_use":
+		return one(Item{Kind: Call, Call: ToolCall{ID: b.ID, Name: b.Name, Arguments: compact(b.Input)}})
+	case "image", "document":
+		return b.media(role, where, lost)
+	case "tool_result":
+		result := ToolResult{CallID: b.ToolUseID, Error: b.IsError}
+		for i, c := range b.Content.blocks() {
+			items, err := c.items(User, fmt.Sprintf("%s.content.%d", where, i), lost)
+			if err != nil {
+				return nil, err
+			}
+			result.Content = append(result.Content, items...)
+		}
+		return one(Item{Kind: Result, Result: result})
+	case "tool_reference":
+		lost.add("tool_reference")
+		return one(Item{Kind: Text, Text: "The tool " + b.ToolName + " is available."})
+	case "search_result":
+		lost.add("search_result")
+		items := []Item{{Role: role, Kind: Text, Text: b.Title + "\n" + strings.Trim(string(b.Source), `"`)}}
+		for _, c := range b.Content.blocks() {
+			items = append(items, Item{Role: role, Kind: Text, Text: deref(c.Text)})
+		}
+		return items, nil
+	default:
+		return nil, fault.Newf(fault.Invalid, "%s: a block of type %.64q is known to its own protocol alone", where, b.Type)
+	}
+}
+
+func (b *messagesBlock) media(role Role, where string, lost Lost) ([]Item, error) {
+	var s messagesSource
+	if err := decode(b.Source, &s, where+".source"); err != nil {
+		return nil, err
+	}
+	kind := Image
+	if b.Type == "document" {
+		kind = File
+	}
+	switch s.Type {
+	case "base64", "url":
+		return []Item{{Role: role, Kind: kind, Media: Media{URL: s.URL, Type: s.MediaType, Data: s.Data, Name: b.Title}}}, nil
+	case "text":
+		return []Item{{Role: role, Kind: Text, Text: strings.TrimPrefix(b.Title+"\n", "\n") + s.Data}}, nil
+	case "content":
+		var out []Item
+		for i, c := range s.Content.blocks() {
+			if c.Type != "text" && c.Type != "image" {
+				return nil, fault.Newf(fault.Invalid, "%s.source.content.%d is of type %.64q", where, i, c.Type)
+			}
+			items, err := c.items(role, where, lost)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, items...)
+		}
+		return out, nil
+	default:
+		return nil, fault.Newf(fault.Invalid, "%s.source.type %.64q names what only its own provider has", where, s.Type)
+	}
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

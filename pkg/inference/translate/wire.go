@@ -1,0 +1,253 @@
+package translate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// fate is what becomes of a member of a request.
+type fate int
+
+const (
+	dropped fate = iota // harmless: left out and counted
+	kept                // carried over, or acted on
+	refused             // leaving it out would change what the client gets
+)
+
+// judge goes through the members of a request by the fates of its protocol.
+func judge(body []byte, of func(member string) fate, lost Lost) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return fault.New(fault.Invalid, "the request is not a JSON object", "")
+	}
+	for name, value := range members {
+		if empty(value) {
+			continue
+		}
+		switch of(name) {
+		case refused:
+			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", name)
+		case dropped:
+			lost.add(fmt.Sprintf("%.64s", name))
+		case kept:
+		}
+	}
+	return nil
+}
+
+// empty reports whether a value says no more than its absence.
+func empty(raw json.RawMessage) bool {
+	switch string(bytes.TrimSpace(raw)) {
+	case "", "null", "[]", "{}", `""`, "false", "0":
+		return true
+	default:
+		return false
+	}
+}
+
+// decode reads a request or a part of it.
+func decode(raw []byte, v any, what string) error {
+	err := json.Unmarshal(raw, v)
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*json.UnmarshalTypeError); ok && e.Field != "" { //nolint:errorlint // json returns exactly this type
+		what += "." + e.Field
+	}
+	return fault.Newf(fault.Invalid, "%s is not of the form that this protocol has", what)
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fault.Wrap(fault.Invalid, "write the request", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// marshal encodes an event of ours, which cannot fail: it holds nothing but
+// strings, numbers and raw JSON that was checked.
+func marshal(v any) []byte {
+	data, err := encode(v)
+	if err != nil {
+		return []byte("{}")
+	}
+	return data
+}
+
+// texts is a text in any of its forms: a string, or a list of parts that have
+// one. Anything else is none.
+type texts string
+
+// UnmarshalJSON reads it.
+func (t *texts) UnmarshalJSON(raw []byte) error {
+	switch raw[0] {
+	case '"':
+		return json.Unmarshal(raw, (*string)(t))
+	case '[':
+		var parts []struct {
+			Text string `json:"text"`
+		}
+		if err := json.Unmarshal(raw, &parts); err != nil {
+			return nil //nolint:nilerr // what is no list of parts is no text
+		}
+		for _, p := range parts {
+			*t += texts(p.Text)
+		}
+	}
+	return nil
+}
+
+// list is a string, one that stands for a list of one, or a list of T.
+type list[T any] struct {
+	text   string
+	isText bool // it is a string
+	all    []T
+}
+
+// UnmarshalJSON reads it.
+func (l *list[T]) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		l.isText = true
+		return json.Unmarshal(raw, &l.text)
+	}
+	return json.Unmarshal(raw, &l.all)
+}
+
+// MarshalJSON writes it.
+func (l list[T]) MarshalJSON() ([]byte, error) {
+	switch {
+	case l.isText:
+		return encode(l.text)
+	case l.all == nil:
+		return []byte("[]"), nil
+	default:
+		return encode(l.all)
+	}
+}
+
+// arguments makes the arguments of a call an object, whatever a model wrote.
+func arguments(text string) json.RawMessage {
+	raw := bytes.TrimSpace([]byte(text))
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	if raw[0] == '{' && json.Valid(raw) {
+		return raw
+	}
+	return marshal(map[string]string{"arguments": text})
+}
+
+// compact returns JSON without its white space, as a text.
+func compact(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "{}"
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// schema is a tool's, or that of no arguments.
+func schema(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 || string(raw) == "null" {
+		return json.RawMessage(`{"type":"object","properties":{}}`)
+	}
+	return raw
+}
+
+// dataURL is a data: URL of media that has its bytes, and else the URL.
+func (m Media) dataURL() string {
+	if m.URL != "" {
+		return m.URL
+	}
+	return "data:" + m.Type + ";base64," + m.Data
+}
+
+// media reads a URL, which may hold the bytes.
+func media(url, name string) Media {
+	rest, ok := strings.CutPrefix(url, "data:")
+	head, data, found := strings.Cut(rest, ",")
+	if !ok || !found || !strings.HasSuffix(head, ";base64") {
+		return Media{URL: url, Name: name}
+	}
+	kind, _, _ := strings.Cut(head, ";")
+	return Media{Type: kind, Data: data, Name: name}
+}
+
+// normal brings items into the one order that every protocol has: in what the
+// user says between two answers, the results of tools come first. Empty texts
+// are left out; some providers refuse them.
+func normal(items []Item) []Item {
+	items = slices.DeleteFunc(items, func(i Item) bool { return i.Kind == Text && i.Text == "" })
+	for begin := 0; begin < len(items); {
+		end := begin + 1
+		for end < len(items) && items[end].Role == items[begin].Role {
+			end++
+		}
+		if items[begin].Role == User {
+			slices.SortStableFunc(items[begin:end], func(a, b Item) int { return rank(a) - rank(b) })
+		}
+		begin = end
+	}
+	return items
+}
+
+func rank(i Item) int {
+	if i.Kind == Result {
+		return 0
+	}
+	return 1
+}
+
+// runs cuts items where the role changes.
+func runs(items []Item) [][]Item {
+	var out [][]Item
+	for begin := 0; begin < len(items); {
+		end := begin + 1
+		for end < len(items) && items[end].Role == items[begin].Role {
+			end++
+		}
+		out = append(out, items[begin:end])
+		begin = end
+	}
+	return out
+}
+
+// lead splits off what the system says before anybody else does. What it says
+// later is put into the user's mouth, marked: models that know no such place
+// refuse it, and agents that know of it mark it so themselves.
+func lead(items []Item) (system, rest []Item) {
+	n := slices.IndexFunc(items, func(i Item) bool { return i.Role != System })
+	if n < 0 {
+		return items, nil
+	}
+	rest = slices.Clone(items[n:])
+	for i := range rest {
+		if rest[i].Role == System {
+			rest[i].Role = User
+			rest[i].Text = "<system-reminder>\n" + rest[i].Text + "\n</system-reminder>"
+		}
+	}
+	return items[:n], normal(rest)
+}
+
+// joined is the text of items that stand one after the other.
+func joined(items []Item) string {
+	var parts []string
+	for _, i := range items {
+		if i.Kind == Text && i.Text != "" {
+			parts = append(parts, i.Text)
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
