@@ -1,9 +1,10 @@
 // Package broker is a dispatch's only way out: one Unix socket, served on the
 // host, mounted into the container.
 //
-// Two things pass through it. Inference: requests in a provider's own protocol,
+// Two things pass through it. Inference: requests in a client's own protocol,
 // which the broker authorises, meters against the unit's limits, gives the
-// provider's credential and streams through. And the link: the worker's reports
+// provider's credential and streams through, translated where the provider
+// speaks another protocol (pkg/inference/translate). And the link: the worker's reports
 // to the host, and the host's inputs to it. Every request carries the dispatch
 // token, verified each time; what the claims do not grant is refused and
 // recorded. Nothing that comes from the container is believed.
@@ -65,9 +66,12 @@ type Options struct {
 
 // Timeouts bound one inference request. A zero member means its default.
 type Timeouts struct {
-	Total time.Duration   // from the request to the last byte; default 20 minutes
-	Idle  time.Duration   // between two pieces of an answer, and until its header; default 5 minutes
-	Retry []time.Duration // waits before each further attempt at a provider that fails; default 250 ms, 1 s, 3 s
+	Total time.Duration // from the request to the last byte; default 20 minutes
+	Idle  time.Duration // between two pieces of an answer, and until its header; default 5 minutes
+	// Retry is how long to wait at most before each further attempt at a provider
+	// that fails, and at least half as long; default 250 ms, 1 s, 3 s. A provider's
+	// Retry-After is kept to.
+	Retry []time.Duration
 }
 
 // Rates bound what a container can make the host do. A zero member means its
@@ -124,7 +128,7 @@ const (
 	DeniedToken    Denial = "token"    // forged, expired, another dispatch's; the detail is the identity.Reason
 	DeniedRequest  Denial = "request"  // not readable, or not to be served now
 	DeniedModel    Denial = "model"    // not granted, or unknown
-	DeniedProtocol Denial = "protocol" // the provider speaks another one
+	DeniedProtocol Denial = "protocol" // the provider speaks another one, into which it cannot be translated
 	DeniedEgress   Denial = "egress"   // the request asks the provider to reach the network
 	DeniedTokens   Denial = "limit-tokens"
 	DeniedCost     Denial = "limit-cost"

@@ -18,10 +18,12 @@ func (s *Socket) verify(r *http.Request, audience string) (identityv1.DispatchTo
 	return s.broker.opts.Verifier.Verify(bearer(r), audience, s.session.Unit.ID)
 }
 
-// bearer returns the token of a request, as either protocol's clients send it.
+// bearer returns the token of a request, as any protocol's clients send it.
 func bearer(r *http.Request) string {
-	if key := r.Header.Get("X-Api-Key"); key != "" {
-		return key
+	for _, name := range []string{"X-Api-Key", "X-Goog-Api-Key"} {
+		if key := r.Header.Get(name); key != "" {
+			return key
+		}
 	}
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
@@ -90,8 +92,8 @@ func (s *Socket) record(ctx context.Context, e audit.Event) {
 	}
 }
 
-// writeError answers with an error that clients of either protocol understand:
-// anthropic-messages reads type and error.type, openai-chat error alone.
+// writeError answers with an error that clients of every protocol understand:
+// anthropic-messages reads type and error.type, the others error alone.
 func writeError(w http.ResponseWriter, status int, message string) {
 	kind := "invalid_request_error"
 	switch status {
@@ -108,6 +110,10 @@ func writeError(w http.ResponseWriter, status int, message string) {
 	if err != nil {
 		body = []byte(`{"type":"error"}`) // two strings can be encoded
 	}
+	sendError(w, status, body)
+}
+
+func sendError(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Should-Retry", "false") // the vendors' client libraries obey it
@@ -121,7 +127,7 @@ type errorBody struct {
 	Error errorDetail `json:"error"`
 }
 
-// errorDetail is what went wrong. Param and Code belong to openai-chat.
+// errorDetail is what went wrong. Param and Code belong to the OpenAI protocols.
 type errorDetail struct {
 	Type    string  `json:"type"`
 	Message string  `json:"message"`

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
 var errRemote = errors.New("a URL in a message would be fetched by the provider; send the bytes instead")
@@ -17,13 +19,17 @@ func reachingMembers() []string {
 	return []string{
 		"mcp_servers", "web_search_options", "plugins", "models", "fallbacks",
 		"api_base", "base_url", "user_config",
+		"prompt", // openai-responses: one that is kept at the provider, with tools of its own
 	}
 }
 
 // egress reports what in a request would have the provider reach the network
 // in the container's stead. The container has no network; a provider that
 // fetches a URL for it would be one.
-func (p *parsed) egress() error {
+func (p *parsed) egress(protocol inference.Protocol) error {
+	if protocol == inference.Gemini {
+		return p.geminiEgress()
+	}
 	for _, name := range reachingMembers() {
 		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
 			return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
@@ -32,8 +38,8 @@ func (p *parsed) egress() error {
 	if err := toolsEgress(p.get("tools")); err != nil {
 		return err
 	}
-	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
-		if !mayReach(raw) {
+	for _, raw := range [][]byte{p.get("system"), p.get("messages"), p.get("input")} {
+		if !mayReach(raw) && protocol != inference.OpenAIResponses { // whose items can hold tools
 			continue
 		}
 		if err := messagesEgress(raw); err != nil {
@@ -67,6 +73,12 @@ func toolsEgress(raw []byte) error {
 		if err != nil {
 			return errors.New("the request's tools are not of a known form")
 		}
+		if tool.text("type") == "namespace" {
+			if err := toolsEgress(tool.get("tools")); err != nil {
+				return err
+			}
+			continue
+		}
 		if !ownTool(tool) {
 			return fmt.Errorf("the tool %.100s runs at the provider, which has a network", tool.get("type"))
 		}
@@ -82,7 +94,7 @@ func ownTool(tool fields) bool {
 	}
 	kind := tool.text("type")
 	switch kind {
-	case "function", "custom":
+	case "function", "custom", "local_shell", "apply_patch", "tool_search":
 		return true
 	}
 	for _, prefix := range []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"} {
@@ -111,7 +123,7 @@ func mayReach(raw []byte) bool {
 
 // messagesEgress looks through a list of messages, or of blocks.
 func messagesEgress(raw []byte) error {
-	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '"' {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] == '"' {
 		return nil
 	}
 	var messages []json.RawMessage
@@ -168,10 +180,15 @@ func blockEgress(raw []byte, depth int) error {
 			err = sourceEgress(value, depth)
 		case strings.HasSuffix(name, folded("_url")) && remoteURL(value):
 			err = errRemote
+		case name == folded("tools"): // openai-responses: of an item
+			err = toolsEgress(value)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := contentEgress(block.get("output"), depth+1); err != nil { // openai-responses
+		return err
 	}
 	return contentEgress(block.get("content"), depth+1)
 }

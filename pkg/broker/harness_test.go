@@ -37,6 +37,8 @@ const (
 
 	messages = "/v1/messages"
 	chat     = "/v1/chat/completions"
+	respond  = "/v1/responses"
+	generate = "/v1beta/models/gem/g1:generateContent"
 )
 
 func key(seed byte) ed25519.PrivateKey {
@@ -52,7 +54,9 @@ func unit(id string) unitv1.Unit {
 }
 
 // granted are the models of every token: what they stand for is in table.
-func granted() []string { return []string{"claude/m1", "local/m2", "play/rehearsal", "gone/m3"} }
+func granted() []string {
+	return []string{"claude/m1", "local/m2", "play/rehearsal", "gone/m3", "gem/g1", "oai/r1"}
+}
 
 func mint(tb testing.TB, k ed25519.PrivateKey, id string, at time.Time) string {
 	tb.Helper()
@@ -303,6 +307,8 @@ func table(tb testing.TB, c config) *inference.Table {
 		{inference.Provider{Name: "claude", Protocol: inference.AnthropicMessages, URL: url, Models: []string{"m1"}, Prices: map[string]inference.Price{"m1": {Input: 1, Output: 2}}}, canary},
 		{inference.Provider{Name: "local", Protocol: inference.OpenAIChat, URL: url + "/v1", Models: []string{"m2"}}, canary},
 		{inference.Provider{Name: "play", Protocol: inference.Rehearsal, Cassette: cassette, Models: []string{"rehearsal"}}, ""},
+		{inference.Provider{Name: "oai", Protocol: inference.OpenAIResponses, URL: url, Models: []string{"r1"}}, canary},
+		{inference.Provider{Name: "gem", Protocol: inference.Gemini, URL: url, Models: []string{"g1"}}, canary},
 		{inference.Provider{Name: "secret", Protocol: inference.OpenAIChat, URL: url, Models: []string{"forbidden"}}, canary},
 	} {
 		if err := t.Add(tb.Context(), p.Provider, []byte(p.key)); err != nil {

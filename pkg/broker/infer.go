@@ -15,40 +15,48 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
 )
 
 // api is one path of a protocol.
 type api struct {
 	action   string // in the audit log
 	protocol inference.Protocol
-	path     string // below /v1/
+	path     string // below the API's version
 	metered  bool   // it uses tokens
+	model    string // where the path names it and not the body
 }
 
 // The served paths that lead to a provider.
 //
 //nolint:gochecknoglobals // constants; Go has none of this type
 var (
-	anthropicMessages = api{"messages", inference.AnthropicMessages, "messages", true}
-	anthropicCount    = api{"count-tokens", inference.AnthropicMessages, "messages/count_tokens", false}
-	openAIChat        = api{"chat-completions", inference.OpenAIChat, "chat/completions", true}
+	anthropicMessages = api{"messages", inference.AnthropicMessages, "messages", true, ""}
+	anthropicCount    = api{"count-tokens", inference.AnthropicMessages, "messages/count_tokens", false, ""}
+	openAIResponses   = api{"responses", inference.OpenAIResponses, "responses", true, ""}
+	openAIChat        = api{"chat-completions", inference.OpenAIChat, "chat/completions", true, ""}
 )
 
 // exchange is one request on its way through.
 type exchange struct {
-	socket   *Socket
-	large    bool // it holds one of socket.large
-	api      api
-	in       *http.Request
-	began    time.Time
-	request  *parsed
-	provider inference.Provider
-	model    string // the provider's name for it
-	body     []byte // as it is sent
-	key      []byte
-	attempts int
-	status   int // of the provider's answer; 0 where there was none
-	tally    tally
+	socket      *Socket
+	large       bool // it holds one of socket.large
+	api         api
+	in          *http.Request
+	began       time.Time
+	request     *parsed
+	provider    inference.Provider     // as it is asked
+	model       string                 // the provider's name for it
+	path        string                 // below the API's version, as it is sent
+	body        []byte                 // as it is sent
+	translation *translate.Translation // nil where the provider speaks the client's protocol
+	counted     bool                   // it is answered by an estimate of our own
+	key         []byte
+	size        int   // of the body as it came
+	failed      error // why a translated answer broke, as the provider says
+	attempts    int
+	status      int // of the provider's answer; 0 where there was none
+	tally       tally
 }
 
 // rejected is a request that is answered by us alone.
@@ -86,7 +94,7 @@ func (s *Socket) serveInference(a api, w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, "too many requests of this dispatch are under way")
 		return
 	}
-	x := &exchange{socket: s, api: a, in: r, began: s.broker.opts.Now()}
+	x := &exchange{socket: s, api: a, in: r, path: a.path, began: s.broker.opts.Now()}
 	defer x.done()
 	release, err := x.prepare(ctx, w, claims)
 	if err != nil {
@@ -94,6 +102,10 @@ func (s *Socket) serveInference(a api, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
+	if x.counted {
+		x.count(ctx, w)
+		return
+	}
 	x.run(ctx, w)
 }
 
@@ -105,7 +117,8 @@ func (x *exchange) prepare(ctx context.Context, w http.ResponseWriter, claims id
 	if err != nil {
 		return nil, err
 	}
-	if x.request, err = parseRequest(body); err != nil {
+	x.size = len(body)
+	if x.request, err = parseRequest(body, x.api.model); err != nil {
 		return nil, &rejected{DeniedRequest, err.Error()}
 	}
 	if !identity.AllowsModel(claims, x.request.model) {
@@ -115,17 +128,14 @@ func (x *exchange) prepare(ctx context.Context, w http.ResponseWriter, claims id
 	if x.provider, x.model, err = opts.Providers.Resolve(x.request.model); err != nil {
 		return nil, &rejected{DeniedModel, err.Error()}
 	}
-	if !x.provider.Speaks(x.api.protocol) {
-		return nil, &rejected{DeniedProtocol, fmt.Sprintf("the request speaks %s, but provider %s speaks %s", x.api.protocol, x.provider.Name, x.provider.Protocol)}
-	}
-	if err := x.request.egress(); err != nil {
+	if err := x.request.egress(x.api.protocol); err != nil {
 		return nil, &rejected{DeniedEgress, err.Error()}
 	}
 	if x.key, err = opts.Providers.Key(x.provider.Name); err != nil {
 		return nil, &rejected{DeniedRequest, err.Error()}
 	}
-	if x.body, err = x.request.rewrite(x.model, x.api.protocol == inference.OpenAIChat); err != nil {
-		return nil, &rejected{DeniedRequest, err.Error()}
+	if err := x.address(body); err != nil {
+		return nil, err
 	}
 	_, priced := x.provider.Price(x.model)
 	estimate := int64(0)
@@ -208,7 +218,16 @@ func (x *exchange) reject(ctx context.Context, w http.ResponseWriter, err error)
 		x.socket.log.ErrorContext(ctx, "an inference request failed", "error", err)
 	}
 	x.socket.deny(ctx, r.denial, refusal{audit.Inference, x.api.action, r.message})
-	writeError(w, http.StatusBadRequest, r.message)
+	x.refuse(w, r.message)
+}
+
+// refuse answers with an error, after which no agent tries again.
+func (x *exchange) refuse(w http.ResponseWriter, message string) {
+	if x.api.protocol == inference.Gemini {
+		writeGeminiError(w, message)
+		return
+	}
+	writeError(w, http.StatusBadRequest, message)
 }
 
 // run sends the request, passes the answer on and accounts for it.
@@ -219,11 +238,16 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) {
 	defer idle.stop()
 	outcome := "answered"
 	resp, err := x.ask(ctx, idle)
-	if err == nil {
+	switch {
+	case err == nil && x.translation != nil:
+		err = x.relayTranslated(ctx, w, resp, idle)
+	case err == nil:
 		err = x.relay(ctx, w, resp, idle)
+	case x.in.Context().Err() == nil:
+		x.refuse(w, err.Error())
+	}
+	if resp != nil {
 		_ = resp.Body.Close() // it was read as far as it will be
-	} else if x.in.Context().Err() == nil {
-		writeError(w, http.StatusBadRequest, err.Error())
 	}
 	switch {
 	case x.in.Context().Err() != nil:
@@ -260,6 +284,12 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 		}
 		if s.live() {
 			s.session.Events.Usage(turn, unit)
+		}
+	}
+	if x.translation != nil {
+		detail["translated"] = string(x.provider.Protocol)
+		if lost := dropped(x.translation.Lost()); lost != "" {
+			detail["dropped"] = lost
 		}
 	}
 	s.record(ctx, audit.Event{Boundary: audit.Inference, Action: x.api.action, Effect: audit.Allow, Detail: detail})

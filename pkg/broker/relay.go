@@ -25,10 +25,9 @@ const (
 // other whole. The error says why the answer is not complete.
 func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, resp *http.Response, idle *watchdog) error {
 	h := w.Header()
-	for _, name := range []string{"Content-Type", "Request-Id", "X-Request-Id", rehearsal.Header} {
-		if v := resp.Header.Get(name); v != "" {
-			h.Set(name, v)
-		}
+	copyHeader(h, resp.Header)
+	if v := resp.Header.Get("Content-Type"); v != "" {
+		h.Set("Content-Type", v)
 	}
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		return x.whole(ctx, w, resp.Body)
@@ -43,29 +42,47 @@ func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, resp *http.
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	_ = out.write(x.errorEvent(fmt.Sprintf("the answer of provider %s broke off", x.provider.Name))) // either way this is the end
+	_ = out.write(x.errorEvent(x.brokeOff())) // either way this is the end
 	return err
+}
+
+func (x *exchange) brokeOff() string {
+	return fmt.Sprintf("the answer of provider %s broke off", x.provider.Name)
+}
+
+// copyHeader copies what a client may know of the provider's header.
+func copyHeader(to, from http.Header) {
+	for _, name := range []string{"Request-Id", "X-Request-Id", rehearsal.Header} {
+		if v := from.Get(name); v != "" {
+			to.Set(name, v)
+		}
+	}
 }
 
 // whole reads an answer to its end before a byte of it is passed on, so that
 // one that breaks off can still be answered as an error.
 func (x *exchange) whole(ctx context.Context, w http.ResponseWriter, body io.Reader) error {
-	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
-	if err == nil && len(data) > maxAnswer {
-		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
-	}
+	data, err := readAnswer(body)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
 		x.tally.bytes = int64(len(data))
-		writeError(w, http.StatusBadRequest, fmt.Sprintf("the answer of provider %s broke off", x.provider.Name))
+		x.refuse(w, x.brokeOff())
 		return err
 	}
 	x.tally.whole(data)
 	w.WriteHeader(http.StatusOK)
 	_, err = w.Write(data)
 	return err
+}
+
+func readAnswer(body io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	if err == nil && len(data) > maxAnswer {
+		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	}
+	return data, err
 }
 
 // pump passes a stream on until it ends.
@@ -170,8 +187,14 @@ func (x *exchange) errorEvent(message string) []byte {
 	if err != nil {
 		return nil // two strings can be encoded
 	}
-	if x.api.protocol == inference.AnthropicMessages {
+	switch x.api.protocol {
+	case inference.AnthropicMessages:
 		return fmt.Appendf(nil, "\nevent: error\ndata: %s\n\n", data)
+	case inference.OpenAIResponses:
+		return responsesErrorEvent(body.Error.Message)
+	case inference.Gemini:
+		return fmt.Appendf(nil, "\ndata: %s\n\n", geminiError(http.StatusInternalServerError, body.Error.Message))
+	default:
+		return fmt.Appendf(nil, "\ndata: %s\n\n", data)
 	}
-	return fmt.Appendf(nil, "\ndata: %s\n\n", data)
 }

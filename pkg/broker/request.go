@@ -14,13 +14,20 @@ type parsed struct {
 	usage   bool // the client of an openai-chat stream asks for its usage
 }
 
-// parseRequest reads the top level of a request.
-func parseRequest(body []byte) (*parsed, error) {
+// parseRequest reads the top level of a request. The model is the one that its
+// path names, if any; then the body names none.
+func parseRequest(body []byte, model string) (*parsed, error) {
 	all, err := members(body)
 	if err != nil {
 		return nil, err
 	}
 	p := &parsed{members: all}
+	if model != "" {
+		if p.model = model; p.get("model") != nil {
+			return nil, errors.New("the request names its model in the path and has another in its body")
+		}
+		return p, nil
+	}
 	if json.Unmarshal(p.get("model"), &p.model) != nil || p.model == "" {
 		return nil, errors.New("the request names no model")
 	}

@@ -91,7 +91,9 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("GET "+link.Path, s.serveLink)
 	mux.HandleFunc("POST /v1/messages", s.infer(anthropicMessages))
 	mux.HandleFunc("POST /v1/messages/count_tokens", s.infer(anthropicCount))
+	mux.HandleFunc("POST /v1/responses", s.infer(openAIResponses))
 	mux.HandleFunc("POST /v1/chat/completions", s.infer(openAIChat))
+	mux.HandleFunc("POST /v1beta/models/{call...}", s.gemini)
 	mux.HandleFunc("GET /v1/models", s.models)
 	return mux
 }

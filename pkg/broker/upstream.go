@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,10 +19,6 @@ import (
 )
 
 var errIdle = errors.New("the provider was silent for too long")
-
-// maxRetryAfter is the longest wait that a provider may ask for; beyond it the
-// request fails at once and the person reads why.
-const maxRetryAfter = 20 * time.Second
 
 // ask sends the request until the provider answers with success, for good, or
 // often enough. What it returns is a success; an error is safe to show.
@@ -33,7 +29,10 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 		idle.touch()
 		resp, err := x.send(ctx)
 		if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
-			return x.acceptable(resp)
+			if err = firstByte(resp, idle); err == nil {
+				return x.acceptable(resp)
+			}
+			x.status = 0 // it said nothing
 		}
 		var failure error
 		var retry bool
@@ -43,13 +42,15 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 			retry = ctx.Err() == nil
 		} else {
 			failure = x.failure(resp)
-			retry, after = retryable(resp)
+			retry, after = retryable(resp, x.socket.broker.opts.Now())
 			_ = resp.Body.Close() // it was read as far as it will be
 		}
 		if !retry || x.attempts > len(waits) {
 			return nil, failure
 		}
-		if err := sleep(ctx, max(waits[x.attempts-1], after)); err != nil {
+		//nolint:gosec // it keeps clients apart from each other and secures nothing
+		wait := backoff(waits[x.attempts-1], after, rand.Float64())
+		if err := sleep(ctx, wait); err != nil {
 			return nil, failure
 		}
 	}
@@ -65,21 +66,22 @@ func (x *exchange) acceptable(resp *http.Response) (*http.Response, error) {
 }
 
 func (x *exchange) send(ctx context.Context) (*http.Response, error) {
-	url := x.provider.Endpoint(x.api.path)
-	if x.api.protocol == inference.AnthropicMessages && x.in.URL.Query().Get("beta") == "true" {
+	url := x.provider.Endpoint(x.path)
+	direct := x.translation == nil
+	if direct && x.api.protocol == inference.AnthropicMessages && x.in.URL.Query().Get("beta") == "true" {
 		url += "?beta=true"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(x.body))
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"Accept", "User-Agent", "Anthropic-Version", "Anthropic-Beta"} {
-		if v := x.in.Header.Values(name); len(v) > 0 {
+	for _, name := range []string{"User-Agent", "Accept", "Anthropic-Version", "Anthropic-Beta"} {
+		if v := x.in.Header.Values(name); len(v) > 0 && (direct || name == "User-Agent") {
 			req.Header[name] = slices.Clone(v)
 		}
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if x.api.protocol == inference.AnthropicMessages && req.Header.Get("Anthropic-Version") == "" {
+	if x.provider.Protocol == inference.AnthropicMessages && req.Header.Get("Anthropic-Version") == "" {
 		req.Header.Set("Anthropic-Version", "2023-06-01")
 	}
 	x.provider.Authorize(req.Header, x.key)
@@ -107,24 +109,6 @@ func (x *exchange) unreachable(ctx context.Context, err error) error {
 	}
 }
 
-// retryable reports whether another attempt can help, and how long the provider
-// wants to be left alone.
-func retryable(resp *http.Response) (bool, time.Duration) {
-	switch resp.StatusCode {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-	default:
-		if resp.StatusCode < http.StatusInternalServerError || resp.StatusCode == http.StatusNotImplemented {
-			return false, 0
-		}
-	}
-	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32)
-	if err != nil {
-		return true, 0 // absent, or a date: our own wait will do
-	}
-	after := time.Duration(seconds) * time.Second
-	return after <= maxRetryAfter, after
-}
-
 // failure says what a provider's error means to the person. Where the provider
 // may repeat the key in its text, the text is left out.
 func (x *exchange) failure(resp *http.Response) error {
@@ -141,7 +125,7 @@ func (x *exchange) failure(resp *http.Response) error {
 	}
 	switch {
 	case status == http.StatusNotFound:
-		return fmt.Errorf("provider %s does not know the model %s or the path %s (HTTP 404)%s", name, x.model, x.api.path, text)
+		return fmt.Errorf("provider %s does not know the model %s or the path %s (HTTP 404)%s", name, x.model, x.path, text)
 	case status == http.StatusTooManyRequests:
 		return fmt.Errorf("provider %s has had too many requests (HTTP 429)%s", name, text)
 	case status >= http.StatusInternalServerError:
@@ -151,7 +135,7 @@ func (x *exchange) failure(resp *http.Response) error {
 	}
 }
 
-// providerMessage reads error.message of a JSON error of either protocol.
+// providerMessage reads error.message of a JSON error of any protocol.
 func providerMessage(body io.Reader) string {
 	const most = 64 << 10
 	data, err := io.ReadAll(io.LimitReader(body, most))
@@ -163,7 +147,7 @@ func providerMessage(body io.Reader) string {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(data, &e) != nil {
+	if json.Unmarshal(bytes.Trim(bytes.TrimSpace(data), "[]"), &e) != nil { // gemini's stand in a list
 		return ""
 	}
 	return e.Error.Message
@@ -197,14 +181,3 @@ func newWatchdog(after time.Duration, bark func()) *watchdog {
 func (d *watchdog) touch() { d.timer.Reset(d.after) }
 
 func (d *watchdog) stop() { d.timer.Stop() }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

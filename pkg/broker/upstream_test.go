@@ -112,7 +112,7 @@ func TestProviderFails(t *testing.T) {
 		"500":                 {status(500), 4, "failed (HTTP 500)"},
 		"501":                 {status(501), 1, "failed (HTTP 501)"},
 		"503 for long":        {status(503, "Retry-After", "3600"), 1, "failed (HTTP 503)"},
-		"503 until a date":    {status(503, "Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT"), 4, "failed (HTTP 503)"},
+		"503 until a date":    {status(503, "Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT"), 1, "failed (HTTP 503)"},
 		"529":                 {status(529), 4, "failed (HTTP 529)"},
 		"a redirect":          {status(302, "Location", "http://127.0.0.1:1/"), 1, "redirect (HTTP 302)"},
 		"a hung connection":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 1, "did not answer in time"},
@@ -171,6 +171,52 @@ func TestProviderRecovers(t *testing.T) {
 	}
 	if turn, _ := s.socket.Usage(); turn.Requests != 1 {
 		t.Errorf("used %+v", turn)
+	}
+}
+
+// A connection that breaks before the first byte of its answer is tried again,
+// also where its header was a success; one that breaks after it is not.
+func TestProviderBreaksBeforeItSpeaks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ path, model, want string }{
+		{messages, "claude/m1", anthropicStream}, {respond, "local/m2", "event: response.completed"},
+	} {
+		var asked atomic.Int32
+		up := &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			if asked.Add(1) < 3 {
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			if c.path == respond {
+				upstreams(w, r, body)
+				return
+			}
+			good(w, r, body)
+		}}
+		s := open(t, config{upstream: up})
+		if a := s.post(c.path, asks(c.path, c.model, true)); a.status != http.StatusOK || !strings.Contains(a.body, c.want) || asked.Load() != 3 {
+			t.Errorf("%s: %d %s after %d", c.path, a.status, a.body, asked.Load())
+		}
+	}
+}
+
+// A provider is left alone for as long as it asks to be.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	up := &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		if asked.Add(1) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		good(w, r, body)
+	}}
+	s := open(t, config{upstream: up})
+	begin := time.Now()
+	if a := s.post(messages, say("claude/m1", "x", true)); a.status != http.StatusOK || time.Since(begin) < time.Second {
+		t.Errorf("%d %s after %s", a.status, a.body, time.Since(begin))
 	}
 }
 

@@ -3,6 +3,8 @@ package broker
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
 )
 
 // tally reads what a request used from the answer as it passes. What the
@@ -31,17 +33,16 @@ func (t *tally) result(requestBytes int) spent {
 	return s
 }
 
-// event is an event or a whole answer of either protocol, as far as it matters
+// event is an event or a whole answer of any protocol, as far as it matters
 // here.
 type event struct {
 	Message *struct {
 		Usage *rawUsage `json:"usage"`
-	} `json:"message"` // message_start
-	Delta *struct {
-		Text        string `json:"text"`
-		PartialJSON string `json:"partial_json"`
-		Thinking    string `json:"thinking"`
-	} `json:"delta"`
+	} `json:"message"` // anthropic-messages: message_start
+	Response *struct {
+		Usage *rawUsage `json:"usage"`
+	} `json:"response"` // openai-responses: response.completed
+	Delta   *delta `json:"delta"`
 	Choices []struct {
 		Delta struct {
 			Content   string `json:"content"`
@@ -53,15 +54,58 @@ type event struct {
 			} `json:"tool_calls"`
 		} `json:"delta"`
 	} `json:"choices"`
-	Usage *rawUsage `json:"usage"`
+	Usage      *rawUsage    `json:"usage"`
+	Candidates []candidate  `json:"candidates"`    // gemini
+	Metadata   *geminiUsage `json:"usageMetadata"` // gemini
 }
 
-// rawUsage is the usage object of both protocols. An absent member is nil.
+// delta is an object in anthropic-messages, and text in openai-responses.
+type delta struct {
+	Text        string `json:"text"`
+	PartialJSON string `json:"partial_json"`
+	Thinking    string `json:"thinking"`
+}
+
+// UnmarshalJSON reads either.
+func (d *delta) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, &d.Text)
+	}
+	type plain delta
+	return json.Unmarshal(raw, (*plain)(d))
+}
+
+// candidate is an answer of gemini's, or a piece of one.
+type candidate struct {
+	Content struct {
+		Parts []struct {
+			Text string          `json:"text"`
+			Call json.RawMessage `json:"functionCall"`
+		} `json:"parts"`
+	} `json:"content"`
+	FinishReason string `json:"finishReason"`
+}
+
+// geminiUsage is its usage object; every event has one, and counts from the
+// beginning.
+type geminiUsage struct {
+	Prompt     *int64 `json:"promptTokenCount"` // with what came from the cache
+	ToolUse    *int64 `json:"toolUsePromptTokenCount"`
+	Cached     *int64 `json:"cachedContentTokenCount"`
+	Candidates *int64 `json:"candidatesTokenCount"`
+	Thoughts   *int64 `json:"thoughtsTokenCount"`
+}
+
+// rawUsage is the usage object of the other protocols. An absent member is nil.
 type rawUsage struct {
 	Input      *int64 `json:"input_tokens"` // anthropic-messages: without what came from the cache
 	Output     *int64 `json:"output_tokens"`
 	CacheRead  *int64 `json:"cache_read_input_tokens"`
 	CacheWrite *int64 `json:"cache_creation_input_tokens"`
+
+	InputDetails *struct {
+		Cached *int64 `json:"cached_tokens"`
+	} `json:"input_tokens_details"` // openai-responses: input_tokens is with what came from the cache
 
 	Prompt     *int64 `json:"prompt_tokens"` // openai-chat: with what came from the cache
 	Completion *int64 `json:"completion_tokens"`
@@ -103,6 +147,10 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 			t.bytes += int64(len(call.Function.Arguments))
 		}
 	}
+	if e.Response != nil && e.Response.Usage != nil {
+		t.take(e.Response.Usage, true)
+	}
+	t.gemini(&e)
 	if e.Usage == nil {
 		return false
 	}
@@ -114,8 +162,53 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 func (t *tally) whole(body []byte) {
 	var e event
 	t.bytes = int64(len(body))
-	if json.Unmarshal(body, &e) == nil && e.Usage != nil {
+	if json.Unmarshal(body, &e) != nil {
+		return
+	}
+	if e.Usage != nil {
 		t.take(e.Usage, true)
+	}
+	t.gemini(&e)
+}
+
+// gemini reads what an event or an answer of that protocol says.
+func (t *tally) gemini(e *event) {
+	final := false
+	for _, c := range e.Candidates {
+		for _, p := range c.Content.Parts {
+			t.bytes += int64(len(p.Text) + len(p.Call))
+		}
+		final = final || c.FinishReason != ""
+	}
+	u := e.Metadata
+	if u == nil {
+		return
+	}
+	if u.Prompt != nil {
+		t.input = true
+		all := count(u.Prompt) + count(u.ToolUse)
+		t.read = min(count(u.Cached), all)
+		t.plain = all - t.read
+	}
+	t.out = max(t.out, count(u.Candidates)+count(u.Thoughts))
+	t.output = t.output || final && u.Candidates != nil
+}
+
+// event reads an event of an answer that is translated.
+func (t *tally) event(e *translate.Event) {
+	u := e.Usage
+	switch e.Kind {
+	case translate.Delta:
+		t.bytes += int64(len(e.Text))
+	case translate.Start, translate.Finish:
+		if u.Input > 0 || u.Known {
+			t.input = true
+			t.read, t.write = u.CacheRead, u.CacheWrite
+			t.plain = max(u.Input-u.CacheRead-u.CacheWrite, 0)
+		}
+		t.out = max(t.out, u.Output)
+		t.output = u.Known && e.Kind == translate.Finish
+	case translate.Begin, translate.End, translate.Failure:
 	}
 }
 
@@ -130,6 +223,10 @@ func (t *tally) take(u *rawUsage, final bool) {
 			t.read = min(count(u.Details.Cached), count(u.Prompt))
 		}
 		t.plain = count(u.Prompt) - t.read
+	case u.InputDetails != nil && u.Input != nil:
+		t.input = true
+		t.read = min(count(u.InputDetails.Cached), count(u.Input))
+		t.plain = count(u.Input) - t.read
 	case u.Input != nil && (count(u.Input) > 0 || !t.input):
 		t.input = true
 		t.plain = count(u.Input)

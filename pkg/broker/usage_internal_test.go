@@ -31,6 +31,23 @@ func TestTally(t *testing.T) {
 		"openai, cut short": {
 			[]string{`{"choices":[{"delta":{"content":"xxxx","reasoning_content":"xxxx","tool_calls":[{"function":{"arguments":"xxxx"}}]}}]}`}, spent{100, 3, 0, 0, true},
 		},
+		"responses": {
+			[]string{`{"type":"response.created","response":{"usage":null}}`, `{"type":"response.output_text.delta","delta":"x"}`, `{"type":"response.completed","response":{"usage":{"input_tokens":20,"input_tokens_details":{"cached_tokens":5},"output_tokens":9}}}`},
+			spent{20, 9, 5, 0, false},
+		},
+		"responses, cut short": {[]string{`{"type":"response.output_text.delta","delta":"xxxxxxxx"}`}, spent{100, 2, 0, 0, true}},
+		"responses, more cached than there": {
+			[]string{`{"response":{"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":50},"output_tokens":1}}}`}, spent{5, 1, 5, 0, false},
+		},
+		"gemini": {
+			[]string{
+				`{"candidates":[{"content":{"parts":[{"text":"x"}]}}],"usageMetadata":{"promptTokenCount":20,"candidatesTokenCount":1}}`,
+				`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":20,"toolUsePromptTokenCount":2,"cachedContentTokenCount":5,"candidatesTokenCount":4,"thoughtsTokenCount":5}}`,
+			}, spent{22, 9, 5, 0, false},
+		},
+		"gemini, cut short": {
+			[]string{`{"candidates":[{"content":{"parts":[{"text":"` + strings.Repeat("x", 80) + `"}]}}],"usageMetadata":{"promptTokenCount":20,"candidatesTokenCount":1}}`}, spent{20, 20, 0, 0, true},
+		},
 		"nothing":                {nil, spent{100, 0, 0, 0, true}},
 		"rubbish":                {[]string{"{x", "[DONE]", ""}, spent{100, 0, 0, 0, true}},
 		"less than nothing":      {[]string{`{"choices":[],"usage":{"prompt_tokens":-5,"completion_tokens":-7}}`}, spent{0, 0, 0, 0, false}},
@@ -106,7 +123,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(" { \"mo\\u0064el\" : \"a\\\\\" , \"x\":[{},\"}\",1.5e3 ] , \"y\" :null}\n"))
 	f.Add([]byte(`{"model":"a","model":"b","tools":[{"type":"web_search"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := parseRequest(data)
+		p, err := parseRequest(data, "")
 		if err != nil {
 			return
 		}
@@ -119,12 +136,12 @@ func FuzzRequest(f *testing.F) {
 				t.Fatalf("%q: %q became %q", data, name, p.get(name))
 			}
 		}
-		_ = p.egress()
+		_, _ = p.egress(""), p.egress(inference.Gemini)
 		out, err := p.rewrite("the-model", true)
 		if err != nil {
 			return
 		}
-		again, err := parseRequest(out)
+		again, err := parseRequest(out, "")
 		if err != nil || again.model != "the-model" || again.stream != p.stream {
 			t.Fatalf("%q became %q, %v", data, out, err)
 		}

@@ -153,16 +153,31 @@ func BaseURL(listen, protocol string) string {
 }
 
 // ChooseProtocol returns the protocol in which m is to speak to a provider
-// that serves the offered ones: the runner's first that is offered. It reports
-// false where there is none, and where the runner needs no model.
+// that serves the offered ones: the runner's first that is offered, and else its
+// first that the broker translates into one of them. It reports false where
+// there is none, and where the runner needs no model.
 func ChooseProtocol(m runnerv1.Manifest, offered ...string) (string, bool) {
 	if m.Inference == nil {
 		return "", false
 	}
-	for _, p := range m.Inference.Protocols {
-		if slices.Contains(offered, p) {
-			return p, true
-		}
+	all := m.Inference.Protocols
+	i := slices.IndexFunc(all, func(p string) bool { return slices.Contains(offered, p) })
+	if i < 0 && slices.ContainsFunc(offered, translated) {
+		i = slices.IndexFunc(all, translated)
 	}
-	return "", false
+	if i < 0 {
+		return "", false
+	}
+	return all[i], true
+}
+
+// translated reports whether the broker carries a protocol over into each other
+// one of which it says the same.
+func translated(protocol string) bool {
+	switch protocol {
+	case AnthropicMessages, OpenAIResponses, OpenAIChat:
+		return true
+	default:
+		return false
+	}
 }

@@ -116,6 +116,9 @@ func TestBaseURLAndProtocol(t *testing.T) {
 	if p, ok := runner.ChooseProtocol(m, runner.OpenAIChat, runner.AnthropicMessages); !ok || p != runner.AnthropicMessages {
 		t.Error(p, ok, "the runner's preference counts")
 	}
+	if p, ok := runner.ChooseProtocol(m, runner.OpenAIResponses); !ok || p != runner.AnthropicMessages {
+		t.Error(p, ok, "what the broker translates is spoken too")
+	}
 	if _, ok := runner.ChooseProtocol(m, runner.Gemini); ok {
 		t.Error("a protocol nobody speaks was chosen")
 	}

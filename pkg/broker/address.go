@@ -1,0 +1,90 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
+)
+
+// address makes the body and the path that are sent: as they came where the
+// provider speaks the client's protocol, and else translated.
+func (x *exchange) address(body []byte) error {
+	var err error
+	if x.provider.Speaks(x.api.protocol) {
+		x.provider = x.provider.As(x.api.protocol)
+		if x.api.protocol == inference.Gemini {
+			x.path, x.body = "models/"+x.model+":"+x.api.path, body
+			return nil
+		}
+		if x.body, err = x.request.rewrite(x.model, x.api.protocol == inference.OpenAIChat); err != nil {
+			return &rejected{DeniedRequest, err.Error()}
+		}
+		return nil
+	}
+	protocol, ok := translate.Choose(x.api.protocol, x.provider.Protocols())
+	if !ok {
+		return &rejected{DeniedProtocol, fmt.Sprintf("the request speaks %s, but provider %s speaks %s", x.api.protocol, x.provider.Name, x.provider.Protocol)}
+	}
+	x.provider = x.provider.As(protocol)
+	if !x.api.metered {
+		x.counted = true
+		return nil
+	}
+	x.path = pathOf(protocol)
+	x.translation, err = translate.New(x.api.protocol, protocol, body, translate.Options{
+		Model: x.model, ID: rand.Text(), Created: x.began.Unix(), Observe: x.observe,
+	})
+	if err != nil {
+		return &rejected{DeniedRequest, err.Error()}
+	}
+	x.body = x.translation.Body()
+	return nil
+}
+
+func pathOf(protocol inference.Protocol) string {
+	for _, a := range []api{anthropicMessages, openAIResponses, openAIChat} {
+		if a.protocol == protocol {
+			return a.path
+		}
+	}
+	return ""
+}
+
+// observe meters an answer that is translated.
+func (x *exchange) observe(e *translate.Event) {
+	if e.Kind == translate.Failure {
+		x.failed = fmt.Errorf("the provider broke its answer off")
+		e.Text = "vexa: provider " + x.provider.Name + ": " + x.redact(e.Text)
+		return
+	}
+	x.tally.event(e)
+}
+
+// dropped names what a translation left out.
+func dropped(lost translate.Lost) string {
+	const most = 16
+	names := slices.Sorted(maps.Keys(lost))
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return strings.Join(names, ", ")
+}
+
+// count answers a count of tokens for a provider whose protocol has none, with
+// the estimate that is used for requests under way.
+func (x *exchange) count(ctx context.Context, w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	_, err := fmt.Fprintf(w, "{\"input_tokens\":%d}\n", x.size/bytesPerToken)
+	outcome := "estimated"
+	if err != nil {
+		outcome = "client-gone"
+	}
+	x.account(ctx, outcome)
+}

@@ -1,0 +1,177 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
+)
+
+// gemini serves the protocol of that name, whose path names the model and the
+// method: models/MODEL:generateContent. It is passed through and never
+// translated. Source: https://ai.google.dev/api/generate-content.
+func (s *Socket) gemini(w http.ResponseWriter, r *http.Request) {
+	call := r.PathValue("call")
+	i := strings.LastIndexByte(call, ':')
+	if i <= 0 {
+		http.NotFound(w, r)
+		return
+	}
+	a := api{protocol: inference.Gemini, model: call[:i], path: call[i+1:], metered: true}
+	switch a.path {
+	case "generateContent":
+		a.action = "generate-content"
+	case "streamGenerateContent":
+		a.action = "stream-generate-content"
+		if r.URL.Query().Get("alt") != "sse" { // else it would be one list that is never complete
+			writeGeminiError(w, "streamGenerateContent is served as server-sent events alone: ask with alt=sse")
+			return
+		}
+		a.path += "?alt=sse"
+	case "countTokens":
+		a.action, a.metered = "count-tokens", false
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	s.infer(a)(w, r)
+}
+
+func writeGeminiError(w http.ResponseWriter, message string) {
+	sendError(w, http.StatusBadRequest, geminiError(http.StatusBadRequest, "vexa: "+message))
+}
+
+// geminiError is an error in the protocol's form.
+func geminiError(status int, message string) []byte {
+	name := "INVALID_ARGUMENT"
+	if status >= http.StatusInternalServerError {
+		name = "INTERNAL"
+	}
+	data, err := json.Marshal(map[string]any{"error": map[string]any{"code": status, "message": message, "status": name}})
+	if err != nil {
+		return []byte("{}") // strings and a number can be encoded
+	}
+	return data
+}
+
+// geminiEgress is egress for that protocol.
+func (p *parsed) geminiEgress() error {
+	request, err := protoFields(object(p.members))
+	if err != nil {
+		return errors.New("the request is not of a known form")
+	}
+	for _, name := range []string{"cachedcontent", "generatecontentrequest"} {
+		if raw := request[name]; raw != nil && !emptyJSON(raw) {
+			return fmt.Errorf("%s names what is kept at the provider or asks within what is asked", name)
+		}
+	}
+	if err := geminiToolsEgress(request["tools"]); err != nil {
+		return err
+	}
+	for _, name := range []string{"contents", "systeminstruction"} {
+		if raw := request[name]; mayReach(raw) {
+			if err := geminiContentEgress(raw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// geminiToolsEgress refuses what is not a declaration of the client's functions:
+// each other member is a tool of the provider's.
+func geminiToolsEgress(raw []byte) error {
+	return each(raw, func(raw []byte) error {
+		tool, err := protoFields(raw)
+		if err != nil {
+			return errors.New("the request's tools are not of a known form")
+		}
+		for name, value := range tool {
+			if name != "functiondeclarations" && string(value) != "null" {
+				return fmt.Errorf("the tool %.100s runs at the provider, which has a network", name)
+			}
+		}
+		return nil
+	})
+}
+
+// geminiContentEgress looks through contents, each of which has parts.
+func geminiContentEgress(raw []byte) error {
+	return each(raw, func(raw []byte) error {
+		content, err := protoFields(raw)
+		if err != nil {
+			return errors.New("the request's contents are not of a known form")
+		}
+		return geminiPartsEgress(content["parts"])
+	})
+}
+
+// geminiPartsEgress refuses a part that is a file by its address. What a function
+// returned can have parts, too.
+func geminiPartsEgress(raw []byte) error {
+	return each(raw, func(raw []byte) error {
+		part, err := protoFields(raw)
+		if err != nil {
+			return errors.New("the request's contents are not of a known form")
+		}
+		if file := part["filedata"]; file != nil && string(file) != "null" {
+			return errRemote
+		}
+		returned := part["functionresponse"]
+		if returned == nil || string(returned) == "null" {
+			return nil
+		}
+		response, err := protoFields(returned)
+		if err != nil {
+			return errors.New("the request's contents are not of a known form")
+		}
+		return each(response["parts"], func(raw []byte) error {
+			inner, err := protoFields(raw)
+			if err != nil || inner["filedata"] != nil && string(inner["filedata"]) != "null" {
+				return errRemote
+			}
+			return nil
+		})
+	})
+}
+
+// each calls f with each element of a list, or with what stands in its place.
+func each(raw []byte, f func(raw []byte) error) error {
+	if raw == nil || string(raw) == "null" {
+		return nil
+	}
+	if raw[0] != '[' {
+		return f(raw)
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return err
+	}
+	for _, one := range all {
+		if err := f(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// protoFields are the members of an object that its reader takes for a protocol
+// buffer: file_data and fileData are one name, written filedata here.
+func protoFields(text []byte) (map[string][]byte, error) {
+	all, err := members(text)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]byte, len(all))
+	for _, m := range all {
+		name := strings.ToLower(strings.ReplaceAll(folded(m.name), "_", ""))
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("the request has %.64q twice", m.name)
+		}
+		out[name] = m.value
+	}
+	return out, nil
+}
