@@ -16,55 +16,186 @@ import (
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
-// BenchmarkInference is the latency that the broker adds to a request of 76 KB,
-// the size of a coding agent's, against the same request straight to the same
-// provider.
+// way is a client's path and model, and what the provider behind it is asked.
+type way struct{ client, model, provider string }
+
+func (w way) name() string {
+	short := map[string]string{messages: "messages", respond: "responses", chat: "chat"}
+	if w.client == w.provider {
+		return short[w.client]
+	}
+	return short[w.client] + "-at-" + short[w.provider]
+}
+
+func ways() []way {
+	return []way{
+		{messages, "claude/m1", messages}, {respond, "oai/r1", respond}, {chat, "local/m2", chat},
+		{messages, "local/m2", chat}, {respond, "local/m2", chat}, {messages, "oai/r1", respond}, {respond, "claude/m1", messages},
+	}
+}
+
+// conversation is a request of 76 KB, the size of a coding agent's: its tools, and
+// some turns with calls and their results.
+func conversation(path, model string) string {
+	words := strings.Repeat("some words of a prompt, ", 40)
+	schema := map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}
+	var said, tools []any
+	for i := range 20 {
+		id, name := fmt.Sprintf("call_%d", i), fmt.Sprintf("tool_%d", i)
+		text := func(kind string) []any { return []any{map[string]string{"type": kind, "text": words}} }
+		switch path {
+		case messages:
+			tools = append(tools, map[string]any{"name": name, "description": words, "input_schema": schema})
+			said = append(said, map[string]any{"role": "user", "content": text("text")},
+				map[string]any{"role": "assistant", "content": []any{map[string]any{"type": "tool_use", "id": id, "name": name, "input": map[string]string{"a": "b"}}}},
+				map[string]any{"role": "user", "content": []any{map[string]any{"type": "tool_result", "tool_use_id": id, "content": words}}},
+				map[string]any{"role": "assistant", "content": text("text")})
+		case respond:
+			tools = append(tools, map[string]any{"type": "function", "name": name, "description": words, "parameters": schema})
+			said = append(said, map[string]any{"type": "message", "role": "user", "content": text("input_text")},
+				map[string]any{"type": "function_call", "call_id": id, "name": name, "arguments": `{"a":"b"}`},
+				map[string]any{"type": "function_call_output", "call_id": id, "output": words},
+				map[string]any{"type": "message", "role": "assistant", "content": text("output_text")})
+		default:
+			tools = append(tools, map[string]any{"type": "function", "function": map[string]any{"name": name, "description": words, "parameters": schema}})
+			said = append(said, map[string]any{"role": "user", "content": words},
+				map[string]any{"role": "assistant", "tool_calls": []any{map[string]any{"id": id, "type": "function", "function": map[string]string{"name": name, "arguments": `{"a":"b"}`}}}},
+				map[string]any{"role": "tool", "tool_call_id": id, "content": words},
+				map[string]any{"role": "assistant", "content": words})
+		}
+	}
+	member := "messages"
+	if path == respond {
+		member = "input"
+	}
+	data, err := json.Marshal(map[string]any{"model": model, "stream": true, "max_tokens": 100, member: said, "tools": tools})
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+// bench is a provider that answers at once, straight and through the broker.
+type bench struct {
+	*testing.B
+	stage  *stage
+	direct *httptest.Server
+	way    way
+}
+
+func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path string)) *bench {
+	b.Helper()
+	up := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		rw.Header().Set("Content-Type", "text/event-stream")
+		answer(rw, r.URL.Path)
+	})
+	direct := httptest.NewServer(up)
+	b.Cleanup(direct.Close)
+	return &bench{b, open(b, config{upstream: up}), direct, w}
+}
+
+// ask makes one request, straight where it is the floor, and reads its answer.
+func (b *bench) ask(straight bool, body string) time.Duration {
+	b.Helper()
+	client, path := b.stage.client, b.way.client
+	if straight {
+		client, path = b.direct.Client(), b.way.provider
+	}
+	begin := time.Now()
+	req := b.stage.request(b.Context(), path, body)
+	if straight {
+		target, err := req.URL.Parse(b.direct.URL + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		req.URL = target
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatal(resp.Status, err)
+	}
+	_ = resp.Body.Close()
+	return time.Since(begin)
+}
+
+// BenchmarkInference is the latency that the broker adds to a request of a coding
+// agent's size, against the same request straight to the same provider in its own
+// protocol.
 func BenchmarkInference(b *testing.B) {
-	for _, c := range []struct{ path, model string }{{messages, "claude/m1"}, {chat, "local/m2"}} {
-		b.Run(c.path[4:], func(b *testing.B) {
-			up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				w.Header().Set("Content-Type", "text/event-stream")
-				if c.path == messages {
-					_, _ = io.WriteString(w, anthropicStream)
-				} else {
-					_, _ = io.WriteString(w, openaiText+openaiUsage+openaiDone)
-				}
+	for _, w := range ways() {
+		b.Run(w.name(), func(b *testing.B) {
+			x := newBench(b, w, func(rw http.ResponseWriter, path string) {
+				_, _ = io.WriteString(rw, map[string]string{messages: messagesTurn, respond: responsesTurn, chat: chatTurn}[path])
 			})
-			direct := httptest.NewServer(up)
-			b.Cleanup(direct.Close)
-			s := open(b, config{upstream: up})
-			body := say(c.model, strings.Repeat("some words of a prompt, ", 3200), true)
+			plain, asked := conversation(w.provider, w.model), conversation(w.client, w.model)
 			var floor, through []time.Duration
-			round := func(client *http.Client, url string) time.Duration {
-				begin := time.Now()
-				req := s.request(b.Context(), c.path, body)
-				if url != "" {
-					target, err := req.URL.Parse(url + c.path)
-					if err != nil {
-						b.Fatal(err)
-					}
-					req.URL = target
-				}
-				resp, err := client.Do(req)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-					b.Fatal(resp.Status, err)
-				}
-				_ = resp.Body.Close()
-				return time.Since(begin)
-			}
 			for b.Loop() {
-				floor = append(floor, round(direct.Client(), direct.URL))
-				through = append(through, round(s.client, ""))
+				floor = append(floor, x.ask(true, plain))
+				through = append(through, x.ask(false, asked))
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
 			b.ReportMetric((median(through)-median(floor))/1000, "added-µs")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkChunks is the rate at which the pieces of an answer come through,
+// against the same answer straight from the provider: as fast as they can be
+// written, and as a fast model writes them, 1,000 a second.
+func BenchmarkChunks(b *testing.B) {
+	const chunks = 4000
+	for _, w := range ways() {
+		b.Run(w.name(), func(b *testing.B) {
+			begin, chunk, end := pieces(w.provider)
+			pace := time.Duration(0)
+			x := newBench(b, w, func(rw http.ResponseWriter, _ string) {
+				control := http.NewResponseController(rw)
+				_, _ = io.WriteString(rw, begin)
+				n := chunks
+				if pace > 0 {
+					n = chunks / 20
+				}
+				tick := time.NewTicker(max(pace, time.Nanosecond))
+				defer tick.Stop()
+				for range n {
+					if pace > 0 {
+						<-tick.C
+					}
+					_, _ = io.WriteString(rw, chunk)
+					_ = control.Flush()
+				}
+				_, _ = io.WriteString(rw, end)
+			})
+			plain, asked := say(w.model, "x", true), asks(w.client, w.model, true)
+			var floor, through, paced, pacedThrough []time.Duration
+			for b.Loop() {
+				pace = 0
+				floor = append(floor, x.ask(true, plain))
+				through = append(through, x.ask(false, asked))
+				pace = time.Millisecond
+				paced = append(paced, x.ask(true, plain))
+				pacedThrough = append(pacedThrough, x.ask(false, asked))
+			}
+			b.ReportMetric(median(through)/median(floor), "x-floor")
+			b.ReportMetric((median(through)-median(floor))/1000/chunks, "added-µs/chunk")
+			b.ReportMetric(100*median(floor)/median(through), "%-of-direct")
+			b.ReportMetric(100*median(paced)/median(pacedThrough), "%-of-direct-at-1000/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// pieces are the parts of a stream of text in the protocol of a path.
+func pieces(path string) (begin, chunk, end string) {
+	whole, mark := map[string]string{messages: messagesTurn, respond: responsesTurn, chat: chatTurn}[path], "I look."
+	i := strings.LastIndex(whole[:strings.Index(whole, mark)], "data: ")
+	j := i + strings.Index(whole[i:], "\n\n") + 2
+	return whole[:i], whole[i:j], whole[j:]
 }
 
 func median(d []time.Duration) float64 {

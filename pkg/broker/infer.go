@@ -250,9 +250,10 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) {
 		_ = resp.Body.Close() // it was read as far as it will be
 	}
 	switch {
+	case err == nil: // a client may hang up as soon as it has the last event
 	case x.in.Context().Err() != nil:
 		outcome = "client-gone"
-	case err != nil:
+	default:
 		outcome = "failed"
 		x.socket.log.WarnContext(ctx, "an inference request failed", "provider", x.provider.Name, "status", x.status, "error", err)
 	}

@@ -12,7 +12,7 @@ func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		return nil, err
 	}
 	var in chatRequest
-	if err := decode(body, &in, "the request"); err != nil {
+	if err := in.read(body); err != nil {
 		return nil, err
 	}
 	if deref(in.N) > 1 {
@@ -54,6 +54,48 @@ func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
 	}
 	r.Items = normal(r.Items)
 	return r, nil
+}
+
+// read reads a request that is valid JSON.
+func (in *chatRequest) read(body []byte) error {
+	apart, err := split(body, in, "the request", "messages", "tools")
+	if err != nil {
+		return err
+	}
+	err = each(apart[0], "messages", func(element []byte, what string) error {
+		var m chatMessage
+		apart, err := split(element, &m, what, "content")
+		if err != nil {
+			return err
+		}
+		m.Content, err = readList(apart[0], what+".content", readChatPart)
+		in.Messages = append(in.Messages, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return each(apart[1], "tools", func(element []byte, what string) error {
+		var t chatTool
+		apart, err := split(element, &t, what, "function")
+		if err == nil && apart[0] != nil {
+			t.Function = &chatFunction{}
+			apart, err = split(apart[0], t.Function, what+".function", "parameters")
+			t.Function.Parameters = apart[0]
+		}
+		in.Tools = append(in.Tools, t)
+		return err
+	})
+}
+
+func readChatPart(raw []byte, what string) (p chatPart, err error) {
+	apart, err := split(raw, &p, what, "text")
+	if err != nil {
+		return p, err
+	}
+	text, err := readText(apart[0], what+".text")
+	p.Text = deref(text)
+	return p, err
 }
 
 func (in *chatRequest) tools(r *Request) error {

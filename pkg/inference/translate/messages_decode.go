@@ -12,7 +12,7 @@ func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		return nil, err
 	}
 	var in messagesRequest
-	if err := decode(body, &in, "the request"); err != nil {
+	if err := in.read(body); err != nil {
 		return nil, err
 	}
 	r := &Request{
@@ -39,6 +39,59 @@ func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		return nil, err
 	}
 	return r, in.items(r, lost)
+}
+
+// read reads a request that is valid JSON.
+func (in *messagesRequest) read(body []byte) error {
+	apart, err := split(body, in, "the request", "system", "messages", "tools")
+	if err != nil {
+		return err
+	}
+	if in.System, err = readMessagesContent(apart[0], "system"); err != nil {
+		return err
+	}
+	err = each(apart[1], "messages", func(element []byte, what string) error {
+		var m messagesMessage
+		apart, err := split(element, &m, what, "content")
+		if err != nil {
+			return err
+		}
+		content, err := readMessagesContent(apart[0], what+".content")
+		m.Content = deref(content)
+		in.Messages = append(in.Messages, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return each(apart[2], "tools", func(element []byte, what string) error {
+		var t messagesTool
+		apart, err := split(element, &t, what, "input_schema")
+		t.InputSchema = apart[0]
+		in.Tools = append(in.Tools, t)
+		return err
+	})
+}
+
+func readMessagesContent(raw []byte, what string) (*messagesContent, error) {
+	l, err := readList(raw, what, readMessagesBlock)
+	if l == nil {
+		return nil, err
+	}
+	return &messagesContent{*l}, err
+}
+
+func readMessagesBlock(raw []byte, what string) (b messagesBlock, err error) {
+	apart, err := split(raw, &b, what, "text", "source", "input", "content")
+	if err != nil {
+		return b, err
+	}
+	b.Source, b.Input = apart[1], apart[2]
+	if b.Text, err = readText(apart[0], what+".text"); err != nil {
+		return b, err
+	}
+	b.Content, err = readMessagesContent(apart[3], what+".content")
+	return b, err
 }
 
 func (in *messagesRequest) tools(r *Request, lost Lost) error {
@@ -143,7 +196,16 @@ func (b *messagesBlock) items(role Role, where string, lost Lost) ([]Item, error
 
 func (b *messagesBlock) media(role Role, where string, lost Lost) ([]Item, error) {
 	var s messagesSource
-	if err := decode(b.Source, &s, where+".source"); err != nil {
+	apart, err := split(b.Source, &s, where+".source", "data", "content")
+	if err != nil {
+		return nil, err
+	}
+	data, err := readText(apart[0], where+".source.data")
+	if err != nil {
+		return nil, err
+	}
+	s.Data = deref(data)
+	if s.Content, err = readMessagesContent(apart[1], where+".source.content"); err != nil {
 		return nil, err
 	}
 	kind := Image

@@ -11,7 +11,7 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		return nil, err
 	}
 	var in responsesRequest
-	if err := decode(body, &in, "the request"); err != nil {
+	if err := in.read(body); err != nil {
 		return nil, err
 	}
 	r := &Request{
@@ -49,6 +49,69 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 	}
 	r.Items = normal(r.Items)
 	return r, nil
+}
+
+// read reads a request that is valid JSON.
+func (in *responsesRequest) read(body []byte) error {
+	apart, err := split(body, in, "the request", "input", "tools", "instructions")
+	if err != nil {
+		return err
+	}
+	input, err := readList(apart[0], "input", readResponsesItem)
+	if err != nil {
+		return err
+	}
+	in.Input = deref(input)
+	if in.Tools, err = readResponsesTools(apart[1], "tools"); err != nil {
+		return err
+	}
+	instructions, err := readText(apart[2], "instructions")
+	in.Instructions = deref(instructions)
+	return err
+}
+
+func readResponsesItem(raw []byte, what string) (it responsesItem, err error) {
+	apart, err := split(raw, &it, what, "content", "output", "tools")
+	if err != nil {
+		return it, err
+	}
+	if it.Content, err = readList(apart[0], what+".content", readResponsesPart); err != nil {
+		return it, err
+	}
+	if it.Output, err = readList(apart[1], what+".output", readResponsesPart); err != nil {
+		return it, err
+	}
+	it.Tools, err = readResponsesTools(apart[2], what+".tools")
+	return it, err
+}
+
+func readResponsesPart(raw []byte, what string) (p responsesPart, err error) {
+	apart, err := split(raw, &p, what, "text", "image_url")
+	if err != nil {
+		return p, err
+	}
+	if p.Text, err = readText(apart[0], what+".text"); err != nil {
+		return p, err
+	}
+	url, err := readText(apart[1], what+".image_url")
+	p.ImageURL = deref(url)
+	return p, err
+}
+
+func readResponsesTools(raw []byte, what string) ([]responsesTool, error) {
+	var out []responsesTool
+	err := each(raw, what, func(element []byte, what string) error {
+		var t responsesTool
+		apart, err := split(element, &t, what, "parameters", "tools")
+		if err != nil {
+			return err
+		}
+		t.Parameters = apart[0]
+		t.Tools, err = readResponsesTools(apart[1], what+".tools")
+		out = append(out, t)
+		return err
+	})
+	return out, err
 }
 
 func (in *responsesRequest) choice(r *Request) error {

@@ -19,21 +19,21 @@ const (
 	refused             // leaving it out would change what the client gets
 )
 
-// judge goes through the members of a request by the fates of its protocol.
+// judge checks that a request is JSON and goes through its members by the fates of
+// its protocol.
 func judge(body []byte, of func(member string) fate, lost Lost) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
+	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !json.Valid(body) {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	for name, value := range members {
-		if empty(value) {
+	for _, f := range cut(body) {
+		if empty(f.value) {
 			continue
 		}
-		switch of(name) {
+		switch of(f.name) {
 		case refused:
-			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", name)
+			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", f.name)
 		case dropped:
-			lost.add(fmt.Sprintf("%.64s", name))
+			lost.add(fmt.Sprintf("%.64s", f.name))
 		case kept:
 		}
 	}
@@ -59,6 +59,10 @@ func decode(raw []byte, v any, what string) error {
 	if e, ok := err.(*json.UnmarshalTypeError); ok && e.Field != "" { //nolint:errorlint // json returns exactly this type
 		what += "." + e.Field
 	}
+	return malformed(what)
+}
+
+func malformed(what string) error {
 	return fault.Newf(fault.Invalid, "%s is not of the form that this protocol has", what)
 }
 
