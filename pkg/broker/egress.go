@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 var errRemote = errors.New("a URL in a message would be fetched by the provider; send the bytes instead")
@@ -61,14 +62,13 @@ func emptyJSON(raw []byte) bool {
 // toolsEgress refuses tools that run at the provider, which has a network. What
 // is not known to be carried out by the agent itself is taken for one.
 func toolsEgress(raw []byte) error {
-	if raw == nil {
+	if raw == nil || string(raw) == "null" {
 		return nil
 	}
-	var tools []json.RawMessage
-	if json.Unmarshal(raw, &tools) != nil {
+	if raw[0] != '[' {
 		return errors.New("the request's tools are not a list")
 	}
-	for _, raw := range tools {
+	for _, raw := range jsoncut.Elements(raw) {
 		tool, err := fieldsOf(raw)
 		if err != nil {
 			return errors.New("the request's tools are not of a known form")
@@ -126,11 +126,10 @@ func messagesEgress(raw []byte) error {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] == '"' {
 		return nil
 	}
-	var messages []json.RawMessage
-	if err := json.Unmarshal(raw, &messages); err != nil {
+	if raw[0] != '[' && string(raw) != "null" {
 		return errors.New("the request's messages are not a list")
 	}
-	for _, m := range messages {
+	for _, m := range jsoncut.Elements(raw) {
 		if err := blockEgress(m, 0); err != nil {
 			return err
 		}
@@ -152,12 +151,8 @@ func contentEgress(raw []byte, depth int) error {
 	if raw[0] == '{' {
 		return blockEgress(raw, depth)
 	}
-	var blocks []json.RawMessage
-	if err := json.Unmarshal(raw, &blocks); err != nil {
-		return errors.New("the request's content is not of a known form")
-	}
-	for _, b := range blocks {
-		if b = bytes.TrimSpace(b); b[0] == '"' {
+	for _, b := range jsoncut.Elements(raw) {
+		if b[0] == '"' {
 			continue // a piece of text
 		}
 		if err := blockEgress(b, depth); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // gemini serves the protocol of that name, whose path names the model and the
@@ -146,11 +147,7 @@ func each(raw []byte, f func(raw []byte) error) error {
 	if raw[0] != '[' {
 		return f(raw)
 	}
-	var all []json.RawMessage
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return err
-	}
-	for _, one := range all {
+	for _, one := range jsoncut.Elements(raw) {
 		if err := f(one); err != nil {
 			return err
 		}
@@ -161,7 +158,7 @@ func each(raw []byte, f func(raw []byte) error) error {
 // protoFields are the members of an object that its reader takes for a protocol
 // buffer: file_data and fileData are one name, written filedata here.
 func protoFields(text []byte) (map[string][]byte, error) {
-	all, err := members(text)
+	all, err := distinct(text)
 	if err != nil {
 		return nil, err
 	}

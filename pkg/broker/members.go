@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // member is one member of a JSON object, as it stands in the text.
@@ -21,32 +23,29 @@ type member struct {
 // stands twice is refused, for two readers of it may take different ones; so are
 // two names that differ in case alone, which are one to some readers.
 func members(text []byte) ([]member, error) {
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
-		return nil, errors.New("the request is not a JSON object")
+	if !json.Valid(text) {
+		return nil, errNoObject
 	}
-	var out []member
-	seen := map[string]bool{}
-	rest := bytes.TrimSpace(text[1:])
-	for rest[0] != '}' {
-		n := stringEnd(rest)
-		m := member{raw: rest[:n]}
-		if err := json.Unmarshal(m.raw, &m.name); err != nil {
-			return nil, errors.New("the request is not a JSON object")
-		}
-		key := folded(m.name)
+	return distinct(text)
+}
+
+var errNoObject = errors.New("the request is not a JSON object")
+
+// distinct is members for what is part of a text that was found valid.
+func distinct(text []byte) ([]member, error) {
+	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
+		return nil, errNoObject
+	}
+	all := jsoncut.Members(text)
+	seen := make(map[string]bool, len(all))
+	out := make([]member, 0, len(all))
+	for _, m := range all {
+		key := folded(m.Name)
 		if seen[key] {
-			return nil, fmt.Errorf("the request has %.64q twice", m.name)
+			return nil, fmt.Errorf("the request has %.64q twice", m.Name)
 		}
 		seen[key] = true
-		rest = bytes.TrimSpace(bytes.TrimSpace(rest[n:])[1:]) // past the colon
-		n = valueEnd(rest)
-		m.value = bytes.TrimSpace(rest[:n])
-		out = append(out, m)
-		rest = rest[n:]
-		if rest[0] == ',' {
-			rest = bytes.TrimSpace(rest[1:])
-		}
+		out = append(out, member{m.Name, m.Raw, m.Value})
 	}
 	return out, nil
 }
@@ -69,7 +68,7 @@ func folded(name string) string {
 type fields map[string][]byte
 
 func fieldsOf(text []byte) (fields, error) {
-	all, err := members(text)
+	all, err := distinct(text)
 	if err != nil {
 		return nil, err
 	}
@@ -89,46 +88,6 @@ func (f fields) text(name string) string {
 		return ""
 	}
 	return s
-}
-
-// stringEnd returns the length of the string that valid JSON begins with.
-func stringEnd(text []byte) int {
-	for i := 1; ; {
-		i += bytes.IndexByte(text[i:], '"')
-		escapes := 0
-		for text[i-1-escapes] == '\\' {
-			escapes++
-		}
-		i++
-		if escapes%2 == 0 {
-			return i
-		}
-	}
-}
-
-// valueEnd returns the length of the value that the rest of a valid JSON object
-// begins with: it ends at the comma or brace of that object.
-func valueEnd(text []byte) int {
-	depth := 0
-	for i := 0; ; {
-		switch text[i] {
-		case '"':
-			i += stringEnd(text[i:])
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			depth--
-		case ',':
-			if depth == 0 {
-				return i
-			}
-		}
-		i++
-	}
 }
 
 // object writes members as a JSON object.

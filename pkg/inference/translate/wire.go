@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // fate is what becomes of a member of a request.
@@ -25,15 +26,15 @@ func judge(body []byte, of func(member string) fate, lost Lost) error {
 	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !json.Valid(body) {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	for _, f := range cut(body) {
-		if empty(f.value) {
+	for _, f := range jsoncut.Members(body) {
+		if empty(f.Value) {
 			continue
 		}
-		switch of(f.name) {
+		switch of(f.Name) {
 		case refused:
-			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", f.name)
+			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", f.Name)
 		case dropped:
-			lost.add(fmt.Sprintf("%.64s", f.name))
+			lost.add(fmt.Sprintf("%.64s", f.Name))
 		case kept:
 		}
 	}

@@ -1,0 +1,54 @@
+package jsoncut_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
+)
+
+// FuzzCut: what is cut out of JSON is what a parser finds in it.
+func FuzzCut(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `[]`, `null`, ` { "a" : 1 , "b\"c" : [ {} , "}" ] , "\u0064" : { "x" : "\\" } } `, `[1,"a,]",[2,[3]],{"a":[]},-1.5e3]`, "[\"\xff\"]", `{"é":"\\\""}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if !json.Valid(data) {
+			return
+		}
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) == nil {
+			got := jsoncut.Elements(data)
+			if len(got) != len(list) {
+				t.Fatalf("%q has %d elements, not %d", data, len(list), len(got))
+			}
+			for i := range list {
+				if !bytes.Equal(list[i], got[i]) {
+					t.Fatalf("%q: %q, not %q", data, list[i], got[i])
+				}
+			}
+		}
+		var object map[string]json.RawMessage
+		if json.Unmarshal(data, &object) != nil {
+			return
+		}
+		got := map[string][]byte{}
+		for _, m := range jsoncut.Members(data) {
+			got[m.Name] = m.Value
+			if s, ok := jsoncut.String(m.Raw); ok && s != m.Name {
+				t.Fatalf("%q: %q, not %q", data, m.Name, s)
+			}
+		}
+		if len(got) != len(object) {
+			t.Fatalf("%q has %d members, not %d", data, len(object), len(got))
+		}
+		for name, want := range object {
+			if !bytes.Equal(want, got[name]) {
+				t.Fatalf("%q: %q is %q, not %q", data, name, want, got[name])
+			}
+		}
+	})
+}
