@@ -29,8 +29,13 @@ func (w way) name() string {
 
 func ways() []way {
 	return []way{
-		{messages, "claude/m1", messages}, {respond, "oai/r1", respond}, {chat, "local/m2", chat},
-		{messages, "local/m2", chat}, {respond, "local/m2", chat}, {messages, "oai/r1", respond}, {respond, "claude/m1", messages},
+		{messages, "claude/m1", messages},
+		{respond, "oai/r1", respond},
+		{chat, "local/m2", chat},
+		{messages, "local/m2", chat},
+		{respond, "local/m2", chat},
+		{messages, "oai/r1", respond},
+		{respond, "claude/m1", messages},
 	}
 }
 
