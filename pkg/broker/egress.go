@@ -39,8 +39,14 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 	if err := toolsEgress(p.get("tools")); err != nil {
 		return err
 	}
-	for _, raw := range [][]byte{p.get("system"), p.get("messages"), p.get("input")} {
-		if !mayReach(raw) && protocol != inference.OpenAIResponses { // whose items can hold tools
+	input := p.get("input") // of openai-responses, whose items can hold tools
+	if mayReach(input) || mayHoldTools(input) {
+		if err := messagesEgress(input); err != nil {
+			return err
+		}
+	}
+	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
+		if !mayReach(raw) {
 			continue
 		}
 		if err := messagesEgress(raw); err != nil {
@@ -121,6 +127,18 @@ func mayReach(raw []byte) bool {
 	return false
 }
 
+// mayHoldTools spares a look at items that have no tools, in the same way: no
+// letter of "tool" has a spelling outside of ASCII.
+func mayHoldTools(raw []byte) bool {
+	const lower = 0x20
+	for i := 0; i+4 <= len(raw); i++ {
+		if raw[i]|lower == 't' && raw[i+1]|lower == 'o' && raw[i+2]|lower == 'o' && raw[i+3]|lower == 'l' {
+			return true
+		}
+	}
+	return false
+}
+
 // messagesEgress looks through a list of messages, or of blocks.
 func messagesEgress(raw []byte) error {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] == '"' {
@@ -171,11 +189,11 @@ func blockEgress(raw []byte, depth int) error {
 	for name, value := range block {
 		var err error
 		switch {
-		case name == folded("source"), name == folded("file"):
+		case name == "SOURCE", name == "FILE": // as they are folded
 			err = sourceEgress(value, depth)
-		case strings.HasSuffix(name, folded("_url")) && remoteURL(value):
+		case strings.HasSuffix(name, "_URL") && remoteURL(value):
 			err = errRemote
-		case name == folded("tools"): // openai-responses: of an item
+		case name == "TOOLS": // openai-responses: of an item
 			err = toolsEgress(value)
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
@@ -52,7 +53,15 @@ func distinct(text []byte) ([]member, error) {
 
 // folded makes names equal that a reader may take for each other. Go's own, which
 // serves many a local model, is one: it takes MODEL, and "ſ" for "s".
+// For names of ASCII, which nearly all are, that is upper case.
 func folded(name string) string {
+	ascii := true
+	for i := range len(name) {
+		ascii = ascii && name[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return strings.ToUpper(name)
+	}
 	return strings.Map(func(r rune) rune {
 		for {
 			next := unicode.SimpleFold(r)
