@@ -140,6 +140,11 @@ func TestDetectKeys(t *testing.T) {
 	if o.Kind != inference.OpenAI || o.Provider.URL != "https://inference.example/v1" || o.Provider.Protocol != inference.OpenAIChat || o.Provider.Check() != nil {
 		t.Errorf("found %+v", o)
 	}
+	// OpenAI's own server speaks Responses, too; of another nobody knows.
+	own := inference.Detect(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary}), dial)
+	if len(own) != 1 || !own[0].Provider.Speaks(inference.OpenAIResponses) || own[0].Provider.Check() != nil || o.Provider.Speaks(inference.OpenAIResponses) {
+		t.Errorf("found %+v and %+v", own, o)
+	}
 	// However it is printed, the key is not.
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("found", "one", a, "key", a.Key)
@@ -211,6 +216,30 @@ func TestTest(t *testing.T) {
 	p := local("x", "m") // nothing listens there
 	if got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, nil); got.OK || got.Error == "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A provider of each protocol is tried out in its own.
+func TestTestProtocols(t *testing.T) {
+	t.Parallel()
+	for protocol, c := range map[inference.Protocol]struct{ uri, event string }{
+		inference.AnthropicMessages: {"/v1/messages", `{"delta":{"type":"text_delta","text":"hello"}}`},
+		inference.OpenAIResponses:   {"/v1/responses", `{"type":"response.output_text.delta","delta":"hello"}`},
+		inference.OpenAIChat:        {"/v1/chat/completions", `{"choices":[{"delta":{"content":"hello"}}]}`},
+		inference.Gemini:            {"/v1beta/models/m:streamGenerateContent?alt=sse", `{"candidates":[{"content":{"parts":[{"text":"hello"}]}}]}`},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RequestURI() != c.uri {
+				t.Errorf("%s was asked %s", protocol, r.URL)
+			}
+			sse(c.event)(w, r)
+		}))
+		t.Cleanup(s.Close)
+		p := local("x", "m")
+		p.Protocol, p.URL = protocol, s.URL
+		if got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, nil); !got.OK || got.Reply != "hello" {
+			t.Errorf("%s: %+v", protocol, got)
+		}
 	}
 }
 

@@ -391,6 +391,31 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// A table of before there were further protocols is read, and a provider that has
+// some keeps them.
+func TestFurtherProtocols(t *testing.T) {
+	t.Parallel()
+	dir, id := t.TempDir(), identity(t)
+	const before = `{"version":1,"providers":[{"name":"a","protocol":"openai-chat","url":"http://127.0.0.1:1/v1","models":["m"],"hasKey":false,"default":true,"addedAt":"2026-03-01T12:00:00Z"}]}`
+	if err := os.WriteFile(filepath.Join(dir, "providers.json"), []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := local("b", "n")
+	p.Also = []inference.Protocol{inference.OpenAIResponses}
+	if err := open(t, dir, id).Add(t.Context(), p, nil); err != nil {
+		t.Fatal(err)
+	}
+	table := open(t, dir, id)
+	a, _, err := table.Resolve("m")
+	if err != nil || a.Speaks(inference.OpenAIResponses) {
+		t.Errorf("%+v, %v", a, err)
+	}
+	b, _, err := table.Resolve("n")
+	if err != nil || !b.Speaks(inference.OpenAIResponses) || !b.Speaks(inference.OpenAIChat) || b.As(inference.OpenAIResponses).Protocol != inference.OpenAIResponses {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
 // A table that cannot be read is said, never taken for an empty one.
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
