@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -19,9 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/home"
-	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
-	"github.com/vexa-ai/vexa/runners"
 )
 
 func daemonRunCmd() *cobra.Command {
@@ -55,11 +52,11 @@ func serveDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := runner.Load(runners.FS)
+	catalog, broken, err := loadRunners(h)
 	if err != nil {
 		return err
 	}
-	for _, err := range catalog.Own(os.DirFS(filepath.Join(h.Config, "runners"))) {
+	for _, err := range broken {
 		log.ErrorContext(ctx, "a runner of yours cannot be used", "error", err)
 	}
 	kernelLife, endKernel := context.WithCancel(context.WithoutCancel(ctx))

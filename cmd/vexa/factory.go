@@ -32,8 +32,8 @@ func newFactory() *factory.Factory {
 		Spawn:      spawnDaemon,
 		Keys:       keyStore,
 		Contracts:  contracts{},
-		FindModels: findModels,
-		Rehearsal:  writeCassette, CheckCassette: inference.CheckCassette,
+		FindModels: findModels, BuildRunner: buildRunner,
+		Rehearsal: writeCassette, CheckCassette: inference.CheckCassette,
 	}
 	f.Extra = func() map[string][]*cobra.Command {
 		return map[string][]*cobra.Command{

@@ -129,6 +129,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa proposal show":    "id,title,status,target,branch,from,source,result,merge,subject,unit,undoes,body,conflicts,open,needed,approved,approvals,stale,problem,updatedAt,by,openedBy,events",
 		"vexa proposal diff":    "from,to,patch",
 
+		"vexa runner build":  "runner,image,digest,arch,bytes,downloaded,cached,fetchSec,makeSec,loadSec,warmSec",
 		"vexa runner list":   "name,title,image,dialect,protocols,resumes",
 		"vexa runner show":   "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,signals,exit,limits,package,knownLimits",
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also",

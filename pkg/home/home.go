@@ -27,6 +27,7 @@ type Home struct {
 	Config    string // providers, user manifests
 	Data      string // keys, workspaces: what a backup must hold
 	State     string // journals
+	Cache     string // what can be downloaded again
 	Run       string // sockets, pid files; gone after a reboot
 	Plain     string // memory-backed working copies; gone after a reboot
 	InstallID string // 12 lower-case hex digits
@@ -74,6 +75,7 @@ func locate(env Env) (Home, error) {
 			Config: filepath.Join(abs, "config"),
 			Data:   filepath.Join(abs, "data"),
 			State:  filepath.Join(abs, "state"),
+			Cache:  filepath.Join(abs, "cache"),
 		}, nil
 	}
 	user := env("HOME")
@@ -92,6 +94,7 @@ func locate(env Env) (Home, error) {
 		Config: xdg("XDG_CONFIG_HOME", ".config"),
 		Data:   data,
 		State:  xdg("XDG_STATE_HOME", ".local/state"),
+		Cache:  xdg("XDG_CACHE_HOME", ".cache"),
 	}, nil
 }
 
@@ -168,6 +171,13 @@ func (h Home) Buckets() string { return filepath.Join(h.Data, "buckets") }
 // BucketState is the directory of what the installation knows of buckets, here
 // and elsewhere: which generation it saw last, and encrypted copies.
 func (h Home) BucketState() string { return filepath.Join(h.State, "buckets") }
+
+// ImageInputs is the directory of the packages that images of runners are made
+// of. It is made by whoever needs it first.
+func (h Home) ImageInputs() string { return filepath.Join(h.Cache, "images") }
+
+// Runners is the directory of a person's own runners.
+func (h Home) Runners() string { return filepath.Join(h.Config, "runners") }
 
 // Repos holds the readable repositories of open workspaces.
 func (h Home) Repos() string { return filepath.Join(h.Plain, "repos") }

@@ -2,10 +2,10 @@ package runner
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/internal/glob"
 )
 
 // Capsule returns the globs, below the session state directory, of the files
@@ -20,16 +20,14 @@ func Capsule(m runnerv1.Manifest, session string) ([]string, error) {
 	}
 	var out []string
 	for _, t := range m.Session.Capsule {
-		glob, err := expand(t, values)
+		pattern, err := expand(t, values)
 		if err != nil {
 			return nil, err
 		}
-		for element := range strings.SplitSeq(glob, "/") {
-			if _, err := path.Match(element, ""); err != nil {
-				return nil, fmt.Errorf("%q: %w", t, err)
-			}
+		if err := glob.Check(pattern); err != nil {
+			return nil, fmt.Errorf("%q: %w", t, err)
 		}
-		out = append(out, glob)
+		out = append(out, pattern)
 	}
 	return out, nil
 }
@@ -37,34 +35,7 @@ func Capsule(m runnerv1.Manifest, session string) ([]string, error) {
 // InCapsule reports whether the file at name, slash-separated and relative to
 // the state directory, matches one of the globs of Capsule.
 func InCapsule(globs []string, name string) bool {
-	elements := strings.Split(name, "/")
-	for _, glob := range globs {
-		if matchElements(strings.Split(glob, "/"), elements) {
-			return true
-		}
-	}
-	return false
-}
-
-func matchElements(glob, name []string) bool {
-	for len(glob) > 0 {
-		if glob[0] == "**" {
-			for i := range len(name) + 1 {
-				if matchElements(glob[1:], name[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(glob[0], name[0]); err != nil || !ok {
-			return false
-		}
-		glob, name = glob[1:], name[1:]
-	}
-	return len(name) == 0
+	return glob.Any(globs, name)
 }
 
 // escapeGlob makes a session id match itself alone; a slash in it would reach

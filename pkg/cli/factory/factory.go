@@ -73,6 +73,9 @@ type Factory struct {
 	// fault.Invalid with what is wrong in it. Nil: the daemon alone says so.
 	CheckCassette func(path string) error
 
+	// BuildRunner makes a runner's image.
+	BuildRunner func(ctx context.Context, h home.Home, b RunnerBuild) (RunnerImage, error)
+
 	// UID is the user this process runs as; nil: the real one.
 	UID func() int
 

@@ -59,14 +59,16 @@ type Info struct {
 
 // The names of the dialects.
 const (
-	VexaNDJSON = "vexa-ndjson" // the built-in agent's
-	Text       = "text"        // any program that prints text
+	VexaNDJSON   = "vexa-ndjson"   // the built-in agent's
+	Text         = "text"          // any program that prints text
+	ClaudeNDJSON = "claude-ndjson" // Claude Code's stream-json
 )
 
 func infos() map[string]Info {
 	return map[string]Info{
-		VexaNDJSON: {Terminal: "result", Deltas: true},
-		Text:       {Deltas: true},
+		VexaNDJSON:   {Terminal: "result", Deltas: true},
+		Text:         {Deltas: true},
+		ClaudeNDJSON: {Terminal: "result", Deltas: true},
 	}
 }
 
@@ -89,6 +91,8 @@ func New(s runnerv1.Stream) (Parser, error) {
 	switch s.Dialect {
 	case VexaNDJSON:
 		return NewLines(limit, &vexaParser{}), nil
+	case ClaudeNDJSON:
+		return NewLines(limit, &claudeParser{}), nil
 	case Text:
 		return &textParser{}, nil
 	default:

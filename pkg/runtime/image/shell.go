@@ -10,11 +10,11 @@ import (
 
 const defaultBusybox = "/bin/busybox"
 
-// applets are the commands of the shell image: what a person expects of a
+// Applets are the commands that a busybox in an image is called by: what a person expects of a
 // shell, as far as Debian's static busybox has it. Network tools, daemons,
 // mount and login programs are left out: nothing in the container could use
 // them. A name that this host's busybox lacks says so when it is called.
-func applets() []string {
+func Applets() []string {
 	return []string{
 		"[", "[[", "ar", "arch", "ash", "awk", "base64", "basename", "bc", "bunzip2", "bzcat", "bzip2", "cal", "cat",
 		"chmod", "cksum", "clear", "cmp", "comm", "cp", "cpio", "cut", "date", "dc", "dd", "df", "diff", "dirname",
@@ -55,7 +55,7 @@ func (s Source) shell() ([]byte, error) {
 		return nil, fault.New(fault.Unavailable, path+" is not static", hint)
 	}
 	entries := append(base(), entry{name: "bin/busybox", mode: 0o755, data: data}, entry{name: "usr/bin/env", link: "/bin/busybox"})
-	for _, name := range applets() {
+	for _, name := range Applets() {
 		entries = append(entries, entry{name: "bin/" + name, link: "busybox"})
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })

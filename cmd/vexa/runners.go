@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"strings"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/runner/image"
+	"github.com/vexa-ai/vexa/pkg/runner/image/oci"
+	"github.com/vexa-ai/vexa/pkg/runner/image/store"
+	"github.com/vexa-ai/vexa/pkg/runtime/podman"
+	"github.com/vexa-ai/vexa/runners"
+)
+
+// loadRunners reads the manifests that ship and the person's own.
+func loadRunners(h home.Home) (catalog *runner.Catalog, broken []error, err error) {
+	if catalog, err = runner.Load(runners.FS); err != nil {
+		return nil, nil, err
+	}
+	return catalog, catalog.Own(os.DirFS(h.Runners())), nil
+}
+
+// buildRunner is the hook of vexa runner build. The connection to Podman is one
+// of its own, beside the kernel's, for as long as it takes.
+func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (factory.RunnerImage, error) {
+	catalog, _, err := loadRunners(h)
+	if err != nil {
+		return factory.RunnerImage{}, err
+	}
+	m, err := catalog.Get(b.Name)
+	if err != nil {
+		return factory.RunnerImage{}, err
+	}
+	out := factory.RunnerImage{Runner: b.Name, Image: m.Image.Ref, Arch: goruntime.GOARCH}
+	if err := buildable(m); err != nil {
+		return out, err
+	}
+	way := makeRunner
+	switch {
+	case b.Download != "":
+		way = downloadRunner
+	case b.From != "":
+		way = importRunner
+	case b.Containerfile != "":
+		way = containerfileRunner
+	}
+	err = way(ctx, h, b, &out)
+	return out, err
+}
+
+// buildable refuses a runner whose image is not to be made.
+func buildable(m runnerv1.Manifest) error {
+	switch {
+	case m.Image.Builtin != "":
+		return fault.New(fault.Invalid, "runner "+m.Name+" needs no image to be made: its image is built in", "run it: vexa chat --runner "+m.Name)
+	case strings.Contains(m.Image.Ref, "@"):
+		return fault.New(fault.Invalid, "runner "+m.Name+" names its image by digest", "load that image with podman load, or name one in its manifest without a digest")
+	case !strings.HasPrefix(m.Image.Ref, "localhost/"):
+		return fault.New(fault.Invalid, "the image "+m.Image.Ref+" of runner "+m.Name+" is one of a registry", "in its manifest name one that begins with localhost/")
+	}
+	return nil
+}
+
+// readLock reads the lock of a runner: beside the person's own manifest, where
+// there is one, else the one that ships.
+func readLock(h home.Home, name string) (image.Lock, error) {
+	files := fs.FS(runners.FS)
+	if _, err := os.Stat(filepath.Join(h.Runners(), name, runner.ManifestFile)); err == nil {
+		files = os.DirFS(h.Runners())
+	}
+	data, err := fs.ReadFile(files, name+"/"+image.LockFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return image.Lock{}, fault.New(fault.NotFound, "runner "+name+" has no "+image.LockFile+" that says what its image is made of",
+			"give it an image of your own: --from FILE or --containerfile FILE")
+	}
+	if err != nil {
+		return image.Lock{}, err
+	}
+	return image.ParseLock(data)
+}
+
+// imageOptions are where inputs come from.
+func imageOptions(h home.Home, b factory.RunnerBuild, arch string) (image.Options, error) {
+	sources, err := image.Find(image.Sources{Debian: b.Debian, NPM: b.NPM}, os.Getenv, h.Config, "/")
+	return image.Options{
+		Arch: arch, Cache: store.Cache{Dir: h.ImageInputs()}, Sources: sources, Offline: b.Offline, Import: b.Import,
+		Notice: func(in store.Input) {
+			b.Notice("downloading " + in.What + ", " + fmt.Sprintf("%.1f MB", float64(in.Size)/1e6))
+		},
+	}, err
+}
+
+func downloadRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
+	lock, err := readLock(h, b.Name)
+	if err != nil {
+		return err
+	}
+	out.Image = ""
+	if b.Arch != "" {
+		out.Arch = b.Arch
+	}
+	o, err := imageOptions(h, b, out.Arch)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	out.Downloaded, out.Cached, err = image.Download(ctx, lock, o, b.Download)
+	out.Fetch = time.Since(began)
+	return err
+}
+
+func makeRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) (err error) {
+	lock, err := readLock(h, b.Name)
+	if err != nil {
+		return err
+	}
+	o, err := imageOptions(h, b, out.Arch)
+	if err != nil {
+		return err
+	}
+	made, err := image.Make(ctx, b.Name, lock, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, made.Close()) }()
+	out.Downloaded, out.Cached, out.Fetch, out.Make = made.Fetched, made.Cached, made.FetchTime, made.MakeTime
+	return loadRunner(ctx, h, made.Image, out)
+}
+
+func importRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
+	f, err := os.Open(b.From)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "there is no file "+b.From, "")
+	}
+	if err != nil {
+		return fault.Wrap(fault.Denied, "read "+b.From, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	img, err := oci.Read(f, info.Size(), out.Arch)
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), b.From, err)
+	}
+	out.Make = time.Since(began)
+	return loadRunner(ctx, h, img, out)
+}
+
+func containerfileRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
+	file, err := image.OpenContainerfile(b.Containerfile)
+	if err != nil {
+		return err
+	}
+	return withPodman(ctx, h, func(d *podman.Driver) error {
+		b.Notice("podman builds " + b.Containerfile)
+		began := time.Now()
+		if err := d.BuildImage(ctx, out.Image, file.Name(), file.WriteContext); err != nil {
+			return err
+		}
+		out.Make = time.Since(began)
+		return ready(ctx, d, h, out)
+	})
+}
+
+// loadRunner gives an image to Podman.
+func loadRunner(ctx context.Context, h home.Home, img oci.Image, out *factory.RunnerImage) error {
+	return withPodman(ctx, h, func(d *podman.Driver) error {
+		began := time.Now()
+		if err := d.LoadImage(ctx, func(w io.Writer) error { return img.WriteArchive(w, out.Image) }); err != nil {
+			return err
+		}
+		out.Load = time.Since(began)
+		return ready(ctx, d, h, out)
+	})
+}
+
+// ready makes what a first container would wait for, and tells what is there.
+func ready(ctx context.Context, d *podman.Driver, h home.Home, out *factory.RunnerImage) error {
+	began := time.Now()
+	if err := d.Warm(ctx, out.Image, h.InstallID); err != nil {
+		return err
+	}
+	out.Warm = time.Since(began)
+	info, err := d.Image(ctx, out.Image)
+	if err != nil {
+		return err
+	}
+	out.Digest, out.Size = info.Digest, info.Size
+	if info.Arch != out.Arch {
+		return fault.New(fault.Invalid, "the image "+out.Image+" is for "+info.Arch+", this machine is "+out.Arch, "")
+	}
+	return nil
+}
+
+// withPodman connects to Podman for a while.
+func withPodman(ctx context.Context, h home.Home, use func(*podman.Driver) error) error {
+	dir, err := os.MkdirTemp(h.Run, "build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it goes with the next boot
+	d, err := podman.New(ctx, podman.Options{
+		RunDir: dir, URI: chosenSocket(os.Getenv), UserSocket: userSocket(os.Getenv), Environ: os.Environ(), Log: newLog(),
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(d), d.Close())
+}

@@ -1,0 +1,187 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// claudeEvent is what is used of a line of Claude Code's stream-json. Types and
+// members grow with each of its versions; what is not known is counted.
+type claudeEvent struct {
+	Type    string `json:"type"`
+	Subtype string `json:"subtype"`
+	Session string `json:"session_id"`
+	Parent  string `json:"parent_tool_use_id"` // of a subagent's event
+
+	Message struct { // of assistant and user
+		Content json.RawMessage `json:"content"`
+	} `json:"message"`
+
+	Event struct { // of stream_event: one of the inference protocol's
+		Delta struct {
+			Type     string `json:"type"`
+			Text     string `json:"text"`
+			Thinking string `json:"thinking"`
+		} `json:"delta"`
+	} `json:"event"`
+
+	// Of result.
+	IsError bool     `json:"is_error"`
+	Result  string   `json:"result"`
+	Errors  []string `json:"errors"`
+
+	// Of system/api_retry.
+	Attempt    int             `json:"attempt"`
+	MaxRetries int             `json:"max_retries"`
+	Status     json.RawMessage `json:"error_status"`
+	Error      json.RawMessage `json:"error"`
+}
+
+// claudeBlock is a block of a message's content.
+type claudeBlock struct {
+	Type     string          `json:"type"`
+	Text     string          `json:"text"`
+	Thinking string          `json:"thinking"`
+	ID       string          `json:"id"`
+	Name     string          `json:"name"`
+	Input    json.RawMessage `json:"input"`
+	CallID   string          `json:"tool_use_id"`
+	Content  json.RawMessage `json:"content"`
+	IsError  bool            `json:"is_error"`
+}
+
+// claudeParser reads claude-ndjson. A result's subtype says "success" for turns
+// that failed, too: is_error decides.
+type claudeParser struct {
+	result Result
+	deltas bool // pieces were printed, so that whole blocks repeat them
+}
+
+func (p *claudeParser) Line(line []byte) []wsv1.Body {
+	var e claudeEvent
+	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
+		p.result.Noise, _ = cut(valid(string(line)), maxNoise)
+		p.result.Unknown++
+		return nil
+	}
+	if e.Session != "" {
+		p.result.SessionRef, _ = cut(e.Session, maxName)
+	}
+	switch e.Type {
+	case "stream_event":
+		return p.piece(e)
+	case "assistant", "user":
+		return p.blocks(e)
+	case "system":
+		return retrying(e)
+	case "result":
+		p.result.Terminal = true
+		p.result.Failed = e.IsError
+		if e.IsError {
+			p.result.Error, _ = cut(firstOf(e.Result, strings.Join(e.Errors, "\n"), e.Subtype), maxError)
+			return nil
+		}
+		p.result.Reply = message(e.Result)
+		return nil
+	default:
+		p.result.Unknown++
+		return nil
+	}
+}
+
+func (p *claudeParser) End() Result { return p.result }
+
+// piece is a piece of the answer or of the reasoning. What a subagent says is
+// no part of the answer.
+func (p *claudeParser) piece(e claudeEvent) []wsv1.Body {
+	p.deltas = true
+	if e.Parent != "" {
+		return nil
+	}
+	switch e.Event.Delta.Type {
+	case "text_delta":
+		return pieces(e.Event.Delta.Text, delta)
+	case "thinking_delta":
+		return pieces(e.Event.Delta.Thinking, reasoning)
+	default:
+		return nil
+	}
+}
+
+// blocks are the parts of a message: text, reasoning, calls and their results.
+func (p *claudeParser) blocks(e claudeEvent) []wsv1.Body {
+	var list []claudeBlock
+	if json.Unmarshal(e.Message.Content, &list) != nil {
+		return nil // a message of the person is text
+	}
+	var out []wsv1.Body
+	for _, b := range list {
+		switch {
+		case b.Type == "tool_use":
+			out = append(out, toolCall(b.ID, b.Name, b.Input))
+		case b.Type == "tool_result":
+			out = append(out, toolResult(b.CallID, !b.IsError, blockText(b.Content)))
+		case e.Parent != "" || e.Type != "assistant":
+		case b.Type == "text" && b.Text != "":
+			p.result.Reply = message(b.Text)
+			out = append(out, wsv1.Message{Text: p.result.Reply})
+		case b.Type == "thinking" && !p.deltas:
+			out = append(out, pieces(b.Thinking, reasoning)...)
+		}
+	}
+	return out
+}
+
+// blockText is the text of a content that is a string or a list of blocks.
+func blockText(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	var list []claudeBlock
+	if json.Unmarshal(raw, &list) != nil {
+		return ""
+	}
+	var parts []string
+	for _, b := range list {
+		if b.Type == "text" {
+			parts = append(parts, b.Text)
+		} else {
+			parts = append(parts, "["+named(b.Type)+"]")
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// retrying tells of a request that is made again.
+func retrying(e claudeEvent) []wsv1.Body {
+	if e.Subtype != "api_retry" {
+		return nil
+	}
+	text := fmt.Sprintf("the model did not answer (%s %s); try %d of %d", bare(e.Status), bare(e.Error), e.Attempt, e.MaxRetries)
+	text, _ = cut(valid(text), maxError)
+	return []wsv1.Body{wsv1.Error{Code: string(fault.Unreachable), Message: text}}
+}
+
+// bare is a JSON value as text, a string without its quotes.
+func bare(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,334 @@
+package oci
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// Limits of an archive of others.
+const (
+	maxJSON    = 8 << 20  // bytes of an index, a manifest or a configuration
+	maxMembers = 10_000   // files of an archive
+	maxLayers  = 128      // of an image; engines have less
+	maxLayer   = 16 << 30 // bytes of all layers together, uncompressed
+	maxNames   = 1_000_000
+)
+
+// archive is where the members of an archive lie in its file.
+type archive struct {
+	file    io.ReaderAt
+	members map[string]*io.SectionReader
+}
+
+// Read reads the image of architecture arch in an archive: a tar of the OCI
+// image layout, or what "docker save" and "podman save" write; size is the
+// archive's, bytes. The archive is trusted with nothing: every digest in it is
+// verified, names in it may not climb out, and each layer is read through (see
+// checkLayer). Layers stay in the file, which must not change until the image
+// was written; if it does, writing fails.
+//
+// What is no such archive, or of another architecture, is fault.Invalid; what no
+// image should hold is fault.Denied.
+func Read(file io.ReaderAt, size int64, arch string) (Image, error) {
+	a, err := list(file, size)
+	if err != nil {
+		return Image{}, err
+	}
+	switch {
+	case a.members["index.json"] != nil:
+		return a.layout(arch)
+	case a.members["manifest.json"] != nil:
+		return a.docker(arch)
+	default:
+		return Image{}, fault.New(fault.Invalid, "the archive holds no image", "make one with podman save --format oci-archive")
+	}
+}
+
+// list finds the members of an archive.
+func list(file io.ReaderAt, size int64) (*archive, error) {
+	a := &archive{file: file, members: map[string]*io.SectionReader{}}
+	at := io.NewSectionReader(file, 0, size)
+	tr := tar.NewReader(at)
+	links := map[string]string{}
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, "the archive cannot be read", err)
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(h.Name, "./"), "/")
+		if n >= maxMembers || name != "." && name != "" && !fs.ValidPath(name) {
+			return nil, hostile(fmt.Errorf("%.80q is no member of an image's archive", h.Name))
+		}
+		switch h.Typeflag {
+		case tar.TypeDir:
+		case tar.TypeSymlink: // docker save has them for layers that are the same
+			links[name] = path.Join(path.Dir(name), h.Linkname)
+		case tar.TypeReg:
+			off, err := at.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return nil, err
+			}
+			if h.Size < 0 || h.Size > size-off {
+				return nil, fault.New(fault.Invalid, fmt.Sprintf("the archive is cut off in %.80q", name), "")
+			}
+			a.members[name] = io.NewSectionReader(file, off, h.Size)
+		default:
+			return nil, hostile(fmt.Errorf("%.80q is neither file, directory nor link", name))
+		}
+	}
+	for name, to := range links {
+		if m := a.members[to]; m != nil && a.members[name] == nil {
+			a.members[name] = m
+		}
+	}
+	return a, nil
+}
+
+func hostile(err error) error {
+	return &fault.Error{Kind: fault.Denied, Msg: "refused the archive", Err: err, Hint: "an archive that an engine saved has no such thing: do not use this one"}
+}
+
+// json reads a small member.
+func (a *archive) json(name string, out any) ([]byte, error) {
+	m := a.members[name]
+	if m == nil {
+		return nil, fault.New(fault.Invalid, "the archive lacks "+name, "")
+	}
+	if m.Size() > maxJSON {
+		return nil, hostile(fmt.Errorf("%s has %d bytes", name, m.Size()))
+	}
+	data, err := io.ReadAll(io.NewSectionReader(m, 0, m.Size()))
+	if err == nil {
+		err = json.Unmarshal(data, out)
+	}
+	return data, fault.Wrap(fault.Invalid, "read "+name+" of the archive", err)
+}
+
+// blob is a member of the layout that has the digest by which it is named.
+func (a *archive) blob(d descriptor) (Blob, string, error) {
+	sum, ok := strings.CutPrefix(d.Digest, "sha256:")
+	if !ok || len(sum) != 64 || !fs.ValidPath(sum) || strings.Contains(sum, "/") {
+		return Blob{}, "", fault.New(fault.Invalid, fmt.Sprintf("the archive names a part %.80q", d.Digest), "")
+	}
+	name := "blobs/sha256/" + sum
+	b, err := a.member(name)
+	if err == nil && (b.Digest != d.Digest || b.Size != d.Size) {
+		err = fault.New(fault.Invalid, fmt.Sprintf("%s has the digest %s and %d bytes", name, b.Digest, b.Size), "the archive is damaged: make it again")
+	}
+	return b, name, err
+}
+
+// member is a member as a blob.
+func (a *archive) member(name string) (Blob, error) {
+	m := a.members[name]
+	if m == nil {
+		return Blob{}, fault.New(fault.Invalid, "the archive lacks "+name, "")
+	}
+	return NewBlob(func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(m, 0, m.Size()))
+		return err
+	})
+}
+
+// layout reads an archive of the OCI image layout. Its manifest stays as it is,
+// and so does the image's digest.
+func (a *archive) layout(arch string) (Image, error) {
+	var top index
+	if _, err := a.json("index.json", &top); err != nil {
+		return Image{}, err
+	}
+	var found []string
+	for depth := 0; depth < 2; depth++ { // an index may name another for the architectures
+		var next []descriptor
+		for _, d := range top.Manifests {
+			if d.Platform != nil && (d.Platform.OS != "linux" || d.Platform.Architecture != arch) {
+				found = append(found, d.Platform.Architecture)
+				continue
+			}
+			if strings.HasSuffix(d.MediaType, "index.v1+json") || strings.HasSuffix(d.MediaType, "manifest.list.v2+json") {
+				next = append(next, d)
+				continue
+			}
+			return a.manifest(d, arch)
+		}
+		if len(next) != 1 {
+			break
+		}
+		_, name, err := a.blob(next[0])
+		if err != nil {
+			return Image{}, err
+		}
+		top = index{}
+		if _, err := a.json(name, &top); err != nil {
+			return Image{}, err
+		}
+	}
+	return Image{}, otherArchitecture(strings.Join(found, ", "), arch)
+}
+
+func otherArchitecture(has, want string) error {
+	if has == "" {
+		return fault.New(fault.Invalid, "the archive holds no image", "")
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("the archive holds an image for %.80s, this machine is %s", has, want), "make the archive for "+want)
+}
+
+// manifest reads the image that a manifest describes.
+func (a *archive) manifest(d descriptor, arch string) (Image, error) {
+	_, name, err := a.blob(d)
+	if err != nil {
+		return Image{}, err
+	}
+	var m manifest
+	data, err := a.json(name, &m)
+	if err != nil {
+		return Image{}, err
+	}
+	config, name, err := a.blob(m.Config)
+	if err != nil {
+		return Image{}, err
+	}
+	if err := a.config(name, arch, len(m.Layers)); err != nil {
+		return Image{}, err
+	}
+	img := Image{Architecture: arch, Manifest: data, Blobs: []Blob{config}}
+	for _, l := range m.Layers {
+		b, name, err := a.blob(l)
+		if err != nil {
+			return Image{}, err
+		}
+		if _, err := a.checkLayer(name, &img.Unpacked); err != nil {
+			return Image{}, err
+		}
+		img.Blobs = append(img.Blobs, b)
+	}
+	return img, nil
+}
+
+// config verifies that a configuration is of the architecture and has as many
+// layers as are there.
+func (a *archive) config(name, arch string, layers int) error {
+	var c struct {
+		Architecture string `json:"architecture"`
+		OS           string `json:"os"`
+		RootFS       struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
+	}
+	if _, err := a.json(name, &c); err != nil {
+		return err
+	}
+	switch {
+	case c.OS != "linux" || c.Architecture != arch:
+		return otherArchitecture(c.OS+"/"+c.Architecture, arch)
+	case len(c.RootFS.DiffIDs) != layers || layers == 0 || layers > maxLayers:
+		return fault.New(fault.Invalid, fmt.Sprintf("the image names %d layers and has %d", len(c.RootFS.DiffIDs), layers), "")
+	}
+	return nil
+}
+
+// docker reads what "docker save" writes. It has no manifest of the registry's
+// kind, so that one is made.
+func (a *archive) docker(arch string) (Image, error) {
+	var list []struct {
+		Config string
+		Layers []string
+	}
+	if _, err := a.json("manifest.json", &list); err != nil {
+		return Image{}, err
+	}
+	if len(list) != 1 {
+		return Image{}, fault.New(fault.Invalid, fmt.Sprintf("the archive holds %d images", len(list)), "save one image alone")
+	}
+	if err := a.config(list[0].Config, arch, len(list[0].Layers)); err != nil {
+		return Image{}, err
+	}
+	config, err := a.member(list[0].Config)
+	if err != nil {
+		return Image{}, err
+	}
+	var layers []Blob
+	var parts []descriptor
+	var unpacked int64
+	for _, name := range list[0].Layers {
+		b, err := a.member(name)
+		if err != nil {
+			return Image{}, err
+		}
+		media, err := a.checkLayer(name, &unpacked)
+		if err != nil {
+			return Image{}, err
+		}
+		layers, parts = append(layers, b), append(parts, descriptor{MediaType: media, Digest: b.Digest, Size: b.Size})
+	}
+	return assemble(arch, config, layers, parts, unpacked)
+}
+
+// checkLayer reads a layer through and returns its media type. Refused are names
+// that climb out of the image, devices, and more than an image may have; links
+// may lead anywhere, since an engine follows none while it unpacks.
+func (a *archive) checkLayer(name string, total *int64) (media string, err error) {
+	m := a.members[name]
+	magic := make([]byte, 4)
+	if _, err := m.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	media, in := mediaLayer, io.Reader(io.NewSectionReader(m, 0, m.Size()))
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		media = mediaLayerGzip
+		if in, err = gzip.NewReader(in); err != nil {
+			return "", fault.Wrap(fault.Invalid, "layer "+name, err)
+		}
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return "", fault.New(fault.Invalid, "layer "+name+" is compressed with zstd", "save the image with podman save --uncompressed")
+	}
+	tr := tar.NewReader(in)
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return media, nil
+		}
+		if err != nil {
+			return "", fault.Wrap(fault.Invalid, "layer "+name, err)
+		}
+		if err := checkEntry(h); err != nil {
+			return "", hostile(fmt.Errorf("layer %s: %w", name, err))
+		}
+		if *total += h.Size; n > maxNames || *total > maxLayer || *total < 0 {
+			return "", hostile(fmt.Errorf("layer %s: the image has more than %d bytes or names", name, int64(maxLayer)))
+		}
+	}
+}
+
+func checkEntry(h *tar.Header) error {
+	name := strings.TrimSuffix(strings.TrimPrefix(h.Name, "./"), "/")
+	if name != "" && name != "." && !fs.ValidPath(name) {
+		return fmt.Errorf("%.80q is no path inside an image", h.Name)
+	}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeXGlobalHeader:
+		return nil
+	case tar.TypeLink:
+		if to := strings.TrimPrefix(strings.TrimPrefix(h.Linkname, "./"), "/"); !fs.ValidPath(to) {
+			return fmt.Errorf("%.80q is a link to %.80q", name, h.Linkname)
+		}
+		return nil
+	default:
+		return fmt.Errorf("%.80q is neither file, directory nor link (type %q)", name, h.Typeflag)
+	}
+}

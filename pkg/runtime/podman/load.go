@@ -1,0 +1,73 @@
+package podman
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runtime"
+)
+
+// LoadImage takes in the image that write writes as an archive, of the OCI image
+// layout or as "docker save" has it, under the name that the archive gives it.
+// An image that has the name already loses it. An error of write is returned as
+// it is, and Podman then keeps nothing.
+func (d *Driver) LoadImage(ctx context.Context, write func(io.Writer) error) error {
+	d.importing.Lock()
+	defer d.importing.Unlock()
+	r, w := io.Pipe()
+	made := make(chan error, 1)
+	go func() {
+		err := write(w)
+		_ = w.CloseWithError(err) // it always returns nil
+		made <- err
+	}()
+	err := d.conn.call(ctx, request{method: http.MethodPost, path: "/images/load", body: &once{r: r}, media: "application/x-tar"}, nil)
+	_ = r.CloseWithError(errLoadEnded)
+	if madeErr := <-made; madeErr != nil && !errors.Is(madeErr, errLoadEnded) {
+		return madeErr
+	}
+	return err
+}
+
+// errLoadEnded tells the writer of an archive that nobody reads on.
+var errLoadEnded = errors.New("podman reads no further")
+
+// ImageInfo is what is known of an image that is here.
+type ImageInfo struct {
+	ID     string            `json:"Id"`
+	Digest string            `json:"Digest"` // of its manifest
+	Size   int64             `json:"Size"`   // bytes, uncompressed
+	Arch   string            `json:"Architecture"`
+	Labels map[string]string `json:"Labels"`
+}
+
+// Image describes an image; fault.NotFound where there is none of that name.
+func (d *Driver) Image(ctx context.Context, ref string) (ImageInfo, error) {
+	var info ImageInfo
+	err := d.conn.call(ctx, request{method: http.MethodGet, path: "/images/%s/json", args: []string{ref}}, &info)
+	return info, err
+}
+
+// Warm makes the copy of an image's layers that the user namespace of a
+// container needs, so that the first dispatch does not wait for it: Podman makes
+// it where a container is created, once for each image. No container is left.
+func (d *Driver) Warm(ctx context.Context, ref, install string) error {
+	nonce := make([]byte, 8)
+	if _, err := rand.Read(nonce); err != nil {
+		return err
+	}
+	name := "vexa-warm-" + hex.EncodeToString(nonce)
+	id, err := d.Create(ctx, runtime.Container{
+		Name: name, Image: ref, Argv: []string{"/.vexa/bin/vexa"}, Limits: runtime.Limits{Processes: 1, OpenFiles: 64, TmpMB: 1, HomeMB: 1},
+		Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: name},
+	})
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), "make "+ref+" ready for containers", err)
+	}
+	return d.Remove(context.WithoutCancel(ctx), id)
+}

@@ -1,0 +1,83 @@
+package runners_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+
+	"github.com/vexa-ai/vexa/pkg/runner/image"
+	"github.com/vexa-ai/vexa/pkg/runner/image/relock"
+	"github.com/vexa-ai/vexa/pkg/runner/image/store"
+)
+
+var (
+	renew   = flag.String("relock", "", "renew the pins of this runner's image.json from the registries")
+	keyring = flag.String("keyring", "/usr/share/keyrings/debian-archive-keyring.gpg", "the keys that sign Debian's suites")
+)
+
+// TestRelock is how a maintainer renews a lock, with the sources that apt and
+// npm of the machine have: go test ./runners -run TestRelock -relock NAME
+func TestRelock(t *testing.T) {
+	if *renew == "" {
+		t.Skip("renews a lock where -relock names its runner")
+	}
+	file := filepath.Join(*renew, image.LockFile)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lock image.Lock
+	if err := json.Unmarshal(data, &lock); err != nil {
+		t.Fatal(err)
+	}
+	sources, err := image.Find(image.Sources{}, os.Getenv, t.TempDir(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := relock.Resolver{Sources: sources, Client: store.NewClient(), Verify: signedByDebian}
+	lock.Locked = map[string]image.Inputs{}
+	for _, arch := range []string{"amd64", "arm64"} {
+		if lock.Locked[arch], err = r.Resolve(t.Context(), lock, arch); err != nil {
+			t.Fatalf("%s: %v", arch, err)
+		}
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(lock); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.ParseLock(out.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signedByDebian verifies a Release file with the keys of the distribution.
+func signedByDebian(signed []byte) ([]byte, error) {
+	f, err := os.Open(*keyring)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	keys, err := openpgp.ReadKeyRing(f)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := clearsign.Decode(signed)
+	if block == nil {
+		return nil, errors.New("it is not signed")
+	}
+	_, err = block.VerifySignature(keys, nil)
+	return block.Plaintext, err
+}
