@@ -66,10 +66,19 @@ func (r *run) create(ctx context.Context, tries int) {
 	}
 	if err := joined(err, r.noteStart(ctx, err)); err != nil {
 		r.m.log.ErrorContext(ctx, "start unit", "unit", r.id(), "error", err)
-		r.failStart(ctx, err)
+		r.failStart(ctx, r.imageWanted(err))
 		return
 	}
 	r.started(ctx, status)
+}
+
+// imageWanted says how the image is made that a container could not be started
+// for want of. That is the person's to do: it takes a download.
+func (r *run) imageWanted(err error) error {
+	if name := r.plan.Unit.Runner; fault.Is(err, fault.NotFound) {
+		return &fault.Error{Kind: fault.NotFound, Msg: "the image of runner " + name + " is not made yet", Err: err, Hint: "make it: vexa runner build " + name}
+	}
+	return err
 }
 
 // triesLeft is how often a create that failed is made again: not at all for what

@@ -34,7 +34,8 @@ const (
 // creating it again touches it (the idle clock starts anew), spec is discarded
 // and the present status is returned. A workload that is ending or has ended is
 // fault.Conflict until it is deleted. A workload that could not be started is
-// fault.Unavailable, and its status says why; one that was stopped before its
+// fault.Unavailable, or for want of its image fault.NotFound, and its status
+// says why; one that was stopped before its
 // turn to be started came is fault.Conflict. When ctx ends first the workload
 // goes on starting.
 func (k *Kernel) Create(ctx context.Context, spec runtimev1.Spec, token string) (runtimev1.Status, error) {

@@ -40,6 +40,9 @@ func (k *Kernel) launch(ctx context.Context, p *plan) (runtimev1.Status, error) 
 		return st, fault.New(fault.Conflict, "workload "+st.WorkloadID+" was stopped before it was started", "")
 	}
 	if st.StopReason == runtimev1.ReasonStartFailed {
+		if w.missing {
+			return st, fault.New(fault.NotFound, "workload "+st.WorkloadID+" did not start: "+st.Detail, "make the image, or load it with podman load")
+		}
 		return st, fault.New(fault.Unavailable, "workload "+st.WorkloadID+" did not start: "+st.Detail, "run vexa doctor")
 	}
 	return st, nil
@@ -139,7 +142,7 @@ func (k *Kernel) fail(w *workload, err error) {
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
 	w.status.StoppedAt, w.status.StopReason, w.stopped = &now, runtimev1.ReasonStartFailed, k.opt.Ticks()
-	w.status.Detail = err.Error()
+	w.status.Detail, w.missing = err.Error(), fault.Is(err, fault.NotFound)
 	k.enter(w, runtimev1.Stopped)
 	k.mu.Unlock()
 	k.opt.Log.Error("workload did not start", "unit", w.facts.unit, "error", err.Error())

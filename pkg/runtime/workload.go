@@ -24,6 +24,7 @@ type workload struct {
 	stopped  time.Time            // when it ended
 	reason   runtimev1.StopReason // why the kernel is ending it; empty: it is not
 	detail   string               // goes with reason
+	missing  bool                 // it could not be started for want of its image; set before started is closed
 	paused   bool                 // frozen by Pause
 	asked    time.Time            // when the kernel began to end it
 	grace    time.Duration        // between SIGTERM and SIGKILL

@@ -71,7 +71,7 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 
 // follow shows frames until the turn's last. Cause is the kind of the last error
 // that the host told of.
-func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, cause fault.Kind, err error) {
+func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, cause wsv1.Error, err error) {
 	for e, err := range t.c.Frames(ctx, s.Unit, client.FrameQuery{From: s.From, Follow: true}) {
 		if err != nil {
 			return done, cause, err
@@ -85,7 +85,7 @@ func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, c
 		switch body := e.Frame.Body.(type) {
 		case wsv1.Error:
 			if e.Frame.Source == wsv1.Host {
-				cause = fault.Kind(body.Code)
+				cause = body
 			}
 		case wsv1.TurnDone:
 			return body, cause, nil
@@ -123,12 +123,13 @@ func (t *turn) wasLeft() bool {
 	return t.left
 }
 
-// outcome maps the end of a turn to an error.
-func outcome(unit string, done wsv1.TurnDone, cause fault.Kind) error {
+// outcome maps the end of a turn to an error. cause is the host's latest word of
+// what went wrong.
+func outcome(unit string, done wsv1.TurnDone, cause wsv1.Error) error {
 	if done.OK {
 		return nil
 	}
-	kind, msg := fault.Failed, "the turn failed"
+	kind, msg, hint := fault.Failed, "the turn failed", "see: vexa logs "+unit
 	switch done.Outcome {
 	case wsv1.OutcomeInterrupted:
 		kind, msg = fault.Interrupted, "the turn was interrupted"
@@ -139,13 +140,16 @@ func outcome(unit string, done wsv1.TurnDone, cause fault.Kind) error {
 	case wsv1.OutcomeLost:
 		msg = "the container ended during the turn"
 	case wsv1.OutcomeFailed:
-		if cause == fault.Unavailable {
-			kind = cause
+		switch code := fault.Kind(cause.Code); {
+		case code == fault.Unavailable:
+			kind = code
+		case code == fault.NotFound && cause.Hint != "": // something that the person can make
+			kind, hint = code, cause.Hint
 		}
 	case wsv1.OutcomeCompleted: // by the agent, and then Vexa could not save it
 		kind = fault.Internal
 	}
-	e := fault.New(kind, msg, "see: vexa logs "+unit)
+	e := fault.New(kind, msg, hint)
 	if done.Error != "" && !strings.HasPrefix(done.Error, msg) {
 		e.Err = errors.New(done.Error)
 	} else if done.Error != "" {
