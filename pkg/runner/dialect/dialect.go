@@ -59,16 +59,20 @@ type Info struct {
 
 // The names of the dialects.
 const (
-	VexaNDJSON   = "vexa-ndjson"   // the built-in agent's
-	Text         = "text"          // any program that prints text
-	ClaudeNDJSON = "claude-ndjson" // Claude Code's stream-json
+	VexaNDJSON     = "vexa-ndjson"     // the built-in agent's
+	Text           = "text"            // any program that prints text
+	ClaudeNDJSON   = "claude-ndjson"   // Claude Code's stream-json
+	CodexJSONL     = "codex-jsonl"     // codex exec --json
+	OpencodeNDJSON = "opencode-ndjson" // opencode run --format json
 )
 
 func infos() map[string]Info {
 	return map[string]Info{
-		VexaNDJSON:   {Terminal: "result", Deltas: true},
-		Text:         {Deltas: true},
-		ClaudeNDJSON: {Terminal: "result", Deltas: true},
+		VexaNDJSON:     {Terminal: "result", Deltas: true},
+		Text:           {Deltas: true},
+		ClaudeNDJSON:   {Terminal: "result", Deltas: true},
+		CodexJSONL:     {Terminal: "turn.completed"},
+		OpencodeNDJSON: {},
 	}
 }
 
@@ -93,6 +97,10 @@ func New(s runnerv1.Stream) (Parser, error) {
 		return NewLines(limit, &vexaParser{}), nil
 	case ClaudeNDJSON:
 		return NewLines(limit, &claudeParser{}), nil
+	case CodexJSONL:
+		return NewLines(limit, &codexParser{}), nil
+	case OpencodeNDJSON:
+		return NewLines(limit, &opencodeParser{}), nil
 	case Text:
 		return &textParser{}, nil
 	default:

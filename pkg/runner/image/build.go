@@ -241,12 +241,13 @@ func (l Lock) unpack(ctx context.Context, o Options, spool *tree.Spool) (*tree.T
 		return nil, err
 	}
 	t.NextLayer()
+	wanted := l.Program.For(o.Arch)
 	for i, n := range pins.NPM {
 		digest, err := store.ParseIntegrity(n.Integrity)
 		if err != nil {
 			return nil, err
 		}
-		choose := l.Program.Packages[i].For(o.Arch).choose
+		choose := wanted[i].choose
 		if err := extract(ctx, t, o.Cache, "npm's "+n.Package+" "+n.Version, digest, npm.Data, choose); err != nil {
 			return nil, err
 		}

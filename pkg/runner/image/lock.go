@@ -73,8 +73,9 @@ type Program struct {
 // dependencies are not followed.
 type NPMPackage struct {
 	Name    string   `json:"name"`
-	Version string   `json:"version"` // exactly
-	To      string   `json:"to"`      // the directory for its files
+	Version string   `json:"version"`        // exactly
+	To      string   `json:"to"`             // the directory for its files
+	Arch    string   `json:"arch,omitempty"` // of this architecture's images alone
 	Keep    []string `json:"keep,omitempty"`
 	Drop    []string `json:"drop,omitempty"`
 }
@@ -188,11 +189,12 @@ func (l Lock) checkInputs(arch string) error {
 			return fmt.Errorf("the package %s is not locked", name)
 		}
 	}
-	if len(in.NPM) != len(l.Program.Packages) {
-		return fmt.Errorf("%d packages of npm are wanted, %d are locked", len(l.Program.Packages), len(in.NPM))
+	wanted := l.Program.For(arch)
+	if len(in.NPM) != len(wanted) {
+		return fmt.Errorf("%d packages of npm are wanted, %d are locked", len(wanted), len(in.NPM))
 	}
 	for i, n := range in.NPM {
-		want := l.Program.Packages[i].For(arch)
+		want := wanted[i]
 		switch {
 		case !npmName.MatchString(n.Package), !versionish.MatchString(n.Version), !below(n.Tarball):
 			return fmt.Errorf("%q %q is no package of npm", n.Package, n.Version)
@@ -214,11 +216,17 @@ func below(p string) bool {
 		!strings.ContainsAny(p, "?#\\% \t\r\n")
 }
 
-// For is the package as it is called for an architecture.
-func (p NPMPackage) For(arch string) NPMPackage {
-	p.Name, p.Version, p.To = forArch(p.Name, arch), forArch(p.Version, arch), forArch(p.To, arch)
-	p.Keep, p.Drop = forArchs(p.Keep, arch), forArchs(p.Drop, arch)
-	return p
+// For is the packages of an architecture, as they are called there.
+func (p Program) For(arch string) (out []NPMPackage) {
+	for _, n := range p.Packages {
+		if n.Arch != "" && n.Arch != arch {
+			continue
+		}
+		n.Name, n.Version, n.To = forArch(n.Name, arch), forArch(n.Version, arch), forArch(n.To, arch)
+		n.Keep, n.Drop = forArchs(n.Keep, arch), forArchs(n.Drop, arch)
+		out = append(out, n)
+	}
+	return out
 }
 
 // forArch replaces the names of an architecture. They are Node's (process.arch),

@@ -60,8 +60,8 @@ func (r Resolver) Resolve(ctx context.Context, l image.Lock, arch string) (image
 		}
 		in.Debian = append(in.Debian, image.Debian{Package: p.Name, Version: p.Version, Archive: p.Archive, File: p.File, Size: p.Size, SHA256: sum})
 	}
-	for _, want := range l.Program.Packages {
-		pin, err := r.npm(ctx, want.For(arch))
+	for _, want := range l.Program.For(arch) {
+		pin, err := r.npm(ctx, want)
 		if err != nil {
 			return in, fmt.Errorf("package %s: %w", want.Name, err)
 		}

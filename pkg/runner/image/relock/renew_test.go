@@ -1,4 +1,4 @@
-package runners_test
+package relock_test
 
 import (
 	"bytes"
@@ -6,12 +6,15 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/runner/image"
 	"github.com/vexa-ai/vexa/pkg/runner/image/relock"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
@@ -22,13 +25,13 @@ var (
 	keyring = flag.String("keyring", "/usr/share/keyrings/debian-archive-keyring.gpg", "the keys that sign Debian's suites")
 )
 
-// TestRelock is how a maintainer renews a lock, with the sources that apt and
-// npm of the machine have: go test ./runners -run TestRelock -relock NAME
-func TestRelock(t *testing.T) {
+// TestRenew is how a maintainer renews a lock, with the sources that apt and
+// npm of the machine have: go test ./pkg/runner/image/relock -run TestRenew -relock NAME
+func TestRenew(t *testing.T) {
 	if *renew == "" {
 		t.Skip("renews a lock where -relock names its runner")
 	}
-	file := filepath.Join(*renew, image.LockFile)
+	file := filepath.Join("..", "..", "..", "..", "runners", *renew, image.LockFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -37,13 +40,13 @@ func TestRelock(t *testing.T) {
 	if err := json.Unmarshal(data, &lock); err != nil {
 		t.Fatal(err)
 	}
-	sources, err := image.Find(image.Sources{}, os.Getenv, t.TempDir(), "/")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sources := machineSources(t)
 	r := relock.Resolver{Sources: sources, Client: store.NewClient(), Verify: signedByDebian}
 	lock.Locked = map[string]image.Inputs{}
 	for _, arch := range []string{"amd64", "arm64"} {
+		if len(lock.Program.For(arch)) == 0 {
+			continue
+		}
 		if lock.Locked[arch], err = r.Resolve(t.Context(), lock, arch); err != nil {
 			t.Fatalf("%s: %v", arch, err)
 		}
@@ -61,6 +64,24 @@ func TestRelock(t *testing.T) {
 	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// machineSources are those that apt and npm of this machine are configured with.
+// npm knows of a registry that no file of its configuration names.
+func machineSources(t *testing.T) image.Sources {
+	t.Helper()
+	sources, err := image.Find(image.Sources{}, os.Getenv, t.TempDir(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sources.NPM == "" {
+		out, err := exec.Command(require.Tool(t, "npm"), "config", "get", "registry").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources.NPM = strings.TrimSpace(string(out))
+	}
+	return sources
 }
 
 // signedByDebian verifies a Release file with the keys of the distribution.
