@@ -232,8 +232,7 @@ func (l Lock) unpack(ctx context.Context, o Options, spool *tree.Spool) (*tree.T
 	}
 	pins := l.Locked[o.Arch]
 	for _, d := range pins.Debian {
-		choose := l.System.choose(d.Package)
-		if err := extract(ctx, t, o.Cache, "Debian's "+d.Package+" "+d.Version, d.SHA256, deb.Data, choose); err != nil {
+		if err := extract(ctx, t, o.Cache, packed{"Debian's " + d.Package + " " + d.Version, d.SHA256, deb.Data, l.System.choose(d.Package)}); err != nil {
 			return nil, err
 		}
 	}
@@ -247,20 +246,28 @@ func (l Lock) unpack(ctx context.Context, o Options, spool *tree.Spool) (*tree.T
 		if err != nil {
 			return nil, err
 		}
-		choose := wanted[i].choose
-		if err := extract(ctx, t, o.Cache, "npm's "+n.Package+" "+n.Version, digest, npm.Data, choose); err != nil {
+		if err := extract(ctx, t, o.Cache, packed{"npm's " + n.Package + " " + n.Version, digest, npm.Data, wanted[i].choose}); err != nil {
 			return nil, err
 		}
 	}
 	return t, links(t, l.Program.Links, o.Arch)
 }
 
+// packed is an input that is to be unpacked.
+type packed struct {
+	what   string
+	digest store.Digest
+	data   func(io.Reader) (io.Reader, error) // its tar
+	choose tree.Choice
+}
+
 // extract puts one input into the tree.
-func extract(ctx context.Context, t *tree.Tree, c store.Cache, what string, d store.Digest, data func(io.Reader) (io.Reader, error), choose tree.Choice) error {
+func extract(ctx context.Context, t *tree.Tree, c store.Cache, p packed) error {
+	what := p.what
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(fault.Interrupted, "unpack "+what, err)
 	}
-	f, err := c.Open(d)
+	f, err := c.Open(p.digest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.Conflict, what+" went from the cache "+c.Dir, "try again")
 	}
@@ -268,11 +275,11 @@ func extract(ctx context.Context, t *tree.Tree, c store.Cache, what string, d st
 		return err
 	}
 	defer f.Close()
-	in, err := data(f)
+	in, err := p.data(f)
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "unpack "+what, err)
 	}
-	return t.Extract(what, in, choose)
+	return t.Extract(what, in, p.choose)
 }
 
 // choose takes the files of a Debian package that are wanted.
@@ -295,49 +302,65 @@ func (p NPMPackage) choose(name string) string {
 	return p.To + "/" + file
 }
 
+// owner is whose what no package has is, in messages.
+const owner = "the lock"
+
 // maxCertificate bounds one certificate, bytes.
 const maxCertificate = 64 << 10
 
 // finish does what scripts of packages would do.
 func (s System) finish(t *tree.Tree) error {
-	const owner = "the lock"
 	if err := links(t, s.Links, ""); err != nil {
 		return err
 	}
-	if s.Busybox != "" {
-		if !t.Has(s.Busybox) {
-			return fault.New(fault.Invalid, "no package has "+s.Busybox, "")
-		}
-		for _, name := range builtin.Applets() {
-			if t.Has("usr/bin/"+name) || t.Has("usr/sbin/"+name) {
-				continue
-			}
-			if err := t.Symlink(owner, "usr/bin/"+name, "/"+s.Busybox); err != nil {
-				return err
-			}
-		}
+	if err := s.commands(t); err != nil {
+		return err
 	}
-	if s.Certificates {
-		list, err := t.Files(func(name string) bool {
-			return strings.HasPrefix(name, "usr/share/ca-certificates/") && strings.HasSuffix(name, ".crt")
-		}, maxCertificate)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			return fault.New(fault.Invalid, "no package has a certificate", "")
-		}
-		bundle := bytes.Join(list, nil)
-		if err := t.File(owner, "etc/ssl/certs/ca-certificates.crt", 0o644, bundle); err != nil {
-			return err
-		}
+	if err := s.certificates(t); err != nil {
+		return err
 	}
 	return t.MergeUsr(owner)
 }
 
+// commands makes links for the commands of the busybox.
+func (s System) commands(t *tree.Tree) error {
+	if s.Busybox == "" {
+		return nil
+	}
+	if !t.Has(s.Busybox) {
+		return fault.New(fault.Invalid, "no package has "+s.Busybox, "")
+	}
+	for _, name := range builtin.Applets() {
+		if t.Has("usr/bin/"+name) || t.Has("usr/sbin/"+name) {
+			continue
+		}
+		if err := t.Symlink(owner, "usr/bin/"+name, "/"+s.Busybox); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certificates joins the certificates into the file that programs look for.
+func (s System) certificates(t *tree.Tree) error {
+	if !s.Certificates {
+		return nil
+	}
+	list, err := t.Files(func(name string) bool {
+		return strings.HasPrefix(name, "usr/share/ca-certificates/") && strings.HasSuffix(name, ".crt")
+	}, maxCertificate)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fault.New(fault.Invalid, "no package has a certificate", "")
+	}
+	return t.File(owner, "etc/ssl/certs/ca-certificates.crt", 0o644, bytes.Join(list, nil))
+}
+
 func links(t *tree.Tree, want map[string]string, arch string) error {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if err := t.Symlink("the lock", forArch(name, arch), forArch(want[name], arch)); err != nil {
+		if err := t.Symlink(owner, forArch(name, arch), forArch(want[name], arch)); err != nil {
 			return err
 		}
 	}

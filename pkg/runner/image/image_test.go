@@ -205,6 +205,7 @@ func TestWhatServersGetWrong(t *testing.T) {
 			})
 		}, fault.Timeout, []string{"unexpected EOF"}},
 		"silent": {func(t *testing.T, w *imagetest.World) {
+			t.Helper()
 			done := make(chan struct{})
 			t.Cleanup(func() { close(done) })
 			w.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

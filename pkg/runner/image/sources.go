@@ -120,7 +120,7 @@ func archiveOf(address string) string {
 	if err != nil {
 		return ""
 	}
-	for _, element := range strings.Split(u.Path, "/") {
+	for element := range strings.SplitSeq(u.Path, "/") {
 		if element == "debian" || element == "debian-security" {
 			return element
 		}

@@ -28,37 +28,45 @@ func Data(r io.Reader) (io.Reader, error) {
 	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != "!<arch>\n" {
 		return nil, errors.New("it is no Debian package: it does not begin as an ar archive")
 	}
-	for first := true; ; first = false {
+	if err := version(in); err != nil {
+		return nil, err
+	}
+	for {
 		name, size, err := member(in)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case first:
-			version := make([]byte, min(size, 16))
-			if _, err := io.ReadFull(in, version); err != nil {
-				return nil, fmt.Errorf("debian-binary: %w", err)
-			}
-			if name != "debian-binary" || !bytes.HasPrefix(version, []byte("2.")) {
-				return nil, errors.New("it is no Debian package of format 2.0")
-			}
-			if size > int64(len(version)) {
-				return nil, errors.New("debian-binary is too long")
-			}
-			size %= 2 // what is left of it is its padding
-			if _, err := io.CopyN(io.Discard, in, size); err != nil {
-				return nil, fmt.Errorf("debian-binary: %w", err)
-			}
-			continue
 		case strings.HasPrefix(name, "data.tar"):
 			return decompress(name, io.LimitReader(in, size))
 		case !strings.HasPrefix(name, "control.tar") && !strings.HasPrefix(name, "_"):
 			return nil, fmt.Errorf("a Debian package has no member %q", name)
 		}
-		if _, err := io.CopyN(io.Discard, in, size+size%2); err != nil {
+		if err := skip(in, size+size%2); err != nil { // members are padded to an even length
 			return nil, fmt.Errorf("member %s: %w", name, err)
 		}
 	}
+}
+
+// version reads the first member, which says the format.
+func version(in io.Reader) error {
+	name, size, err := member(in)
+	if err != nil {
+		return err
+	}
+	text := make([]byte, min(size, 16))
+	if _, err := io.ReadFull(in, text); err != nil {
+		return fmt.Errorf("debian-binary: %w", err)
+	}
+	if name != "debian-binary" || !bytes.HasPrefix(text, []byte("2.")) || size > int64(len(text)) {
+		return errors.New("it is no Debian package of format 2.0")
+	}
+	return skip(in, size%2)
+}
+
+func skip(in io.Reader, n int64) error {
+	_, err := io.CopyN(io.Discard, in, n)
+	return err
 }
 
 // member reads the header of the next member of an ar archive: 16 bytes of name,

@@ -27,8 +27,8 @@ const (
 
 // archive is where the members of an archive lie in its file.
 type archive struct {
-	file    io.ReaderAt
 	members map[string]*io.SectionReader
+	links   map[string]string // name to the path that it leads to
 }
 
 // Read reads the image of architecture arch in an archive: a tar of the OCI
@@ -57,14 +57,14 @@ func Read(file io.ReaderAt, size int64, arch string) (Image, error) {
 
 // list finds the members of an archive.
 func list(file io.ReaderAt, size int64) (*archive, error) {
-	a := &archive{file: file, members: map[string]*io.SectionReader{}}
+	a := &archive{members: map[string]*io.SectionReader{}, links: map[string]string{}}
 	at := io.NewSectionReader(file, 0, size)
 	tr := tar.NewReader(at)
-	links := map[string]string{}
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			a.follow()
+			return a, nil
 		}
 		if err != nil {
 			return nil, fault.Wrap(fault.Invalid, "the archive cannot be read", err)
@@ -76,7 +76,7 @@ func list(file io.ReaderAt, size int64) (*archive, error) {
 		switch h.Typeflag {
 		case tar.TypeDir:
 		case tar.TypeSymlink: // docker save has them for layers that are the same
-			links[name] = path.Join(path.Dir(name), h.Linkname)
+			a.links[name] = path.Join(path.Dir(name), h.Linkname) //nolint:gosec // a key of members, which is opened nowhere
 		case tar.TypeReg:
 			off, err := at.Seek(0, io.SeekCurrent)
 			if err != nil {
@@ -90,12 +90,15 @@ func list(file io.ReaderAt, size int64) (*archive, error) {
 			return nil, hostile(fmt.Errorf("%.80q is neither file, directory nor link", name))
 		}
 	}
-	for name, to := range links {
+}
+
+// follow gives members the names of the links to them.
+func (a *archive) follow() {
+	for name, to := range a.links {
 		if m := a.members[to]; m != nil && a.members[name] == nil {
 			a.members[name] = m
 		}
 	}
-	return a, nil
 }
 
 func hostile(err error) error {
@@ -152,7 +155,7 @@ func (a *archive) layout(arch string) (Image, error) {
 		return Image{}, err
 	}
 	var found []string
-	for depth := 0; depth < 2; depth++ { // an index may name another for the architectures
+	for range 2 { // an index may name another for the architectures
 		var next []descriptor
 		for _, d := range top.Manifests {
 			if d.Platform != nil && (d.Platform.OS != "linux" || d.Platform.Architecture != arch) {

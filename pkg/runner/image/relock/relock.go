@@ -6,6 +6,7 @@ package relock
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"encoding/json"
 
 	"github.com/ulikunitz/xz"
 

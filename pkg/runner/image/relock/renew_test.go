@@ -26,7 +26,9 @@ var (
 )
 
 // TestRenew is how a maintainer renews a lock, with the sources that apt and
-// npm of the machine have: go test ./pkg/runner/image/relock -run TestRenew -relock NAME
+// npm of the machine have, by
+//
+//	go test ./pkg/runner/image/relock -run TestRenew -relock NAME
 func TestRenew(t *testing.T) {
 	if *renew == "" {
 		t.Skip("renews a lock where -relock names its runner")

@@ -26,11 +26,10 @@ type Input struct {
 // Fetcher brings inputs into a cache.
 type Fetcher struct {
 	Cache   Cache
-	Client  *http.Client        // nil where nothing is fetched; see NewClient
-	Offline bool                // fetch nothing
-	Stall   time.Duration       // without a byte for so long, a server does not answer
-	Notice  func(input Input)   // before a download
-	Pause   func(time.Duration) // between two tries; nil: none
+	Client  *http.Client      // nil where nothing is fetched; see NewClient
+	Offline bool              // fetch nothing
+	Stall   time.Duration     // without a byte for so long, a server does not answer
+	Notice  func(input Input) // before a download
 }
 
 // Numbers of a download, each with its reason.
@@ -75,22 +74,24 @@ func (f *Fetcher) Get(ctx context.Context, in Input) (fetched int64, err error) 
 		f.Notice(in)
 	}
 	for _, at := range in.URLs {
-		for try := range tries {
-			if try > 0 && f.Pause != nil {
-				f.Pause(time.Second)
-			}
-			if err = f.download(ctx, in, at); err == nil {
-				return in.Size, nil
-			}
-			if ctx.Err() != nil {
-				return 0, fault.Wrap(fault.Interrupted, "download "+in.What, ctx.Err())
-			}
-			if !fault.Is(err, fault.Timeout) {
-				break
-			}
+		if err = f.insist(ctx, in, at); err == nil {
+			return in.Size, nil
+		}
+		if ctx.Err() != nil {
+			return 0, fault.Wrap(fault.Interrupted, "download "+in.What, ctx.Err())
 		}
 	}
 	return 0, err
+}
+
+// insist fetches an input from one place, again where it gave no answer.
+func (f *Fetcher) insist(ctx context.Context, in Input, at string) (err error) {
+	for range tries {
+		if err = f.download(ctx, in, at); err == nil || ctx.Err() != nil || !fault.Is(err, fault.Timeout) {
+			return err
+		}
+	}
+	return err
 }
 
 // download fetches an input from one place.

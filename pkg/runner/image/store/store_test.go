@@ -71,7 +71,7 @@ func TestKilledWhileItFills(t *testing.T) {
 			t.Fatal(err)
 		}
 		ready := make(chan struct{})
-		go func() { <-ready; os.Stdout.WriteString("filling\n") }()
+		go func() { <-ready; _, _ = os.Stdout.WriteString("filling\n") }()
 		_ = c.Put("it", digest, 1<<40, endless{ready})
 		return
 	}
