@@ -66,8 +66,9 @@ func processFactory() *cli.Factory {
 			}
 			return nil
 		},
-		UID:    func() int { return 1000 },
-		System: fakeSystem{},
+		BuildRunner: buildFake,
+		UID:         func() int { return 1000 },
+		System:      fakeSystem{},
 	}
 	f.Interrupts = func() (<-chan struct{}, func()) {
 		sig, out := make(chan os.Signal, 2), make(chan struct{}, 2)
@@ -304,4 +305,18 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		case <-tick.C:
 		}
 	}
+}
+
+// buildFake makes the image of a runner that is called acme.
+func buildFake(_ context.Context, _ home.Home, b factory.RunnerBuild) (factory.RunnerImage, error) {
+	if b.Name != "acme" {
+		return factory.RunnerImage{}, fault.New(fault.NotFound, "no runner is called \""+b.Name+"\"", "list them with: vexa runner list")
+	}
+	b.Notice("downloading it")
+	out := factory.RunnerImage{Runner: b.Name, Arch: "amd64", Downloaded: 1_500_000, Cached: 2_500_000, Fetch: time.Second}
+	if b.Download == "" {
+		out.Image, out.Digest, out.Size = "localhost/vexa/runner-acme:1", "sha256:abc", 250_000_000
+		out.Make, out.Load, out.Warm = 2*time.Second, 3*time.Second, 500*time.Millisecond
+	}
+	return out, nil
 }

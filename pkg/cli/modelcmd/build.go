@@ -114,14 +114,14 @@ func runBuild(ctx context.Context, o *BuildOptions) error {
 		if err := f.Printf("%s\n", o.Build.Download); err != nil {
 			return err
 		}
-		f.Notice("%s for %s: %s downloaded, %s from the cache, in %s", made.Runner, made.Arch, megabytes(made.Downloaded), megabytes(made.Cached), seconds(made.Fetch))
+		f.Say("%s for %s: %s downloaded, %s from the cache, in %s", made.Runner, made.Arch, megabytes(made.Downloaded), megabytes(made.Cached), seconds(made.Fetch))
 		return nil
 	}
 	if err := f.Printf("%s\n", made.Image); err != nil {
 		return err
 	}
-	f.Notice("%s, %s of files; %s downloaded, %s from the cache", made.Digest, megabytes(made.Size), megabytes(made.Downloaded), megabytes(made.Cached))
-	f.Notice("%s: fetched in %s, made in %s, loaded in %s, ready for containers in %s",
+	f.Say("%s, %s of files; %s downloaded, %s from the cache", made.Digest, megabytes(made.Size), megabytes(made.Downloaded), megabytes(made.Cached))
+	f.Say("%s: fetched in %s, made in %s, loaded in %s, ready for containers in %s",
 		seconds(made.Fetch+made.Make+made.Load+made.Warm), seconds(made.Fetch), seconds(made.Make), seconds(made.Load), seconds(made.Warm))
 	return nil
 }
