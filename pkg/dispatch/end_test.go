@@ -150,6 +150,27 @@ func TestStartFailureIsTold(t *testing.T) {
 	s.driver.Fail(nil)
 }
 
+// TestAMissingImageIsToldWithItsCommand: making it takes a download, which is
+// never a side effect of a message.
+func TestAMissingImageIsToldWithItsCommand(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	st := s.start(api.StartRequest{Text: "true", Runner: "unbuilt", Limits: limits(0)})
+	frames := s.turn(st)
+	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || !strings.Contains(d.Error, "the image of runner unbuilt is not made yet") {
+		t.Errorf("turn-done %+v", d)
+	}
+	for _, f := range s.all(st.Unit) {
+		if e, ok := f.Body.(wsv1.Error); ok && f.Source == wsv1.Host {
+			if e.Code != string(fault.NotFound) || !strings.Contains(e.Hint, "vexa runner build unbuilt") {
+				t.Errorf("error %+v", e)
+			}
+			return
+		}
+	}
+	t.Error("no error frame says so")
+}
+
 func lastTurn(t *testing.T, s *stack, unit string) string {
 	t.Helper()
 	var turn string

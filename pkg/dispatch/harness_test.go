@@ -172,6 +172,9 @@ func (s *stack) startKernel() {
 		Patience: time.Second, Install: s.home.InstallID, Root: s.home.Units(), Binary: self, Driver: s.driver, Log: s.log,
 		Verifier: identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
 		Images: func(name string) (runtime.Image, error) {
+			if !strings.HasPrefix(name, "builtin:") {
+				return runtime.Image{Ref: name}, nil
+			}
 			return runtime.Image{Ref: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}, nil
 		},
 	})
@@ -214,9 +217,14 @@ func (s *stack) manager() *dispatch.Manager {
 		OpenSocket: func(ctx context.Context, q broker.Session) (dispatch.Socket, error) { return b.Open(ctx, q) },
 		Runners:    catalog,
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
-		Images:     func(i runnerv1.Image) (string, error) { return "builtin:" + i.Builtin, nil },
-		Quota:      quota.NewGate(quota.Policy{}),
-		Now:        time.Now, NewID: newID, Log: s.log,
+		Images: func(i runnerv1.Image) (string, error) {
+			if i.Ref != "" {
+				return i.Ref, nil
+			}
+			return "builtin:" + i.Builtin, nil
+		},
+		Quota: quota.NewGate(quota.Policy{}),
+		Now:   time.Now, NewID: newID, Log: s.log,
 	}
 	if s.change != nil {
 		s.change(&options)

@@ -263,7 +263,10 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		spec = w.spec(unitB, "sleep")
 		spec.Image = "absent"
 		_, err = k.Create(t.Context(), spec, w.token(unitB))
-		wantKind(t, err, fault.Unavailable)
+		wantKind(t, err, fault.NotFound) // which somebody can make
+		if st := w.get(k, unitB); st.StopReason != runtimev1.ReasonStartFailed || !strings.Contains(st.Detail, "absent") {
+			t.Errorf("got %+v", st)
+		}
 	})
 }
 

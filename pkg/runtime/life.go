@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -108,10 +109,10 @@ func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, er
 	}
 	err = k.patiently(ctx, w.facts.unit, "starting its container", k.opt.Patience, func() (err error) {
 		if err := k.opt.Driver.EnsureImage(ctx, p.image); err != nil {
-			return err
+			return imageError(err)
 		}
 		if id, err = k.opt.Driver.Create(ctx, k.dated(p.container)); err != nil {
-			return err
+			return imageError(err)
 		}
 		if err := k.opt.Failpoints.At(ctx, pointCreated); err != nil {
 			return err
@@ -122,6 +123,20 @@ func (k *Kernel) start(ctx context.Context, p *plan, w *workload) (id string, er
 		return "", err
 	}
 	return id, k.opt.Failpoints.At(ctx, pointLaunched)
+}
+
+// missingImageError is the error of a workload whose image is not there.
+type missingImageError struct{ error }
+
+func (e missingImageError) Unwrap() error { return e.error }
+
+// imageError tells an image that is not there from other errors of making a
+// container: nothing else that it takes can be missing.
+func imageError(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return missingImageError{err}
+	}
+	return err
 }
 
 // neverRan ends a workload that was stopped before its turn to be started came.
@@ -142,7 +157,8 @@ func (k *Kernel) fail(w *workload, err error) {
 	k.mu.Lock()
 	now := k.opt.Now().UTC()
 	w.status.StoppedAt, w.status.StopReason, w.stopped = &now, runtimev1.ReasonStartFailed, k.opt.Ticks()
-	w.status.Detail, w.missing = err.Error(), fault.Is(err, fault.NotFound)
+	w.status.Detail = err.Error()
+	_, w.missing = errors.AsType[missingImageError](err)
 	k.enter(w, runtimev1.Stopped)
 	k.mu.Unlock()
 	k.opt.Log.Error("workload did not start", "unit", w.facts.unit, "error", err.Error())
