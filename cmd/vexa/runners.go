@@ -185,7 +185,11 @@ func loadRunner(ctx context.Context, h home.Home, img oci.Image, out *factory.Ru
 			return err
 		}
 		out.Load = time.Since(began)
-		return ready(ctx, d, h, out)
+		err := ready(ctx, d, h, out)
+		if img.Unpacked > 0 { // Podman counts the copy for containers, too
+			out.Size = img.Unpacked
+		}
+		return err
 	})
 }
 

@@ -37,7 +37,7 @@ func (t *Tree) Extract(owner string, r io.Reader, choose Choice) error {
 		if names >= MaxNames {
 			return refused(owner, fmt.Errorf("an image has at most %d names", MaxNames))
 		}
-		if t.bytes += h.Size; h.Size < 0 || t.bytes > MaxBytes || t.bytes < 0 {
+		if h.Size < 0 || !t.spool.grant(h.Size) {
 			return refused(owner, fmt.Errorf("with %.80q the image has more than %d bytes", h.Name, int64(MaxBytes)))
 		}
 		if err := t.entry(owner, h, tr, choose, seen); err != nil {

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
-// Spool holds the contents of a tree in a file that has no name, so that
-// nothing is left of it however this process ends.
+// Spool holds the contents of trees in a file that has no name, so that nothing
+// is left of it however this process ends. It is safe for concurrent use.
 type Spool struct {
-	file *os.File
-	dir  string
-	size int64
+	file    *os.File
+	dir     string
+	size    atomic.Int64 // what is given out of the file
+	granted atomic.Int64 // bytes of what was read or left out
 }
 
 // NewSpool makes a spool on the disk of dir, which must exist.
@@ -29,13 +31,20 @@ func NewSpool(dir string) (*Spool, error) {
 // Close gives the space back.
 func (s *Spool) Close() error { return s.file.Close() }
 
-// add appends exactly size bytes of r.
+// grant counts bytes that are about to be read, and reports whether they are
+// still within MaxBytes.
+func (s *Spool) grant(n int64) bool {
+	if n > MaxBytes {
+		return false
+	}
+	return s.granted.Add(n) <= MaxBytes
+}
+
+// add keeps exactly size bytes of r.
 func (s *Spool) add(r io.Reader, size int64) (*section, error) {
-	at := &section{off: s.size, size: size}
+	at := &section{off: s.size.Add(size) - size, size: size}
 	if size > 0 {
-		n, err := io.CopyN(s.file, r, size)
-		s.size += n
-		if err != nil {
+		if _, err := io.CopyN(io.NewOffsetWriter(s.file, at.off), r, size); err != nil {
 			return nil, Disk(err, s.dir)
 		}
 	}

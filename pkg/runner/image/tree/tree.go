@@ -13,6 +13,7 @@ import (
 	"archive/tar"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -41,12 +42,12 @@ type node struct {
 // section is a file's content in the spool. Hard links share one.
 type section struct{ off, size int64 }
 
-// Tree is a file tree. It is used by one goroutine. Make one with New.
+// Tree is a file tree. It is used by one goroutine; several that share a spool
+// may be used by several. Make one with New.
 type Tree struct {
 	spool *Spool
 	nodes map[string]*node
 	layer int
-	bytes int64
 }
 
 // New returns an empty tree whose contents go to the spool.
@@ -78,7 +79,6 @@ func (t *Tree) File(owner, name string, mode int64, data []byte) error {
 	if err != nil {
 		return err
 	}
-	t.bytes += s.size
 	return t.put(name, &node{kind: tar.TypeReg, mode: mode & 0o777, content: s, owner: owner})
 }
 
@@ -91,13 +91,31 @@ func (t *Tree) put(name string, n *node) error {
 	if name == "." {
 		return nil
 	}
-	if len(t.nodes) >= MaxNames {
-		return refused(n.owner, fmt.Errorf("an image has at most %d names", MaxNames))
-	}
 	if n.kind == tar.TypeSymlink {
 		if err := checkTarget(name, n.target); err != nil {
 			return refused(n.owner, err)
 		}
+	}
+	return t.insert(name, n)
+}
+
+// Join puts everything that other has, whose spool must be the same, into the
+// layer of now. Other is of no use afterwards.
+func (t *Tree) Join(other *Tree) error {
+	for _, name := range slices.Sorted(maps.Keys(other.nodes)) {
+		if n := other.nodes[name]; !n.implied {
+			if err := t.insert(name, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// insert takes in an entry that is right by itself.
+func (t *Tree) insert(name string, n *node) error {
+	if len(t.nodes) >= MaxNames {
+		return refused(n.owner, fmt.Errorf("an image has at most %d names", MaxNames))
 	}
 	if err := t.parents(name, n.owner); err != nil {
 		return err
