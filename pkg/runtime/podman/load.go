@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runtime"
@@ -30,6 +31,15 @@ func (d *Driver) LoadImage(ctx context.Context, write func(io.Writer) error) err
 	_ = r.CloseWithError(errLoadEnded)
 	if madeErr := <-made; madeErr != nil && !errors.Is(madeErr, errLoadEnded) {
 		return madeErr
+	}
+	return noSpace(err)
+}
+
+// noSpace tells a disk that is full from other refusals, which have one status.
+func noSpace(err error) error {
+	var refused *apiError
+	if errors.As(err, &refused) && strings.Contains(refused.Message, "no space left on device") {
+		return &fault.Error{Kind: fault.Failed, Msg: "the disk on which Podman keeps images is full", Err: err, Hint: "make free space on it: podman system df, podman image prune"}
 	}
 	return err
 }

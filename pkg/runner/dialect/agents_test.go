@@ -1,0 +1,96 @@
+package dialect_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+)
+
+// TestWhatAgentsPrint holds what the recorded streams do not have: lines are as
+// the agents print them, less what is not looked at.
+func TestWhatAgentsPrint(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ dialect, in, want string }{
+		"claude tries again": {
+			"claude-ndjson", `{"type":"system","subtype":"api_retry","attempt":1,"max_retries":10,"error_status":429,"error":"rate_limit","session_id":"s"}`,
+			`{"type":"error","code":"daemon_unreachable","message":"the model did not answer (429 rate_limit); try 1 of 10"}`,
+		},
+		"claude thinks, in pieces": {
+			"claude-ndjson", `{"type":"stream_event","event":{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"hm"}}}
+{"type":"assistant","message":{"content":[{"type":"thinking","thinking":"hm"}]}}`,
+			`{"type":"reasoning","text":"hm"}`,
+		},
+		"claude thinks, whole": {
+			"claude-ndjson", `{"type":"assistant","message":{"content":[{"type":"thinking","thinking":"hm"}]}}`,
+			`{"type":"reasoning","text":"hm"}`,
+		},
+		"a subagent of claude": {
+			"claude-ndjson", `{"type":"stream_event","event":{"delta":{"type":"text_delta","text":"x"}},"parent_tool_use_id":"t"}
+{"type":"assistant","message":{"content":[{"type":"text","text":"x"},{"type":"tool_use","id":"1","name":"Bash","input":{"command":"ls"}}]},"parent_tool_use_id":"t"}
+{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"a"},{"type":"image"}]}]},"parent_tool_use_id":"t"}`,
+			`{"type":"tool-call","callId":"1","tool":"Bash","arguments":{"command":"ls"}}
+{"type":"tool-result","callId":"1","ok":true,"output":"a\n[image]"}`,
+		},
+		"claude fails before it began": {
+			"claude-ndjson", `{"type":"result","subtype":"error_during_execution","is_error":true,"errors":["No conversation found"],"session_id":"s"}`, ``,
+		},
+		"codex and its tools": {
+			"codex-jsonl", `{"type":"item.started","item":{"id":"i0","type":"mcp_tool_call","server":"vexa","tool":"ping","arguments":{"msg":"x"},"status":"in_progress"}}
+{"type":"item.completed","item":{"id":"i0","type":"mcp_tool_call","server":"vexa","tool":"ping","arguments":{"msg":"x"},"result":{"content":[{"type":"text","text":"pong"}]},"error":null,"status":"completed"}}
+{"type":"item.completed","item":{"id":"i1","type":"mcp_tool_call","server":"vexa","tool":"ping","result":null,"error":{"message":"refused"},"status":"failed"}}
+{"type":"item.completed","item":{"id":"i2","type":"file_change","changes":[{"path":"/workspace/a","kind":"add"}],"status":"completed"}}
+{"type":"item.started","item":{"id":"i3","type":"command_execution","command":"false","aggregated_output":"","exit_code":null,"status":"in_progress"}}
+{"type":"item.completed","item":{"id":"i3","type":"command_execution","command":"false","aggregated_output":"no","exit_code":1,"status":"completed"}}
+{"type":"item.completed","item":{"id":"i4","type":"reasoning","text":"hm"}}
+{"type":"item.completed","item":{"id":"i5","type":"todo_list","items":[]}}
+{"type":"error","message":"Reconnecting... 1/5"}`,
+			`{"type":"tool-call","callId":"i0","tool":"vexa.ping","arguments":{"msg":"x"}}
+{"type":"tool-result","callId":"i0","ok":true,"output":"pong"}
+{"type":"tool-call","callId":"i1","tool":"vexa.ping"}
+{"type":"tool-result","callId":"i1","ok":false,"output":"refused"}
+{"type":"tool-call","callId":"i2","tool":"file_change","arguments":{"changes":[{"path":"/workspace/a","kind":"add"}]}}
+{"type":"tool-result","callId":"i2","ok":true,"output":""}
+{"type":"tool-call","callId":"i3","tool":"shell","arguments":{"command":"false"}}
+{"type":"tool-result","callId":"i3","ok":false,"output":"no"}
+{"type":"reasoning","text":"hm"}
+{"type":"error","code":"internal","message":"Reconnecting... 1/5"}`,
+		},
+		"a tool of opencode fails": {
+			"opencode-ndjson", `{"type":"tool_use","sessionID":"ses","part":{"tool":"bash","callID":"c","state":{"status":"error","input":{"command":"x"},"error":"denied"}}}`,
+			`{"type":"tool-call","callId":"c","tool":"bash","arguments":{"command":"x"}}
+{"type":"tool-result","callId":"c","ok":false,"output":"denied"}`,
+		},
+	} {
+		bodies, result := parse(t, runnerv1.Stream{Dialect: c.dialect}, []byte(c.in+"\n"), 7)
+		got, _, _ := strings.Cut(render(t, bodies, result), "result {")
+		if diff := cmp.Diff(c.want, strings.TrimSpace(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if result.Unknown != 0 {
+			t.Errorf("%s: %d lines are unknown", name, result.Unknown)
+		}
+		if name == "claude fails before it began" && (!result.Terminal || !result.Failed || result.Error != "No conversation found") {
+			t.Errorf("%+v", result)
+		}
+	}
+}
+
+// TestAgentsSurviveAnything: lines of other types and of other shapes are
+// counted, and end nothing.
+func TestAgentsSurviveAnything(t *testing.T) {
+	t.Parallel()
+	in := strings.Join([]string{
+		`not JSON`, `[]`, `{`, `{"type":7}`, `{"type":"new"}`, `{"type":"assistant","message":{"content":"text"}}`, `{"type":"user","message":{"content":[7]}}`,
+		`{"type":"item.completed","item":{"type":"new","id":"x"}}`, `{"type":"item.completed","item":7}`, `{"type":"tool_use","part":"x"}`, `{"type":"turn.failed"}`, "\xff\xfe",
+	}, "\n")
+	for _, name := range []string{"claude-ndjson", "codex-jsonl", "opencode-ndjson"} {
+		bodies, result := parse(t, runnerv1.Stream{Dialect: name}, []byte(in), 5)
+		render(t, bodies, result) // each of them is valid
+		if result.Unknown < 5 || result.Noise == "" {
+			t.Errorf("%s: %+v", name, result)
+		}
+	}
+}
