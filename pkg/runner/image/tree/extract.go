@@ -52,6 +52,9 @@ func (t *Tree) entry(owner string, h *tar.Header, r io.Reader, choose Choice, se
 	if err != nil {
 		return refused(owner, err)
 	}
+	if h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "" {
+		return refused(owner, fmt.Errorf("%q is mostly holes", name)) // gigabytes in a few bytes
+	}
 	n := &node{kind: h.Typeflag, mode: h.Mode & 0o777, owner: owner}
 	switch h.Typeflag {
 	case tar.TypeDir:

@@ -3,7 +3,9 @@ package tree_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -197,6 +199,10 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+// sparse is what "tar --format=pax --sparse" makes of a file that is a hole of
+// 3 GiB: gzip, base64.
+const sparse = "H4sIAAAAAAACA+2UTW7CMBCFvfYpcgJnZvwTssgWWCEkxAGs1lJT5QfZQYo4PQ4rSFVYFCFV+NuM9d4sbI+fRb6149rZT+dD/tU3jj0fiBilLjUyryDjGrUEMgUVaBggokaWjewFHMNgfdwKe0+IstVmL8LB+uBEa797XyGfqXUXVeCkrtXOtq6aXgyXN7p3tgn1yVWSCIm0KohLyNqhjv1YlLpEicYIvSiNlLRQk2vvuh+/uyzxJ0QeR7e7TG5ZN05gvFT95I/gQf4RfuRfo1Ysg1fm3/f9cK/vkT8/3D8B+VVMIcUpkUgk3oUzevU0dwAMAAA="
+
 // TestHugeSizes: an archive that says, or is, too much is refused before the
 // disk has it.
 func TestHugeSizes(t *testing.T) {
@@ -215,6 +221,13 @@ func TestHugeSizes(t *testing.T) {
 	err = newTree(t).Extract("p", header(&tar.Header{Name: "huge", Size: 1 << 62}), func(string) string { return "" })
 	if !fault.Is(err, fault.Denied) {
 		t.Errorf("a huge file that is left out: %v", err)
+	}
+	hole, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(sparse)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newTree(t).Extract("p", hole, all); !fault.Is(err, fault.Denied) {
+		t.Errorf("a file of holes: %v", err)
 	}
 	many := func() io.Reader {
 		r, w := io.Pipe()
