@@ -70,7 +70,7 @@ func serveDaemon(ctx context.Context) error {
 	})
 	s := daemon.New(kernelLife, daemon.Options{
 		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
-		Caller: caller, Kernel: kernel, Runners: catalog,
+		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(),
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
 			return openEngine(ctx, h, identity, catalog, log)
 		},

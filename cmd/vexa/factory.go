@@ -35,6 +35,8 @@ func newFactory() *factory.Factory {
 		FindModels: findModels, BuildRunner: buildRunner,
 		Rehearsal: writeCassette, CheckCassette: inference.CheckCassette,
 	}
+	f.CheckLock = checkLock
+	f.Scratch = scratch(f)
 	f.Extra = func() map[string][]*cobra.Command {
 		return map[string][]*cobra.Command{
 			"daemon":  {daemonRunCmd()},

@@ -32,6 +32,12 @@ func loadRunners(h home.Home) (catalog *runner.Catalog, broken []error, err erro
 	return catalog, catalog.Own(os.DirFS(h.Runners())), nil
 }
 
+// checkLock is the hook of vexa runner add.
+func checkLock(data []byte) error {
+	_, err := image.ParseLock(data)
+	return err
+}
+
 // buildRunner is the hook of vexa runner build. The connection to Podman is one
 // of its own, beside the kernel's, for as long as it takes.
 func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (factory.RunnerImage, error) {
@@ -80,9 +86,9 @@ func readLock(h home.Home, name string) (image.Lock, error) {
 	if _, err := os.Stat(filepath.Join(h.Runners(), name, runner.ManifestFile)); err == nil {
 		files = os.DirFS(h.Runners())
 	}
-	data, err := fs.ReadFile(files, name+"/"+image.LockFile)
+	data, err := fs.ReadFile(files, name+"/"+runner.LockFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return image.Lock{}, fault.New(fault.NotFound, "runner "+name+" has no "+image.LockFile+" that says what its image is made of",
+		return image.Lock{}, fault.New(fault.NotFound, "runner "+name+" has no "+runner.LockFile+" that says what its image is made of",
 			"give it an image of your own: --from FILE or --containerfile FILE")
 	}
 	if err != nil {

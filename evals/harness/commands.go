@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -30,6 +31,7 @@ func (s *suite) commands() map[string]command {
 		"kill9":      cmdKill9,
 		"podman":     s.cmdPodman,
 		"provider":   cmdProvider,
+		"registries": cmdRegistries,
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
 		"vexa":       cmdVexa,
@@ -42,6 +44,20 @@ func (s *suite) cmdPodman(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "podman")
 	if c, ok := ts.Value(claimKey{}).(*claim); ok {
 		s.needsPodman(c.T)
+	}
+}
+
+// cmdRegistries says that the claim needs the registries that packages come from:
+// registries.
+func cmdRegistries(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "registries")
+	c, ok := ts.Value(claimKey{}).(*claim)
+	switch {
+	case os.Getenv(envNPM) != "" || !ok:
+	case slices.Contains(strings.Split(os.Getenv(EnvNeeds), ","), "registries"):
+		c.Fatalf("%s requires registries, and %s names none", EnvNeeds, envNPM)
+	default:
+		c.Skipf("needs registries: %s names none", envNPM)
 	}
 }
 

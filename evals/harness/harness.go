@@ -26,6 +26,8 @@ const (
 	EnvScale = "VEXA_SCALE"        // "full": the stated scale
 	EnvModel = "VEXA_EVAL_MODEL"   // a model to use instead of the rehearsal
 	EnvNeeds = "VEXA_TEST_REQUIRE" // what must not be missing; see pkg/internal/require
+
+	envNPM = "VEXA_NPM_REGISTRY" // where the vendors' agents come from
 )
 
 // Run runs every script of the directory dir as one claim of the stage.

@@ -39,7 +39,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	env.Setenv("LANG", "C.UTF-8")
 	env.Setenv("REPO", s.root)
 	env.Setenv("PATH", s.path())
-	for _, name := range []string{"XDG_RUNTIME_DIR", "VEXA_PLAINTEXT_DIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+	for _, name := range []string{"XDG_RUNTIME_DIR", "VEXA_PLAINTEXT_DIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", envNPM, "VEXA_DEBIAN_MIRROR"} {
 		if value := os.Getenv(name); value != "" {
 			env.Setenv(name, value)
 		}

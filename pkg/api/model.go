@@ -54,6 +54,13 @@ type Runner struct {
 	Resumes   bool     `json:"resumes"`
 }
 
+// AddRunner is the body of POST /v1/runners; the manifest answers it.
+type AddRunner struct {
+	Manifest string `json:"manifest"`          // agent-runner.v1#Manifest
+	Lock     string `json:"lock,omitempty"`    // what its image is made of; empty: nothing says
+	Replace  bool   `json:"replace,omitempty"` // one of the same name
+}
+
 // Session is one row of GET /v1/sessions.
 type Session struct {
 	ID        string    `json:"id"`

@@ -256,6 +256,17 @@ func (c *Client) Runners(ctx context.Context) ([]api.Runner, error) {
 	return out, c.call(ctx, http.MethodGet, join("runners"), nil, &out)
 }
 
+// AddRunner makes a runner a person's own, and returns its manifest.
+func (c *Client) AddRunner(ctx context.Context, r api.AddRunner) (json.RawMessage, error) {
+	var v json.RawMessage
+	return v, c.call(ctx, http.MethodPost, join("runners"), r, &v)
+}
+
+// RemoveRunner removes a person's own runner.
+func (c *Client) RemoveRunner(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, join("runners", name), nil, nil)
+}
+
 // Runner returns the manifest of a runner, an agent-runner.v1.
 func (c *Client) Runner(ctx context.Context, name string) (json.RawMessage, error) {
 	var m json.RawMessage

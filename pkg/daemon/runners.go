@@ -5,6 +5,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/runner"
 )
 
 func (s *Server) listRunners(w http.ResponseWriter, _ *http.Request) error {
@@ -23,6 +24,36 @@ func (s *Server) listRunners(w http.ResponseWriter, _ *http.Request) error {
 		rows = append(rows, row)
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+// addRunner makes a runner a person's own.
+func (s *Server) addRunner(w http.ResponseWriter, r *http.Request) error {
+	var req api.AddRunner
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	m, err := s.o.Runners.Add(s.o.RunnersDir, files(req), req.Replace)
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusCreated, m)
+	return nil
+}
+
+func files(r api.AddRunner) runner.Files {
+	f := runner.Files{Manifest: []byte(r.Manifest)}
+	if r.Lock != "" {
+		f.Lock = []byte(r.Lock)
+	}
+	return f
+}
+
+func (s *Server) removeRunner(w http.ResponseWriter, r *http.Request) error {
+	if err := s.o.Runners.Remove(s.o.RunnersDir, r.PathValue("name")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

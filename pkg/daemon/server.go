@@ -31,6 +31,8 @@ type Options struct {
 	Caller  dispatch.Caller // who talks over the socket: the user that owns it
 	Kernel  *Kernel
 	Runners *runner.Catalog
+	// RunnersDir is where a person's own runners are kept.
+	RunnersDir string
 	// Open builds the engine from an identity; "" means the one at rest
 	// without a passphrase, and fault.Locked that there is none.
 	Open func(ctx context.Context, identity string) (*Engine, error)
@@ -177,7 +179,9 @@ func (s *Server) Handler() http.Handler {
 	handle("DELETE /v1/models/{name}", s.removeModel)
 	handle("POST /v1/models/{name}/test", s.testModel)
 	handle("GET /v1/runners", s.listRunners)
+	handle("POST /v1/runners", s.addRunner)
 	handle("GET /v1/runners/{name}", s.showRunner)
+	handle("DELETE /v1/runners/{name}", s.removeRunner)
 	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.NotFound, "the daemon has no "+r.Method+" "+r.URL.Path, "is the client of the same version? see vexa daemon status")
 	})

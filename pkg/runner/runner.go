@@ -14,6 +14,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
@@ -25,9 +26,11 @@ const ManifestFile = "runner.json"
 
 const maxManifest = 1 << 20
 
-// Catalog is a set of manifests by name. It does not change after Load and Own,
-// and may then be used by several goroutines.
+// Catalog is a set of manifests by name. It is safe for concurrent use once Load and
+// Own are done.
 type Catalog struct {
+	mu        sync.RWMutex
+	shipped   map[string]runnerv1.Manifest // that a person's own take the place of
 	manifests map[string]runnerv1.Manifest
 	broken    map[string]error // by directory; see Own
 }
@@ -60,6 +63,7 @@ func (c *Catalog) Own(fsys fs.FS) (broken []error) {
 	if err != nil {
 		return []error{err}
 	}
+	c.shipped = maps.Clone(c.manifests)
 	for _, dir := range dirs {
 		if err := c.load(fsys, dir); err != nil {
 			delete(c.manifests, dir)
@@ -127,6 +131,8 @@ func Parse(data []byte) (runnerv1.Manifest, error) {
 // Get returns the named manifest, or fault.NotFound, or fault.Invalid where Own
 // met one that is not right.
 func (c *Catalog) Get(name string) (runnerv1.Manifest, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	if err := c.broken[name]; err != nil {
 		return runnerv1.Manifest{}, &fault.Error{
 			Kind: fault.KindOf(err), Err: err, Hint: "correct it, then: vexa daemon stop; the next command reads it again",
@@ -142,6 +148,8 @@ func (c *Catalog) Get(name string) (runnerv1.Manifest, error) {
 
 // List returns all manifests, sorted by name.
 func (c *Catalog) List() []runnerv1.Manifest {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	out := make([]runnerv1.Manifest, 0, len(c.manifests))
 	for _, name := range slices.Sorted(maps.Keys(c.manifests)) {
 		out = append(out, c.manifests[name])

@@ -76,6 +76,14 @@ type Factory struct {
 	// BuildRunner makes a runner's image.
 	BuildRunner func(ctx context.Context, h home.Home, b RunnerBuild) (RunnerImage, error)
 
+	// CheckLock says whether what says what an image is made of is right; nil: nobody
+	// knows.
+	CheckLock func(lock []byte) error
+
+	// Scratch makes another installation, empty but for a key and a runner of this one,
+	// and has this process use it from now on. drop ends it and removes it.
+	Scratch func(ctx context.Context, runner string) (h home.Home, drop func(context.Context) error, err error)
+
 	// UID is the user this process runs as; nil: the real one.
 	UID func() int
 

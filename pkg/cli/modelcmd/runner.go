@@ -22,7 +22,7 @@ import (
 
 // NewRunner returns the command vexa runner.
 func NewRunner(f *factory.Factory) *cobra.Command {
-	return grammar.Group("runner", "Agents that can be run", newRunnerBuild(f), newRunnerList(f), newRunnerShow(f))
+	return grammar.Group("runner", "Agents that can be run", newRunnerAdd(f), newRunnerBuild(f), newRunnerList(f), newRunnerRemove(f), newRunnerShow(f), newRunnerTest(f))
 }
 
 // runnerFields are the JSON fields of vexa runner list.

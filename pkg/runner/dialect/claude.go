@@ -89,7 +89,7 @@ func (p *claudeParser) Line(line []byte) []wsv1.Body {
 		p.result.Reply = message(e.Result)
 		return nil
 	default:
-		p.result.Unknown++
+		p.result.unknown(e.Type)
 		return nil
 	}
 }

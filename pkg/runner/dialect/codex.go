@@ -76,7 +76,7 @@ func (p *codexParser) Line(line []byte) []wsv1.Body {
 	case "error":
 		return seen(e.Message)
 	default:
-		p.result.Unknown++
+		p.result.unknown(e.Type)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (p *codexParser) done(i codexItem) []wsv1.Body {
 	}
 	tool, arguments := i.call()
 	if tool == "" {
-		p.result.Unknown++
+		p.result.unknown("item/" + i.Type)
 		return nil
 	}
 	var out []wsv1.Body

@@ -42,13 +42,14 @@ type LineParser interface {
 
 // Result is what a whole output says about its turn.
 type Result struct {
-	Reply      string // the answer; the last one where there were several
-	Terminal   bool   // the event that ends a turn was seen
-	Failed     bool   // that event, or another, says that the turn failed
-	Error      string // why, in the runner's words
-	SessionRef string // the runner's own session id
-	Unknown    int    // events of a type the dialect does not know, and lines it could not use
-	Noise      string // the last line that is no event of the dialect: often the only word on a crash
+	Reply      string   // the answer; the last one where there were several
+	Terminal   bool     // the event that ends a turn was seen
+	Failed     bool     // that event, or another, says that the turn failed
+	Error      string   // why, in the runner's words
+	SessionRef string   // the runner's own session id
+	Unknown    int      // events of a type the dialect does not know, and lines it could not use
+	Types      []string `json:",omitempty"` // of those events, each once, at most maxTypes
+	Noise      string   // the last line that is no event of the dialect: often the only word on a crash
 }
 
 // Info says what a dialect is able to express.

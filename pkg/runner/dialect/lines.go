@@ -50,7 +50,7 @@ func (l *Lines) End() ([]wsv1.Body, Result) {
 	out := l.flush()
 	result := l.parser.End()
 	result.Unknown += l.tooLong
-	return out, result
+	return append(out, result.drift()...), result
 }
 
 // hold keeps a part of a line, or of a line that is too long only its length.

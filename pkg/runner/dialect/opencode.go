@@ -66,7 +66,7 @@ func (p *opencodeParser) Line(line []byte) []wsv1.Body {
 		p.result.Error, _ = cut(firstOf(e.Error.Data.Message, e.Error.Name, "the turn failed"), maxError)
 		return nil
 	default:
-		p.result.Unknown++
+		p.result.unknown(e.Type)
 		return nil
 	}
 }

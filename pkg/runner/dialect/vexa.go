@@ -76,7 +76,7 @@ func (p *vexaParser) Line(line []byte) []wsv1.Body {
 		p.result.Error, _ = cut(e.Error, maxError)
 		return nil
 	default:
-		p.result.Unknown++
+		p.result.unknown(e.Type)
 		return nil
 	}
 }

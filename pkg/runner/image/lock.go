@@ -21,9 +21,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
 )
 
-// LockFile is the name of a lock in its runner's directory.
-const LockFile = "image.json"
-
 // lockVersion is the version of the format.
 const lockVersion = 1
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/image"
 	"github.com/vexa-ai/vexa/pkg/runner/image/imagetest"
 )
@@ -153,7 +154,7 @@ func TestContainerfile(t *testing.T) {
 // where they want the same of it.
 func TestTheShippedLocks(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../runners/*/" + image.LockFile)
+	files, err := filepath.Glob("../../../runners/*/" + runner.LockFile)
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d locks, %v", len(files), err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/require"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/image"
 	"github.com/vexa-ai/vexa/pkg/runner/image/imagetest"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
@@ -167,7 +168,7 @@ func TestTheRealClaudeCode(t *testing.T) {
 	d := open(t)
 	forget(t, ref)
 	clean(t, d, install)
-	data, err := os.ReadFile("../../../runners/claude-code/" + image.LockFile)
+	data, err := os.ReadFile("../../../runners/claude-code/" + runner.LockFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 
 	"github.com/vexa-ai/vexa/pkg/internal/require"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/image"
 	"github.com/vexa-ai/vexa/pkg/runner/image/relock"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
@@ -33,7 +34,7 @@ func TestRenew(t *testing.T) {
 	if *renew == "" {
 		t.Skip("renews a lock where -relock names its runner")
 	}
-	file := filepath.Join("..", "..", "..", "..", "runners", *renew, image.LockFile)
+	file := filepath.Join("..", "..", "..", "..", "runners", *renew, runner.LockFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,250 @@
+package conformance
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/runner"
+)
+
+// What comes of what is said.
+const (
+	words   = "The otter swims across the river."
+	done    = "It is written."
+	written = "by the agent\n"
+	file    = "conformance.md"
+)
+
+// script is what is said to a runner.
+type script struct{ words, write, before, slow, fail string }
+
+// scriptOf returns what the cassette answers, or for a runner that asks no model, whose
+// program is what it is told, commands of a shell.
+func scriptOf(m runnerv1.Manifest) script {
+	if m.Inference != nil {
+		return script{
+			words: "Say something in several words.", write: "Write the file, please.", before: "What did I say before?",
+			slow: "Take a long time.", fail: "Fail, please.",
+		}
+	}
+	return script{
+		words: "echo The otter; sleep 0.1; echo swims across the river.", write: "echo by the agent >" + file + "; echo " + done,
+		slow: "echo I begin.; sleep 60", fail: "echo no >&2; exit 3",
+	}
+}
+
+// answers reports what is wrong with a turn that was to say something.
+func answers(t turn, err error, want string) (string, bool) {
+	switch {
+	case err != nil:
+		return err.Error(), false
+	case t.done.Outcome != wsv1.OutcomeCompleted:
+		return "the turn ended as " + string(t.done.Outcome) + ": " + t.errors(), false
+	case !strings.Contains(flat(t.says()), want):
+		return "it answers " + quote(t.says()) + ", and " + quote(want) + " was to be in it", false
+	}
+	return "", true
+}
+
+// flat is a text with its white space made one.
+func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return "“" + strings.ReplaceAll(s, "\n", " ") + "”"
+}
+
+// start: it is started, asks the model, and answers.
+func (r *run) start(ctx context.Context) verdict {
+	t, err := r.say(ctx, r.script.words, "", nil)
+	r.said = t
+	if what, ok := answers(t, err, words); !ok {
+		return fail("%s", what)
+	}
+	r.report.FirstSec = t.first.Seconds()
+	return pass("first word after %.1f s, with its container", t.first.Seconds())
+}
+
+// stream: the answer comes in pieces where the manifest says so, and as a whole.
+func (r *run) stream(context.Context) verdict {
+	deltas, messages := of[wsv1.MessageDelta](r.said), of[wsv1.Message](r.said)
+	switch {
+	case r.said.done.Outcome != wsv1.OutcomeCompleted:
+		return skip("it did not answer")
+	case r.Manifest.Stream.Deltas && len(deltas) < 2:
+		return fail("the manifest says that the answer comes in pieces (stream.deltas), and %d came", len(deltas))
+	case !r.Manifest.Stream.Deltas && len(deltas) > 0:
+		return fail("%d pieces came, and the manifest says that none do (stream.deltas)", len(deltas))
+	case len(deltas) > 0 && flat(r.said.text()) != words:
+		return fail("the pieces come to %s, and were to be %s", quote(r.said.text()), quote(words))
+	case len(messages) != 1 || flat(messages[0].Text) != words:
+		return fail("%d whole answers came, and %s was to be the one", len(messages), quote(words))
+	}
+	return pass("%d pieces", len(deltas))
+}
+
+// tool: it calls a tool of its own, which writes a file, and goes on with its result.
+func (r *run) tool(ctx context.Context) verdict {
+	t, err := r.say(ctx, r.script.write, r.session, nil)
+	r.wrote = t
+	if what, ok := answers(t, err, done); !ok {
+		return fail("%s", what)
+	}
+	r.report.WarmSec = t.first.Seconds()
+	if r.Manifest.Inference == nil {
+		return skip("it asks no model, which could call one")
+	}
+	calls, results := of[wsv1.ToolCall](t), of[wsv1.ToolResult](t)
+	switch {
+	case len(calls) == 0 || len(results) == 0:
+		return fail("%d calls and %d results were shown", len(calls), len(results))
+	case !results[0].OK:
+		return fail("its tool %s failed: %s", calls[0].Tool, quote(results[0].Output))
+	case len(calls[0].Arguments) == 0:
+		return fail("the call of %s was shown without its arguments", calls[0].Tool)
+	case calls[0].CallID != results[0].CallID:
+		return fail("the result has another id than the call")
+	}
+	return pass("%s", calls[0].Tool)
+}
+
+// commit: what it wrote is a commit on main, as it wrote it.
+func (r *run) commit(ctx context.Context) verdict {
+	commits := of[wsv1.Commit](r.wrote)
+	if len(commits) != 1 || !commits[0].Merged {
+		return fail("%d commits came, and one on main was to", len(commits))
+	}
+	f, err := r.Installation.File(ctx, Workspace, "main", file)
+	if err != nil {
+		return fail("%s", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	if err != nil {
+		return fail("%s", err)
+	}
+	if string(data) != written {
+		return fail("%s says %s, and was to say %s", file, quote(string(data)), quote(written))
+	}
+	if commits[0].Files != 1 {
+		return fail("%d files were committed: something of the agent's own lies in the workspace", commits[0].Files)
+	}
+	return pass("%.12s", commits[0].SHA)
+}
+
+// resume: in another container it knows what was said in the one before.
+func (r *run) resume(ctx context.Context) verdict {
+	if len(r.Manifest.Argv.Resume) == 0 {
+		return skip("it keeps no conversation")
+	}
+	before := r.unit
+	if err := r.fresh(ctx); err != nil {
+		return fail("%s", err)
+	}
+	t, err := r.say(ctx, r.script.before, r.session, nil)
+	if what, ok := answers(t, err, strings.TrimSuffix(r.script.write, ".")); !ok {
+		return fail("%s", what)
+	}
+	if t.unit == before || !t.resumed {
+		return fail("the conversation went on in the same container, which tells nothing")
+	}
+	return pass("first word after %.1f s", t.first.Seconds())
+}
+
+// interrupt: a turn that is interrupted ends soon, and says so.
+func (r *run) interrupt(ctx context.Context) verdict {
+	var at time.Time
+	var once sync.Once
+	var stopErr error
+	stop := func(unit string) {
+		at = time.Now()
+		_, stopErr = r.Installation.Stop(ctx, unit, true)
+	}
+	if !r.Manifest.Stream.Deltas { // it says nothing before the end
+		timer := time.AfterFunc(r.said.first+2*time.Second, func() { once.Do(func() { stop(r.unit) }) })
+		defer timer.Stop()
+	}
+	t, err := r.say(ctx, r.script.slow, r.session, func(unit string) { once.Do(func() { stop(unit) }) })
+	switch {
+	case err != nil:
+		return fail("%s", err)
+	case stopErr != nil:
+		return fail("%s", stopErr)
+	case t.done.Outcome != wsv1.OutcomeInterrupted:
+		return fail("the turn ended as %s, and was to end as interrupted: %s", t.done.Outcome, t.errors())
+	}
+	took := time.Since(at)
+	if _, grace := runner.Interrupt(r.Manifest); took >= grace {
+		return fail("it took %.1f s and had to be killed: it does not end by the signal of the manifest (signals.interrupt)", took.Seconds())
+	}
+	return pass("ended %.1f s after it was asked to", took.Seconds())
+}
+
+// failure: a model that refuses fails the turn, with the reason.
+func (r *run) failure(ctx context.Context) verdict {
+	if err := r.fresh(ctx); err != nil {
+		return fail("%s", err)
+	}
+	reason := "the rehearsal refuses"
+	if r.Manifest.Inference == nil {
+		reason = "no"
+	}
+	t, err := r.say(ctx, r.script.fail, "", nil)
+	switch {
+	case err != nil:
+		return fail("%s", err)
+	case t.done.Outcome != wsv1.OutcomeFailed:
+		return fail("the turn ended as %s, and was to end as failed", t.done.Outcome)
+	case !strings.Contains(t.errors(), reason):
+		return fail("it does not say why: %s", quote(t.errors()))
+	}
+	code := "without an exit code"
+	if t.done.ExitCode != nil {
+		code = "with exit code " + itoa(*t.done.ExitCode)
+	}
+	return pass("%s, and the reason", code)
+}
+
+// slowTail is more than an agent takes to end that asks for no network.
+const slowTail = 3 * time.Second
+
+// offline: it loses no time by asking for a network that it has not.
+func (r *run) offline(context.Context) verdict {
+	worst := time.Duration(0)
+	for _, t := range r.turns {
+		if t.done.Outcome == wsv1.OutcomeCompleted {
+			worst = max(worst, t.tail)
+		}
+	}
+	r.report.TailSec = worst.Seconds()
+	if worst > slowTail {
+		return fail("it ends %.1f s after its last word: something of it waits for a network", worst.Seconds())
+	}
+	return pass("it ends %.1f s after its last word", worst.Seconds())
+}
+
+// memory: what it took.
+func (r *run) memory(context.Context) verdict {
+	if r.report.PeakMB == 0 {
+		return skip("its processes were not seen")
+	}
+	return pass("%.0f MB at most", r.report.PeakMB)
+}
+
+// events: it prints nothing that the dialect does not know.
+func (r *run) events(context.Context) verdict {
+	if len(r.unknown) > 0 {
+		return fail("it prints events that dialect %s does not know: %s", r.Manifest.Stream.Dialect, strings.Join(slices.Sorted(maps.Keys(r.unknown)), ", "))
+	}
+	return pass("all of dialect %s", r.Manifest.Stream.Dialect)
+}
