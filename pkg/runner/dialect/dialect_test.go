@@ -140,6 +140,30 @@ func FuzzVexaNDJSON(f *testing.F) {
 		`{"type":"tool-call","arguments":"`+"\xff"+`"}`, `{"type":"error"}`)
 }
 
+// FuzzAgents feeds the same bytes to the dialects of the vendors' agents.
+func FuzzAgents(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"stream_event","event":{"delta":{"type":"text_delta","text":"a"}}}` + "\n", `{"type":"assistant","message":{"content":[{"type":"tool_use","id":"1","name":"Write","input":{}}]}}` + "\n",
+		`{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"\ud800"}]}]}}` + "\n", `{"type":"result","is_error":true}`,
+		`{"type":"thread.started","thread_id":"x"}` + "\n" + `{"type":"item.completed","item":{"id":"1","type":"command_execution","exit_code":1}}` + "\n", `{"type":"turn.failed"}`,
+		`{"type":"tool_use","part":{"tool":"write","callID":"1","state":{"status":"completed","input":[]}}}` + "\n", `{"type":"from-the-future, ` + "\x1b" + `"}`,
+	} {
+		f.Add([]byte(seed), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
+		for _, name := range []string{dialect.ClaudeNDJSON, dialect.CodexJSONL, dialect.OpencodeNDJSON} {
+			s := runnerv1.Stream{Dialect: name, MaxLine: 200}
+			bodies, result := parse(t, s, data, int(size)+1)
+			render(t, bodies, result)
+			for _, body := range bodies {
+				if e, ok := body.(wsv1.Error); ok && len(dialect.UnknownTypes(e.Message)) > 8 {
+					t.Errorf("%q", e.Message)
+				}
+			}
+		}
+	})
+}
+
 func FuzzText(f *testing.F) {
 	fuzz(f, runnerv1.Stream{Dialect: dialect.Text}, "plain\n", "\xe2\x82", "\xf0\x9f\x98\x80", "\xff\xfe\x00", "é\xc3")
 }
