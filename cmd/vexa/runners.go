@@ -63,7 +63,35 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 		way = containerfileRunner
 	}
 	err = way(ctx, h, b, &out)
+	if err == nil && out.Image != "" {
+		err = pinned(ctx, h, m)
+	}
 	return out, err
+}
+
+// otherVersion is the exit code of a probe whose program says another version.
+const otherVersion = 9
+
+// probeScript runs a probe, its arguments, and looks for a version, its name, in what it
+// prints.
+const probeScript = `case "$("$@" 2>/dev/null)" in *"$0"*) ;; *) exit 9 ;; esac`
+
+// pinned refuses an image whose program is of another version than the manifest pins,
+// where it has a shell that could tell.
+func pinned(ctx context.Context, h home.Home, m runnerv1.Manifest) error {
+	if m.Package == nil || len(m.Argv.Probe) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return withPodman(ctx, h, func(d *podman.Driver) error {
+		exit, err := d.Try(ctx, m.Image.Ref, h.InstallID, append([]string{"/bin/sh", "-c", probeScript, m.Package.Version}, m.Argv.Probe...))
+		if err != nil || exit.Code != otherVersion {
+			return nil //nolint:nilerr // it has no shell
+		}
+		return fault.New(fault.Invalid, "the program in "+m.Image.Ref+" does not say that it is "+m.Package.Name+" "+m.Package.Version+", which the manifest of runner "+m.Name+" pins",
+			"give it an image with that version; or add a runner of your own whose manifest pins the other one: vexa runner add DIR")
+	})
 }
 
 // buildable refuses a runner whose image is not to be made.

@@ -67,17 +67,35 @@ func (d *Driver) Image(ctx context.Context, ref string) (ImageInfo, error) {
 // container needs, so that the first dispatch does not wait for it: Podman makes
 // it where a container is created, once for each image. No container is left.
 func (d *Driver) Warm(ctx context.Context, ref, install string) error {
-	nonce := make([]byte, 8)
-	if _, err := rand.Read(nonce); err != nil {
-		return err
-	}
-	name := "vexa-warm-" + hex.EncodeToString(nonce)
-	id, err := d.Create(ctx, runtime.Container{
-		Name: name, Image: ref, Argv: []string{"/.vexa/bin/vexa"}, Limits: runtime.Limits{Processes: 1, OpenFiles: 64, TmpMB: 1, HomeMB: 1},
-		Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: name},
-	})
+	id, err := d.brief(ctx, ref, install, []string{"/.vexa/bin/vexa"}, runtime.Limits{Processes: 1, OpenFiles: 64, TmpMB: 1, HomeMB: 1})
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), "make "+ref+" ready for containers", err)
 	}
 	return d.Remove(context.WithoutCancel(ctx), id)
+}
+
+// Try runs a program of an image in the boundary of a dispatch, without a mount, and says
+// how it ended. No container is left.
+func (d *Driver) Try(ctx context.Context, ref, install string, argv []string) (exit runtime.Exit, err error) {
+	id, err := d.brief(ctx, ref, install, argv, runtime.Limits{Processes: 512, OpenFiles: 1024, TmpMB: 64, HomeMB: 64})
+	if err != nil {
+		return exit, err
+	}
+	defer func() { err = errors.Join(err, d.Remove(context.WithoutCancel(ctx), id)) }()
+	if err := d.Start(ctx, id); err != nil {
+		return exit, err
+	}
+	return d.Wait(ctx, id)
+}
+
+// brief makes a container that is removed at once.
+func (d *Driver) brief(ctx context.Context, ref, install string, argv []string, limits runtime.Limits) (string, error) {
+	nonce := make([]byte, 8)
+	if _, err := rand.Read(nonce); err != nil {
+		return "", err
+	}
+	name := "vexa-warm-" + hex.EncodeToString(nonce)
+	return d.Create(ctx, runtime.Container{
+		Name: name, Image: ref, Argv: argv, Limits: limits, Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: name},
+	})
 }
