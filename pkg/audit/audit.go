@@ -36,6 +36,7 @@ const (
 	Runtime   Boundary = "runtime"   // mounts of a workload
 	Inference Boundary = "inference" // a request to a model
 	Stream    Boundary = "stream"    // a worker's reports
+	Tool      Boundary = "tool"      // a call of a tool
 )
 
 // Event is one entry. Unit, Subject and Launcher are empty where there is no

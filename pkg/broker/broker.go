@@ -1,11 +1,12 @@
 // Package broker is a dispatch's only way out: one Unix socket, served on the
 // host, mounted into the container.
 //
-// Two things pass through it. Inference: requests in a client's own protocol,
+// Three things pass through it. Inference: requests in a client's own protocol,
 // which the broker authorises, meters against the unit's limits, gives the
 // provider's credential and streams through, translated where the provider
-// speaks another protocol (pkg/inference/translate). And the link: the worker's reports
-// to the host, and the host's inputs to it. Every request carries the dispatch
+// speaks another protocol (pkg/inference/translate). Calls of tools, over MCP
+// (pkg/mcp): of those alone that the dispatch was granted. And the link: the worker's
+// reports to the host, and the host's inputs to it. Every request carries the dispatch
 // token, verified each time; what the claims do not grant is refused and
 // recorded. Nothing that comes from the container is believed.
 //
@@ -28,6 +29,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/mcp"
 )
 
 // Verifier verifies dispatch tokens; *identity.Verifier is one.
@@ -57,6 +59,7 @@ type Options struct {
 	Verifier  Verifier
 	Providers Providers
 	Upstream  Upstream
+	Tools     Tools // nil: there are none
 	Audit     Auditor
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -64,7 +67,7 @@ type Options struct {
 	Rates     Rates
 }
 
-// Timeouts bound one inference request. A zero member means its default.
+// Timeouts bound one request. A zero member means its default.
 type Timeouts struct {
 	Total time.Duration // from the request to the last byte; default 20 minutes
 	Idle  time.Duration // between two pieces of an answer, and until its header; default 5 minutes
@@ -84,6 +87,8 @@ type Rates struct {
 	ReportBytes    int   // bytes of one report; default 8 MiB
 	TurnBytes      int64 // bytes of the reports of one turn; default 256 MiB
 	RequestBytes   int64 // bytes of the body of one inference request; default 64 MiB
+	Calls          int   // calls of tools of one unit that run at once; further ones wait; default 8
+	CallBytes      int64 // bytes of the body of one request about tools; default 1 MiB
 	DenialsPerHour int   // denials that are recorded and told one by one; default 600
 }
 
@@ -135,10 +140,17 @@ const (
 	DeniedRate     Denial = "rate"   // too many requests at once, or too many bytes
 	DeniedReport   Denial = "report" // a report that a worker may not make
 	DeniedFlood    Denial = "flood"  // a report, or those of one turn, of too many bytes
+	DeniedTool     Denial = "tool"   // not granted, or unknown
+	DeniedGate     Denial = "gate"   // a person has to approve it first
+	DeniedCalls    Denial = "limit-calls"
 )
 
 // Broker opens sockets. It is safe for concurrent use.
-type Broker struct{ opts Options }
+type Broker struct {
+	opts    Options
+	mcp     *mcp.Server
+	schemas schemas
+}
 
 // New returns a broker.
 func New(opts Options) (*Broker, error) {
@@ -148,7 +160,10 @@ func New(opts Options) (*Broker, error) {
 	}
 	opts.Timeouts.fill()
 	opts.Rates.fill()
-	return &Broker{opts: opts}, nil
+	if opts.Tools == nil {
+		opts.Tools = noTools{}
+	}
+	return &Broker{opts: opts, mcp: mcp.NewServer(mcp.ServerOptions{Name: "vexa", Version: "1", Log: slog.New(slog.DiscardHandler)})}, nil
 }
 
 func (t *Timeouts) fill() {
@@ -167,6 +182,8 @@ func (r *Rates) fill() {
 	orDefault(&r.ReportBytes, 8<<20)
 	orDefault(&r.TurnBytes, 256<<20)
 	orDefault(&r.RequestBytes, 64<<20)
+	orDefault(&r.Calls, 8)
+	orDefault(&r.CallBytes, 1<<20)
 	orDefault(&r.DenialsPerHour, 600)
 }
 

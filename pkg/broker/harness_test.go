@@ -49,7 +49,7 @@ func unit(id string) unitv1.Unit {
 	return unitv1.Unit{
 		ID: id, Identity: unitv1.Identity{Subject: "u_jane", Launcher: "user:u_jane"}, Runner: "vexa", Model: "claude/m1",
 		Workspaces: []unitv1.Workspace{{ID: "w1", Mode: unitv1.ReadWrite}}, Trigger: unitv1.TriggerMessage,
-		Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: "hello"}},
+		Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: "hello"}}, Tools: grantedTools(),
 	}
 }
 
@@ -231,6 +231,7 @@ func open(tb testing.TB, c config) *stage {
 		Verifier:  identity.NewVerifier(issuer, key(1).Public().(ed25519.PublicKey), time.Now),
 		Providers: table(tb, c),
 		Upstream:  inference.NewUpstream(inference.UpstreamOptions{}),
+		Tools:     offeredTools(tb),
 		Audit:     s.trail, Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
+	"github.com/vexa-ai/vexa/pkg/mcp"
 )
 
 // SocketName is the socket's name within the run directory.
@@ -29,6 +30,7 @@ type Socket struct {
 	denials *allowance
 	slots   chan struct{} // one for each request under way
 	large   chan struct{} // one for each of them that is large
+	calls   *calls        // of tools
 
 	linking chan struct{} // holds one while a connection is served
 
@@ -63,6 +65,7 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 		denials: newAllowance(b.opts.Rates.DenialsPerHour, time.Hour, b.opts.Now),
 		slots:   make(chan struct{}, b.opts.Rates.Requests),
 		large:   make(chan struct{}, b.opts.Rates.LargeRequests),
+		calls:   newCalls(b.opts.Rates.Calls),
 		linking: make(chan struct{}, 1),
 		lastSeq: s.LastAgentSeq, turn: s.Turn,
 	}
@@ -84,7 +87,7 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 	return socket, nil
 }
 
-// routes serves the link and the inference protocols, and nothing else. The
+// routes serves the link, tools and the inference protocols, and nothing else. The
 // paths are those of the protocols.
 func (s *Socket) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -95,6 +98,7 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("POST /v1/chat/completions", s.infer(openAIChat))
 	mux.HandleFunc("POST /v1beta/models/{call...}", s.gemini)
 	mux.HandleFunc("GET /v1/models", s.models)
+	mux.HandleFunc(mcp.Path, s.tools)
 	return mux
 }
 

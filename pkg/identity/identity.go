@@ -160,10 +160,15 @@ func AllowsModel(claims identityv1.DispatchToken, model string) bool {
 }
 
 // Models returns the models the claims grant, in their order.
-func Models(claims identityv1.DispatchToken) []string {
+func Models(claims identityv1.DispatchToken) []string { return granted(claims, DetailModel) }
+
+// Tools returns the tools the claims grant, in their order.
+func Tools(claims identityv1.DispatchToken) []string { return granted(claims, DetailTool) }
+
+func granted(claims identityv1.DispatchToken, kind string) []string {
 	var out []string
 	for _, d := range claims.Details {
-		if d.Type == DetailModel && d.ID != "" {
+		if d.Type == kind && d.ID != "" {
 			out = append(out, d.ID)
 		}
 	}
