@@ -35,7 +35,7 @@ var (
 // could not be resumed. The error is fault.Invalid and names the member.
 func Check(m runnerv1.Manifest) error {
 	for _, check := range []func(runnerv1.Manifest) error{
-		checkImage, checkArgv, checkPrompt, checkStream, checkSession, checkEnv, checkSignals,
+		checkImage, checkArgv, checkPrompt, checkStream, checkSession, checkEnv, checkTools, checkSignals,
 	} {
 		if err := check(m); err != nil {
 			return fault.Wrap(fault.Invalid, "runner "+m.Name, err)

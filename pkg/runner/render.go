@@ -18,6 +18,7 @@ type Vars struct {
 	Model      string
 	BaseURL    string // see BaseURL
 	Token      string // the dispatch token
+	ToolsURL   string // see ToolsURL; "": the dispatch has no tools
 	Protocol   string // the inference protocol chosen for this dispatch
 	Workdir    string
 	Home       string
@@ -70,6 +71,11 @@ func Render(m runnerv1.Manifest, v Vars, resume bool) (Command, error) {
 	case PromptArgv:
 		if strings.ContainsRune(v.Prompt, 0) {
 			return Command{}, fault.Newf(fault.Invalid, "runner %s takes the message on its command line, which cannot hold a NUL byte", m.Name)
+		}
+	}
+	if v.ToolsURL != "" {
+		if err := wireTools(m, v, &c); err != nil {
+			return Command{}, fault.Wrap(fault.Invalid, "runner "+m.Name, err)
 		}
 	}
 	return c, nil

@@ -136,16 +136,26 @@ func (t *turns) command(ctx context.Context, in wsv1.Input) (runner.Command, err
 		Workdir: t.options.Workdir, Home: t.options.Home, State: t.options.State,
 		Prompt: in.Text, PromptFile: filepath.Join(t.options.Scratch, "vexa-prompt.txt"),
 	}
+	if len(t.launch.Unit.Tools) > 0 {
+		vars.ToolsURL = runner.ToolsURL(t.launch.Listen)
+	}
 	command, err := runner.Render(m, vars, t.resumes(ctx, in.Turn))
 	if err != nil {
 		return runner.Command{}, err
 	}
 	for path, data := range command.Files {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			return runner.Command{}, fault.Wrap(fault.Internal, "write the prompt", err)
+		if err := writeFile(path, data); err != nil {
+			return runner.Command{}, fault.Wrap(fault.Internal, "write "+path, err)
 		}
 	}
 	return command, nil
+}
+
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
 }
 
 func (t *turns) sessionRef() string {
