@@ -31,7 +31,7 @@ func TestTokensOutliveAClockThatIsSet(t *testing.T) {
 	must(t, err)
 	catalog, err := runner.Load(runners.FS)
 	must(t, err)
-	e, err := openEngine(t.Context(), h, "", catalog, slog.New(slog.DiscardHandler))
+	e, err := openEngine(t.Context(), h, "", catalogs{runners: catalog}, slog.New(slog.DiscardHandler))
 	must(t, err)
 	must(t, e.Close())
 

@@ -19,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
+	"github.com/vexa-ai/vexa/pkg/toolbox"
 )
 
 func daemonRunCmd() *cobra.Command {
@@ -59,6 +60,10 @@ func serveDaemon(ctx context.Context) error {
 	for _, err := range broken {
 		log.ErrorContext(ctx, "a runner of yours cannot be used", "error", err)
 	}
+	tools, err := toolbox.Shipped()
+	if err != nil {
+		return err
+	}
 	kernelLife, endKernel := context.WithCancel(context.WithoutCancel(ctx))
 	defer endKernel()
 	kernel := daemon.NewKernel(kernelLife, daemon.KernelOptions{
@@ -70,9 +75,9 @@ func serveDaemon(ctx context.Context) error {
 	})
 	s := daemon.New(kernelLife, daemon.Options{
 		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
-		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(),
+		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(), Tools: tools,
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
-			return openEngine(ctx, h, identity, catalog, log)
+			return openEngine(ctx, h, identity, catalogs{catalog, tools}, log)
 		},
 	})
 	log.InfoContext(ctx, "daemon starts", "pid", os.Getpid(), "install", h.InstallID)

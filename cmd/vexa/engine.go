@@ -32,6 +32,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/steady"
 	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
+	"github.com/vexa-ai/vexa/pkg/toolbox"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -58,6 +59,12 @@ func (o *opened) close() error {
 	return errors.Join(errs...)
 }
 
+// catalogs are what dispatches can be given.
+type catalogs struct {
+	runners *runner.Catalog
+	tools   *toolbox.Catalog
+}
+
 // parts are what an engine is made of.
 type parts struct {
 	home    home.Home
@@ -69,7 +76,7 @@ type parts struct {
 
 // openEngine builds the unlocked installation. It is the one place where the
 // daemon's ports meet their adapters.
-func openEngine(ctx context.Context, h home.Home, secret string, catalog *runner.Catalog, log *slog.Logger) (_ *daemon.Engine, err error) {
+func openEngine(ctx context.Context, h home.Home, secret string, c catalogs, log *slog.Logger) (_ *daemon.Engine, err error) {
 	id, err := openIdentity(ctx, h, secret)
 	if err != nil {
 		return nil, err
@@ -97,7 +104,7 @@ func openEngine(ctx context.Context, h home.Home, secret string, catalog *runner
 	if e.Models, err = inference.Open(inference.Options{Dir: h.Config, Sealer: id, Now: time.Now}); err != nil {
 		return nil, err
 	}
-	if err := p.openDispatch(ctx, e, catalog); err != nil {
+	if err := p.openDispatch(ctx, e, c); err != nil {
 		return nil, err
 	}
 	e.Close = p.closers.close
@@ -159,7 +166,7 @@ func (p *parts) openJournal(name string) (*journal.Journal, error) {
 	return j, nil
 }
 
-func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *runner.Catalog) error {
+func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) error {
 	records, err := p.openJournal("dispatches")
 	if err != nil {
 		return err
@@ -185,7 +192,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier(issuer(p.home), ed25519.PublicKey(key[ed25519.SeedSize:]), clock),
-		Providers: e.Models, Upstream: upstream, Audit: trail, Now: time.Now, Log: p.log,
+		Providers: e.Models, Upstream: upstream, Tools: c.tools, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -204,7 +211,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, catalog *run
 		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: clock, NewID: newID}),
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
-		Runners:    catalog, Models: resolveModel(e.Models), Images: imageName,
+		Runners:    c.runners, Models: resolveModel(e.Models), Images: imageName, Tools: c.tools,
 		Quota: gate, Failpoints: failpoint.New(os.Getenv(failpoint.Env)), Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
 		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})

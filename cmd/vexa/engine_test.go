@@ -29,7 +29,7 @@ func TestClosedEngineLeavesNoHistory(t *testing.T) {
 	catalog, err := runner.Load(runners.FS)
 	must(t, err)
 	for _, unit := range []string{"01ARZ3NDEKTSV4RRFFQ69G5FA0", "01ARZ3NDEKTSV4RRFFQ69G5FA1"} {
-		e, err := openEngine(t.Context(), h, "", catalog, slog.New(slog.DiscardHandler))
+		e, err := openEngine(t.Context(), h, "", catalogs{runners: catalog}, slog.New(slog.DiscardHandler))
 		must(t, err)
 		info, err := e.Workspaces.Lookup(t.Context(), "notes")
 		if fault.Is(err, fault.NotFound) {

@@ -36,6 +36,7 @@ type Config struct {
 	Model   model.Model
 	Name    string // of the model, for the record
 	Tools   *tool.Box
+	Granted Tools  // what the dispatch was granted besides
 	System  string // the system prompt; see SystemPrompt
 	State   string // the state directory; sessions lie in its folder "sessions"
 	Session string // id of the conversation, which names its file
@@ -67,6 +68,11 @@ func run(ctx context.Context, c Config, events *emitter) (reply string, err erro
 		return "", err
 	}
 	defer s.close()
+	end, err := c.Granted.connect(ctx, c.Tools)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = end() }() // nothing is left to be said
 	events.init(c.Session, c.Name)
 	if err := s.append(model.Message{Role: model.RoleUser, Text: prompt}); err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/agent/model/openaichat"
 	"github.com/vexa-ai/vexa/pkg/agent/tool"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
 )
 
 // The exit codes of the agent; runners/vexa/runner.json knows them.
@@ -90,6 +91,7 @@ func configure(args []string, env func(string) string, errw io.Writer) (Config, 
 	c.Model = model.Retry(m, model.DefaultBackoff())
 	shell := findShell()
 	c.Tools = tool.New(tool.Options{Workdir: workdir, Others: others, Shell: shell, Env: shellEnv(env)})
+	c.Granted = Tools{URL: env(runner.EnvToolsURL), Token: env(runner.EnvToolsToken)}
 	c.System = SystemPrompt(workdir, others, shell != "")
 	return c, nil
 }

@@ -49,13 +49,14 @@ type Grant struct {
 //
 // With Session set, or Continue and a previous session, the conversation goes
 // on: in its live container where there is one that was given the same
-// workspaces, runner and model, else in a fresh one.
+// workspaces, tools, runner and model, else in a fresh one.
 type StartRequest struct {
 	Text       string         `json:"text,omitempty"`
 	Plan       string         `json:"plan,omitempty"`       // path in the first workspace; excludes Text
 	Workspaces []Grant        `json:"workspaces,omitempty"` // default: personal, rw
 	Runner     string         `json:"runner,omitempty"`     // default: the session's, else "vexa"
 	Model      string         `json:"model,omitempty"`      // default: the session's, else the default model
+	Tools      []string       `json:"tools,omitempty"`      // names of tools; default: the session's, else none
 	Session    string         `json:"session,omitempty"`
 	Continue   bool           `json:"continue,omitempty"` // the subject's latest session
 	Limits     *unitv1.Limits `json:"limits,omitempty"`

@@ -27,6 +27,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/modelcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/proposalcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/toolcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -94,7 +95,7 @@ func addCommands(root *cobra.Command, f *Factory) {
 	add(groupStart, initcmd.New(f), chatcmd.NewChat(f), chatcmd.NewRun(f), doctorcmd.New(f))
 	add(groupRuns, dispatchcmd.NewPS(f), dispatchcmd.NewShow(f), dispatchcmd.NewLogs(f),
 		dispatchcmd.NewStop(f), dispatchcmd.NewSession(f))
-	add(groupThings, workspacecmd.New(f), proposalcmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), contractcmd.New(f))
+	add(groupThings, workspacecmd.New(f), proposalcmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), toolcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
 	git := gitcmd.New(f)
 	add(groupSetup, daemon, git, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))

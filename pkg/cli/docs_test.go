@@ -136,6 +136,8 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also",
 		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default,also",
 		"vexa model test":    "ok,model,reply,error,streaming,elapsedMs",
+		"vexa tool list":     "name,title,description,transport,mcpServer,inputSchema,effect,grant,scope,barriers,limits",
+		"vexa tool show":     "name,title,description,transport,mcpServer,inputSchema,effect,grant,scope,barriers,limits",
 		"vexa contract list": "name",
 		"vexa daemon status": "pid,runtimePid,version,socket,home,installId,startedAt,locked,live",
 		"vexa key show":      "recipient,postQuantum,signingKey,fingerprint,protection,file,added,recovery",

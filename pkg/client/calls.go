@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -265,6 +266,18 @@ func (c *Client) AddRunner(ctx context.Context, r api.AddRunner) (json.RawMessag
 // RemoveRunner removes a person's own runner.
 func (c *Client) RemoveRunner(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodDelete, join("runners", name), nil, nil)
+}
+
+// Tools lists the tools that dispatches can be granted.
+func (c *Client) Tools(ctx context.Context) ([]toolv1.Tool, error) {
+	var out []toolv1.Tool
+	return out, c.call(ctx, http.MethodGet, join("tools"), nil, &out)
+}
+
+// Tool returns one tool.
+func (c *Client) Tool(ctx context.Context, name string) (toolv1.Tool, error) {
+	var t toolv1.Tool
+	return t, c.call(ctx, http.MethodGet, join("tools", name), nil, &t)
 }
 
 // Runner returns the manifest of a runner, an agent-runner.v1.

@@ -16,6 +16,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/pkg/toolbox"
 )
 
 // maxBody bounds the body of a request in bytes.
@@ -33,6 +34,7 @@ type Options struct {
 	Runners *runner.Catalog
 	// RunnersDir is where a person's own runners are kept.
 	RunnersDir string
+	Tools      *toolbox.Catalog
 	// Open builds the engine from an identity; "" means the one at rest
 	// without a passphrase, and fault.Locked that there is none.
 	Open func(ctx context.Context, identity string) (*Engine, error)
@@ -182,6 +184,8 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/runners", s.addRunner)
 	handle("GET /v1/runners/{name}", s.showRunner)
 	handle("DELETE /v1/runners/{name}", s.removeRunner)
+	handle("GET /v1/tools", s.listTools)
+	handle("GET /v1/tools/{name}", s.showTool)
 	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.NotFound, "the daemon has no "+r.Method+" "+r.URL.Path, "is the client of the same version? see vexa daemon status")
 	})

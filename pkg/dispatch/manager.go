@@ -39,6 +39,7 @@ type Options struct {
 	Runners    Runners
 	Models     ResolveModel
 	Images     Images
+	Tools      Tools            // nil: there are none
 	Quota      *quota.Gate      // nil: any number of containers
 	Failpoints *failpoint.Set   // nil outside of tests
 	Now        func() time.Time // the time of day
@@ -68,6 +69,7 @@ type Manager struct {
 	audit      Auditor
 	openSocket OpenSocket
 	runners    Runners
+	tools      Tools
 	models     ResolveModel
 	images     Images
 	quota      *quota.Gate
@@ -104,7 +106,7 @@ func New(ctx context.Context, o Options) (*Manager, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &Manager{
 		home: o.Home, binary: o.Binary, records: o.Records, streams: o.Streams, runtime: o.Runtime,
-		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners,
+		workspaces: o.Workspaces, sessions: o.Sessions, tokens: o.Tokens, audit: o.Audit, openSocket: o.OpenSocket, runners: o.Runners, tools: o.Tools,
 		models: o.Models, images: o.Images, quota: cmp.Or(o.Quota, quota.NewGate(quota.Policy{})), failpoints: o.Failpoints, now: o.Now, newID: o.NewID, log: o.Log,
 		connectGrace: cmp.Or(o.ConnectGrace, ConnectGrace), saveAgain: cmp.Or(o.SaveAgain, SaveAgain), failed: make(chan error, 1),
 		life: life, cancel: cancel,
@@ -228,7 +230,7 @@ func (m *Manager) liveFor(ctx context.Context, caller Caller, p plan) (*run, err
 		case fitYes:
 			return r, nil
 		case fitBusy:
-			return nil, fault.New(fault.Conflict, "session "+p.Session+" is in use by unit "+r.id()+" with other workspaces, runner or model",
+			return nil, fault.New(fault.Conflict, "session "+p.Session+" is in use by unit "+r.id()+" with other workspaces, tools, runner or model",
 				"wait for its turn to end, or vexa stop "+r.id())
 		case fitLeaving:
 			r.retire()

@@ -10,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -71,6 +72,12 @@ type Socket interface {
 // Runners knows the installed manifests.
 type Runners interface {
 	Get(name string) (runnerv1.Manifest, error)
+}
+
+// Tools knows the tools that dispatches may be granted; *toolbox.Catalog is one.
+type Tools interface {
+	// Get describes the tool of exactly that name, or fails with fault.NotFound.
+	Get(name string) (toolv1.Tool, error)
 }
 
 // ResolveModel resolves a model name, "" being the default, to the protocols

@@ -62,6 +62,9 @@ func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartReque
 	if err != nil {
 		return p, err
 	}
+	if err := m.checkTools(req.Tools, manifest); err != nil {
+		return p, err
+	}
 	start, err := m.resolveStart(ctx, req, grants[0].ID, &p)
 	if err != nil {
 		return p, err
@@ -72,6 +75,7 @@ func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartReque
 		Runner:         manifest.Name,
 		Model:          p.Model,
 		Workspaces:     grants,
+		Tools:          req.Tools,
 		Trigger:        caller.Trigger,
 		Start:          start,
 		Limits:         withDefaults(req.Limits),
@@ -95,7 +99,7 @@ func valid(u unitv1.Unit) error {
 const DefaultRunner = "vexa"
 
 // resolveSession finds the conversation to continue, and lets it fill in the
-// runner, model and workspaces that the request leaves open.
+// runner, model, workspaces and tools that the request leaves open.
 func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.StartRequest, p *plan) error {
 	if req.Session == "" && !req.Continue {
 		id, err := newSession()
@@ -125,6 +129,9 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 			req.Workspaces = append(req.Workspaces, api.Grant{Workspace: id, Mode: unitv1.Mode(mode)})
 		}
 	}
+	if len(req.Tools) == 0 {
+		req.Tools = meta.Tools
+	}
 	if req.Runner != meta.Runner {
 		return fault.New(fault.Conflict, fmt.Sprintf("session %s was held with runner %s and cannot be continued with %s", p.Session, meta.Runner, req.Runner),
 			"leave --runner out, or start a new session")
@@ -140,7 +147,7 @@ func (m *Manager) liveSession(subject, id string) (session.Meta, bool) {
 		return session.Meta{}, false
 	}
 	u := r.plan.Unit
-	return session.Meta{Session: id, Runner: u.Runner, Model: r.plan.Model, Workspaces: grantList(u)}, true
+	return session.Meta{Session: id, Runner: u.Runner, Model: r.plan.Model, Workspaces: grantList(u), Tools: u.Tools}, true
 }
 
 // ended fills in what a plan lacks that was made from a live dispatch, once

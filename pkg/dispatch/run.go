@@ -174,14 +174,15 @@ type fit int
 const (
 	fitYes     fit = iota
 	fitLeaving     // it ends by itself, or can be told to: wait for it
-	fitBusy        // other workspaces, runner or model, and a turn runs
+	fitBusy        // other workspaces, tools, runner or model, and a turn runs
 )
 
 // fits says whether a turn of p can go to this container.
 func (r *run) fits(p plan) fit {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	same := p.Unit.Runner == r.plan.Unit.Runner && p.Model == r.plan.Model && slices.Equal(p.Unit.Workspaces, r.plan.Unit.Workspaces)
+	same := p.Unit.Runner == r.plan.Unit.Runner && p.Model == r.plan.Model &&
+		slices.Equal(p.Unit.Workspaces, r.plan.Unit.Workspaces) && slices.Equal(p.Unit.Tools, r.plan.Unit.Tools)
 	switch {
 	case !same && r.busy:
 		return fitBusy

@@ -22,6 +22,7 @@ type request struct {
 	workspaces []string
 	runner     string
 	model      string
+	tools      []string
 	session    string
 	resume     bool
 	idle       time.Duration
@@ -35,6 +36,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.StringArrayVarP(&r.workspaces, "workspace", "w", nil, "grant a `workspace`, NAME or NAME:ro or NAME:rw; repeatable, the first is the working directory (default personal:rw)")
 	flags.StringVar(&r.runner, "runner", "", "the `runner` to use (default: the session's, else vexa)")
 	flags.StringVar(&r.model, "model", "", "the `model` to use (default: the session's, else the default model)")
+	flags.StringArrayVar(&r.tools, "tool", nil, "grant a `tool`, by its name; repeatable (default: the session's, else none)")
 	flags.StringVar(&r.session, "session", "", "go on with the session of this `id`")
 	flags.BoolVar(&r.resume, "continue", false, "go on with the latest session")
 	flags.DurationVar(&r.idle, "idle", 0, "how long the container waits for a next message; 0: it ends with the turn")
@@ -44,6 +46,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	for name, complete := range map[string]cobra.CompletionFunc{
 		"workspace": f.Complete(factory.WorkspaceNames),
 		"runner":    f.Complete(factory.RunnerNames),
+		"tool":      f.Complete(factory.ToolNames),
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
 	}
@@ -65,6 +68,7 @@ func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 		Workspaces: grants,
 		Runner:     r.runner,
 		Model:      r.model,
+		Tools:      r.tools,
 		Session:    r.session,
 		Continue:   r.resume,
 		Limits:     r.limits(),

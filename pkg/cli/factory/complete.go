@@ -68,6 +68,16 @@ func RunnerNames(ctx context.Context, c *client.Client) ([]string, error) {
 	return names, err
 }
 
+// ToolNames completes tools.
+func ToolNames(ctx context.Context, c *client.Client) ([]string, error) {
+	list, err := c.Tools(ctx)
+	names := make([]string, 0, len(list))
+	for _, t := range list {
+		names = append(names, t.Name)
+	}
+	return names, err
+}
+
 // ProviderNames completes providers.
 func ProviderNames(ctx context.Context, c *client.Client) ([]string, error) {
 	list, err := c.Models(ctx)

@@ -73,6 +73,7 @@ type SaveRequest struct {
 	Ref        string   // the runner's own session id, where it assigns it
 	Model      string   // the model it talked to
 	Workspaces []string // ids, first is the working directory
+	Tools      []string // names
 	Dir        string   // state directory, written by the agent
 	Globs      []string // what of Dir is kept, as tree.Glob has it
 }
@@ -86,6 +87,7 @@ type Meta struct {
 	Ref        string    `json:"ref"`
 	Model      string    `json:"model"`
 	Workspaces []string  `json:"workspaces"`
+	Tools      []string  `json:"tools,omitempty"`
 	Time       time.Time `json:"time"`
 	Files      int       `json:"files"`
 	Bytes      int64     `json:"bytes"`
@@ -112,7 +114,7 @@ func (s *Store) Save(ctx context.Context, req SaveRequest) error {
 	}
 	meta := Meta{
 		Subject: req.Subject, Session: req.Session, Unit: req.Unit, Runner: req.Runner, Ref: req.Ref,
-		Model: req.Model, Workspaces: req.Workspaces, Time: s.opt.Now().UTC(),
+		Model: req.Model, Workspaces: req.Workspaces, Tools: req.Tools, Time: s.opt.Now().UTC(),
 	}
 	files := []workspace.PrivateFile{
 		{Name: capsuleFile, Write: func(w io.Writer) error {
