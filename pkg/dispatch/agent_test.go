@@ -54,8 +54,14 @@ func (b builtIn) Get(string) (runnerv1.Manifest, error) {
 // rehearse adds a model that answers every message with the steps.
 func (s *stack) rehearse(name string, steps ...string) {
 	s.t.Helper()
+	s.play(name, "  - match: always\n    reply:\n      - "+strings.Join(steps, "\n      - ")+"\n")
+}
+
+// play adds a model that answers by the turns of a cassette.
+func (s *stack) play(name, turns string) {
+	s.t.Helper()
 	cassette := filepath.Join(s.home.State, name+".yaml")
-	text := "version: 1\nname: " + name + "\nturns:\n  - match: always\n    reply:\n      - " + strings.Join(steps, "\n      - ") + "\n"
+	text := "version: 1\nname: " + name + "\nturns:\n" + turns
 	must(s.t, os.WriteFile(cassette, []byte(text), 0o600))
 	must(s.t, s.table.Add(s.t.Context(), inference.Provider{
 		Name: name, Protocol: inference.Rehearsal, Cassette: cassette, Models: []string{name},

@@ -62,6 +62,7 @@ type stack struct {
 	table      *inference.Table
 	asked      *atomic.Int32 // requests that reached a provider
 	trail      *audit.Log    // of the newest manager
+	tools      broker.Tools  // of the managers to come
 	log        *slog.Logger
 	change     func(*dispatch.Options) // of the managers to come, where it is set
 	m          *dispatch.Manager
@@ -203,7 +204,7 @@ func (s *stack) manager() *dispatch.Manager {
 	s.trail = trail
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier("test", s.key.Public().(ed25519.PublicKey), time.Now),
-		Providers: s.table, Upstream: counted{inference.NewUpstream(inference.UpstreamOptions{}), s.asked}, Audit: trail,
+		Providers: s.table, Upstream: counted{inference.NewUpstream(inference.UpstreamOptions{}), s.asked}, Audit: trail, Tools: s.tools,
 		Now: time.Now, Log: s.log,
 	})
 	must(s.t, err)
