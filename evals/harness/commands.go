@@ -1,10 +1,12 @@
 package harness
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
 )
 
 // command is one of the scripts' commands. README.md describes each.
@@ -32,6 +36,7 @@ func (s *suite) commands() map[string]command {
 		"podman":     s.cmdPodman,
 		"provider":   cmdProvider,
 		"registries": cmdRegistries,
+		"runner":     s.cmdRunner,
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
 		"vexa":       cmdVexa,
@@ -59,6 +64,36 @@ func cmdRegistries(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		c.Skipf("needs registries: %s names none", envNPM)
 	}
+}
+
+// cmdRunner says that the claim needs the image of a runner: runner NAME.
+func (s *suite) cmdRunner(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "runner NAME")
+	c, ok := ts.Value(claimKey{}).(*claim)
+	if !ok {
+		return
+	}
+	s.needsPodman(c.T)
+	ref, err := s.image(args[0])
+	ts.Check(err)
+	if err := exec.Command("podman", "image", "exists", ref).Run(); err == nil {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv(EnvNeeds), ","), "runners") {
+		c.Fatalf("%s requires runners: make the image: vexa runner build %s", EnvNeeds, args[0])
+	}
+	c.Skipf("needs the image of runner %s: vexa runner build %[1]s", args[0])
+}
+
+// image is the name of the image of a runner that ships.
+func (s *suite) image(runner string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(s.root, "runners", runner, "runner.json"))
+	if err != nil {
+		return "", err
+	}
+	var m runnerv1.Manifest
+	err = json.Unmarshal(data, &m)
+	return m.Image.Ref, err
 }
 
 // cmdVexa runs the binary under test: vexa ARG...

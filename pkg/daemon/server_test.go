@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -26,6 +27,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/stream"
 	"github.com/vexa-ai/vexa/pkg/stream/streamtest"
+	"github.com/vexa-ai/vexa/pkg/toolbox"
 	"github.com/vexa-ai/vexa/runners"
 )
 
@@ -55,8 +57,10 @@ func newFixture(t *testing.T, locked bool) *fixture {
 		Command: nil, Log: log,
 		PID: func(context.Context) (int, error) { return os.Getpid(), nil },
 	})
+	tools, err := toolbox.Shipped()
+	must(t, err)
 	f.options = daemon.Options{
-		Home: h, Version: "1.2.3", PID: 4711, Now: time.Now, Log: log, Kernel: kernel, Runners: catalog,
+		Home: h, Version: "1.2.3", PID: 4711, Now: time.Now, Log: log, Kernel: kernel, Runners: catalog, Tools: tools,
 		Caller: dispatch.Caller{Subject: "u_jane", Launcher: "user:jane", Trigger: unitv1.TriggerMessage},
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
 			if locked && identity == "" {
@@ -148,6 +152,20 @@ func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	}
 	if w := f.ask(t, http.MethodGet, "/v1/dispatches", ""); w.Code != http.StatusLocked {
 		t.Errorf("locked again: %d", w.Code)
+	}
+}
+
+func TestTools(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, true)
+	if w := f.ask(t, http.MethodGet, "/v1/tools", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"name":"vexa.echo"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := f.ask(t, http.MethodGet, "/v1/tools/vexa.echo", ""); w.Code != http.StatusOK || contract.Validate("tool.v1#Tool", w.Body.Bytes()) != nil {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := f.ask(t, http.MethodGet, "/v1/tools/neverwas", ""); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "vexa.echo") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

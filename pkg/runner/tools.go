@@ -24,8 +24,8 @@ const (
 // The variables that tell a runner of its tools. The token is never on a command
 // line or in a file: each program puts the variable's value in by itself.
 const (
-	EnvToolsURL   = "VEXA_MCP_URL" // vexa-env alone
-	EnvToolsToken = "VEXA_MCP_TOKEN"
+	EnvToolsURL   = "VEXA_MCP_URL"   // vexa-env alone
+	EnvToolsToken = "VEXA_MCP_TOKEN" //nolint:gosec // a name, and no token
 )
 
 // toolServer is what the server is called where a runner wants a name: it is
@@ -148,11 +148,8 @@ func wireGemini(v Vars, c *Command) error {
 // program and its subcommands: there they are neither a flag's value nor taken
 // for the prompt.
 func insertFlags(c *Command, flags ...string) {
-	i := slices.IndexFunc(c.Argv, func(arg string) bool { return strings.HasPrefix(arg, "-") })
-	if i < 1 {
-		i = 1
-	}
-	c.Argv = slices.Insert(c.Argv, i, flags...)
+	first := slices.IndexFunc(c.Argv, func(arg string) bool { return strings.HasPrefix(arg, "-") })
+	c.Argv = slices.Insert(c.Argv, max(first, 1), flags...)
 }
 
 // setEnv sets a variable of the command; the list stays sorted.

@@ -177,6 +177,11 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 			return api.Started{}, err
 		}
 	}
+	for _, name := range r.Tools {
+		if _, err := tool(name); err != nil {
+			return api.Started{}, err
+		}
+	}
 	d.starts = append(d.starts, r)
 	u := d.unitFor(r)
 	u.d.Turns++

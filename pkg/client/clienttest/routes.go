@@ -67,6 +67,7 @@ func (d *Daemon) routes() http.Handler {
 		}}, nil)
 	})
 	mux.HandleFunc("GET /v1/runners/{name}", d.serveRunner)
+	routeTools(mux)
 	d.routeModels(mux)
 	d.routeWorkspaces(mux)
 	return unixhttp.Guard(mux, 1<<20, nil)

@@ -18,6 +18,7 @@ const (
 	dbus    = "github.com/godbus"
 	schema  = "github.com/santhosh-tekuri/jsonschema"
 	minio   = "github.com/minio"
+	mcpSDK  = "github.com/modelcontextprotocol"
 )
 
 // TestReach is about everything that is linked, however far down.
@@ -100,6 +101,7 @@ func TestOwners(t *testing.T) {
 		{[]string{"github.com/hiddeco"}, []string{"pkg/signature"}, "one package decides how manifests and approvals are signed"},
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
+		{[]string{mcpSDK}, []string{"pkg/mcp"}, "one package knows the SDK of a protocol that moves"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
 	}
 	for _, rule := range rules {

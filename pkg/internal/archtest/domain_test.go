@@ -36,6 +36,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/seal":           {age, "pkg/seal/plugin", "golang.org/x/crypto"},
 		"pkg/seal/plugin":    {age, "golang.org/x/sys"},
 		"pkg/stream":         nil,
+		"pkg/toolbox":        nil,
 	}
 	all := load(t)
 	for _, p := range packages(t) {
