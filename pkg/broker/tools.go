@@ -38,7 +38,8 @@ func (noTools) Run(context.Context, toolv1.Call, io.Writer) error {
 	return fault.New(fault.NotFound, "there are no tools", "")
 }
 
-// callBody is how long the body of a request about tools may take to arrive.
+// callBody is how long the body of a request about tools may take to arrive, and
+// no longer than Timeouts.Idle.
 const callBody = 30 * time.Second
 
 // tools serves MCP. Nothing is kept between two requests and no stream stays
@@ -67,7 +68,7 @@ func (s *Socket) tools(w http.ResponseWriter, r *http.Request) {
 func (s *Socket) callBody(w http.ResponseWriter, r *http.Request) (body []byte, status int, err error) {
 	control := http.NewResponseController(w)
 	// A deadline that were left standing would look like a client that hangs up.
-	if err := control.SetReadDeadline(time.Now().Add(callBody)); err != nil {
+	if err := control.SetReadDeadline(time.Now().Add(min(callBody, s.broker.opts.Timeouts.Idle))); err != nil {
 		return nil, http.StatusBadRequest, err
 	}
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, s.broker.opts.Rates.CallBytes))

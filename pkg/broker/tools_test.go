@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
@@ -364,16 +365,18 @@ func TestFloodOfCalls(t *testing.T) {
 // A client that hangs up ends its call, in either revision.
 func TestCallOfAClientThatIsGone(t *testing.T) {
 	t.Parallel()
-	s := open(t, config{})
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
-	if resp, err := s.client.Do(s.rpc(ctx, callOf("slow", `{}`))); err == nil {
-		resp.Body.Close()
-		t.Error("answered")
-	}
-	await(t, "the record", func() bool { return len(s.calledAs()) == 1 })
-	if e := s.calledAs()[0]; e.Detail["outcome"] != "client-gone" {
-		t.Errorf("recorded %+v", e)
+	for _, version := range []string{legacy, current} {
+		s := open(t, config{})
+		c := s.connect(t.Context(), version)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if res, err := c.CallTool(ctx, &sdk.CallToolParams{Name: "slow", Arguments: struct{}{}}); err == nil {
+			t.Errorf("%s: answered %+v", version, res)
+		}
+		await(t, "the record", func() bool { return len(s.calledAs()) == 1 })
+		if e := s.calledAs()[0]; e.Detail["outcome"] != "client-gone" {
+			t.Errorf("%s: recorded %+v", version, e)
+		}
 	}
 }
 
@@ -442,10 +445,12 @@ func TestFloodOfSessions(t *testing.T) {
 	wg.Wait()
 }
 
-// Requests that never end hold connections of their own dispatch and no call.
+// Requests that never end hold connections of their own dispatch and no call,
+// and are cut off.
 func TestHalfOpenRequests(t *testing.T) {
 	t.Parallel()
-	s := open(t, config{})
+	s := open(t, config{options: func(o *broker.Options) { o.Timeouts.Idle = time.Second }})
+	var last net.Conn
 	for range 40 {
 		conn, err := s.dial(t.Context())
 		if err != nil {
@@ -453,9 +458,17 @@ func TestHalfOpenRequests(t *testing.T) {
 		}
 		t.Cleanup(func() { conn.Close() })
 		halfRequest(t, conn, s.token)
+		last = conn
 	}
 	if r := s.call("vexa.echo", `{"text":"still"}`); r.text() != "still" {
 		t.Errorf("%+v", r)
+	}
+	if err := last.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(last)
+	if err != nil || !strings.Contains(string(answer), "did not arrive whole") {
+		t.Errorf("%q, %v", answer, err)
 	}
 }
 
