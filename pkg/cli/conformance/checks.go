@@ -23,7 +23,7 @@ const (
 )
 
 // script is what is said to a runner.
-type script struct{ words, write, before, slow, fail string }
+type script struct{ words, write, before, slow, fail, echo string }
 
 // scriptOf returns what the cassette answers, or for a runner that asks no model, whose
 // program is what it is told, commands of a shell.
@@ -31,7 +31,7 @@ func scriptOf(m runnerv1.Manifest) script {
 	if m.Inference != nil {
 		return script{
 			words: "Say something in several words.", write: "Write the file, please.", before: "What did I say before?",
-			slow: "Take a long time.", fail: "Fail, please.",
+			slow: "Take a long time.", fail: "Fail, please.", echo: "Echo the word, please.",
 		}
 	}
 	return script{
@@ -66,7 +66,7 @@ func quote(s string) string {
 
 // start: it is started, asks the model, and answers.
 func (r *run) start(ctx context.Context) verdict {
-	t, err := r.say(ctx, r.script.words, "", nil)
+	t, err := r.say(ctx, saying{text: r.script.words})
 	r.said = t
 	if what, ok := answers(t, err, words); !ok {
 		return fail("%s", what)
@@ -95,7 +95,7 @@ func (r *run) stream(context.Context) verdict {
 
 // tool: it calls a tool of its own, which writes a file, and goes on with its result.
 func (r *run) tool(ctx context.Context) verdict {
-	t, err := r.say(ctx, r.script.write, r.session, nil)
+	t, err := r.say(ctx, saying{text: r.script.write, session: r.session})
 	r.wrote = t
 	if what, ok := answers(t, err, done); !ok {
 		return fail("%s", what)
@@ -151,7 +151,7 @@ func (r *run) resume(ctx context.Context) verdict {
 	if err := r.fresh(ctx); err != nil {
 		return fail("%s", err)
 	}
-	t, err := r.say(ctx, r.script.before, r.session, nil)
+	t, err := r.say(ctx, saying{text: r.script.before, session: r.session})
 	if what, ok := answers(t, err, strings.TrimSuffix(r.script.write, ".")); !ok {
 		return fail("%s", what)
 	}
@@ -174,7 +174,7 @@ func (r *run) interrupt(ctx context.Context) verdict {
 		timer := time.AfterFunc(r.said.first+2*time.Second, func() { once.Do(func() { stop(r.unit) }) })
 		defer timer.Stop()
 	}
-	t, err := r.say(ctx, r.script.slow, r.session, func(unit string) { once.Do(func() { stop(unit) }) })
+	t, err := r.say(ctx, saying{text: r.script.slow, session: r.session, onFirst: func(unit string) { once.Do(func() { stop(unit) }) }})
 	switch {
 	case err != nil:
 		return fail("%s", err)
@@ -199,7 +199,7 @@ func (r *run) failure(ctx context.Context) verdict {
 	if r.Manifest.Inference == nil {
 		reason = "no"
 	}
-	t, err := r.say(ctx, r.script.fail, "", nil)
+	t, err := r.say(ctx, saying{text: r.script.fail})
 	switch {
 	case err != nil:
 		return fail("%s", err)
@@ -213,6 +213,28 @@ func (r *run) failure(ctx context.Context) verdict {
 		code = "with exit code " + itoa(*t.done.ExitCode)
 	}
 	return pass("%s, and the reason", code)
+}
+
+// tool is one that is there to be tried.
+const tool = "vexa.echo"
+
+// mcp: it calls a tool that its dispatch was granted, and goes on with the result.
+func (r *run) mcp(ctx context.Context) verdict {
+	if r.Manifest.MCP == nil || r.Manifest.MCP.Kind == "none" {
+		return skip("it is given no tools (mcp.kind)")
+	}
+	if err := r.fresh(ctx); err != nil {
+		return fail("%s", err)
+	}
+	t, err := r.say(ctx, saying{text: r.script.echo, tools: []string{tool}})
+	if what, ok := answers(t, err, "a blue door"); !ok {
+		return fail("%s", what)
+	}
+	calls, results := of[wsv1.ToolCall](t), of[wsv1.ToolResult](t)
+	if len(calls) != 1 || len(results) != 1 || !results[0].OK {
+		return fail("%d calls and %d results were shown, and one of each was to be", len(calls), len(results))
+	}
+	return pass("%s as %s", tool, calls[0].Tool)
 }
 
 // slowTail is more than an agent takes to end that asks for no network.

@@ -94,6 +94,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		{"resume", r.resume},
 		{"interrupt", r.interrupt},
 		{"failure", r.failure},
+		{"mcp", r.mcp},
 		{"offline", r.offline},
 		{"memory", r.memory},
 		{"events", r.events},

@@ -70,16 +70,23 @@ func (t *turn) errors() string {
 // errSilent: the turn did not end.
 var errSilent = errors.New("the turn did not end")
 
-// say says something to the runner and waits for the end of the turn, or for the first
-// word where onFirst is given, which is then called once.
-func (r *run) say(ctx context.Context, text, session string, onFirst func(unit string)) (turn, error) {
+// saying is something that is said to the runner.
+type saying struct {
+	text    string
+	session string            // that goes on; empty: a new one
+	tools   []string          // that are granted
+	onFirst func(unit string) // called once, at the first word; nil: nobody waits for that
+}
+
+// say says something to the runner and waits for the end of the turn.
+func (r *run) say(ctx context.Context, what saying) (turn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Deadline, errSilent)
 	defer cancel()
 	watch := r.watch(ctx)
 	defer watch.stop(r)
 	began := time.Now()
 	s, err := r.Installation.Start(ctx, api.StartRequest{
-		Text: text, Session: session, Runner: r.Manifest.Name, Workspaces: []api.Grant{{Workspace: Workspace, Mode: "rw"}},
+		Text: what.text, Session: what.session, Runner: r.Manifest.Name, Tools: what.tools, Workspaces: []api.Grant{{Workspace: Workspace, Mode: "rw"}},
 	})
 	if err != nil {
 		return turn{}, err
@@ -101,7 +108,7 @@ func (r *run) say(ctx context.Context, text, session string, onFirst func(unit s
 		t.frames = append(t.frames, e.Frame.Body)
 		if e.Frame.Source == wsv1.Agent {
 			last = time.Now()
-			t.began(last.Sub(began), onFirst)
+			t.began(last.Sub(began), what.onFirst)
 		}
 		switch b := e.Frame.Body.(type) {
 		case wsv1.TurnAccepted:

@@ -43,9 +43,9 @@ func newRunnerTest(f *factory.Factory) *cobra.Command {
 		Short: "Try out whether a runner works as Vexa expects",
 		Long: "Runs a runner's agent in real containers, with a rehearsal in place of a model: that it\n" +
 			"starts, answers in pieces, uses a tool whose file becomes a commit, goes on in another\n" +
-			"container, is interrupted, tells why it failed, waits for no network, and prints no events\n" +
-			"that are not known. It works in an installation of its own, which is gone afterwards.\n" +
-			"Exit code 1 says that something failed.",
+			"container, is interrupted, tells why it failed, calls a tool that it was granted, waits for\n" +
+			"no network, and prints no events that are not known. It works in an installation of its own,\n" +
+			"which is gone afterwards. Exit code 1 says that something failed.",
 		Example:           "$ vexa runner test claude-code\n$ vexa runner test mine --json checks",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.RunnerNames),
