@@ -51,8 +51,8 @@ type acknowledged struct {
 
 // TestNothingAcknowledgedIsLost: two people's dispatches edit the same pages in
 // any order, merge, conflict, are undone by a crash before they were saved, or
-// closed; people push, resolve and accept proposals between them: what a seal or a
-// push said is saved is there in the end, on both sides.
+// closed; people push, resolve and accept proposals between them, and somebody who reads
+// nothing delivers: what a seal or a push said is saved is there in the end, on both sides.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(scale(40, 4)) {
@@ -79,11 +79,20 @@ func interleave(t *testing.T, r *rand.Rand) {
 	if _, err := joe.Join(ctx, workspace.JoinRequest{Invitation: text}); err != nil {
 		t.Fatal(err)
 	}
+	ci := jane.blind(t, "ci", "refs/heads/ci/*")
+	delivered := ""
 	players, files := []*player{jane, joe}, []string{"one.md", "two.md", "three.md"}
 	var saved []acknowledged
 	for step := range 40 {
 		p := players[r.IntN(2)]
-		switch op := r.IntN(22); {
+		switch op := r.IntN(24); {
+		case op == 22:
+			delivered += fmt.Sprintf("line %d delivered\n", step)
+			ci.mustPush("refs/heads/ci/log", ci.commit(map[string]string{"log.md": delivered}))
+		case op == 23: // what was delivered before is encrypted to the key before
+			if _, err := jane.Rotate(ctx, "notes", true, false); err != nil {
+				t.Fatal(err)
+			}
 		case op == 0:
 			p.crash(t)
 		case op == 1:
@@ -136,6 +145,9 @@ func interleave(t *testing.T, r *rand.Rand) {
 			if n := strings.Count(string(data), a.line+"\n"); n != 1 {
 				t.Errorf("%s: %q is in %s of %q %d times", p.name, a.line, a.file, a.branch, n)
 			}
+		}
+		if data, err := p.ReadFile(ctx, "notes", "ci/log", "log.md"); delivered != "" && (err != nil || string(data) != delivered) {
+			t.Errorf("%s: of what was delivered there is %q, %v; want %q", p.name, data, err, delivered)
 		}
 		if rep, err := p.Verify(ctx, "notes", true); err != nil || !rep.Healthy {
 			t.Errorf("%s: %+v, %v", p.name, rep, err)
