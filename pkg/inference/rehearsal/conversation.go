@@ -49,9 +49,9 @@ func (c *conversation) tool(names []string) (offered, bool) {
 	return offered{}, false
 }
 
-// reminder is what an agent CLI puts into a user's message that the person did
-// not write.
-var reminder = textform.Regexp(`(?s)<system-reminder>.*?</system-reminder>`)
+// reminder is what agent CLIs put into a user's message, or send as one, that the person
+// did not write.
+var reminder = textform.Regexp(`(?s)<system-reminder>.*?</system-reminder>|<environment_context>.*?</environment_context>`)
 
 func (c *conversation) said(text string) {
 	text = strings.TrimSpace(reminder.ReplaceAllString(text, ""))

@@ -44,6 +44,10 @@ type codexItem struct {
 	Message string          `json:"message"` // of error
 }
 
+// ownModel begins what Codex says in each turn of a model that its vendor does not sell,
+// about which nobody can do anything.
+const ownModel = "Model metadata for `"
+
 // maxOpen bounds the calls whose end is awaited.
 const maxOpen = 1024
 
@@ -109,6 +113,9 @@ func (p *codexParser) done(i codexItem) []wsv1.Body {
 	case "reasoning":
 		return pieces(i.Text, reasoning)
 	case "error":
+		if strings.HasPrefix(i.Message, ownModel) {
+			return nil
+		}
 		return seen(i.Message)
 	case "todo_list":
 		return nil
