@@ -24,6 +24,13 @@ func reachingMembers() []string {
 	}
 }
 
+// keptMembers are top-level members of openai-responses that lean on what the
+// provider keeps, for everybody who has the key alike; background also has it go
+// on after its answer, unmetered.
+func keptMembers() []string {
+	return []string{"background", "conversation", "previous_response_id"}
+}
+
 // egress reports what in a request would have the provider reach the network
 // in the container's stead. The container has no network; a provider that
 // fetches a URL for it would be one.
@@ -36,7 +43,12 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 			return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
 		}
 	}
-	if err := toolsEgress(p.get("tools")); err != nil {
+	for _, name := range keptMembers() {
+		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
+			return fmt.Errorf("%s would have the provider keep the conversation; send all of it with each request", name)
+		}
+	}
+	if err := toolsEgress(p.get("tools"), false); err != nil {
 		return err
 	}
 	input := p.get("input") // of openai-responses, whose items can hold tools
@@ -67,20 +79,23 @@ func emptyJSON(raw []byte) bool {
 
 // toolsEgress refuses tools that run at the provider, which has a network. What
 // is not known to be carried out by the agent itself is taken for one.
-func toolsEgress(raw []byte) error {
+func toolsEgress(raw []byte, inNamespace bool) error {
 	if raw == nil || string(raw) == "null" {
 		return nil
 	}
 	if raw[0] != '[' {
 		return errors.New("the request's tools are not a list")
 	}
-	for _, raw := range jsoncut.Elements(raw) {
+	for raw := range jsoncut.Elements(raw) {
 		tool, err := fieldsOf(raw)
 		if err != nil {
 			return errors.New("the request's tools are not of a known form")
 		}
 		if tool.text("type") == "namespace" {
-			if err := toolsEgress(tool.get("tools")); err != nil {
+			if inNamespace {
+				return errors.New("the request has a namespace of tools in another")
+			}
+			if err := toolsEgress(tool.get("tools"), true); err != nil {
 				return err
 			}
 			continue
@@ -147,7 +162,7 @@ func messagesEgress(raw []byte) error {
 	if raw[0] != '[' && string(raw) != "null" {
 		return errors.New("the request's messages are not a list")
 	}
-	for _, m := range jsoncut.Elements(raw) {
+	for m := range jsoncut.Elements(raw) {
 		if err := blockEgress(m, 0); err != nil {
 			return err
 		}
@@ -169,7 +184,7 @@ func contentEgress(raw []byte, depth int) error {
 	if raw[0] == '{' {
 		return blockEgress(raw, depth)
 	}
-	for _, b := range jsoncut.Elements(raw) {
+	for b := range jsoncut.Elements(raw) {
 		if b[0] == '"' {
 			continue // a piece of text
 		}
@@ -193,8 +208,10 @@ func blockEgress(raw []byte, depth int) error {
 			err = sourceEgress(value, depth)
 		case strings.HasSuffix(name, "_URL") && remoteURL(value):
 			err = errRemote
+		case name == "FILE_DATA" && remoteData(value):
+			err = errRemote
 		case name == "TOOLS": // openai-responses: of an item
-			err = toolsEgress(value)
+			err = toolsEgress(value, false)
 		}
 		if err != nil {
 			return err
@@ -216,11 +233,23 @@ func sourceEgress(raw []byte, depth int) error {
 	if err != nil || source.text("type") == "url" || remoteURL(source.get("url")) || remoteURL(source.get("file_url")) {
 		return errRemote
 	}
-	data := source.text("file_data")
-	if strings.Contains(data, ":") && !strings.HasPrefix(data, "data:") { // base64 has no colon
+	if remoteData(source.get("file_data")) {
 		return errRemote
 	}
 	return contentEgress(source.get("content"), depth+1)
+}
+
+// remoteData reports whether what should be the bytes of a file, in base64 or a
+// data: URL, is anything else: some servers fetch it if it looks like a URL.
+func remoteData(raw []byte) bool {
+	if len(raw) == 0 || string(raw) == "null" {
+		return false
+	}
+	var data string
+	if json.Unmarshal(raw, &data) != nil {
+		return true
+	}
+	return strings.Contains(data, ":") && !strings.HasPrefix(data, "data:") // base64 has no colon
 }
 
 // remoteURL reports whether a URL, a string or an object with a url, is

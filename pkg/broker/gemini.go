@@ -147,7 +147,7 @@ func each(raw []byte, f func(raw []byte) error) error {
 	if raw[0] != '[' {
 		return f(raw)
 	}
-	for _, one := range jsoncut.Elements(raw) {
+	for one := range jsoncut.Elements(raw) {
 		if err := f(one); err != nil {
 			return err
 		}

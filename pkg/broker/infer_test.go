@@ -241,6 +241,15 @@ func TestModelIsTheOneThatWasChecked(t *testing.T) {
 	}
 }
 
+// manyMembers are n members, each with a comma before it.
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"a%d":1`, i)
+	}
+	return b.String()
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	with := func(member string) string {
@@ -265,7 +274,14 @@ func TestRefusals(t *testing.T) {
 		"messages to gemini":       {messages, say("gem/g1", "x", false), broker.DeniedProtocol, "the request speaks anthropic-messages, but provider gem speaks gemini"},
 		"count at gemini":          {messages + "/count_tokens", say("gem/g1", "x", false), broker.DeniedProtocol, "provider gem speaks gemini"},
 		"stop to responses":        {chat, `{"model":"oai/r1","stop":["x"],"messages":[]}`, broker.DeniedRequest, "stop sequences cannot be carried"},
-		"a kept conversation":      {respond, `{"model":"local/m2","previous_response_id":"resp_1","input":"x"}`, broker.DeniedRequest, `"previous_response_id" cannot be carried`},
+		"a kept conversation":      {respond, `{"model":"local/m2","previous_response_id":"resp_1","input":"x"}`, broker.DeniedEgress, "previous_response_id would have the provider keep"},
+		"a conversation":           {respond, `{"model":"oai/r1","conversation":"conv_1","input":"x"}`, broker.DeniedEgress, "conversation would have the provider keep"},
+		"in the background":        {respond, `{"model":"oai/r1","background":true,"input":"x"}`, broker.DeniedEgress, "background would have the provider keep"},
+		"a file in an input":       {respond, `{"model":"oai/r1","input":[{"role":"user","content":[{"type":"input_file","file_data":"https://evil/"}]}]}`, broker.DeniedEgress, "fetched by the provider"},
+		"a file to be translated":  {respond, `{"model":"claude/m1","input":[{"role":"user","content":[{"type":"input_file","filename":"x.pdf","File_Data":"HTTPS://evil/"}]}]}`, broker.DeniedEgress, "fetched by the provider"},
+		"a file of an odd form":    {respond, `{"model":"oai/r1","input":[{"role":"user","content":[{"type":"input_file","file_data":{"url":"https://evil/"}}]}]}`, broker.DeniedEgress, "fetched by the provider"},
+		"namespaces in namespaces": {respond, `{"model":"oai/r1","tools":` + strings.Repeat(`[{"type":"namespace","name":"a","tools":`, 3000) + "[]" + strings.Repeat(`}]`, 3000) + `,"input":"x"}`, broker.DeniedEgress, "a namespace of tools in another"},
+		"thousands of members":     {chat, `{"model":"local/m2"` + manyMembers(1000) + `}`, broker.DeniedRequest, "an object of more than 1000 members"},
 		"a kept prompt":            {respond, `{"model":"oai/r1","prompt":{"id":"p"},"input":"x"}`, broker.DeniedEgress, "prompt would have the provider reach"},
 		"a search of responses":    {respond, `{"model":"oai/r1","tools":[{"type":"web_search"}],"input":"x"}`, broker.DeniedEgress, "web_search"},
 		"a search in a namespace":  {respond, `{"model":"oai/r1","tools":[{"type":"namespace","name":"a","tools":[{"type":"web_search"}]}],"input":"x"}`, broker.DeniedEgress, "web_search"},
@@ -338,6 +354,7 @@ func TestNoEgress(t *testing.T) {
 		`{"model":"local/m2","system":[{"type":"text","text":"a file, a url"}],"tools":[{"type":"custom","name":"a"},{"type":"bash_20250124","name":"bash"}],"messages":[]}`,
 		`{"model":"local/m2","messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"fetch","input":{"image_url":"https://example.com/","source":{"type":"url"}}}]}]}`,
 		`{"model":"local/m2","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}},{"type":"document","source":{"type":"base64","data":"AA"}},{"type":"search_result","source":"https://example.com/"}]}]}`,
+		`{"model":"local/m2","messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,AA"}}]}],"background":false,"conversation":null}`,
 	} {
 		if a := s.post(chat, body); a.status != http.StatusOK {
 			t.Errorf("%s: %d %s", body, a.status, a.body)

@@ -37,10 +37,13 @@ func distinct(text []byte) ([]member, error) {
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
 		return nil, errNoObject
 	}
-	all := jsoncut.Members(text)
-	seen := make(map[string]bool, len(all))
-	out := make([]member, 0, len(all))
-	for _, m := range all {
+	const most = 1000 // of which a request, a message or a tool has twenty
+	seen := map[string]bool{}
+	var out []member
+	for m := range jsoncut.Members(text) {
+		if len(out) == most {
+			return nil, fmt.Errorf("the request has an object of more than %d members", most)
+		}
 		key := folded(m.Name)
 		if seen[key] {
 			return nil, fmt.Errorf("the request has %.64q twice", m.Name)

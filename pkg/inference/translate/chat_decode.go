@@ -182,7 +182,11 @@ func (m *chatMessage) content(role Role, where string) ([]Item, error) {
 			case p.Type == "image_url" && p.ImageURL != nil:
 				out = append(out, Item{Role: role, Kind: Image, Media: media(p.ImageURL.URL, "")})
 			case p.Type == "file" && p.File != nil && p.File.FileData != "":
-				out = append(out, Item{Role: role, Kind: File, Media: media(p.File.FileData, p.File.Filename)})
+				m, err := bytesOf(p.File.FileData, p.File.Filename, fmt.Sprintf("%s.content.%d.file", where, i))
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, Item{Role: role, Kind: File, Media: m})
 			case p.Type == "thinking": // Mistral's
 			default:
 				return nil, fault.Newf(fault.Invalid, "%s.content.%d: a part of type %.64q is known to its own provider alone", where, i, p.Type)

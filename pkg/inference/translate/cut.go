@@ -19,10 +19,12 @@ func each(raw []byte, what string, f func(element []byte, what string) error) er
 	if raw[0] != '[' {
 		return malformed(what)
 	}
-	for i, element := range jsoncut.Elements(raw) {
+	i := 0
+	for element := range jsoncut.Elements(raw) {
 		if err := f(element, fmt.Sprintf("%s.%d", what, i)); err != nil {
 			return err
 		}
+		i++
 	}
 	return nil
 }
@@ -61,7 +63,7 @@ func split(object []byte, v any, what string, names ...string) ([][]byte, error)
 	apart := make([][]byte, len(names))
 	light := append(make([]byte, 0, 256), '{')
 fields:
-	for _, f := range jsoncut.Members(object) {
+	for f := range jsoncut.Members(object) {
 		for i, name := range names {
 			if f.Name == name {
 				if apart[i] = f.Value; string(f.Value) == "null" {

@@ -47,7 +47,7 @@ func (in *messagesRequest) read(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if in.System, err = readMessagesContent(apart[0], "system"); err != nil {
+	if in.System, err = readMessagesContent(apart[0], "system", 0); err != nil {
 		return err
 	}
 	err = each(apart[1], "messages", func(element []byte, what string) error {
@@ -56,7 +56,7 @@ func (in *messagesRequest) read(body []byte) error {
 		if err != nil {
 			return err
 		}
-		content, err := readMessagesContent(apart[0], what+".content")
+		content, err := readMessagesContent(apart[0], what+".content", 0)
 		m.Content = deref(content)
 		in.Messages = append(in.Messages, m)
 		return err
@@ -73,15 +73,20 @@ func (in *messagesRequest) read(body []byte) error {
 	})
 }
 
-func readMessagesContent(raw []byte, what string) (*messagesContent, error) {
-	l, err := readList(raw, what, readMessagesBlock)
+func readMessagesContent(raw []byte, what string, depth int) (*messagesContent, error) {
+	if raw != nil && depth > maxDepth {
+		return nil, malformed(what)
+	}
+	l, err := readList(raw, what, func(element []byte, what string) (messagesBlock, error) {
+		return readMessagesBlock(element, what, depth)
+	})
 	if l == nil {
 		return nil, err
 	}
 	return &messagesContent{*l}, err
 }
 
-func readMessagesBlock(raw []byte, what string) (b messagesBlock, err error) {
+func readMessagesBlock(raw []byte, what string, depth int) (b messagesBlock, err error) {
 	apart, err := split(raw, &b, what, "text", "source", "input", "content")
 	if err != nil {
 		return b, err
@@ -90,7 +95,8 @@ func readMessagesBlock(raw []byte, what string) (b messagesBlock, err error) {
 	if b.Text, err = readText(apart[0], what+".text"); err != nil {
 		return b, err
 	}
-	b.Content, err = readMessagesContent(apart[3], what+".content")
+	b.depth = depth
+	b.Content, err = readMessagesContent(apart[3], what+".content", depth+1)
 	return b, err
 }
 
@@ -205,7 +211,7 @@ func (b *messagesBlock) media(role Role, where string, lost Lost) ([]Item, error
 		return nil, err
 	}
 	s.Data = deref(data)
-	if s.Content, err = readMessagesContent(apart[1], where+".source.content"); err != nil {
+	if s.Content, err = readMessagesContent(apart[1], where+".source.content", b.depth+1); err != nil {
 		return nil, err
 	}
 	kind := Image

@@ -97,6 +97,8 @@ type messagesBlock struct {
 	Data         string           `json:"data,omitempty"`      // redacted_thinking
 	ToolName     string           `json:"tool_name,omitempty"` // tool_reference
 	CacheControl *cacheControl    `json:"cache_control,omitempty"`
+
+	depth int // of the content that it was read from
 }
 
 type cacheControl struct {

@@ -62,7 +62,7 @@ func (in *responsesRequest) read(body []byte) error {
 		return err
 	}
 	in.Input = deref(input)
-	if in.Tools, err = readResponsesTools(apart[1], "tools"); err != nil {
+	if in.Tools, err = readResponsesTools(apart[1], "tools", false); err != nil {
 		return err
 	}
 	instructions, err := readText(apart[2], "instructions")
@@ -81,7 +81,7 @@ func readResponsesItem(raw []byte, what string) (it responsesItem, err error) {
 	if it.Output, err = readList(apart[1], what+".output", readResponsesPart); err != nil {
 		return it, err
 	}
-	it.Tools, err = readResponsesTools(apart[2], what+".tools")
+	it.Tools, err = readResponsesTools(apart[2], what+".tools", false)
 	return it, err
 }
 
@@ -98,7 +98,7 @@ func readResponsesPart(raw []byte, what string) (p responsesPart, err error) {
 	return p, err
 }
 
-func readResponsesTools(raw []byte, what string) ([]responsesTool, error) {
+func readResponsesTools(raw []byte, what string, inNamespace bool) ([]responsesTool, error) {
 	var out []responsesTool
 	err := each(raw, what, func(element []byte, what string) error {
 		var t responsesTool
@@ -107,7 +107,10 @@ func readResponsesTools(raw []byte, what string) ([]responsesTool, error) {
 			return err
 		}
 		t.Parameters = apart[0]
-		t.Tools, err = readResponsesTools(apart[1], what+".tools")
+		if inNamespace && apart[1] != nil {
+			return malformed(what + ".tools") // a namespace holds none
+		}
+		t.Tools, err = readResponsesTools(apart[1], what+".tools", true)
 		out = append(out, t)
 		return err
 	})
@@ -245,8 +248,14 @@ func responsesContent(c *list[responsesPart], role Role, where string) ([]Item, 
 			item.Text = p.Refusal
 		case p.Type == "input_image" && p.ImageURL != "":
 			item.Kind, item.Media = Image, media(p.ImageURL, "")
-		case p.Type == "input_file" && p.FileData+p.FileURL != "":
-			item.Kind, item.Media = File, media(p.FileData+p.FileURL, p.Filename)
+		case p.Type == "input_file" && p.FileURL != "":
+			item.Kind, item.Media = File, media(p.FileURL, p.Filename)
+		case p.Type == "input_file" && p.FileData != "":
+			item.Kind = File
+			var err error
+			if item.Media, err = bytesOf(p.FileData, p.Filename, fmt.Sprintf("%s.%d", where, i)); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, fault.Newf(fault.Invalid, "%s.%d: a part of type %.64q is known to its own provider alone", where, i, p.Type)
 		}

@@ -20,13 +20,25 @@ const (
 	refused             // leaving it out would change what the client gets
 )
 
+const (
+	// maxObjects is how many objects a request may hold: each of them can become
+	// some kilobytes, even "{}". The longest conversations have some thousands.
+	maxObjects = 30_000
+	// maxDepth is how deep content lies in content: a result has blocks, and one of
+	// them a document that is made of blocks.
+	maxDepth = 4
+)
+
 // judge checks that a request is JSON and goes through its members by the fates of
 // its protocol.
 func judge(body []byte, of func(member string) fate, lost Lost) error {
 	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !json.Valid(body) {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	for _, f := range jsoncut.Members(body) {
+	if jsoncut.Objects(body, maxObjects) == maxObjects {
+		return fault.Newf(fault.Invalid, "the request holds %d objects or more, which is too many to carry to another protocol", maxObjects)
+	}
+	for f := range jsoncut.Members(body) {
 		if empty(f.Value) {
 			continue
 		}
@@ -187,6 +199,23 @@ func media(url, name string) Media {
 	}
 	kind, _, _ := strings.Cut(head, ";")
 	return Media{Type: kind, Data: data, Name: name}
+}
+
+// bytesOf reads the bytes of a file, in base64 or a data: URL. Never a URL that
+// somebody would fetch: that some servers take one there is no reason to.
+func bytesOf(data, name, where string) (Media, error) {
+	m := media(data, name)
+	if m.URL == "" {
+		return m, nil
+	}
+	if strings.Contains(data, ":") { // which base64 has not
+		return m, malformed(where + ".file_data")
+	}
+	kind := "application/octet-stream"
+	if strings.HasSuffix(strings.ToLower(name), ".pdf") {
+		kind = "application/pdf"
+	}
+	return Media{Type: kind, Data: data, Name: name}, nil
 }
 
 // normal brings items into the one order that every protocol has: in what the

@@ -1,12 +1,13 @@
 // Package jsoncut takes JSON apart without reading the values in it: most of an
 // inference request is a conversation that is only passed on. What it is given has
-// been found valid before (json.Valid); it allocates nothing but what it returns,
-// whose pieces are the text's own.
+// been found valid before (json.Valid); it allocates nothing, however many pieces
+// there are, and they are the text's own.
 package jsoncut
 
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 )
 
 // Member is a member of an object, as it stands in the text.
@@ -16,49 +17,67 @@ type Member struct {
 	Value []byte
 }
 
-// Members takes an object apart, in its order; a name can stand in it twice.
-// Anything but an object has none.
-func Members(object []byte) []Member {
-	rest := bytes.TrimSpace(object)
-	if len(rest) == 0 || rest[0] != '{' {
-		return nil
-	}
-	var out []Member
-	for rest = space(rest[1:]); rest[0] != '}'; {
-		n := stringEnd(rest)
-		m := Member{Raw: rest[:n], Name: string(rest[1 : n-1])}
-		if bytes.IndexByte(m.Raw, '\\') >= 0 || !plain(m.Raw) {
-			m.Name = ""
-			if json.Unmarshal(m.Raw, &m.Name) != nil {
-				return nil // it is valid
+// Members are the members of an object, in its order; a name can stand in it
+// twice. Anything but an object has none.
+func Members(object []byte) iter.Seq[Member] {
+	return func(yield func(Member) bool) {
+		rest := bytes.TrimSpace(object)
+		if len(rest) == 0 || rest[0] != '{' {
+			return
+		}
+		for rest = space(rest[1:]); rest[0] != '}'; {
+			n := stringEnd(rest)
+			m := Member{Raw: rest[:n], Name: string(rest[1 : n-1])}
+			if bytes.IndexByte(m.Raw, '\\') >= 0 || !plain(m.Raw) {
+				m.Name = ""
+				if json.Unmarshal(m.Raw, &m.Name) != nil {
+					return // it is valid
+				}
+			}
+			rest = space(space(rest[n:])[1:]) // past the colon
+			n = valueEnd(rest)
+			m.Value = bytes.TrimSpace(rest[:n])
+			if !yield(m) {
+				return
+			}
+			if rest = rest[n:]; rest[0] == ',' {
+				rest = space(rest[1:])
 			}
 		}
-		rest = space(space(rest[n:])[1:]) // past the colon
-		n = valueEnd(rest)
-		m.Value = bytes.TrimSpace(rest[:n])
-		out = append(out, m)
-		if rest = rest[n:]; rest[0] == ',' {
-			rest = space(rest[1:])
-		}
 	}
-	return out
 }
 
-// Elements takes a list apart. Anything but a list has none.
-func Elements(list []byte) [][]byte {
-	rest := bytes.TrimSpace(list)
-	if len(rest) == 0 || rest[0] != '[' {
-		return nil
-	}
-	var out [][]byte
-	for rest = space(rest[1:]); rest[0] != ']'; {
-		n := valueEnd(rest)
-		out = append(out, bytes.TrimSpace(rest[:n]))
-		if rest = rest[n:]; rest[0] == ',' {
-			rest = space(rest[1:])
+// Elements are those of a list. Anything but a list has none.
+func Elements(list []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		rest := bytes.TrimSpace(list)
+		if len(rest) == 0 || rest[0] != '[' {
+			return
+		}
+		for rest = space(rest[1:]); rest[0] != ']'; {
+			n := valueEnd(rest)
+			if !yield(bytes.TrimSpace(rest[:n])) {
+				return
+			}
+			if rest = rest[n:]; rest[0] == ',' {
+				rest = space(rest[1:])
+			}
 		}
 	}
-	return out
+}
+
+// Objects counts the objects in a text, at any depth, up to a number of them.
+func Objects(text []byte, most int) int {
+	n := 0
+	for i := 0; i < len(text) && n < most; i++ {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i:]) - 1
+		case '{':
+			n++
+		}
+	}
+	return n
 }
 
 // String returns the text of a string that stands for itself, and whether it is

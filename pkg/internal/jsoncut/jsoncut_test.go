@@ -3,6 +3,7 @@ package jsoncut_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
@@ -19,9 +20,12 @@ func FuzzCut(f *testing.F) {
 		if !json.Valid(data) {
 			return
 		}
+		if got, want := jsoncut.Objects(data, len(data)+1), objects(t, data); got != want {
+			t.Fatalf("%q has %d objects, not %d", data, want, got)
+		}
 		var list []json.RawMessage
 		if json.Unmarshal(data, &list) == nil {
-			got := jsoncut.Elements(data)
+			got := slices.Collect(jsoncut.Elements(data))
 			if len(got) != len(list) {
 				t.Fatalf("%q has %d elements, not %d", data, len(list), len(got))
 			}
@@ -36,7 +40,7 @@ func FuzzCut(f *testing.F) {
 			return
 		}
 		got := map[string][]byte{}
-		for _, m := range jsoncut.Members(data) {
+		for m := range jsoncut.Members(data) {
 			got[m.Name] = m.Value
 			if s, ok := jsoncut.String(m.Raw); ok && s != m.Name {
 				t.Fatalf("%q: %q, not %q", data, m.Name, s)
@@ -51,4 +55,19 @@ func FuzzCut(f *testing.F) {
 			}
 		}
 	})
+}
+
+// objects counts those that a parser finds.
+func objects(t *testing.T, data []byte) int {
+	t.Helper()
+	n := 0
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := dec.Token()
+		if err != nil {
+			return n
+		}
+		if token == json.Delim('{') {
+			n++
+		}
+	}
 }
