@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/audit"
@@ -55,7 +56,9 @@ type exchange struct {
 	size        int   // of the body as it came
 	failed      error // why a translated answer broke, as the provider says
 	attempts    int
-	status      int // of the provider's answer; 0 where there was none
+	reached     atomic.Bool // the provider has had the whole request of this attempt
+	lost        int64       // attempts that it has had and that were not answered
+	status      int         // of the provider's answer; 0 where there was none
 	tally       tally
 }
 
@@ -275,6 +278,10 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 		var used spent
 		if x.status >= 200 && x.status < 300 {
 			used = x.tally.result(len(x.body))
+		}
+		if x.lost > 0 {
+			used.Input += x.lost * int64(len(x.body)) / bytesPerToken
+			used.Estimated = true
 		}
 		price, priced := x.provider.Price(x.model)
 		turn, unit := s.meter.settle(used, x.request.model, price, priced)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 	for {
 		x.attempts++
 		idle.touch()
-		resp, err := x.send(ctx)
+		resp, err := x.send(x.traced(ctx))
 		if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
 			if err = firstByte(resp, idle); err == nil {
 				return x.acceptable(resp)
@@ -38,6 +39,7 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 		var retry bool
 		var after time.Duration
 		if err != nil {
+			x.lose()
 			failure = x.unreachable(ctx, err)
 			retry = ctx.Err() == nil
 		} else {
@@ -53,6 +55,24 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 		if err := sleep(ctx, wait); err != nil {
 			return nil, failure
 		}
+	}
+}
+
+// traced has an attempt's context tell when the request has reached the provider.
+func (x *exchange) traced(ctx context.Context) context.Context {
+	x.reached.Store(false)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
+		if info.Err == nil {
+			x.reached.Store(true)
+		}
+	}})
+}
+
+// lose counts an attempt that the provider has had and nobody has an answer to,
+// since the connection broke or the client has hung up: it may be charged.
+func (x *exchange) lose() {
+	if x.reached.Load() {
+		x.lost++
 	}
 }
 

@@ -84,6 +84,43 @@ func TestClientGoes(t *testing.T) {
 	}
 }
 
+// What a provider has had is counted, also where no byte of an answer came: a
+// client that hangs up in time would get the work for nothing.
+func TestUnansweredIsMetered(t *testing.T) {
+	t.Parallel()
+	prompt := strings.Repeat("x", 4000)
+	asked := make(chan struct{})
+	up := &provider{answer: func(_ http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+		close(asked)
+		<-r.Context().Done()
+	}}
+	s := open(t, config{upstream: up})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := s.client.Do(s.request(ctx, messages, say("claude/m1", prompt, false))); err == nil { //nolint:bodyclose // there is none
+		t.Fatal("it was answered")
+	}
+	await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+	d := s.trail.all()[0].Detail
+	if turn, _ := s.socket.Usage(); d["outcome"] != "client-gone" || d["estimated"] != "true" || turn.InputTokens < 1000 || turn.InputTokens > 1100 {
+		t.Errorf("recorded %v, used %+v", d, turn)
+	}
+
+	var broken atomic.Int32
+	s = open(t, config{upstream: &provider{answer: func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		if broken.Add(1) < 3 {
+			panic(http.ErrAbortHandler)
+		}
+		good(w, r, body)
+	}}})
+	if a := s.post(messages, say("claude/m1", prompt, true)); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if turn, _ := s.socket.Usage(); turn.Requests != 1 || turn.InputTokens < 2000 || turn.InputTokens > 2300 {
+		t.Errorf("used %+v", turn)
+	}
+}
+
 // What a provider does wrong ends as 400, the one status at which agents stop,
 // after as many attempts as can help.
 func TestProviderFails(t *testing.T) {
