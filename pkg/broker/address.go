@@ -23,6 +23,7 @@ func (x *exchange) address(body []byte) error {
 			x.path, x.body = "models/"+x.model+":"+x.api.path, body
 			return nil
 		}
+		x.foreign = x.request.native(x.api.protocol)
 		if x.body, err = x.request.rewrite(x.model, x.api.protocol == inference.OpenAIChat); err != nil {
 			return &rejected{DeniedRequest, err.Error()}
 		}

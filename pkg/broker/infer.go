@@ -55,6 +55,7 @@ type exchange struct {
 	key         []byte
 	size        int   // of the body as it came
 	failed      error // why a translated answer broke, as the provider says
+	foreign     int   // pieces of reasoning that were left out, as another provider's
 	attempts    int
 	reached     atomic.Bool // the provider has had the whole request of this attempt
 	lost        int64       // attempts that it has had and that were not answered
@@ -299,6 +300,9 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 		if lost := dropped(x.translation.Lost()); lost != "" {
 			detail["dropped"] = lost
 		}
+	}
+	if x.foreign > 0 {
+		detail["dropped"] = "reasoning"
 	}
 	s.record(ctx, audit.Event{Boundary: audit.Inference, Action: x.api.action, Effect: audit.Allow, Detail: detail})
 }

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
 )
 
 // parsed is an inference request taken apart as far as the broker needs to.
@@ -62,6 +65,19 @@ func (p *parsed) set(name string, value any) error {
 	}
 	p.members = append(p.members, member{name: name, raw: []byte(strconv.Quote(name)), value: raw})
 	return nil
+}
+
+// native leaves out the reasoning of another protocol's provider, and returns how
+// much of it there was.
+func (p *parsed) native(protocol inference.Protocol) (dropped int) {
+	for i, m := range p.members {
+		if m.name == "messages" || m.name == "input" {
+			var n int
+			p.members[i].value, n = translate.Native(protocol, m.value)
+			dropped += n
+		}
+	}
+	return dropped
 }
 
 // rewrite returns the body to send: the model by its provider's name for it,

@@ -262,6 +262,27 @@ func TestTranslationSaysWhatItDropped(t *testing.T) {
 	}
 }
 
+// A session that changes from a model that is translated to one that is not takes
+// along what the former thought, which the latter would refuse.
+func TestReasoningOfAnotherProvider(t *testing.T) {
+	t.Parallel()
+	up := &provider{answer: upstreams}
+	s := open(t, config{upstream: up})
+	first := s.post(messages, asks(messages, "local/m2", false))
+	body := `{"model":"claude/m1","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[` +
+		`{"type":"thinking","thinking":"t","signature":"vexa:openai-chat:eyJEYXRhIjoiIn0"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}`
+	if a := s.post(messages, body); first.status != http.StatusOK || a.status != http.StatusOK {
+		t.Fatalf("%d, %d %s", first.status, a.status, a.body)
+	}
+	if sent := string(up.bodies[1]["messages"]); strings.Contains(sent, "vexa:") || !strings.Contains(sent, `{"role":"assistant","content":[{"type":"text","text":"b"}]}`) {
+		t.Errorf("the provider got %s", sent)
+	}
+	await(t, "the audit record", func() bool { return len(s.trail.all()) == 2 })
+	if d := s.trail.all()[1].Detail; d["dropped"] != "reasoning" {
+		t.Errorf("recorded %v", d)
+	}
+}
+
 // Tokens are counted by an estimate where the provider cannot be asked.
 func TestCountEstimated(t *testing.T) {
 	t.Parallel()
