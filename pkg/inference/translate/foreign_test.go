@@ -8,7 +8,7 @@ import (
 
 func TestNative(t *testing.T) {
 	t.Parallel()
-	from := func(origin inference.Protocol, to inference.Protocol) string {
+	from := func(origin, to inference.Protocol) string {
 		return string(marshal(Opaque{Origin: origin, Data: "c2ln"}.carry(to)))
 	}
 	theirs := from(ownResponses, ownMessages)
