@@ -74,26 +74,16 @@ func (e *chatError) UnmarshalJSON(raw []byte) error {
 type chatReader struct {
 	seed    string
 	start   bool
-	next    int // index of the next item
-	open    int // of the text or reasoning that is open; -1: none
-	kind    Kind
+	queue   chatQueue
 	calls   []*chatReading
+	size    int // of all that was said, in bytes
 	stop    string
 	refused bool
 	usage   Usage
 	done    bool
 }
 
-// chatReading is a call that comes in pieces. It begins when its name is known.
-type chatReading struct {
-	index   int // theirs
-	id      string
-	name    string
-	at      int // ours; -1: it has not begun
-	pending string
-}
-
-func (chat) reader(seed string) reader { return &chatReader{seed: seed, open: -1} }
+func (chat) reader(seed string) reader { return &chatReader{seed: seed} }
 
 func (c *chatReader) read(data []byte) ([]Event, error) {
 	if string(data) == "[DONE]" {
@@ -115,14 +105,18 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 		c.usage = e.Usage.usage()
 	}
 	for i := range e.Choices {
-		if e.Choices[i].Index == 0 {
-			out = c.choice(out, &e.Choices[i])
+		if e.Choices[i].Index != 0 {
+			continue
+		}
+		var err error
+		if out, err = c.choice(out, &e.Choices[i]); err != nil {
+			return out, err
 		}
 	}
 	return out, nil
 }
 
-func (c *chatReader) choice(out []Event, r *chatResult) []Event {
+func (c *chatReader) choice(out []Event, r *chatResult) ([]Event, error) {
 	d := &r.Delta
 	thought := string(d.ReasoningContent)
 	if thought == "" {
@@ -135,85 +129,34 @@ func (c *chatReader) choice(out []Event, r *chatResult) []Event {
 		out = c.text(out, Text, string(d.Refusal))
 	}
 	for i := range d.ToolCalls {
-		out = c.call(out, &d.ToolCalls[i])
+		var err error
+		if out, err = c.call(out, &d.ToolCalls[i]); err != nil {
+			return out, err
+		}
 	}
 	if r.FinishReason != "" {
 		c.stop = r.FinishReason
 	}
-	return out
+	if c.size > maxAnswer { // what waits for its turn counts, too
+		return out, errTooLong
+	}
+	return out, nil
 }
 
 func (c *chatReader) text(out []Event, kind Kind, text string) []Event {
 	if text == "" {
 		return out
 	}
-	if c.open < 0 || c.kind != kind {
-		out = c.close(out)
-		item := Item{Role: Assistant, Kind: kind}
+	c.size += len(text)
+	i := c.queue.last()
+	if i == nil || i.item.Kind != kind {
+		i = &chatItem{item: Item{Role: Assistant, Kind: kind}}
 		if kind == Reasoning {
-			item.Opaque.Origin = ownChat
+			i.item.Opaque.Origin = ownChat
 		}
-		out = append(out, Event{Kind: Begin, Index: c.next, Item: item})
-		c.open, c.kind = c.next, kind
-		c.next++
+		out = c.queue.add(out, i)
 	}
-	return append(out, Event{Kind: Delta, Index: c.open, Text: text})
-}
-
-func (c *chatReader) close(out []Event) []Event {
-	if c.open >= 0 {
-		out = append(out, Event{Kind: End, Index: c.open})
-		c.open = -1
-	}
-	return out
-}
-
-func (c *chatReader) call(out []Event, piece *chatCall) []Event {
-	r := c.find(piece)
-	said := piece.call()
-	if r.name == "" {
-		r.name = said.Name
-	}
-	if r.id == "" {
-		r.id = piece.ID
-	}
-	text := said.Arguments
-	if r.at < 0 {
-		if r.name == "" {
-			r.pending += text
-			return out
-		}
-		if r.id == "" {
-			r.id = fmt.Sprintf("call_%s_%d", c.seed, len(c.calls))
-		}
-		out = c.close(out)
-		r.at, text = c.next, r.pending+text
-		c.next++
-		out = append(out, Event{Kind: Begin, Index: r.at, Item: Item{Role: Assistant, Kind: Call, Call: ToolCall{ID: r.id, Name: r.name, Freeform: piece.Custom != nil}}})
-	}
-	if text != "" {
-		out = append(out, Event{Kind: Delta, Index: r.at, Text: text})
-	}
-	return out
-}
-
-// find returns the call that a piece belongs to, a new one where there is none.
-// Some servers leave the index out, or count every call as the first: then
-// another id is another call.
-func (c *chatReader) find(piece *chatCall) *chatReading {
-	index := -1
-	if piece.Index != nil {
-		index = *piece.Index
-	}
-	for _, r := range slices.Backward(c.calls) {
-		sameID := piece.ID == "" || r.id == "" || piece.ID == r.id
-		if sameID && (index < 0 || index == r.index) {
-			return r
-		}
-	}
-	r := &chatReading{index: index, at: -1}
-	c.calls = append(c.calls, r)
-	return r
+	return c.queue.say(out, i, text)
 }
 
 func (c *chatReader) finish() []Event {
@@ -221,14 +164,8 @@ func (c *chatReader) finish() []Event {
 		return nil
 	}
 	c.done = true
-	out := c.close(nil)
-	called := false
-	for _, r := range c.calls {
-		if r.at >= 0 {
-			called = true
-			out = append(out, Event{Kind: End, Index: r.at})
-		}
-	}
+	out := c.queue.drain(nil)
+	called := slices.ContainsFunc(c.calls, func(r *chatReading) bool { return r.name != "" })
 	stop := stopOfChat(c.stop, called)
 	if c.refused {
 		stop = StopRefusal

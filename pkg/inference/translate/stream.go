@@ -11,6 +11,8 @@ import (
 // repeats it at its end.
 const maxAnswer = 16 << 20
 
+var errTooLong = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+
 // Stream is a streamed answer on its way back.
 type Stream struct {
 	t       *Translation
@@ -38,7 +40,7 @@ func (s *Stream) Write(p []byte) ([]byte, error) {
 		events, err := s.reader.read(data)
 		out = s.take(out, events)
 		if err == nil && s.size > maxAnswer {
-			err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+			err = errTooLong
 		}
 		return err
 	})
