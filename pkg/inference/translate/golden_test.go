@@ -155,6 +155,23 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// Events of nothing, by which servers keep a connection alive, change nothing.
+func TestEmptyEvents(t *testing.T) {
+	t.Parallel()
+	for _, in := range inputs(t, "streams", ".sse") {
+		kept := bytes.ReplaceAll(in.data, []byte("\n\n"), []byte("\n\ndata:\n\ndata: \ndata:\n\n"))
+		for _, to := range protocols() {
+			if to == in.protocol {
+				continue
+			}
+			want := answered(translation(t, to, in.protocol), in.data, len(in.data))
+			if got := answered(translation(t, to, in.protocol), kept, len(kept)); !bytes.Equal(got, want) {
+				t.Errorf("%s to %s:\n%s", in.name, to, got)
+			}
+		}
+	}
+}
+
 // An answer as a whole says what the same answer says as a stream.
 func TestWholes(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,10 @@ func (s *sse) flush(each func(data []byte) error) error {
 	if !s.has {
 		return nil
 	}
-	err := each(s.data)
+	var err error
+	if len(bytes.TrimSpace(s.data)) > 0 { // some servers keep a connection alive with nothing
+		err = each(s.data)
+	}
 	s.data, s.has = s.data[:0], false
 	return err
 }
