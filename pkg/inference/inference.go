@@ -110,6 +110,16 @@ func (p Provider) Local() bool {
 	return u.Hostname() == "localhost" || ip.IsLoopback()
 }
 
+// OpenAI reports whether the provider's URL is OpenAI's own API, in any region.
+func (p Provider) OpenAI() bool {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return host == "api.openai.com" || strings.HasSuffix(host, ".api.openai.com")
+}
+
 var (
 	namePattern  = textform.Name{First: textform.Lower + textform.Digit, Rest: textform.Lower + textform.Digit + "._-", Max: 64}
 	modelPattern = textform.Name{First: textform.Alnum, Rest: textform.Alnum + "._:/@+-", Max: 128}

@@ -5,10 +5,31 @@ import "encoding/json"
 // maxUser is the longest user that OpenAI takes, in bytes.
 const maxUser = 64
 
-func (chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
+// openAIEffort is the effort by the names of OpenAI's models.
+func openAIEffort(effort string) string {
+	if effort == "max" {
+		return "high" // xhigh is not known to all of them
+	}
+	return effort
+}
+
+// openAITemperature leaves the default out: some of OpenAI's models refuse to be
+// told any.
+func openAITemperature(t *float64) *float64 {
+	if t != nil && *t == 1 {
+		return nil
+	}
+	return t
+}
+
+func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	out := chatRequest{
 		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: []chatMessage{},
-		Temperature: r.Temperature, TopP: r.TopP, ReasoningEffort: r.Effort, Verbosity: r.Verbosity,
+		Temperature: r.Temperature, TopP: r.TopP, ReasoningEffort: openAIEffort(r.Effort), Verbosity: r.Verbosity,
+	}
+	if p.openAI { // its newer models refuse the former name, other servers do not know the new one
+		out.MaxTokens, out.MaxCompletionTokens = 0, r.MaxTokens
+		out.Temperature = openAITemperature(r.Temperature)
 	}
 	if r.Stream {
 		out.StreamOptions = &chatStreamOptions{IncludeUsage: true}

@@ -9,7 +9,9 @@ import (
 // chat is the protocol openai-chat. Source: the Chat Completions API reference,
 // https://platform.openai.com/docs/api-reference/chat, and for reasoning_content,
 // which it lacks, what DeepSeek, vLLM and llama.cpp have in common.
-type chat struct{}
+type chat struct {
+	openAI bool // the provider is OpenAI itself
+}
 
 const ownChat = inference.OpenAIChat
 

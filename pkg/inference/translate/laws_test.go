@@ -35,7 +35,7 @@ func (m *maker) id() string {
 }
 
 func (m *maker) request() *Request {
-	r := &Request{Model: "m", Stream: m.coin(), MaxTokens: 1 + m.Int64N(9000)}
+	r := &Request{Model: "m", Stream: m.coin(), MaxTokens: minOutputTokens + m.Int64N(9000)}
 	if m.coin() {
 		r.Temperature, r.TopP = new(m.Float64()), new(m.Float64())
 	}

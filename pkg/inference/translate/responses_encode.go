@@ -6,20 +6,27 @@ import "github.com/vexa-ai/vexa/pkg/fault"
 // at the provider.
 const encryptedReasoning = "reasoning.encrypted_content"
 
+// minOutputTokens is the least that openai-responses takes; clients that ask
+// whether a model is there want 1.
+const minOutputTokens = 16
+
 func (responses) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	if len(r.Stop) > 0 {
 		return nil, fault.New(fault.Invalid, "stop sequences cannot be carried to openai-responses, which has none", "")
 	}
 	out := responsesRequest{
-		Model: r.Model, Stream: r.Stream, MaxOutputTokens: r.MaxTokens, Temperature: r.Temperature, TopP: r.TopP,
+		Model: r.Model, Stream: r.Stream, Temperature: openAITemperature(r.Temperature), TopP: r.TopP,
 		Metadata: r.Metadata, CacheKey: r.CacheKey,
+	}
+	if r.MaxTokens > 0 {
+		out.MaxOutputTokens = max(r.MaxTokens, minOutputTokens)
 	}
 	if len(r.User) <= maxUser {
 		out.User = r.User
 	}
 	lost.all(map[string]bool{"thinking.budget_tokens": r.Thinking.Budget > 0, "user": len(r.User) > maxUser})
 	if r.Effort != "" || r.Summary != "" {
-		out.Reasoning = &responsesReasoning{r.Effort, r.Summary}
+		out.Reasoning = &responsesReasoning{openAIEffort(r.Effort), r.Summary}
 	}
 	if out.Reasoning != nil || r.Thinking.on() {
 		out.Include = []string{encryptedReasoning}

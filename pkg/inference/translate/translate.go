@@ -21,10 +21,13 @@
 //	tools that a provider runs or defines   refused; tool search: left out, and all tools are offered
 //	tool_choice, parallel_tool_calls        carried; allowed_tools: refused
 //	reasoning in the conversation           carried to the protocol it came from, where only that can read it; else left out
-//	effort, verbosity                       carried by the same name; to anthropic-messages verbosity is left out
+//	effort, verbosity                       carried by the same name; to anthropic-messages verbosity is left out;
+//	                                        effort max is high to the OpenAI protocols, which have no such name
 //	thinking, its budget                    left out: the model's own default holds
-//	max_tokens                              carried; anthropic-messages, which needs one, gets 32,000
-//	temperature, top_p                      carried; to anthropic-messages no higher than 1
+//	max_tokens                              carried; anthropic-messages, which needs one, gets 32,000; openai-responses no
+//	                                        less than 16; OpenAI itself as max_completion_tokens
+//	temperature, top_p                      carried; to anthropic-messages no higher than 1; to openai-responses and OpenAI
+//	                                        itself, whose default it is, no temperature of 1
 //	stop sequences                          carried; to openai-responses: refused
 //	response format                         JSON schema: carried; any JSON object to anthropic-messages: left out
 //	user                                    carried; one longer than 64 bytes to the OpenAI protocols: left out
@@ -130,6 +133,7 @@ type Options struct {
 	Model   string // the provider's name of the model
 	ID      string // unlike that of any other answer; letters and digits
 	Created int64  // when the answer begins, in seconds since 1970
+	OpenAI  bool   // the provider is OpenAI itself: others take members that it refuses
 	// Observe is told each event of the answer before it is translated, and may
 	// change it; nil: nobody.
 	Observe func(*Event)
@@ -154,6 +158,9 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 		return nil, fault.Newf(fault.Invalid, "%s cannot be translated into %s", client, provider)
 	}
 	t := &Translation{client: codecOf(client), provider: codecOf(provider), opts: opts, lost: Lost{}}
+	if _, ok := t.provider.(chat); ok {
+		t.provider = chat{openAI: opts.OpenAI}
+	}
 	var err error
 	if t.request, err = t.client.decodeRequest(body, t.lost); err != nil {
 		return nil, err
