@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference/translate"
 )
@@ -39,8 +40,13 @@ func (x *exchange) relayTranslated(ctx context.Context, w http.ResponseWriter, r
 	return err
 }
 
-// pumpTranslated passes a stream on until it ends, each event when it has come.
-func (x *exchange) pumpTranslated(out *flusher, body io.Reader, stream *translate.Stream, idle *watchdog) error {
+// lastWait is how long a provider may take to close a stream whose answer has
+// ended, so that its connection can be used again.
+const lastWait = 100 * time.Millisecond
+
+// pumpTranslated passes a stream on until its answer ends, each event when it has
+// come.
+func (x *exchange) pumpTranslated(out *flusher, body io.ReadCloser, stream *translate.Stream, idle *watchdog) error {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := body.Read(buf)
@@ -50,17 +56,28 @@ func (x *exchange) pumpTranslated(out *flusher, body io.Reader, stream *translat
 			return err
 		}
 		switch {
+		case stream.Ended(): // whatever comes behind: some providers keep the stream open
+			if err == nil {
+				drain(body)
+			}
+			return nil
 		case broken != nil:
 			return broken
 		case errors.Is(err, io.EOF):
 			rest, broken := stream.Close()
 			return errors.Join(out.write(rest), broken)
-		case err != nil && stream.Ended():
-			return nil // the answer was whole
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// drain reads a stream to its end, if that comes soon.
+func drain(body io.ReadCloser) {
+	const most = 64 << 10
+	late := time.AfterFunc(lastWait, func() { _ = body.Close() }) // which ends the read
+	defer late.Stop()
+	_, _ = io.CopyN(io.Discard, body, most) // nothing of it is used
 }
 
 // wholeTranslated reads an answer to its end and translates it, into a stream

@@ -248,6 +248,30 @@ func TestTranslatedBreaks(t *testing.T) {
 	}
 }
 
+// An answer that has ended is over, though its provider keeps the stream open.
+func TestTranslatedEnds(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{openaiUsage + openaiDone, `data: {"error":{"message":"x"}}` + "\n\n"} {
+		up := &provider{answer: func(w http.ResponseWriter, r *http.Request, _ map[string]json.RawMessage) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, `data: {"id":"c","choices":[{"index":0,"delta":{"content":"all"}}]}`+"\n\n"+end)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}}
+		s := open(t, config{upstream: up, options: func(o *broker.Options) { o.Timeouts.Idle = time.Minute }})
+		began := time.Now()
+		a := s.post(messages, asks(messages, "local/m2", true))
+		if took := time.Since(began); took > 20*time.Second || !strings.Contains(a.body, "all") {
+			t.Errorf("after %v: %s", took, a.body)
+		}
+		await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
+		want := map[bool]string{true: "answered", false: "failed"}[strings.Contains(end, openaiDone)]
+		if d := s.trail.all()[0].Detail; d["outcome"] != want {
+			t.Errorf("recorded %v", d)
+		}
+	}
+}
+
 // What a translation leaves out is in the audit log, by name.
 func TestTranslationSaysWhatItDropped(t *testing.T) {
 	t.Parallel()
