@@ -94,3 +94,42 @@ func TestAgentsSurviveAnything(t *testing.T) {
 		}
 	}
 }
+
+// TestHowClaudeEnds: a turn failed where either member says so, and no end takes an
+// answer back.
+func TestHowClaudeEnds(t *testing.T) {
+	t.Parallel()
+	const said = `{"type":"assistant","message":{"content":[{"type":"text","text":"It is done."}]}}` + "\n"
+	for name, c := range map[string]struct {
+		in     string
+		failed bool
+		reply  string
+		why    string
+	}{
+		"an error that is none":     {`{"type":"result","subtype":"error_during_execution","is_error":false}`, true, "It is done.", "error_during_execution"},
+		"too many turns":            {`{"type":"result","subtype":"error_max_turns","is_error":false,"errors":["no turns left"]}`, true, "It is done.", "no turns left"},
+		"a failure named a success": {`{"type":"result","subtype":"success","is_error":true,"result":"no credit"}`, true, "It is done.", "no credit"},
+		"an empty result":           {`{"type":"result","subtype":"success","is_error":false,"result":""}`, false, "It is done.", ""},
+		"another result":            {`{"type":"result","subtype":"success","is_error":false,"result":"Done."}`, false, "Done.", ""},
+	} {
+		_, r := parse(t, runnerv1.Stream{Dialect: "claude-ndjson"}, []byte(said+c.in), 9)
+		if !r.Terminal || r.Failed != c.failed || r.Reply != c.reply || r.Error != c.why || r.Unknown != 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestClaudesOtherMessages: only the messages of the model and of the person are looked
+// into; what others call a message makes no noise of them.
+func TestClaudesOtherMessages(t *testing.T) {
+	t.Parallel()
+	for in, unknown := range map[string]int{
+		`{"type":"system","subtype":"notice","message":"text","session_id":"s"}`: 0,
+		`{"type":"result","subtype":"success","message":7,"session_id":"s"}`:     0,
+		`{"type":"assistant","message":"text","session_id":"s"}`:                 1,
+	} {
+		if _, r := parse(t, runnerv1.Stream{Dialect: "claude-ndjson"}, []byte(in), 9); r.Unknown != unknown || r.Noise != "" || r.SessionRef != "s" {
+			t.Errorf("%s: %+v", in, r)
+		}
+	}
+}

@@ -18,9 +18,7 @@ type claudeEvent struct {
 	Session string `json:"session_id"`
 	Parent  string `json:"parent_tool_use_id"` // of a subagent's event
 
-	Message struct { // of assistant and user
-		Content json.RawMessage `json:"content"`
-	} `json:"message"`
+	Message json.RawMessage `json:"message"` // of assistant and user; others have other things there
 
 	Event struct { // of stream_event: one of the inference protocol's
 		Delta struct {
@@ -55,8 +53,8 @@ type claudeBlock struct {
 	IsError  bool            `json:"is_error"`
 }
 
-// claudeParser reads claude-ndjson. A result's subtype says "success" for turns
-// that failed, too: is_error decides.
+// claudeParser reads claude-ndjson. A result's subtype says "success" for turns that
+// failed, too, and is_error says false for some that ended early: either tells a failure.
 type claudeParser struct {
 	result Result
 	deltas bool // pieces were printed, so that whole blocks repeat them
@@ -80,13 +78,7 @@ func (p *claudeParser) Line(line []byte) []wsv1.Body {
 	case "system":
 		return retrying(e)
 	case "result":
-		p.result.Terminal = true
-		p.result.Failed = e.IsError
-		if e.IsError {
-			p.result.Error, _ = cut(firstOf(e.Result, strings.Join(e.Errors, "\n"), e.Subtype), maxError)
-			return nil
-		}
-		p.result.Reply = message(e.Result)
+		p.ended(e)
 		return nil
 	default:
 		p.result.unknown(e.Type)
@@ -95,6 +87,18 @@ func (p *claudeParser) Line(line []byte) []wsv1.Body {
 }
 
 func (p *claudeParser) End() Result { return p.result }
+
+// ended takes the result. One without a text takes nothing back of what was said before.
+func (p *claudeParser) ended(e claudeEvent) {
+	p.result.Terminal = true
+	p.result.Failed = e.IsError || strings.HasPrefix(e.Subtype, "error")
+	switch {
+	case p.result.Failed:
+		p.result.Error, _ = cut(firstOf(e.Result, strings.Join(e.Errors, "\n"), e.Subtype), maxError)
+	case e.Result != "":
+		p.result.Reply = message(e.Result)
+	}
+}
 
 // piece is a piece of the answer or of the reasoning. What a subagent says is
 // no part of the answer.
@@ -115,8 +119,15 @@ func (p *claudeParser) piece(e claudeEvent) []wsv1.Body {
 
 // blocks are the parts of a message: text, reasoning, calls and their results.
 func (p *claudeParser) blocks(e claudeEvent) []wsv1.Body {
+	var m struct {
+		Content json.RawMessage `json:"content"`
+	}
+	if len(e.Message) > 0 && json.Unmarshal(e.Message, &m) != nil {
+		p.result.unknown(e.Type + "/message")
+		return nil
+	}
 	var list []claudeBlock
-	if json.Unmarshal(e.Message.Content, &list) != nil {
+	if json.Unmarshal(m.Content, &list) != nil {
 		return nil // a message of the person is text
 	}
 	var out []wsv1.Body
