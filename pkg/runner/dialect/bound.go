@@ -75,16 +75,20 @@ func named(s string) string {
 	return s
 }
 
-func toolResult(id string, ok bool, output string) wsv1.Body {
+// callID is the id of a call as it is shown, and kept.
+func callID(id string) string {
 	id, _ = cut(valid(named(id)), maxName)
+	return strings.Clone(id) // a part would hold the whole
+}
+
+func toolResult(id string, ok bool, output string) wsv1.Body {
 	text, long := cut(valid(output), MaxOutput)
-	return wsv1.ToolResult{CallID: id, OK: ok, Output: text, Truncated: long}
+	return wsv1.ToolResult{CallID: callID(id), OK: ok, Output: text, Truncated: long}
 }
 
 func toolCall(id, tool string, arguments json.RawMessage) wsv1.Body {
-	id, _ = cut(valid(named(id)), maxName)
 	tool, _ = cut(valid(named(tool)), maxName)
-	return wsv1.ToolCall{CallID: id, Tool: tool, Arguments: object(arguments)}
+	return wsv1.ToolCall{CallID: callID(id), Tool: tool, Arguments: object(arguments)}
 }
 
 // object makes arguments a JSON object of bounded size, compact and valid

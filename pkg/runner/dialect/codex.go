@@ -96,7 +96,7 @@ func (p *codexParser) begin(i codexItem) []wsv1.Body {
 	if p.open == nil {
 		p.open = map[string]bool{}
 	}
-	p.open[i.ID] = true
+	p.open[callID(i.ID)] = true
 	return []wsv1.Body{toolCall(i.ID, tool, arguments)}
 }
 
@@ -126,10 +126,11 @@ func (p *codexParser) done(i codexItem) []wsv1.Body {
 		return nil
 	}
 	var out []wsv1.Body
-	if !p.open[i.ID] {
+	id := callID(i.ID)
+	if !p.open[id] {
 		out = append(out, toolCall(i.ID, tool, arguments))
 	}
-	delete(p.open, i.ID)
+	delete(p.open, id)
 	ok := i.Status != "failed" && i.Status != "declined" && (i.ExitCode == nil || *i.ExitCode == 0)
 	return append(out, toolResult(i.ID, ok, i.output()))
 }
