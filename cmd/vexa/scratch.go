@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
@@ -18,6 +20,11 @@ import (
 
 // scratchPrefix begins the names of installations that are there for one command.
 const scratchPrefix = "vexa-scratch-"
+
+const (
+	startPatience = 25 * time.Second // more than a client gives a daemon for its start
+	sweepPatience = 10 * time.Second
+)
 
 // scratch is the hook of commands that try something out in an installation of their
 // own. Until that is dropped it changes this process's environment: everything that is
@@ -32,15 +39,37 @@ func scratch(f *factory.Factory) func(context.Context, string) (home.Home, func(
 		if err != nil {
 			return own, nil, err
 		}
-		dir, err := os.MkdirTemp("", scratchPrefix)
+		s, err := newScratch(ctx, runnerName, files)
 		if err != nil {
-			return own, nil, fault.Wrap(fault.Failed, "make an installation to try the runner in", err)
+			return own, nil, err
 		}
-		h, err := fillScratch(ctx, dir, runnerName, files)
-		if err != nil {
-			return h, nil, errors.Join(err, os.RemoveAll(dir))
+		s.follow(f)
+		return s.home, func(ctx context.Context) error { return s.drop(ctx, f) }, nil
+	}
+}
+
+// newScratch makes an installation, or leaves nothing behind.
+func newScratch(ctx context.Context, runnerName string, files map[string][]byte) (*scratched, error) {
+	dir, err := os.MkdirTemp("", scratchPrefix)
+	if err != nil {
+		return nil, fault.Wrap(fault.Failed, "make an installation to try the runner in", err)
+	}
+	s := &scratched{dir: dir, restore: restoring("VEXA_HOME")}
+	s.home, err = fillScratch(ctx, dir, runnerName, files)
+	if err != nil {
+		return nil, errors.Join(err, s.remove(ctx), s.restore())
+	}
+	return s, nil
+}
+
+// restoring returns what gives a variable the value, or the absence, that it has now.
+func restoring(name string) func() error {
+	value, set := os.LookupEnv(name)
+	return func() error {
+		if !set {
+			return os.Unsetenv(name)
 		}
-		return h, func(ctx context.Context) error { return dropScratch(ctx, f, dir) }, nil
+		return os.Setenv(name, value)
 	}
 }
 
@@ -97,17 +126,114 @@ func fillScratch(ctx context.Context, dir, runnerName string, files map[string][
 	return h, nil
 }
 
-// dropScratch ends its daemon and removes it.
-func dropScratch(ctx context.Context, f *factory.Factory, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// scratched is an installation that is there for one command.
+type scratched struct {
+	dir     string
+	home    home.Home
+	restore func() error // of the environment
+
+	mu   sync.Mutex
+	over <-chan struct{} // closed when the daemon that was started last has ended; nil: none was
+}
+
+// follow has the daemons that are started be known: one that was started and does not
+// answer yet would go on without its files.
+func (s *scratched) follow(f *factory.Factory) {
+	spawn, restore := f.Spawn, s.restore
+	f.Spawn = func(ctx context.Context, h home.Home) (<-chan error, error) {
+		ended, err := spawn(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		told, over := make(chan error, 1), make(chan struct{})
+		s.mu.Lock()
+		s.over = over
+		s.mu.Unlock()
+		go func() {
+			told <- <-ended
+			close(over)
+		}()
+		return told, nil
+	}
+	s.restore = func() error {
+		f.Spawn = spawn
+		return restore()
+	}
+}
+
+// drop ends its daemon and removes it. Its key is protected by nothing, so that it goes
+// even where its daemon does not.
+func (s *scratched) drop(ctx context.Context, f *factory.Factory) error {
+	stopping, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if c, err := f.Dial(false); err == nil {
-		defer c.Close()
-		if err := stopScratch(ctx, c); err != nil {
-			return err
+	return errors.Join(s.stop(stopping, f), s.remove(ctx), s.restore())
+}
+
+// stop ends its daemon, which ends its runtime kernel before it has ended itself.
+func (s *scratched) stop(ctx context.Context, f *factory.Factory) error {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over == nil {
+		return nil
+	}
+	c, err := f.Dial(false)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	pid, err := running(ctx, c, over)
+	if err != nil || pid == 0 {
+		return err
+	}
+	if err := c.Shutdown(ctx, true); err != nil {
+		return err
+	}
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Timeout, "the daemon of the installation that the runner was tried in does not end", "end it: kill "+strconv.Itoa(pid))
+	}
+}
+
+// running waits until a daemon that was started answers, or has ended: pid 0.
+func running(ctx context.Context, c *client.Client, over <-chan struct{}) (pid int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fault.New(fault.Timeout,
+		"the daemon of the installation that the runner was tried in neither answers nor ends", "look for it: ps x | grep 'vexa daemon run'"))
+	defer cancel()
+	for {
+		st, err := c.Status(ctx)
+		if err == nil {
+			return st.PID, nil
+		}
+		select {
+		case <-over:
+			return 0, nil
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
 		}
 	}
-	for { // its runtime kernel ends after the daemon, and writes a last time
+}
+
+// remove takes away all that opening it made: sockets and what is readable lie elsewhere.
+func (s *scratched) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	defer cancel()
+	var all error
+	for _, dir := range []string{s.home.Plain, s.home.Run, s.dir} {
+		if dir == "" { // it was not opened
+			continue
+		}
+		all = errors.Join(all, sweep(ctx, dir))
+	}
+	return all
+}
+
+// sweep removes a directory into which something may still write a last time.
+func sweep(ctx context.Context, dir string) error {
+	for {
 		err := os.RemoveAll(dir)
 		if err == nil || ctx.Err() != nil {
 			return err
@@ -117,15 +243,4 @@ func dropScratch(ctx context.Context, f *factory.Factory, dir string) error {
 		case <-ctx.Done():
 		}
 	}
-}
-
-func stopScratch(ctx context.Context, c *client.Client) error {
-	st, err := c.Status(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // none runs
-	}
-	if err := c.Shutdown(ctx, true); err != nil {
-		return err
-	}
-	return c.WaitStopped(ctx, st.PID)
 }

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
@@ -77,4 +83,116 @@ func TestScratchTakesARunnerAlong(t *testing.T) {
 		}
 	}
 	must(t, drop(t.Context()))
+}
+
+// nothingLeft fails where a scratch installation left something behind, or where the
+// environment leads to it.
+func nothingLeft(t *testing.T, own home.Home, temp string) {
+	t.Helper()
+	if left := names(t, temp); len(left) != 0 {
+		t.Errorf("%q stays", left)
+	}
+	for _, dir := range []string{own.Run, own.Plain} {
+		if got := names(t, filepath.Dir(dir)); !slices.Equal(got, []string{filepath.Base(dir)}) {
+			t.Errorf("%q in %s", got, filepath.Dir(dir))
+		}
+	}
+	if got := os.Getenv("VEXA_HOME"); got != own.Root {
+		t.Errorf("VEXA_HOME is %q", got)
+	}
+}
+
+func TestScratchIsGoneAfterwards(t *testing.T) {
+	own, temp := scratchWorld(t)
+	h, drop, err := scratch(newFactory())(t.Context(), "acme")
+	must(t, err)
+	for _, dir := range []string{h.Run, h.Plain, h.Keys()} {
+		if _, err := os.Stat(dir); err != nil || dir == own.Run || dir == own.Plain {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	must(t, drop(t.Context()))
+	nothingLeft(t, own, temp)
+
+	t.Setenv("VEXA_HOME", "")
+	must(t, os.Unsetenv("VEXA_HOME"))
+	_, drop, err = scratch(newFactory())(t.Context(), "vexa")
+	must(t, err)
+	must(t, drop(t.Context()))
+	if got, set := os.LookupEnv("VEXA_HOME"); set {
+		t.Errorf("VEXA_HOME is %q, and was not set", got)
+	}
+}
+
+// One that cannot be filled is gone, too.
+func TestScratchThatIsNotMade(t *testing.T) {
+	own, temp := scratchWorld(t)
+	if _, err := newScratch(t.Context(), "acme", map[string][]byte{"no/such/directory": nil}); err == nil {
+		t.Fatal("a file is written where none can be")
+	}
+	nothingLeft(t, own, temp)
+}
+
+// lateDaemon answers after a while, and ends after a while when it is told to; refuses
+// says that it does not.
+type lateDaemon struct {
+	refuses bool
+	ended   chan error
+	told    atomic.Bool
+}
+
+func (d *lateDaemon) spawn(_ context.Context, h home.Home) (<-chan error, error) {
+	const late = 150 * time.Millisecond
+	mux := http.NewServeMux()
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"pid":1}`)
+	})
+	mux.HandleFunc("POST /v1/shutdown", func(w http.ResponseWriter, _ *http.Request) {
+		if d.refuses {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+		go func() {
+			time.Sleep(late)
+			_ = server.Close()
+			_ = os.WriteFile(filepath.Join(h.State, "last"), nil, 0o600)
+			d.told.Store(true)
+			d.ended <- nil
+		}()
+	})
+	go func() {
+		time.Sleep(late)
+		l, err := net.Listen("unix", h.DaemonSocket())
+		if err == nil {
+			_ = server.Serve(l)
+		}
+	}()
+	return d.ended, nil
+}
+
+// A daemon that was only just started is ended before its files are removed; one that
+// does not end keeps nothing.
+func TestScratchWithADaemonThatStarts(t *testing.T) {
+	for _, refuses := range []bool{false, true} {
+		own, temp := scratchWorld(t)
+		d := &lateDaemon{refuses: refuses, ended: make(chan error, 1)}
+		f := newFactory()
+		f.Spawn = d.spawn
+		_, drop, err := scratch(f)(t.Context(), "acme")
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // as Ctrl-C would
+		if _, err := f.Connect(ctx); err == nil {
+			t.Fatal("it answers too soon")
+		}
+		cancel()
+		if err := drop(t.Context()); (err != nil) != refuses {
+			t.Errorf("refuses %v: %v", refuses, err)
+		}
+		if !refuses && !d.told.Load() {
+			t.Error("the daemon lives on")
+		}
+		nothingLeft(t, own, temp)
+	}
 }

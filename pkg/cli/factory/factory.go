@@ -81,7 +81,7 @@ type Factory struct {
 	CheckLock func(lock []byte) error
 
 	// Scratch makes another installation, empty but for a key and a runner of this one,
-	// and has this process use it from now on. drop ends it and removes it.
+	// and has this process use it until drop, which ends it and removes it.
 	Scratch func(ctx context.Context, runner string) (h home.Home, drop func(context.Context) error, err error)
 
 	// UID is the user this process runs as; nil: the real one.
