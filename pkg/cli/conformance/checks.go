@@ -161,20 +161,42 @@ func (r *run) resume(ctx context.Context) verdict {
 	return pass("first word after %.1f s", t.first.Seconds())
 }
 
+// stopper interrupts a dispatch once, whichever goroutine asks first.
+type stopper struct {
+	once sync.Once
+	at   time.Time
+	err  error
+}
+
+func (s *stopper) stop(ctx context.Context, i Installation, unit string) {
+	s.once.Do(func() {
+		s.at = time.Now()
+		_, s.err = i.Stop(ctx, unit, true)
+	})
+}
+
+// wait returns when it was asked to and what came of it, once that is known. Nobody
+// interrupts afterwards.
+func (s *stopper) wait() (at time.Time, err error) {
+	s.once.Do(func() {})
+	return s.at, s.err
+}
+
 // interrupt: a turn that is interrupted ends soon, and says so.
 func (r *run) interrupt(ctx context.Context) verdict {
-	var at time.Time
-	var once sync.Once
-	var stopErr error
-	stop := func(unit string) {
-		at = time.Now()
-		_, stopErr = r.Installation.Stop(ctx, unit, true)
-	}
+	var s stopper
+	var timer *time.Timer
+	stop := func(unit string) { s.stop(ctx, r.Installation, unit) }
+	what := saying{text: r.script.slow, session: r.session, onFirst: stop}
 	if !r.Manifest.Stream.Deltas { // it says nothing before the end
-		timer := time.AfterFunc(r.said.first+2*time.Second, func() { once.Do(func() { stop(r.unit) }) })
-		defer timer.Stop()
+		what.onStart = func(unit string) { timer = time.AfterFunc(r.said.first+2*time.Second, func() { stop(unit) }) }
 	}
-	t, err := r.say(ctx, saying{text: r.script.slow, session: r.session, onFirst: func(unit string) { once.Do(func() { stop(unit) }) }})
+	t, err := r.say(ctx, what)
+	ended := time.Now()
+	if timer != nil {
+		timer.Stop()
+	}
+	at, stopErr := s.wait()
 	switch {
 	case err != nil:
 		return fail("%s", err)
@@ -183,7 +205,7 @@ func (r *run) interrupt(ctx context.Context) verdict {
 	case t.done.Outcome != wsv1.OutcomeInterrupted:
 		return fail("the turn ended as %s, and was to end as interrupted: %s", t.done.Outcome, t.errors())
 	}
-	took := time.Since(at)
+	took := ended.Sub(at)
 	if _, grace := runner.Interrupt(r.Manifest); took >= grace {
 		return fail("it took %.1f s and had to be killed: it does not end by the signal of the manifest (signals.interrupt)", took.Seconds())
 	}

@@ -75,6 +75,7 @@ type saying struct {
 	text    string
 	session string            // that goes on; empty: a new one
 	tools   []string          // that are granted
+	onStart func(unit string) // called when it was accepted; nil: nobody waits for that
 	onFirst func(unit string) // called once, at the first word; nil: nobody waits for that
 }
 
@@ -93,6 +94,9 @@ func (r *run) say(ctx context.Context, what saying) (turn, error) {
 	}
 	r.unit, r.session = s.Unit, s.Session
 	watch.of(s.Unit)
+	if what.onStart != nil {
+		what.onStart(s.Unit)
+	}
 	t := turn{unit: s.Unit}
 	last := began
 	for e, err := range r.Installation.Frames(ctx, s.Unit, client.FrameQuery{From: s.From, Follow: true}) {
