@@ -32,3 +32,25 @@ func TestEveryRunnerLoadsAndIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// A dispatch is granted one model: whatever Claude Code calls the one it asks for, it is
+// that one, or its subagents would be refused.
+func TestClaudeCodeAsksForTheOneModel(t *testing.T) {
+	t.Parallel()
+	catalog, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := catalog.Get("claude-code")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"ANTHROPIC_DEFAULT_HAIKU_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL",
+		"ANTHROPIC_SMALL_FAST_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL",
+	} {
+		if got := m.Inference.Env[name]; got != "{{model}}" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
