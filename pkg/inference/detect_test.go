@@ -273,6 +273,7 @@ func TestEndpoint(t *testing.T) {
 		"http://127.0.0.1:11434":        "http://127.0.0.1:11434/v1/messages",
 		"http://127.0.0.1:11434/v1/":    "http://127.0.0.1:11434/v1/messages",
 		"https://h.example/base/v1":     "https://h.example/base/v1/messages",
+		"https://h.example/v1beta":      "https://h.example/v1/messages",
 		"https://h.example/openai/beta": "https://h.example/openai/beta/v1/messages",
 	} {
 		if got := (inference.Provider{URL: base}).Endpoint("messages"); got != want {
@@ -281,6 +282,7 @@ func TestEndpoint(t *testing.T) {
 	}
 	for base, want := range map[string]string{
 		"https://generativelanguage.googleapis.com":         "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
+		"https://generativelanguage.googleapis.com/v1/":     "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
 		"https://generativelanguage.googleapis.com/v1beta/": "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
 	} {
 		if got := (inference.Provider{URL: base, Protocol: inference.Gemini}).Endpoint("models/m:countTokens"); got != want {

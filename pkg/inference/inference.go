@@ -91,13 +91,21 @@ func (p Provider) Price(model string) (Price, bool) {
 }
 
 // Endpoint returns the URL of a path of the API such as "messages" or
-// "chat/completions". The base URL may end in the API's version or not.
+// "chat/completions". The base URL may end in the API's version or not, and in that of
+// another protocol where it is asked over several.
 func (p Provider) Endpoint(path string) string {
 	version := "/v1"
 	if p.Protocol == Gemini {
 		version = "/v1beta"
 	}
-	return strings.TrimSuffix(strings.TrimRight(p.URL, "/"), version) + version + "/" + path
+	base := strings.TrimRight(p.URL, "/")
+	for _, v := range []string{"/v1", "/v1beta"} {
+		if without, ok := strings.CutSuffix(base, v); ok {
+			base = without
+			break
+		}
+	}
+	return base + version + "/" + path
 }
 
 // Local reports whether the provider's URL leads to this machine.
