@@ -108,7 +108,8 @@ func decompress(name string, r io.Reader) (io.Reader, error) {
 
 // unxz decompresses xz. The decoder takes the window that a block asks for, up to
 // 4 GiB, so that the first block's is looked at before; every writer gives all
-// blocks of a stream the same.
+// blocks of a stream the same. A second stream, whose window nobody looked at, is none
+// of a package.
 func unxz(r io.Reader) (io.Reader, error) {
 	in := bufio.NewReaderSize(r, 4096)
 	head, err := in.Peek(64)
@@ -118,7 +119,7 @@ func unxz(r io.Reader) (io.Reader, error) {
 	if n := window(head); n > maxWindow {
 		return nil, fmt.Errorf("to decompress it takes %d bytes of memory; at most %d are given", n, maxWindow)
 	}
-	return xz.NewReader(in)
+	return xz.ReaderConfig{SingleStream: true}.NewReader(in)
 }
 
 // window is the size of the LZMA2 dictionary of an xz stream's first block

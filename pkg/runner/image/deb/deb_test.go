@@ -31,6 +31,7 @@ func TestWhatIsNoPackage(t *testing.T) {
 	good := string(imagetest.Deb(t, ".xz", imagetest.Entry{Name: "x"}))
 	bomb := bytes.Clone(imagetest.Compress(t, ".xz", []byte("x")))
 	bomb[16] = 0x28 // the dictionary's size: 4 GiB less one
+	second := append(imagetest.Compress(t, ".xz", []byte("x")), imagetest.Compress(t, ".xz", []byte("y"))...)
 	head := func(name string, size int) string {
 		return fmt.Sprintf("%-16s%-12d%-6d%-6d%-8s%-10d`\n", name, 0, 0, 0, "100644", size)
 	}
@@ -49,6 +50,7 @@ func TestWhatIsNoPackage(t *testing.T) {
 		"unknown compression":    begin + head("data.tar.lz4", 0),
 		"a version of megabytes": "!<arch>\n" + head("debian-binary", 1<<20) + "2.0\n" + strings.Repeat("x", 1<<20),
 		"a window of 4 GiB":      begin + head("data.tar.xz", len(bomb)) + string(bomb),
+		"a second stream":        begin + head("data.tar.xz", len(second)) + string(second),
 	} {
 		r, err := deb.Data(strings.NewReader(data))
 		if err == nil {
