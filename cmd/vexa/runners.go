@@ -50,7 +50,7 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 		return factory.RunnerImage{}, err
 	}
 	out := factory.RunnerImage{Runner: b.Name, Image: m.Image.Ref, Arch: goruntime.GOARCH}
-	if err := buildable(m); err != nil {
+	if err := buildable(catalog, m); err != nil {
 		return out, err
 	}
 	way := makeRunner
@@ -95,16 +95,16 @@ func pinned(ctx context.Context, h home.Home, m runnerv1.Manifest) error {
 }
 
 // buildable refuses a runner whose image is not to be made.
-func buildable(m runnerv1.Manifest) error {
+func buildable(catalog *runner.Catalog, m runnerv1.Manifest) error {
 	switch {
 	case m.Image.Builtin != "":
 		return fault.New(fault.Invalid, "runner "+m.Name+" needs no image to be made: its image is built in", "run it: vexa chat --runner "+m.Name)
 	case strings.Contains(m.Image.Ref, "@"):
 		return fault.New(fault.Invalid, "runner "+m.Name+" names its image by digest", "load that image with podman load, or name one in its manifest without a digest")
-	case !strings.HasPrefix(m.Image.Ref, "localhost/"):
+	case !strings.HasPrefix(m.Image.Ref, runner.LocalImages):
 		return fault.New(fault.Invalid, "the image "+m.Image.Ref+" of runner "+m.Name+" is one of a registry", "in its manifest name one that begins with localhost/")
 	}
-	return nil
+	return catalog.CheckImage(m.Name)
 }
 
 // readLock reads the lock of a runner: beside the person's own manifest, where

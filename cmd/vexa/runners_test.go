@@ -92,6 +92,19 @@ func TestRunnersThatAreNotBuilt(t *testing.T) {
 	}
 }
 
+// TestNoRunnerTakesAnothersImage: neither one that ships nor one that is built in,
+// whichever way the manifest got here.
+func TestNoRunnerTakesAnothersImage(t *testing.T) {
+	t.Parallel()
+	for _, ref := range []string{"localhost/vexa/runner-claude-code:2.1.197", "localhost/vexa/shell:0123456789ab", "localhost/vexa/empty"} {
+		h, _, b := acmeHome(t, ref)
+		b.Download = filepath.Join(t.TempDir(), "stick")
+		if _, err := buildRunner(t.Context(), h, b); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.HintOf(err), "vexa runner add") {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+}
+
 // TestDownloadOnly needs no Podman.
 func TestDownloadOnly(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type Files struct {
 // Add makes a runner a person's own: its files are stored below dir, and it is there
 // from then on, in the place of one that ships under the same name. It is fault.Invalid
 // where the manifest is not right, and fault.Conflict where the person has one of the
-// name, unless that is to be replaced. Whether the lock is right is the caller's to know.
+// name, unless that is to be replaced, or where another's image has the name of its. Whether the lock is right is the caller's to know.
 func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv1.Manifest, error) {
 	m, err := Parse(f.Manifest)
 	if err != nil {
@@ -31,6 +31,9 @@ func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv1.Manifest, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.imageFree(m); err != nil {
+		return m, err
+	}
 	at := filepath.Join(dir, m.Name)
 	if _, err := os.Stat(filepath.Join(at, ManifestFile)); err == nil && !replace {
 		return m, fault.New(fault.Conflict, "there is a runner "+m.Name+" of yours already", "take its place with --replace, or remove it: vexa runner remove "+m.Name)
@@ -51,7 +54,7 @@ func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv1.Manifest, err
 		return m, fault.Wrap(fault.Internal, "store runner "+m.Name, err)
 	}
 	delete(c.broken, m.Name)
-	c.manifests[m.Name] = m
+	c.manifests[m.Name], c.own[m.Name] = m, true
 	return m, nil
 }
 
@@ -76,6 +79,7 @@ func (c *Catalog) Remove(dir, name string) error {
 	}
 	delete(c.broken, name)
 	delete(c.manifests, name)
+	delete(c.own, name)
 	if m, ok := c.shipped[name]; ok {
 		c.manifests[name] = m
 	}

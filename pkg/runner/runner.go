@@ -32,6 +32,7 @@ type Catalog struct {
 	mu        sync.RWMutex
 	shipped   map[string]runnerv1.Manifest // that a person's own take the place of
 	manifests map[string]runnerv1.Manifest
+	own       map[string]bool  // those of manifests that are a person's own
 	broken    map[string]error // by directory; see Own
 }
 
@@ -40,7 +41,7 @@ type Catalog struct {
 // person's own come after the shipped ones. One manifest that is not right
 // fails the whole load with fault.Invalid, naming the file and the rule.
 func Load(systems ...fs.FS) (*Catalog, error) {
-	c := &Catalog{manifests: map[string]runnerv1.Manifest{}, broken: map[string]error{}}
+	c := &Catalog{manifests: map[string]runnerv1.Manifest{}, own: map[string]bool{}, broken: map[string]error{}}
 	for _, fsys := range systems {
 		dirs, err := directories(fsys)
 		if err != nil {
@@ -59,11 +60,11 @@ func Load(systems ...fs.FS) (*Catalog, error) {
 // being used: its error is returned, and told to who asks for that runner,
 // rather than one of the same name that ships.
 func (c *Catalog) Own(fsys fs.FS) (broken []error) {
+	c.shipped = maps.Clone(c.manifests)
 	dirs, err := directories(fsys)
 	if err != nil {
 		return []error{err}
 	}
-	c.shipped = maps.Clone(c.manifests)
 	for _, dir := range dirs {
 		if err := c.load(fsys, dir); err != nil {
 			delete(c.manifests, dir)
@@ -112,6 +113,9 @@ func (c *Catalog) load(fsys fs.FS, dir string) error {
 		return fault.Newf(fault.Invalid, "runner manifest %s: the runner is called %q but its directory %q", file, m.Name, dir)
 	}
 	c.manifests[m.Name] = m
+	if c.shipped != nil {
+		c.own[m.Name] = true
+	}
 	return nil
 }
 

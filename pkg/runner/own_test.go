@@ -1,0 +1,75 @@
+package runner_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+	"github.com/vexa-ai/vexa/runners"
+)
+
+// catalog is what ships and nothing else, as the daemon has it.
+func catalog(t *testing.T) *runner.Catalog {
+	t.Helper()
+	c, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if broken := c.Own(os.DirFS(filepath.Join(t.TempDir(), "none"))); len(broken) != 0 {
+		t.Fatal(broken)
+	}
+	return c
+}
+
+// ownFiles are those of a runner that is a copy of one that ships.
+func ownFiles(t *testing.T, name, ref string) runner.Files {
+	t.Helper()
+	m := shipped(t, "claude-code")
+	m.Name, m.Image.Ref = name, ref
+	return runner.Files{Manifest: manifestFile(t, m).Data}
+}
+
+// TestAnImageIsOneRunnersAlone: what is made of an own manifest must not be what
+// another runner starts.
+func TestAnImageIsOneRunnersAlone(t *testing.T) {
+	t.Parallel()
+	theirs := shipped(t, "claude-code").Image.Ref
+	repository, _, _ := strings.Cut(theirs, ":")
+	c, dir := catalog(t), t.TempDir()
+	for _, ref := range []string{"localhost/tool:1", "localhost/tool:2", "localhost/other"} {
+		if _, err := c.Add(dir, ownFiles(t, "tool", ref), true); err != nil {
+			t.Errorf("a name that is free: %v", err)
+		}
+	}
+	for name, bad := range map[string]runner.Files{
+		"another name, one that ships":   ownFiles(t, "nice-tool", theirs),
+		"the name of one that ships":     ownFiles(t, "claude-code", theirs),
+		"a version to come":              ownFiles(t, "claude-code", repository+":99"),
+		"the latest of one that ships":   ownFiles(t, "nice-tool", repository),
+		"built in: empty":                ownFiles(t, "nice-tool", "localhost/vexa/empty:0123456789ab"),
+		"built in: shell":                ownFiles(t, "nice-tool", "localhost/vexa/shell:0123456789ab"),
+		"another of the person's own":    ownFiles(t, "nice-tool", "localhost/other:latest"),
+		"another of the person's own, 2": ownFiles(t, "claude-code", "localhost/other"),
+	} {
+		if m, err := c.Add(dir, bad, true); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), m.Image.Ref) || !strings.Contains(fault.HintOf(err), "localhost/my-"+m.Name) {
+			t.Errorf("%s: %v (%s)", name, err, fault.HintOf(err))
+		}
+	}
+	for name, good := range map[string]string{"claude-code": "localhost/my-claude-code:1", "by-digest": theirs + "@sha256:" + strings.Repeat("0a", 32)} {
+		if _, err := c.Add(dir, ownFiles(t, name, good), false); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.CheckImage(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := c.Remove(dir, "claude-code"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckImage("claude-code"); err != nil {
+		t.Errorf("the one that ships: %v", err)
+	}
+}
