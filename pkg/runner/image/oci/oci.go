@@ -123,6 +123,7 @@ type descriptor struct {
 	Size        int64             `json:"size"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Platform    *platform         `json:"platform,omitempty"`
+	URLs        []string          `json:"urls,omitempty"` // where engines fetch it instead
 }
 
 type platform struct {

@@ -3,6 +3,7 @@ package oci_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,6 +33,19 @@ type saved struct {
 	docker   bool
 	extra    []imagetest.Entry
 	spoil    func(files map[string]string)
+	part     func(layer map[string]any) // changes a layer's descriptor
+	diff     string                     // of each layer; "": the right one
+}
+
+// diffID is the digest of a layer, uncompressed.
+func diffID(t *testing.T, layer []byte) string {
+	t.Helper()
+	if r, err := gzip.NewReader(bytes.NewReader(layer)); err == nil {
+		if layer, err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "sha256:" + digest(layer)
 }
 
 // pack makes the archive.
@@ -51,11 +65,20 @@ func (s saved) pack(t *testing.T) []byte {
 		return object{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:" + digest([]byte(data)), "size": len(data)}
 	}
 	diffs := make([]string, s.diffs)
+	for i := range diffs {
+		if diffs[i] = s.diff; s.diff == "" && i < len(s.layers) {
+			diffs[i] = diffID(t, s.layers[i])
+		}
+	}
 	config := text(object{"architecture": s.arch, "os": s.os, "rootfs": object{"type": "layers", "diff_ids": diffs}})
 	var layers []object
 	var names []string
 	for _, l := range s.layers {
-		layers = append(layers, put(string(l)))
+		layer := put(string(l))
+		if s.part != nil {
+			s.part(layer)
+		}
+		layers = append(layers, layer)
 		names = append(names, "blobs/sha256/"+digest(l))
 	}
 	if s.docker {
@@ -140,8 +163,33 @@ func TestHostileArchivesOfOthers(t *testing.T) {
 		"a pipe in a layer":         {layer(imagetest.Entry{Name: "p", Kind: tar.TypeFifo}), fault.Denied, "neither"},
 		"a hard link out of it":     {layer(imagetest.Entry{Name: "h", Link: "../../etc/shadow", Kind: tar.TypeLink}), fault.Denied, "link"},
 		"a layer that is no tar":    {func(s *saved) { s.layers = [][]byte{bytes.Repeat([]byte("x"), 2048)} }, fault.Invalid, "layer"},
-		"a member climbs":           {func(s *saved) { s.extra = []imagetest.Entry{{Name: "../../x"}} }, fault.Denied, "member"},
-		"a device as a member":      {func(s *saved) { s.extra = []imagetest.Entry{{Name: "blobs/x", Kind: tar.TypeBlock}} }, fault.Denied, "neither"},
+		"a layer from elsewhere": {func(s *saved) {
+			s.part = func(l map[string]any) { l["urls"] = []string{"http://169.254.169.254/latest"} }
+		}, fault.Denied, "169.254.169.254"},
+		"a foreign layer": {func(s *saved) {
+			s.part = func(l map[string]any) { l["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar" }
+		}, fault.Denied, "foreign"},
+		"a layer not to be handed on": {func(s *saved) {
+			s.part = func(l map[string]any) { l["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar" }
+		}, fault.Denied, "nondistributable"},
+		"a manifest from elsewhere": {func(s *saved) {
+			s.spoil = func(f map[string]string) {
+				f["index.json"] = strings.Replace(f["index.json"], `"size"`, `"urls":["http://10.0.0.1/"],"size"`, 1)
+			}
+		}, fault.Denied, "10.0.0.1"},
+		"other bytes than the configuration says": {func(s *saved) { s.diff = "sha256:" + strings.Repeat("0a", 32) }, fault.Invalid, "uncompressed"},
+		"no digest of the uncompressed bytes":     {func(s *saved) { s.diff = "sha256:" }, fault.Invalid, "uncompressed"},
+		"more behind a layer's end": {func(s *saved) {
+			s.diff = diffID(t, s.layers[0])
+			s.layers = [][]byte{imagetest.Compress(t, ".gz", append(bytes.Clone(s.layers[0]), "more"...))}
+		}, fault.Invalid, "uncompressed"},
+		"a layer whose checksum is cut off": {func(s *saved) {
+			s.diff = diffID(t, s.layers[0])
+			packed := imagetest.Compress(t, ".gz", s.layers[0])
+			s.layers = [][]byte{packed[:len(packed)-4]}
+		}, fault.Invalid, "layer"},
+		"a member climbs":      {func(s *saved) { s.extra = []imagetest.Entry{{Name: "../../x"}} }, fault.Denied, "member"},
+		"a device as a member": {func(s *saved) { s.extra = []imagetest.Entry{{Name: "blobs/x", Kind: tar.TypeBlock}} }, fault.Denied, "neither"},
 		"a blob of other bytes": {func(s *saved) {
 			s.spoil = func(f map[string]string) { f[first(f, "blobs/")] += " " }
 		}, fault.Invalid, ""},
@@ -165,6 +213,11 @@ func TestHostileArchivesOfOthers(t *testing.T) {
 		if !fault.Is(err, test.kind) || !strings.Contains(err.Error(), test.word) {
 			t.Errorf("%s: %v (%s)", name, err, fault.KindOf(err))
 		}
+	}
+	s := good(t)
+	s.docker, s.diff = true, "sha256:"+strings.Repeat("0a", 32)
+	if _, err := read(s.pack(t)); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "uncompressed") {
+		t.Errorf("docker save, other bytes: %v", err)
 	}
 	whole := good(t).pack(t)
 	for _, n := range []int{0, 700, len(whole) / 2} {

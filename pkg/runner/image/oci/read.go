@@ -2,7 +2,6 @@ package oci
 
 import (
 	"archive/tar"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -23,12 +20,14 @@ const (
 	maxLayers  = 128      // of an image; engines have less
 	maxLayer   = 16 << 30 // bytes of all layers together, uncompressed
 	maxNames   = 1_000_000
+	maxStream  = maxLayer + 4<<30 // the same with headers and padding
 )
 
 // archive is where the members of an archive lie in its file.
 type archive struct {
 	members map[string]*io.SectionReader
 	links   map[string]string // name to the path that it leads to
+	read    int64             // bytes of layers, uncompressed
 }
 
 // Read reads the image of architecture arch in an archive: a tar of the OCI
@@ -123,6 +122,9 @@ func (a *archive) json(name string, out any) ([]byte, error) {
 
 // blob is a member of the layout that has the digest by which it is named.
 func (a *archive) blob(d descriptor) (Blob, string, error) {
+	if len(d.URLs) > 0 { // an engine would ask them, from this host
+		return Blob{}, "", hostile(fmt.Errorf("the part %.80q is to be fetched from %.200q", d.Digest, d.URLs[0]))
+	}
 	sum, ok := strings.CutPrefix(d.Digest, "sha256:")
 	if !ok || len(sum) != 64 || !fs.ValidPath(sum) || strings.Contains(sum, "/") {
 		return Blob{}, "", fault.New(fault.Invalid, fmt.Sprintf("the archive names a part %.80q", d.Digest), "")
@@ -190,6 +192,13 @@ func otherArchitecture(has, want string) error {
 	return fault.New(fault.Invalid, fmt.Sprintf("the archive holds an image for %.80s, this machine is %s", has, want), "make the archive for "+want)
 }
 
+// layerTypes are the media types of layers that are taken: those that engines
+// keep in an archive. Foreign ones are fetched from elsewhere.
+var layerTypes = map[string]bool{
+	mediaLayer: true, mediaLayerGzip: true,
+	"application/vnd.docker.image.rootfs.diff.tar": true, "application/vnd.docker.image.rootfs.diff.tar.gzip": true,
+}
+
 // manifest reads the image that a manifest describes.
 func (a *archive) manifest(d descriptor, arch string) (Image, error) {
 	_, name, err := a.blob(d)
@@ -205,17 +214,21 @@ func (a *archive) manifest(d descriptor, arch string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	if err := a.config(name, arch, len(m.Layers)); err != nil {
+	diffs, err := a.config(name, arch, len(m.Layers))
+	if err != nil {
 		return Image{}, err
 	}
 	img := Image{Architecture: arch, Manifest: data, Blobs: []Blob{config}}
-	for _, l := range m.Layers {
+	for i, l := range m.Layers {
 		b, name, err := a.blob(l)
 		if err != nil {
 			return Image{}, err
 		}
-		if _, err := a.checkLayer(name, &img.Unpacked); err != nil {
+		if _, err := a.checkLayer(name, diffs[i], &img.Unpacked); err != nil {
 			return Image{}, err
+		}
+		if !layerTypes[l.MediaType] {
+			return Image{}, hostile(fmt.Errorf("layer %s is of type %.80q", name, l.MediaType))
 		}
 		img.Blobs = append(img.Blobs, b)
 	}
@@ -223,8 +236,8 @@ func (a *archive) manifest(d descriptor, arch string) (Image, error) {
 }
 
 // config verifies that a configuration is of the architecture and has as many
-// layers as are there.
-func (a *archive) config(name, arch string, layers int) error {
+// layers as are there. It returns the digests of their uncompressed bytes.
+func (a *archive) config(name, arch string, layers int) (diffs []string, err error) {
 	var c struct {
 		Architecture string `json:"architecture"`
 		OS           string `json:"os"`
@@ -233,15 +246,15 @@ func (a *archive) config(name, arch string, layers int) error {
 		} `json:"rootfs"`
 	}
 	if _, err := a.json(name, &c); err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case c.OS != "linux" || c.Architecture != arch:
-		return otherArchitecture(c.OS+"/"+c.Architecture, arch)
+		return nil, otherArchitecture(c.OS+"/"+c.Architecture, arch)
 	case len(c.RootFS.DiffIDs) != layers || layers == 0 || layers > maxLayers:
-		return fault.New(fault.Invalid, fmt.Sprintf("the image names %d layers and has %d", len(c.RootFS.DiffIDs), layers), "")
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("the image names %d layers and has %d", len(c.RootFS.DiffIDs), layers), "")
 	}
-	return nil
+	return c.RootFS.DiffIDs, nil
 }
 
 // docker reads what "docker save" writes. It has no manifest of the registry's
@@ -257,7 +270,8 @@ func (a *archive) docker(arch string) (Image, error) {
 	if len(list) != 1 {
 		return Image{}, fault.New(fault.Invalid, fmt.Sprintf("the archive holds %d images", len(list)), "save one image alone")
 	}
-	if err := a.config(list[0].Config, arch, len(list[0].Layers)); err != nil {
+	diffs, err := a.config(list[0].Config, arch, len(list[0].Layers))
+	if err != nil {
 		return Image{}, err
 	}
 	config, err := a.member(list[0].Config)
@@ -267,71 +281,16 @@ func (a *archive) docker(arch string) (Image, error) {
 	var layers []Blob
 	var parts []descriptor
 	var unpacked int64
-	for _, name := range list[0].Layers {
+	for i, name := range list[0].Layers {
 		b, err := a.member(name)
 		if err != nil {
 			return Image{}, err
 		}
-		media, err := a.checkLayer(name, &unpacked)
+		media, err := a.checkLayer(name, diffs[i], &unpacked)
 		if err != nil {
 			return Image{}, err
 		}
 		layers, parts = append(layers, b), append(parts, descriptor{MediaType: media, Digest: b.Digest, Size: b.Size})
 	}
 	return assemble(arch, config, layers, parts, unpacked)
-}
-
-// checkLayer reads a layer through and returns its media type. Refused are names
-// that climb out of the image, devices, and more than an image may have; links
-// may lead anywhere, since an engine follows none while it unpacks.
-func (a *archive) checkLayer(name string, total *int64) (media string, err error) {
-	m := a.members[name]
-	magic := make([]byte, 4)
-	if _, err := m.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	media, in := mediaLayer, io.Reader(io.NewSectionReader(m, 0, m.Size()))
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		media = mediaLayerGzip
-		if in, err = gzip.NewReader(in); err != nil {
-			return "", fault.Wrap(fault.Invalid, "layer "+name, err)
-		}
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return "", fault.New(fault.Invalid, "layer "+name+" is compressed with zstd", "save the image with podman save --uncompressed")
-	}
-	tr := tar.NewReader(in)
-	for n := 0; ; n++ {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return media, nil
-		}
-		if err != nil {
-			return "", fault.Wrap(fault.Invalid, "layer "+name, err)
-		}
-		if err := checkEntry(h); err != nil {
-			return "", hostile(fmt.Errorf("layer %s: %w", name, err))
-		}
-		if *total += h.Size; n > maxNames || *total > maxLayer || *total < 0 {
-			return "", hostile(fmt.Errorf("layer %s: the image has more than %d bytes or names", name, int64(maxLayer)))
-		}
-	}
-}
-
-func checkEntry(h *tar.Header) error {
-	name := strings.TrimSuffix(strings.TrimPrefix(h.Name, "./"), "/")
-	if name != "" && name != "." && !fs.ValidPath(name) {
-		return fmt.Errorf("%.80q is no path inside an image", h.Name)
-	}
-	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeXGlobalHeader:
-		return nil
-	case tar.TypeLink:
-		if to := strings.TrimPrefix(strings.TrimPrefix(h.Linkname, "./"), "/"); !fs.ValidPath(to) {
-			return fmt.Errorf("%.80q is a link to %.80q", name, h.Linkname)
-		}
-		return nil
-	default:
-		return fmt.Errorf("%.80q is neither file, directory nor link (type %q)", name, h.Typeflag)
-	}
 }
