@@ -2,32 +2,31 @@ package image
 
 import (
 	"archive/tar"
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // maxContext bounds the files beside a Containerfile, bytes.
 const maxContext = 4 << 30
 
-var pinned = textform.Regexp(`@sha256:[0-9a-f]{64}$`)
-
 // Containerfile is a recipe of a person's own, for an engine to build.
 type Containerfile struct{ path string }
 
-// OpenContainerfile reads a Containerfile (Containerfile(5)). Each FROM in it
-// must name scratch, a stage before it or an image by digest; a name that may
-// stand for another image tomorrow is fault.Invalid, which names the line.
+// maxContainerfile bounds a Containerfile, bytes.
+const maxContainerfile = 256 << 10
+
+// OpenContainerfile reads a Containerfile (Containerfile(5)). Each image that it
+// names, in FROM, --from or --mount, must be scratch, a stage before it or one by
+// digest; a name that may stand for another image tomorrow is fault.Invalid,
+// which names the line.
 func OpenContainerfile(path string) (Containerfile, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,28 +36,17 @@ func OpenContainerfile(path string) (Containerfile, error) {
 		return Containerfile{}, fault.Wrap(fault.Denied, "read "+path, err)
 	}
 	defer f.Close()
-	stages := []string{"scratch"}
-	lines := bufio.NewScanner(f)
-	n := 0
-	for lines.Scan() {
-		n++
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 0 || !strings.EqualFold(fields[0], "FROM") {
-			continue
-		}
-		fields = slices.DeleteFunc(fields[1:], func(s string) bool { return strings.HasPrefix(s, "--") })
-		if len(fields) == 0 || !slices.Contains(stages, fields[0]) && !pinned.MatchString(fields[0]) {
-			return Containerfile{}, fault.New(fault.Invalid, fmt.Sprintf("%s:%d: an image is not named by its digest: %s", path, n, strings.TrimSpace(lines.Text())),
-				"write FROM NAME@sha256:DIGEST, as podman image inspect NAME --format {{.Digest}} says")
-		}
-		if len(fields) == 3 && strings.EqualFold(fields[1], "AS") {
-			stages = append(stages, fields[2])
-		}
-	}
-	if err := lines.Err(); err != nil {
+	data, err := io.ReadAll(io.LimitReader(f, maxContainerfile+1))
+	if err != nil {
 		return Containerfile{}, fault.Wrap(fault.Invalid, "read "+path, err)
 	}
-	return Containerfile{path}, nil
+	if len(data) > maxContainerfile {
+		return Containerfile{}, fault.New(fault.Invalid, fmt.Sprintf("%s has more than %d bytes", path, maxContainerfile), "move what its RUN lines do into a script beside it")
+	}
+	if strings.HasSuffix(path, ".in") { // Podman would give it to the C preprocessor first
+		return Containerfile{}, fault.New(fault.Invalid, path+" is a template, whose images are not known before it is expanded", "expand it: cpp -E -P "+path+" Containerfile")
+	}
+	return Containerfile{path}, checkPins(path, string(data))
 }
 
 // Name is the file's name among the build's files.

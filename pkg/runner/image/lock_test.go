@@ -145,6 +145,44 @@ func TestContainerfile(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+	for _, good := range []string{
+		"FROM scratch AS a\nFROM scratch\nCOPY --from=a --chmod=755 x /x\nCOPY --from=0 x /x\nADD --from=x" + digest + " x /x\n",
+		"# syntax=docker/dockerfile:1\n# escape=\\\nFROM scratch AS a\nFROM scratch\nRUN --mount=type=bind,from=a,target=/x \\\n  --mount=type=cache,target=/y \\\n\n  # a comment\n  make --from=alpine\n",
+		"\ufeffFROM scratch\nRUN x \\\n && y\n",
+		"FROM scratch AS a\nRUN <<-E sh\n\techo \\\n\tE\nFROM scratch AS b\nCOPY --from=a x /x\nCOPY <<F /x\nF\nFROM b\n",
+	} {
+		write(good)
+		if _, err := image.OpenContainerfile(path); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for line, bad := range []string{
+		"\ufeffFROM alpine\n", "# escape=`\nFROM scratch\n", "FR\\\nOM alpine:latest\n", "FR\\\n\n  # x\n# y\nOM alpine\n", "FROM --platform='x y" + digest + " z' alpine\n",
+		"COPY --from=docker.io/library/alpine:latest x /x", "add --from=alpine x /x", "COPY --fr'om'=alpine x /x", `COPY --fr\om=alpine x /x`, "COPY --chmod=755 \\\n --from=alpine x /x",
+		"COPY --from=7 x /x", "COPY --from=$X x /x", "ONBUILD COPY --from=alpine x /x", "RUN --mount=type=bind,from=alpine:latest,target=/x y", "RUN --mount=type=cache,target=/x --mount='type=bind,\"from=alpine\"' y",
+		"RUN --mount=type=bind,$X y", "RUN x \\\nFROM scratch AS alpine\nFROM alpine\n", "RUN <<E\nFROM scratch AS alpine\nE\nFROM alpine\n", "FROM scratch AS ${X}\nFROM ${X}\n",
+		"COPY --from=good x /x", "COPY --from=0 x /x", "RUN <<E \\\nE\nFROM scratch AS alpine\nE\nFROM alpine\n", "RUN echo '<<E'\nRUN <<F\nE\nFROM scratch AS alpine\nF\nFROM alpine\n",
+		"RUN x <<E y\nRUN <<F\nE\nFROM scratch AS alpine\nF\nFROM alpine\n", "ENV x \\\\\nRUN <<E\nFROM scratch AS alpine\nE\nFROM alpine\n", "RUN <<E <<F\nE\nFROM scratch AS alpine\nF\nFROM alpine\n", "RUN x \\\n  # y\nFROM alpine\n",
+	} {
+		if line > 4 {
+			bad = "FROM scratch AS good\n" + bad
+		}
+		write(bad)
+		if _, err := image.OpenContainerfile(path); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	write("FROM scratch\n")
+	if err := os.Rename(path, path+".in"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.OpenContainerfile(path + ".in"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a template: %v", err)
+	}
+	write("FROM scratch\n" + strings.Repeat("#", 256<<10))
+	if _, err := image.OpenContainerfile(path); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a large one: %v", err)
+	}
 	if _, err := image.OpenContainerfile(filepath.Join(dir, "none")); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no file: %v", err)
 	}
