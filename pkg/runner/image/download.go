@@ -2,6 +2,8 @@ package image
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -31,10 +33,7 @@ func Download(ctx context.Context, lock Lock, o Options, to string) (fetched, ca
 	out := store.Cache{Dir: to}
 	for _, in := range inputs {
 		cached += in.Size
-		if out.Has(in.Digest) {
-			continue
-		}
-		if err := o.Cache.Copy(in.What, in.Digest, out); err != nil {
+		if err := carry(in, o.Cache, out); err != nil {
 			return fetched, cached, err
 		}
 	}
@@ -96,12 +95,22 @@ func importAll(inputs []store.Input, o Options) error {
 		return fault.New(fault.NotFound, "there is no directory "+o.Import, "vexa runner build NAME --download-only DIR writes one, where there is a network")
 	}
 	for _, in := range inputs {
-		if o.Cache.Has(in.Digest) {
-			continue
-		}
-		if err := from.Copy(in.What, in.Digest, o.Cache); err != nil {
+		if err := carry(in, from, o.Cache); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// carry copies an input to a cache that does not have it whole: one that is damaged
+// there is replaced.
+func carry(in store.Input, from, to store.Cache) error {
+	f, err := to.Open(in.Digest)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return from.Copy(in.What, in.Digest, to)
 }

@@ -159,6 +159,19 @@ func TestWithoutANetwork(t *testing.T) {
 	if _, made := archive(t, w, o); w.Asked.Load() != asked || made.Fetched != 0 {
 		t.Error("an import asked the network")
 	}
+	// What is damaged on either side is replaced by what is good on the other.
+	damage(t, o.Cache.Dir)
+	if _, made := archive(t, w, o); w.Asked.Load() != asked || made.Fetched != 0 {
+		t.Error("an import asked the network")
+	}
+	damage(t, stick)
+	without := o
+	without.Import, without.Offline = "", true
+	if _, _, err := image.Download(t.Context(), w.Lock, without, stick); err != nil {
+		t.Error(err)
+	}
+	without.Cache, without.Import = options(t, w).Cache, stick
+	archive(t, w, without)
 	damage(t, stick)
 	o = options(t, w)
 	o.Import = stick

@@ -68,12 +68,6 @@ func (c Cache) Open(d Digest) (*os.File, error) {
 	return f, nil
 }
 
-// Has reports whether an input is there. It does not read it.
-func (c Cache) Has(d Digest) bool {
-	info, err := os.Stat(c.path(d))
-	return err == nil && info.Mode().IsRegular()
-}
-
 // Put takes an input in. What does not have the digest, or is longer than size
 // bytes, is fault.Invalid, which names what and both digests, and leaves
 // nothing; a full disk is fault.Failed.
