@@ -1,7 +1,6 @@
 package podman
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,54 +10,79 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // BuildImage makes the image ref as a Containerfile says, file by name within
 // the tar of the build's files that write writes. Images that it begins from
 // are pulled where they are missing: this is the one way in which Podman is let
-// do so. What the build printed last is in the error where it fails.
+// do so. What the build printed last is in the error where it fails; an error of
+// write is returned as it is.
 func (d *Driver) BuildImage(ctx context.Context, ref, file string, write func(io.Writer) error) error {
 	d.importing.Lock()
 	defer d.importing.Unlock()
 	r, w := io.Pipe()
-	go func() { _ = w.CloseWithError(write(w)) }() // it always returns nil
+	made := make(chan error, 1)
+	go func() {
+		err := write(w)
+		_ = w.CloseWithError(err) // it always returns nil
+		made <- err
+	}()
 	answer, err := d.conn.send(ctx, request{
-		method: http.MethodPost, path: "/build", body: &once{r: r}, media: "application/x-tar",
+		method: http.MethodPost, path: "/build", body: &once{r: r}, media: "application/x-tar", stream: buildFailed,
 		query: url.Values{
 			"dockerfile": {file}, "t": {ref}, "pullpolicy": {"missing"}, "rm": {"true"}, "forcerm": {"true"}, "layers": {"true"},
 			"httpproxy": {"false"},
 		},
 	})
 	_ = r.CloseWithError(errLoadEnded)
-	if err != nil {
+	// What Podman says of files that broke off is not why they did.
+	if madeErr := <-made; madeErr != nil && !errors.Is(madeErr, errLoadEnded) {
+		return madeErr
+	}
+	switch {
+	case err != nil:
 		return err
-	}
-	if answer.status/100 != 2 {
+	case answer.status/100 != 2:
 		return refusal(answer)
+	default:
+		return noSpace(answer.streamed)
 	}
-	return buildFailed(answer.body)
 }
 
-// buildFailed reads the stream of a build: objects with a stream member, and one
-// with an error where it failed.
-func buildFailed(body []byte) error {
-	var said strings.Builder
-	for dec := json.NewDecoder(bytes.NewReader(body)); ; {
+// maxSaid is how much of what a build printed is kept for its error, bytes.
+const maxSaid = 2000
+
+// imageID is the last that a build which succeeded says.
+var imageID = textform.Regexp(`^[0-9a-f]{12,64}$`)
+
+// buildFailed reads the stream of a build as it comes: objects with a stream member,
+// and one with an error where it failed. The last one names the image; without
+// that the build was cut short.
+func buildFailed(body io.Reader) error {
+	said, last := "", ""
+	for dec := json.NewDecoder(body); ; {
 		var line struct {
 			Stream string `json:"stream"`
 			Error  string `json:"error"`
 		}
 		err := dec.Decode(&line)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && imageID.MatchString(strings.TrimSpace(last)) {
 			return nil
 		}
+		if errors.Is(err, io.EOF) {
+			return fault.New(fault.Failed, "podman build: it ended without an image\n"+strings.TrimSpace(said), "run the same command again")
+		}
 		if err != nil {
-			return fault.Wrap(fault.Internal, "podman's answer to a build", err)
+			return fault.Wrap(fault.Failed, "podman's answer to a build broke off", err)
 		}
 		if line.Error != "" {
-			text := strings.TrimSpace(said.String())
-			return fault.New(fault.Failed, "podman build: "+strings.TrimSpace(line.Error)+"\n"+text[max(0, len(text)-2000):], "")
+			return fault.New(fault.Failed, "podman build: "+strings.TrimSpace(line.Error)+"\n"+strings.TrimSpace(said), "")
 		}
-		said.WriteString(line.Stream)
+		if line.Stream != "" {
+			last = line.Stream
+		}
+		said += line.Stream
+		said = said[max(0, len(said)-maxSaid):]
 	}
 }

@@ -68,13 +68,15 @@ type request struct {
 	args   []string
 	query  url.Values
 	body   io.Reader
-	media  string // of the body
+	media  string                // of the body
+	stream func(io.Reader) error // reads the answer of a success as it comes; nil: it is kept
 }
 
 // reply is an answer that was read whole.
 type reply struct {
-	status int
-	body   []byte
+	status   int
+	body     []byte
+	streamed error // what the request's stream returned
 }
 
 // send makes a request and reads the answer, whatever its status.
@@ -99,12 +101,16 @@ func (c *conn) send(ctx context.Context, q request) (reply, error) {
 			return
 		}
 		defer res.Body.Close()
+		if q.stream != nil && res.StatusCode/100 == 2 {
+			done <- result{reply: reply{status: res.StatusCode, streamed: q.stream(res.Body)}}
+			return
+		}
 		body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-		done <- result{reply{res.StatusCode, body}, err}
+		done <- result{reply{status: res.StatusCode, body: body}, err}
 	}()
 	select {
 	case r := <-done:
-		if r.err != nil && ctx.Err() != nil {
+		if (r.err != nil || r.reply.streamed != nil) && ctx.Err() != nil {
 			return reply{}, ctx.Err()
 		}
 		if r.err != nil {
