@@ -38,24 +38,80 @@ func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv1.Manifest, err
 	if _, err := os.Stat(filepath.Join(at, ManifestFile)); err == nil && !replace {
 		return m, fault.New(fault.Conflict, "there is a runner "+m.Name+" of yours already", "take its place with --replace, or remove it: vexa runner remove "+m.Name)
 	}
-	if err := os.MkdirAll(at, 0o700); err != nil {
-		return m, fault.Wrap(fault.Internal, "store runner "+m.Name, err)
-	}
-	lock := filepath.Join(at, LockFile)
-	if f.Lock != nil {
-		err = atomicfile.WriteFile(lock, f.Lock, 0o600)
-	} else if err = os.Remove(lock); errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err == nil { // what makes it a runner comes last
-		err = atomicfile.WriteFile(filepath.Join(at, ManifestFile), f.Manifest, 0o600)
-	}
-	if err != nil {
+	if err := place(at, f); err != nil {
 		return m, fault.Wrap(fault.Internal, "store runner "+m.Name, err)
 	}
 	delete(c.broken, m.Name)
 	c.manifests[m.Name], c.own[m.Name] = m, true
 	return m, nil
+}
+
+// newPrefix begins the name of a directory that is in the making: none of a runner.
+const newPrefix = ".new-"
+
+// place makes at a directory of exactly these files, at one instant: a manifest with
+// the lock of another would be a runner whose image is of something else.
+func place(at string, f Files) (err error) {
+	dir := filepath.Dir(at)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	stale, err := filepath.Glob(filepath.Join(dir, newPrefix+"*")) // of who was killed
+	if err != nil {
+		return err
+	}
+	for _, old := range stale {
+		if err := os.RemoveAll(old); err != nil {
+			return err
+		}
+	}
+	tmp, err := os.MkdirTemp(dir, newPrefix+"*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	if err := writeFiles(tmp, f); err != nil {
+		return err
+	}
+	err = atomicfile.Exchange(tmp, at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.Rename(tmp, at)
+	case errors.Is(err, errors.ErrUnsupported):
+		err = placeSlowly(at, f)
+	}
+	if err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(dir)
+}
+
+// placeSlowly is place where two directories cannot be swapped: in between there is
+// no runner, rather than half of each.
+func placeSlowly(at string, f Files) error {
+	if err := os.Remove(filepath.Join(at, ManifestFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		return err
+	}
+	if err := atomicfile.SyncDir(at); err != nil {
+		return err
+	}
+	return writeFiles(at, f)
+}
+
+// writeFiles makes the files of a directory these. What makes it a runner comes last.
+func writeFiles(dir string, f Files) error {
+	lock := filepath.Join(dir, LockFile)
+	if f.Lock != nil {
+		if err := atomicfile.WriteFile(lock, f.Lock, 0o600); err != nil {
+			return err
+		}
+	} else if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(dir, ManifestFile), f.Manifest, 0o600)
 }
 
 // Remove removes a person's own runner; one that ships under the name is there again. It

@@ -3,7 +3,9 @@ package runner_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -71,5 +73,70 @@ func TestAnImageIsOneRunnersAlone(t *testing.T) {
 	}
 	if err := c.CheckImage("claude-code"); err != nil {
 		t.Errorf("the one that ships: %v", err)
+	}
+}
+
+// TestAReplacedRunnerIsOneOrTheOther: whoever looks, and whenever a replacement is
+// killed, there is no manifest with the lock of another.
+func TestAReplacedRunnerIsOneOrTheOther(t *testing.T) {
+	t.Parallel()
+	c, dir := catalog(t), t.TempDir()
+	pair := func(n string) runner.Files {
+		f := ownFiles(t, "tool", "localhost/tool:"+n)
+		f.Lock = []byte(n)
+		return f
+	}
+	if _, err := c.Add(dir, pair("0"), false); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var looks sync.WaitGroup
+	looks.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			at, err := os.OpenRoot(filepath.Join(dir, "tool")) // one directory, whatever takes its place
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			manifest, manifestErr := at.ReadFile(runner.ManifestFile)
+			lock, lockErr := at.ReadFile(runner.LockFile)
+			if manifestErr == nil && lockErr == nil && !strings.Contains(string(manifest), `"localhost/tool:`+string(lock)+`"`) {
+				t.Errorf("the lock %s beside %s", lock, manifest)
+			}
+			if err := at.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for n := range 25 {
+		if _, err := c.Add(dir, pair(strconv.Itoa(n)), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	looks.Wait()
+	if _, err := c.Add(dir, ownFiles(t, "tool", "localhost/tool:last"), true); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "tool")); err != nil || len(entries) != 1 {
+		t.Errorf("without a lock there are %v, %v", entries, err)
+	}
+	// What a killed one left is no runner, and goes with the next.
+	if err := os.Rename(filepath.Join(dir, "tool"), filepath.Join(dir, ".new-1")); err != nil {
+		t.Fatal(err)
+	}
+	if broken := catalog(t).Own(os.DirFS(dir)); len(broken) != 0 {
+		t.Errorf("what was left is broken: %v", broken)
+	}
+	if _, err := c.Add(dir, pair("1"), true); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }

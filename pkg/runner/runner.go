@@ -14,6 +14,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
@@ -82,7 +83,7 @@ func directories(fsys fs.FS) ([]string, error) {
 	}
 	var dirs []string
 	for _, entry := range entries {
-		if entry.IsDir() {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), newPrefix) {
 			dirs = append(dirs, entry.Name())
 		}
 	}
