@@ -11,8 +11,10 @@ import (
 // LocalImages begins the name of every image that is made here.
 const LocalImages = "localhost/"
 
-// builtinImages are the repositories of the images that Vexa makes itself.
-var builtinImages = map[string]bool{"localhost/vexa/empty": true, "localhost/vexa/shell": true}
+// isBuiltin reports whether a repository is that of an image that Vexa makes itself.
+func isBuiltin(repository string) bool {
+	return repository == "localhost/vexa/empty" || repository == "localhost/vexa/shell"
+}
 
 // CheckImage is fault.Conflict where the image of a person's own runner would take
 // the place of another's when it is made.
@@ -35,7 +37,7 @@ func (c *Catalog) imageFree(m runnerv1.Manifest) error {
 	if !made {
 		return nil
 	}
-	if builtinImages[repository] {
+	if isBuiltin(repository) {
 		return imageTaken(m, "one that is built in")
 	}
 	for name, other := range c.shipped {

@@ -192,11 +192,16 @@ func otherArchitecture(has, want string) error {
 	return fault.New(fault.Invalid, fmt.Sprintf("the archive holds an image for %.80s, this machine is %s", has, want), "make the archive for "+want)
 }
 
-// layerTypes are the media types of layers that are taken: those that engines
-// keep in an archive. Foreign ones are fetched from elsewhere.
-var layerTypes = map[string]bool{
-	mediaLayer: true, mediaLayerGzip: true,
-	"application/vnd.docker.image.rootfs.diff.tar": true, "application/vnd.docker.image.rootfs.diff.tar.gzip": true,
+// isLayer reports whether a media type is that of a layer that engines keep in an
+// archive. Foreign ones are fetched from elsewhere.
+func isLayer(mediaType string) bool {
+	switch mediaType {
+	case mediaLayer, mediaLayerGzip,
+		"application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.diff.tar.gzip":
+		return true
+	default:
+		return false
+	}
 }
 
 // manifest reads the image that a manifest describes.
@@ -227,7 +232,7 @@ func (a *archive) manifest(d descriptor, arch string) (Image, error) {
 		if _, err := a.checkLayer(name, diffs[i], &img.Unpacked); err != nil {
 			return Image{}, err
 		}
-		if !layerTypes[l.MediaType] {
+		if !isLayer(l.MediaType) {
 			return Image{}, hostile(fmt.Errorf("layer %s is of type %.80q", name, l.MediaType))
 		}
 		img.Blobs = append(img.Blobs, b)
