@@ -226,7 +226,8 @@ func (m *Manager) liveFor(ctx context.Context, caller Caller, p plan) (*run, err
 		if r == nil {
 			return nil, m.standing(caller.Subject, p.Session)
 		}
-		switch r.fits(p) {
+		fit, told := r.fits(p)
+		switch fit {
 		case fitYes:
 			return r, nil
 		case fitBusy:
@@ -234,9 +235,11 @@ func (m *Manager) liveFor(ctx context.Context, caller Caller, p plan) (*run, err
 				"wait for its turn to end, or vexa stop "+r.id())
 		case fitLeaving:
 			r.retire()
+		case fitTold:
 		}
 		select {
 		case <-r.done:
+		case <-told:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -56,11 +56,12 @@ type run struct {
 
 	// Guarded by m.mu, for the table and for fits.
 	state   runtimev1.State
-	usage   wsv1.Usage   // of the running turn
-	busy    bool         // a turn runs or waits
-	retired bool         // takes no more turns
-	yields  bool         // was asked to make room for another
-	place   *quota.Place // a container of its owner's, or a place in the queue for one; changed by the goroutine only
+	usage   wsv1.Usage    // of the running turn
+	busy    bool          // a turn runs or waits
+	retired bool          // takes no more turns
+	yields  bool          // was asked to make room for another
+	told    chan struct{} // of a turn whose end was told and is not on disk yet: closed when it is
+	place   *quota.Place  // a container of its owner's, or a place in the queue for one; changed by the goroutine only
 
 	// Owned by the goroutine.
 	out       *publisher
@@ -175,21 +176,24 @@ const (
 	fitYes     fit = iota
 	fitLeaving     // it ends by itself, or can be told to: wait for it
 	fitBusy        // other workspaces, tools, runner or model, and a turn runs
+	fitTold        // likewise, but whoever listens knows that the turn has ended: wait for its record
 )
 
 // fits says whether a turn of p can go to this container.
-func (r *run) fits(p plan) fit {
+func (r *run) fits(p plan) (_ fit, told <-chan struct{}) {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	same := p.Unit.Runner == r.plan.Unit.Runner && p.Model == r.plan.Model &&
 		slices.Equal(p.Unit.Workspaces, r.plan.Unit.Workspaces) && slices.Equal(p.Unit.Tools, r.plan.Unit.Tools)
 	switch {
+	case !same && r.told != nil:
+		return fitTold, r.told
 	case !same && r.busy:
-		return fitBusy
+		return fitBusy, nil
 	case !same, r.retired, *r.plan.Unit.Limits.IdleSec == 0:
-		return fitLeaving
+		return fitLeaving, nil
 	default:
-		return fitYes
+		return fitYes, nil
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
+	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
 )
@@ -79,6 +82,34 @@ func TestToolsOfAConversation(t *testing.T) {
 	if d, err := s.m.Get(last.Unit); err != nil || !slices.Equal(d.Unit.Tools, []string{"vexa.echo"}) {
 		t.Errorf("%+v, %v", d.Unit, err)
 	}
+}
+
+// Whoever has read that a turn has ended may go on at once, with other things than
+// its container has: the record of that end is waited for.
+func TestATurnThatWasToldHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	points := t.TempDir()
+	s.restart(func(o *dispatch.Options) { o.Failpoints = failpoint.New(points) })
+	must(t, failpoint.Arm(points, "dispatch.told"))
+	first := s.start(api.StartRequest{Text: "echo first", Runner: "notebook", Limits: limits(600)})
+	s.eventually("the turn to be told", func() bool { return failpoint.Reached(points, "dispatch.told") })
+	next := make(chan error, 1)
+	go func() {
+		_, err := s.m.Start(t.Context(), jane, api.StartRequest{
+			Text: "again", Session: first.Session, Limits: limits(0),
+			Workspaces: []api.Grant{{Workspace: "personal", Mode: unitv1.ReadOnly}},
+		})
+		next <- err
+	}()
+	select {
+	case err := <-next:
+		t.Errorf("it was not waited for: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	must(t, failpoint.Release(points, "dispatch.told"))
+	must(t, <-next)
+	s.ended(first.Unit)
 }
 
 // What cannot be granted is refused before anything is made.

@@ -93,6 +93,7 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 	} else if usage.Requests > 0 {
 		r.publish(ctx, active.id, usage)
 	}
+	r.show(func() { r.told = active.ended })
 	if said := r.out.about(active.id); said.done != nil {
 		done = *said.done
 	} else {
@@ -118,16 +119,17 @@ func (r *run) closeTurn(ctx context.Context, rec record) {
 		return
 	}
 	r.m.at(ctx, pointTurnDone)
-	close(r.active.ended)
+	ended := r.active.ended
 	r.active, r.deadline = nil, nil
 	oneShot := *r.plan.Unit.Limits.IdleSec == 0
 	r.show(func() {
 		rec.At = r.m.now()
 		r.entry.apply(rec)
 		r.usage = wsv1.Usage{}
-		r.busy = len(r.queue) > 0
+		r.busy, r.told = len(r.queue) > 0, nil
 		r.retired = r.retired || oneShot
 	})
+	close(ended)
 }
 
 // afterTurn goes on to the next turn, or to the end of the container.
