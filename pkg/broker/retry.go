@@ -2,7 +2,6 @@ package broker
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -62,17 +61,6 @@ func backoff(base, after time.Duration, random float64) time.Duration {
 	const half, tenth = 2, 10
 	wait := base/half + time.Duration(random*float64(base/half))
 	return max(wait, after+time.Duration(random*float64(after/tenth)))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // firstByte waits for the first piece of an answer. Until it has come nothing has

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
@@ -52,7 +53,7 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 		}
 		//nolint:gosec // it keeps clients apart from each other and secures nothing
 		wait := backoff(waits[x.attempts-1], after, rand.Float64())
-		if err := sleep(ctx, wait); err != nil {
+		if err := sleep.For(ctx, wait); err != nil {
 			return nil, failure
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/filelock"
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 )
 
 // retry holds the times of waiting for a daemon.
@@ -107,7 +108,7 @@ func (c *Client) lock(ctx context.Context) (unlock func(), err error) {
 		if !fault.Is(err, fault.Conflict) {
 			return nil, &fault.Error{Kind: fault.Unreachable, Msg: "no daemon runs, and none can be started", Err: err}
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := rest(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
@@ -117,15 +118,11 @@ func (c *Client) lock(ctx context.Context) (unlock func(), err error) {
 // the daemon was killed. One that was stopped took its socket along.
 func crashed(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
+func rest(ctx context.Context, d time.Duration) error {
+	if sleep.For(ctx, d) != nil {
 		return interrupted(ctx)
-	case <-t.C:
-		return nil
 	}
+	return nil
 }
 
 // WaitStopped waits until the daemon with the given process id no longer
@@ -139,7 +136,7 @@ func (c *Client) WaitStopped(ctx context.Context, pid int) error {
 		case err != nil || st.PID != pid:
 			return nil //nolint:nilerr // it no longer answers: that was waited for
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := rest(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -148,7 +148,7 @@ func (s *frameStream) again(ctx context.Context, cause error) error {
 	defer cancel()
 	for {
 		s.pause = min(max(2*s.pause, s.c.retry.first), s.c.retry.most)
-		if err := sleep(wait, s.pause); err != nil {
+		if err := rest(wait, s.pause); err != nil {
 			return err
 		}
 		_, err := s.c.Status(wait)

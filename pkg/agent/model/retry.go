@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 )
 
 // Backoff bounds the attempts of Retry.
@@ -39,7 +41,7 @@ func DefaultBackoff() Backoff {
 // with which the broker says that a limit is reached.
 func Retry(m Model, b Backoff) *Retrying {
 	if b.Wait == nil {
-		b.Wait = wait
+		b.Wait = sleep.For
 	}
 	return &Retrying{model: m, backoff: b}
 }
@@ -108,15 +110,4 @@ func (p *patience) next(e *Error, said bool) (time.Duration, bool) {
 	p.lost += pause
 	p.lostPause = min(2*p.lostPause, p.LostMax)
 	return pause, p.broken <= p.Broken && p.lost <= p.Lost
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

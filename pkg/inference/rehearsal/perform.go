@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 )
 
 // line is one step of a reply with its templates filled in.
@@ -117,7 +119,7 @@ func perform(ctx context.Context, w wire, s *script) {
 		var err error
 		switch {
 		case l.delay > 0:
-			err = wait(ctx, l.delay)
+			err = sleep.For(ctx, l.delay)
 		case l.call != nil:
 			err = w.tool(*l.call)
 		case l.err != nil:
@@ -139,17 +141,3 @@ func perform(ctx context.Context, w wire, s *script) {
 
 // words cuts a text after each space, as models stream it.
 func words(s string) []string { return strings.SplitAfter(s, " ") }
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
@@ -123,7 +124,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if e := sc.immediate(); e != nil {
-		if wait(r.Context(), sc.delayBefore()) == nil {
+		if sleep.For(r.Context(), sc.delayBefore()) == nil {
 			p.refuse(w, e.Status, e.Message)
 		}
 		return

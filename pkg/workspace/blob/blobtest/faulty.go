@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -68,14 +69,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep.For(ctx, d)
 }
 
 // URL implements blob.Store.

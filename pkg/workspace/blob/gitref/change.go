@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/object"
 )
@@ -55,14 +56,11 @@ func (s *Store) change(ctx context.Context, p plan, done func()) error {
 // pause waits for a random time of up to 2^lost tries.
 func pause(ctx context.Context, lost int, try time.Duration) error {
 	try = min(max(try, 20*time.Millisecond), 2*time.Second)
-	t := time.NewTimer(rand.N(try << min(lost, 5))) //nolint:gosec // it spreads writers and keeps no secret
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	//nolint:gosec // it spreads writers and keeps no secret
+	if sleep.For(ctx, rand.N(try<<min(lost, 5))) != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // outcome is what became of one try.

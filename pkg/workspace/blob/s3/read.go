@@ -8,6 +8,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -137,7 +138,7 @@ func (r *reader) ended(err error) {
 		r.err = r.s.unavailable("read", r.name, "the download breaks off again and again: "+reason(err), 0)
 	default:
 		r.stuck++
-		if r.stuck > 1 && !sleep(r.ctx, firstPause<<r.stuck) {
+		if r.stuck > 1 && sleep.For(r.ctx, firstPause<<r.stuck) != nil {
 			r.err = r.s.ended(r.ctx, "read", r.name)
 		}
 	}

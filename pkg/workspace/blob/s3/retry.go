@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/vexa-ai/vexa/pkg/internal/sleep"
 )
 
 const (
@@ -61,7 +63,7 @@ func (s *Store) try(ctx context.Context, r request, do func(context.Context) err
 		last = understand(err).text
 		wait := pause/2 + rand.N(pause/2) //nolint:gosec // it spreads requests, it guards nothing
 		failed += min(time.Since(began), s.stall) + wait
-		if failed > s.budget || !sleep(within, wait) {
+		if failed > s.budget || sleep.For(within, wait) != nil {
 			return s.givenUp(ctx, r, last, time.Since(start))
 		}
 		pause = min(2*pause, longPause)
@@ -82,16 +84,4 @@ func (s *Store) givenUp(ctx context.Context, r request, last string, asked time.
 		return s.ended(ctx, r.op, r.name)
 	}
 	return s.unavailable(r.op, r.name, last, asked)
-}
-
-// sleep waits, and reports false where ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
