@@ -8,12 +8,13 @@ import (
 	"filippo.io/age"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/tap"
 )
 
 // open decrypts r with one of the keys and classifies what goes wrong. An error of r
 // itself is passed on as it is: a disk that cannot be read is not damage.
 func open(r io.Reader, keys ...age.Identity) (io.Reader, error) {
-	src := &source{r: r}
+	src := &tap.Source{R: r}
 	plain, err := age.Decrypt(src, keys...)
 	if err != nil {
 		return nil, classify(src, err)
@@ -21,12 +22,12 @@ func open(r io.Reader, keys ...age.Identity) (io.Reader, error) {
 	return &opened{src: src, plain: plain}, nil
 }
 
-func classify(src *source, err error) error {
+func classify(src *tap.Source, err error) error {
 	var mismatch *age.NoIdentityMatchError
 	var known *fault.Error
 	switch {
-	case src.err != nil:
-		return fault.Wrap(fault.Internal, "read sealed data", src.err)
+	case src.Err != nil:
+		return fault.Wrap(fault.Internal, "read sealed data", src.Err)
 	case errors.As(err, &known): // what a plugin says
 		return known
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
@@ -38,23 +39,9 @@ func classify(src *source, err error) error {
 	}
 }
 
-// source remembers the error of the reader below age.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
-
 // opened classifies the errors of age's payload reader.
 type opened struct {
-	src   *source
+	src   *tap.Source
 	plain io.Reader
 }
 

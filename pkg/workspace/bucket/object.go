@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
+	"github.com/vexa-ai/vexa/pkg/internal/tap"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
@@ -21,7 +22,7 @@ func (b *Bucket) storeObject(ctx context.Context, to seal.Recipient, write func(
 		return manifestv1.Object{}, unreadable("store an object at "+b.store.URL(), err)
 	}
 	defer stage.Abort()
-	out := &hashing{w: stage, h: sha256.New()}
+	out := &tap.Hash{W: stage, H: sha256.New()}
 	w, err := seal.Encrypt(out, to)
 	if err != nil {
 		return manifestv1.Object{}, err
@@ -35,25 +36,11 @@ func (b *Bucket) storeObject(ctx context.Context, to seal.Recipient, write func(
 	if err := b.opt.Failpoints.At(ctx, pointStaging); err != nil {
 		return manifestv1.Object{}, err
 	}
-	o := manifestv1.Object{SHA256: hex.EncodeToString(out.h.Sum(nil)), Size: out.n}
+	o := manifestv1.Object{SHA256: hex.EncodeToString(out.H.Sum(nil)), Size: out.N}
 	if err := stage.Commit(ctx, objectName(o.SHA256)); err != nil {
 		return o, unreadable("store an object at "+b.store.URL(), err)
 	}
 	return o, nil
-}
-
-// hashing counts and hashes what goes through it.
-type hashing struct {
-	w io.Writer
-	h hash.Hash
-	n int64
-}
-
-func (h *hashing) Write(p []byte) (int, error) {
-	n, err := h.w.Write(p)
-	_, _ = h.h.Write(p[:n]) // never fails
-	h.n += int64(n)
-	return n, err
 }
 
 // openObject returns a reader of what an object holds, decrypted. Each byte is

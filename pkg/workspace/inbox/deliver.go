@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"hash"
 	"io"
 	"maps"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/inboxv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/tap"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
@@ -293,7 +293,7 @@ func (x *Box) storePack(ctx context.Context, to seal.Recipient, id string, write
 		return nil, fault.Wrap(fault.KindOf(err), "deliver to "+x.Store.URL(), err)
 	}
 	defer stage.Abort()
-	out := &hashing{w: stage, h: sha256.New()}
+	out := &tap.Hash{W: stage, H: sha256.New()}
 	w, err := seal.Encrypt(out, to)
 	if err != nil {
 		return nil, err
@@ -308,19 +308,5 @@ func (x *Box) storePack(ctx context.Context, to seal.Recipient, id string, write
 	if err := stage.Commit(ctx, packName(id)); err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), "deliver to "+x.Store.URL(), err)
 	}
-	return &inboxv1.Pack{SHA256: hex.EncodeToString(out.h.Sum(nil)), Size: out.n, Objects: objects}, nil
-}
-
-// hashing counts and hashes what goes through it.
-type hashing struct {
-	w io.Writer
-	h hash.Hash
-	n int64
-}
-
-func (h *hashing) Write(p []byte) (int, error) {
-	n, err := h.w.Write(p)
-	_, _ = h.h.Write(p[:n]) // never fails
-	h.n += int64(n)
-	return n, err
+	return &inboxv1.Pack{SHA256: hex.EncodeToString(out.H.Sum(nil)), Size: out.N, Objects: objects}, nil
 }

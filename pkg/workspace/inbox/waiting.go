@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/inboxv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/tap"
 	"github.com/vexa-ai/vexa/pkg/signature"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/bucket"
@@ -131,17 +132,17 @@ func (x *Box) Unpack(ctx context.Context, r *bucket.Repo, d Delivery) (ids map[s
 	defer stored.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, unpackBase+time.Duration(d.Pack.Size/unpackBytes)*time.Second, errSlow)
 	defer cancel()
-	src := &source{r: io.LimitReader(stored, d.Pack.Size+1)} // one byte more says that it is another
+	src := &tap.Source{R: io.LimitReader(stored, d.Pack.Size+1)} // one byte more says that it is another
 	signed := &signedPack{want: d.Pack.SHA256, h: sha256.New()}
 	signed.tee = io.TeeReader(src, signed.h)
 	if signed.plain, err = x.bucket.Decrypt(signed.tee); err == nil {
 		ids, err = r.Unpack(ctx, signed)
 	}
 	switch {
-	case errors.Is(src.err, blob.ErrNotExist):
+	case errors.Is(src.Err, blob.ErrNotExist):
 		return nil, ErrNoPack
-	case src.err != nil:
-		return nil, fault.Wrap(fault.KindOf(src.err), "read "+packName(d.ID)+" of "+x.Store.URL(), src.err)
+	case src.Err != nil:
+		return nil, fault.Wrap(fault.KindOf(src.Err), "read "+packName(d.ID)+" of "+x.Store.URL(), src.Err)
 	case errors.Is(context.Cause(ctx), errSlow):
 		return nil, refused(errSlow)
 	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied):
@@ -150,20 +151,6 @@ func (x *Box) Unpack(ctx context.Context, r *bucket.Repo, d Delivery) (ids map[s
 		return nil, refused(broken("its pack has another number of objects than was signed"))
 	}
 	return ids, err
-}
-
-// source remembers the error of the storage.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
 }
 
 // signedPack is the content of a pack, whose end comes only where it is the one that
