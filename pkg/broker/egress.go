@@ -38,15 +38,11 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 	if protocol == inference.Gemini {
 		return p.geminiEgress()
 	}
-	for _, name := range reachingMembers() {
-		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
-			return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
-		}
+	if name := p.first(reachingMembers()); name != "" {
+		return fmt.Errorf("%s would have the provider reach beyond the granted model", name)
 	}
-	for _, name := range keptMembers() {
-		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
-			return fmt.Errorf("%s would have the provider keep the conversation; send all of it with each request", name)
-		}
+	if name := p.first(keptMembers()); name != "" {
+		return fmt.Errorf("%s would have the provider keep the conversation; send all of it with each request", name)
 	}
 	if err := toolsEgress(p.get("tools"), false); err != nil {
 		return err
@@ -66,6 +62,16 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 		}
 	}
 	return nil
+}
+
+// first is the first of the names whose member says something, "" if none does.
+func (p *parsed) first(names []string) string {
+	for _, name := range names {
+		if raw := p.get(name); raw != nil && !emptyJSON(raw) {
+			return name
+		}
+	}
+	return ""
 }
 
 func emptyJSON(raw []byte) bool {

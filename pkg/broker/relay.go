@@ -62,13 +62,8 @@ func copyHeader(to, from http.Header) {
 // whole reads an answer to its end before a byte of it is passed on, so that
 // one that breaks off can still be answered as an error.
 func (x *exchange) whole(ctx context.Context, w http.ResponseWriter, body io.Reader) error {
-	data, err := readAnswer(body)
+	data, err := x.readAnswer(ctx, w, body)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		x.tally.bytes = int64(len(data))
-		x.refuse(w, x.brokeOff())
 		return err
 	}
 	x.tally.whole(data)
@@ -77,12 +72,22 @@ func (x *exchange) whole(ctx context.Context, w http.ResponseWriter, body io.Rea
 	return err
 }
 
-func readAnswer(body io.Reader) ([]byte, error) {
+// readAnswer reads an answer to its end. The client of one that breaks off has been
+// answered.
+func (x *exchange) readAnswer(ctx context.Context, w http.ResponseWriter, body io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
 	if err == nil && len(data) > maxAnswer {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	}
-	return data, err
+	if err == nil {
+		return data, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	x.tally.bytes = int64(len(data))
+	x.refuse(w, x.brokeOff())
+	return nil, err
 }
 
 // pump passes a stream on until it ends.

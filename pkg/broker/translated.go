@@ -83,13 +83,8 @@ func drain(body io.ReadCloser) {
 // wholeTranslated reads an answer to its end and translates it, into a stream
 // where the client asked for one and the provider sent none.
 func (x *exchange) wholeTranslated(ctx context.Context, w http.ResponseWriter, body io.Reader) error {
-	data, err := readAnswer(body)
+	data, err := x.readAnswer(ctx, w, body)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		x.tally.bytes = int64(len(data))
-		x.refuse(w, x.brokeOff())
 		return err
 	}
 	answer, err := x.translation.Answer(data)

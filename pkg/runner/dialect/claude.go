@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -62,9 +61,7 @@ type claudeParser struct {
 
 func (p *claudeParser) Line(line []byte) []wsv1.Body {
 	var e claudeEvent
-	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
-		p.result.Noise, _ = cut(valid(string(line)), maxNoise)
-		p.result.Unknown++
+	if !p.result.event(line, &e) {
 		return nil
 	}
 	if e.Session != "" {

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -59,9 +58,7 @@ type codexParser struct {
 
 func (p *codexParser) Line(line []byte) []wsv1.Body {
 	var e codexEvent
-	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
-		p.result.Noise, _ = cut(valid(string(line)), maxNoise)
-		p.result.Unknown++
+	if !p.result.event(line, &e) {
 		return nil
 	}
 	switch e.Type {

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -36,9 +35,7 @@ type opencodeParser struct{ result Result }
 
 func (p *opencodeParser) Line(line []byte) []wsv1.Body {
 	var e opencodeEvent
-	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
-		p.result.Noise, _ = cut(valid(string(line)), maxNoise)
-		p.result.Unknown++
+	if !p.result.event(line, &e) {
 		return nil
 	}
 	if e.Session != "" {

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -14,6 +16,16 @@ const (
 	maxTypes = 8
 	maxType  = 64
 )
+
+// event reads a line into an event, or counts it and keeps it as what was printed last.
+func (r *Result) event(line []byte, e any) bool {
+	if bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) && json.Unmarshal(line, e) == nil {
+		return true
+	}
+	r.Noise, _ = cut(valid(string(line)), maxNoise)
+	r.Unknown++
+	return false
+}
 
 // unknown counts an event of a type that the dialect does not know. A turn goes on
 // without it; that there are such is said at the end.

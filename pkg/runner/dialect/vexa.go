@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -43,9 +42,7 @@ type vexaParser struct {
 
 func (p *vexaParser) Line(line []byte) []wsv1.Body {
 	var e Event
-	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
-		p.result.Noise, _ = cut(valid(string(line)), maxNoise)
-		p.result.Unknown++
+	if !p.result.event(line, &e) {
 		return nil
 	}
 	switch e.Type {

@@ -21,26 +21,18 @@ import (
 func (d *Driver) BuildImage(ctx context.Context, ref, file string, write func(io.Writer) error) error {
 	d.importing.Lock()
 	defer d.importing.Unlock()
-	r, w := io.Pipe()
-	made := make(chan error, 1)
-	go func() {
-		err := write(w)
-		_ = w.CloseWithError(err) // it always returns nil
-		made <- err
-	}()
+	body, ended := written(write)
 	answer, err := d.conn.send(ctx, request{
-		method: http.MethodPost, path: "/build", body: &once{r: r}, media: "application/x-tar", stream: buildFailed,
+		method: http.MethodPost, path: "/build", body: body, media: "application/x-tar", stream: buildFailed,
 		query: url.Values{
 			"dockerfile": {file}, "t": {ref}, "pullpolicy": {"missing"}, "rm": {"true"}, "forcerm": {"true"}, "layers": {"true"},
 			"httpproxy": {"false"},
 		},
 	})
-	_ = r.CloseWithError(errLoadEnded)
-	// What Podman says of files that broke off is not why they did.
-	if madeErr := <-made; madeErr != nil && !errors.Is(madeErr, errLoadEnded) {
-		return madeErr
-	}
+	broken := ended()
 	switch {
+	case broken != nil:
+		return broken
 	case err != nil:
 		return err
 	case answer.status/100 != 2:

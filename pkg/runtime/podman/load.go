@@ -20,6 +20,18 @@ import (
 func (d *Driver) LoadImage(ctx context.Context, write func(io.Writer) error) error {
 	d.importing.Lock()
 	defer d.importing.Unlock()
+	body, ended := written(write)
+	err := d.conn.call(ctx, request{method: http.MethodPost, path: "/images/load", body: body, media: "application/x-tar"}, nil)
+	if broken := ended(); broken != nil {
+		return broken
+	}
+	return noSpace(err)
+}
+
+// written is the body of a request that write writes while it is sent. After the
+// answer ended ends it and returns why write broke off, if it did: what Podman says
+// of a body that did is not why.
+func written(write func(io.Writer) error) (body *once, ended func() error) {
 	r, w := io.Pipe()
 	made := make(chan error, 1)
 	go func() {
@@ -27,12 +39,13 @@ func (d *Driver) LoadImage(ctx context.Context, write func(io.Writer) error) err
 		_ = w.CloseWithError(err) // it always returns nil
 		made <- err
 	}()
-	err := d.conn.call(ctx, request{method: http.MethodPost, path: "/images/load", body: &once{r: r}, media: "application/x-tar"}, nil)
-	_ = r.CloseWithError(errLoadEnded)
-	if madeErr := <-made; madeErr != nil && !errors.Is(madeErr, errLoadEnded) {
-		return madeErr
+	return &once{r: r}, func() error {
+		_ = r.CloseWithError(errLoadEnded)
+		if err := <-made; err != nil && !errors.Is(err, errLoadEnded) {
+			return err
+		}
+		return nil
 	}
-	return noSpace(err)
 }
 
 // noSpace tells a disk that is full from other refusals, which have one status.
