@@ -111,16 +111,24 @@ func (in *chatRequest) tools(r *Request) error {
 		}
 	}
 	c := in.ToolChoice
+	if c == nil {
+		return nil
+	}
+	return r.choose(c.Mode, c.Type, c.Function.Name+c.Custom.Name)
+}
+
+// choose reads the tool_choice of either OpenAI protocol: a word, or the type and the
+// name of a tool.
+func (r *Request) choose(mode, kind, name string) error {
 	switch {
-	case c == nil:
-	case c.Mode == "auto" || c.Mode == "none":
-		r.Choice.Mode = ChoiceMode(c.Mode)
-	case c.Mode == "required":
+	case mode == "auto" || mode == "none":
+		r.Choice.Mode = ChoiceMode(mode)
+	case mode == "required":
 		r.Choice.Mode = ChooseAny
-	case c.Mode == "" && (c.Type == "function" || c.Type == "custom"):
-		r.Choice = ToolChoice{ChooseTool, c.Function.Name + c.Custom.Name}
+	case mode == "" && (kind == "function" || kind == "custom"):
+		r.Choice = ToolChoice{ChooseTool, name}
 	default:
-		return fault.Newf(fault.Invalid, "tool_choice %.64q cannot be carried to the protocol that the provider speaks", c.Mode+c.Type)
+		return fault.Newf(fault.Invalid, "tool_choice %.64q cannot be carried to the protocol that the provider speaks", mode+kind)
 	}
 	return nil
 }

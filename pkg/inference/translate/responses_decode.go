@@ -33,8 +33,10 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 	if err := r.addResponsesTools(in.Tools, "", lost); err != nil {
 		return nil, err
 	}
-	if err := in.choice(r); err != nil {
-		return nil, err
+	if c := in.ToolChoice; c != nil {
+		if err := r.choose(c.Mode, c.Type, c.Name); err != nil {
+			return nil, err
+		}
 	}
 	if in.Instructions != "" {
 		r.Items = append(r.Items, Item{Role: System, Kind: Text, Text: in.Instructions})
@@ -115,22 +117,6 @@ func readResponsesTools(raw []byte, what string, inNamespace bool) ([]responsesT
 		return err
 	})
 	return out, err
-}
-
-func (in *responsesRequest) choice(r *Request) error {
-	c := in.ToolChoice
-	switch {
-	case c == nil:
-	case c.Mode == "auto" || c.Mode == "none":
-		r.Choice.Mode = ChoiceMode(c.Mode)
-	case c.Mode == "required":
-		r.Choice.Mode = ChooseAny
-	case c.Mode == "" && (c.Type == "function" || c.Type == "custom"):
-		r.Choice = ToolChoice{ChooseTool, c.Name}
-	default:
-		return fault.Newf(fault.Invalid, "tool_choice %.64q cannot be carried to the protocol that the provider speaks", c.Mode+c.Type)
-	}
-	return nil
 }
 
 // addResponsesTools adds tools. A namespace is tools that share one.
