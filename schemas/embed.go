@@ -7,5 +7,5 @@ import "embed"
 
 // FS holds the directory of each contract and seal.json.
 //
-//go:embed *.v1 seal.json
+//go:embed *.v1 *.v2 seal.json
 var FS embed.FS

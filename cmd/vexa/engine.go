@@ -17,7 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
@@ -249,7 +249,7 @@ func resolveModel(table *inference.Table) dispatch.ResolveModel {
 }
 
 // imageName is what the kernel knows an image by.
-func imageName(i runnerv1.Image) (string, error) {
+func imageName(i runnerv2.Image) (string, error) {
 	if i.Builtin != "" {
 		return "builtin:" + i.Builtin, nil
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/runner"
@@ -78,7 +78,7 @@ const probeScript = `case "$("$@" 2>/dev/null)" in *"$0"*) ;; *) exit 9 ;; esac`
 
 // pinned refuses an image whose program is of another version than the manifest pins,
 // where it has a shell that could tell.
-func pinned(ctx context.Context, h home.Home, m runnerv1.Manifest) error {
+func pinned(ctx context.Context, h home.Home, m runnerv2.Manifest) error {
 	if m.Package == nil || len(m.Argv.Probe) == 0 {
 		return nil
 	}
@@ -95,7 +95,7 @@ func pinned(ctx context.Context, h home.Home, m runnerv1.Manifest) error {
 }
 
 // buildable refuses a runner whose image is not to be made.
-func buildable(catalog *runner.Catalog, m runnerv1.Manifest) error {
+func buildable(catalog *runner.Catalog, m runnerv2.Manifest) error {
 	switch {
 	case m.Image.Builtin != "":
 		return fault.New(fault.Invalid, "runner "+m.Name+" needs no image to be made: its image is built in", "run it: vexa chat --runner "+m.Name)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 )
 
 // command is one of the scripts' commands. README.md describes each.
@@ -91,7 +91,7 @@ func (s *suite) image(runner string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var m runnerv1.Manifest
+	var m runnerv2.Manifest
 	err = json.Unmarshal(data, &m)
 	return m.Image.Ref, err
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/agent"
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/model/modeltest"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -157,7 +157,7 @@ func (p *place) turn(prompt string, flags ...string) outcome {
 
 func (p *place) outcome(cmd *exec.Cmd, out []byte, stderr string) outcome {
 	p.t.Helper()
-	parser, err := dialect.New(runnerv1.Stream{Dialect: dialect.VexaNDJSON})
+	parser, err := dialect.New(runnerv2.Stream{Dialect: dialect.VexaNDJSON})
 	if err != nil {
 		p.t.Fatal(err)
 	}

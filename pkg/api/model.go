@@ -56,7 +56,7 @@ type Runner struct {
 
 // AddRunner is the body of POST /v1/runners; the manifest answers it.
 type AddRunner struct {
-	Manifest string `json:"manifest"`          // agent-runner.v1#Manifest
+	Manifest string `json:"manifest"`          // agent-runner.v2#Manifest
 	Lock     string `json:"lock,omitempty"`    // what its image is made of; empty: nothing says
 	Replace  bool   `json:"replace,omitempty"` // one of the same name
 }

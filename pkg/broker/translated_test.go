@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/translate"
 	"github.com/vexa-ai/vexa/pkg/runner"
@@ -325,7 +325,7 @@ func TestRunnersSpeakWhatIsTranslated(t *testing.T) {
 	t.Parallel()
 	all := []inference.Protocol{inference.AnthropicMessages, inference.OpenAIResponses, inference.OpenAIChat, inference.Gemini, inference.Rehearsal}
 	for _, client := range all {
-		m := runnerv1.Manifest{Inference: &runnerv1.Inference{Protocols: []string{string(client)}}}
+		m := runnerv2.Manifest{Inference: &runnerv2.Inference{Protocols: []string{string(client)}}}
 		for _, up := range all {
 			_, ok := runner.ChooseProtocol(m, string(up))
 			if want := client == up || translate.Can(client, up); ok != want {

@@ -280,7 +280,7 @@ func (c *Client) Tool(ctx context.Context, name string) (toolv1.Tool, error) {
 	return t, c.call(ctx, http.MethodGet, join("tools", name), nil, &t)
 }
 
-// Runner returns the manifest of a runner, an agent-runner.v1.
+// Runner returns the manifest of a runner, an agent-runner.v2.
 func (c *Client) Runner(ctx context.Context, name string) (json.RawMessage, error) {
 	var m json.RawMessage
 	return m, c.call(ctx, http.MethodGet, join("runners", name), nil, &m)

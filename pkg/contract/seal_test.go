@@ -48,7 +48,7 @@ func TestSeal(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"agent-runner.v1", "bucket-inbox.v1", "bucket-keyring.v1", "bucket-manifest.v1", "identity.v1", "invitation.v1", "proactive-card.v1", "proposal.v1", "runtime.v1", "schedule.v1",
+		"agent-runner.v1", "agent-runner.v2", "bucket-inbox.v1", "bucket-keyring.v1", "bucket-manifest.v1", "identity.v1", "invitation.v1", "proactive-card.v1", "proposal.v1", "runtime.v1", "schedule.v1",
 		"tool.v1", "transcript.v1", "unit.v1", "workspace.v1", "ws.v1",
 	}
 	if got := Names(); !slices.Equal(got, want) {

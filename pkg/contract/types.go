@@ -10,7 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/keyringv1"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/contract/proposalv1"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/schedulev1"
 	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
@@ -42,8 +42,10 @@ func throughBody(data []byte) ([]byte, error) {
 // goTypes returns the Go type of every shape, by "unit.v1#Unit".
 func goTypes() map[string]roundTrip {
 	return map[string]roundTrip{
-		"agent-runner.v1#Launch":          through[runnerv1.Launch],
-		"agent-runner.v1#Manifest":        through[runnerv1.Manifest],
+		"agent-runner.v1#Launch":          through[runnerv2.Launch],
+		"agent-runner.v1#Manifest":        through[runnerv2.Manifest],
+		"agent-runner.v2#Launch":          through[runnerv2.Launch],
+		"agent-runner.v2#Manifest":        through[runnerv2.Manifest],
 		"bucket-inbox.v1#Delivery":        through[inboxv1.Delivery],
 		"bucket-inbox.v1#Notice":          through[inboxv1.Notice],
 		"bucket-keyring.v1#Keyring":       through[keyringv1.Keyring],

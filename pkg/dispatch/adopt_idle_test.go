@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -91,7 +91,7 @@ type lateRunner struct {
 	may func()
 }
 
-func (l lateRunner) Get(name string) (runnerv1.Manifest, error) {
+func (l lateRunner) Get(name string) (runnerv2.Manifest, error) {
 	if name == "notebook" {
 		l.may()
 	}

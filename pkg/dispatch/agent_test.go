@@ -12,7 +12,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/agent"
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/inference"
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // builtIn is the manifest of the built-in agent, which the test binary is.
 type builtIn struct{ t *testing.T }
 
-func (b builtIn) Get(string) (runnerv1.Manifest, error) {
+func (b builtIn) Get(string) (runnerv2.Manifest, error) {
 	catalog, err := runner.Load(runners.FS)
 	must(b.t, err)
 	m, err := catalog.Get(dispatch.DefaultRunner)

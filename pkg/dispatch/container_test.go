@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
@@ -39,7 +39,7 @@ func (s *stack) container(p *runtimetest.Process) {
 		if err != nil {
 			return 1, err
 		}
-		var launch runnerv1.Launch
+		var launch runnerv2.Launch
 		if err := json.Unmarshal(data, &launch); err != nil {
 			return 1, err
 		}

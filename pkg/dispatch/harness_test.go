@@ -20,7 +20,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -218,7 +218,7 @@ func (s *stack) manager() *dispatch.Manager {
 		OpenSocket: func(ctx context.Context, q broker.Session) (dispatch.Socket, error) { return b.Open(ctx, q) },
 		Runners:    catalog,
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
-		Images: func(i runnerv1.Image) (string, error) {
+		Images: func(i runnerv2.Image) (string, error) {
 			if i.Ref != "" {
 				return i.Ref, nil
 			}

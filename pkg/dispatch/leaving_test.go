@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -73,14 +73,14 @@ func TestSessionRefIsTheNewest(t *testing.T) {
 	s.turn(first)
 	s.ended(first.Unit)
 	s.restart(func(o *dispatch.Options) { o.Sessions = moved{o.Sessions} })
-	launched := make(chan runnerv1.Launch, 1)
+	launched := make(chan runnerv2.Launch, 1)
 	s.driver.Program("/.vexa/bin/vexa", func(p *runtimetest.Process) {
 		for _, m := range p.Container.Mounts {
 			if m.Target != "/.vexa/run" {
 				continue
 			}
 			data, err := os.ReadFile(filepath.Join(m.Source, "dispatch.json"))
-			var launch runnerv1.Launch
+			var launch runnerv2.Launch
 			if err == nil {
 				err = json.Unmarshal(data, &launch)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
@@ -71,7 +71,7 @@ type Socket interface {
 
 // Runners knows the installed manifests.
 type Runners interface {
-	Get(name string) (runnerv1.Manifest, error)
+	Get(name string) (runnerv2.Manifest, error)
 }
 
 // Tools knows the tools that dispatches may be granted; *toolbox.Catalog is one.
@@ -86,4 +86,4 @@ type ResolveModel func(model string) (protocols []string, name string, err error
 
 // Images resolves the image a manifest asks for to a reference that the
 // runtime kernel knows.
-type Images func(runnerv1.Image) (string, error)
+type Images func(runnerv2.Image) (string, error)

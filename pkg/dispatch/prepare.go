@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
@@ -206,9 +206,9 @@ func (r *run) describe(dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "token"), []byte(token), 0o600); err != nil {
 		return err
 	}
-	launch, err := json.Marshal(runnerv1.Launch{
+	launch, err := json.Marshal(runnerv2.Launch{
 		Unit: unit, Manifest: r.plan.manifest, Model: r.plan.Model, Protocol: r.plan.Protocol,
-		Session: runnerv1.LaunchSession{ID: r.plan.Session, Resume: r.plan.Resumed, Ref: r.plan.SessionRef},
+		Session: runnerv2.LaunchSession{ID: r.plan.Session, Resume: r.plan.Resumed, Ref: r.plan.SessionRef},
 		Socket:  runDir + "/broker.sock", TokenFile: runDir + "/token", Listen: forwarder,
 		IdleSec: *limits.IdleSec, MaxSec: *limits.MaxSec,
 	})

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -59,7 +59,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	manifest, err := m.runners.Get(e.Unit.Runner)
 	if err != nil {
 		m.log.ErrorContext(ctx, "a unit of an earlier daemon cannot go on", "unit", id, "error", err)
-		manifest = runnerv1.Manifest{}
+		manifest = runnerv2.Manifest{}
 	}
 	out, err := m.publisherOf(ctx, id, e)
 	if ctx.Err() != nil {
@@ -80,7 +80,7 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 		m.log.ErrorContext(ctx, "the record of a unit of an earlier daemon breaks the contract; it is saved and ended", "unit", id, "error", err)
 		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
 		r.aborted = "its record cannot be used: " + err.Error()
-		r.plan.manifest = runnerv1.Manifest{} // it gets no socket
+		r.plan.manifest = runnerv2.Manifest{} // it gets no socket
 	}
 	r.queue = append(r.queue, e.open...)
 	r.busy = len(r.queue) > 0

@@ -11,7 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -88,7 +88,7 @@ func TestRestartWithoutTheImage(t *testing.T) {
 	s.waitForWord(st.Unit)
 	s.restart(func(o *dispatch.Options) {
 		again(o)
-		o.Images = func(runnerv1.Image) (string, error) {
+		o.Images = func(runnerv2.Image) (string, error) {
 			return "", fault.New(fault.NotFound, "there is no such image", "")
 		}
 	})

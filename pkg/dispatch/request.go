@@ -10,7 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
@@ -28,7 +28,7 @@ type Caller struct {
 // plan is a request resolved: everything a unit needs before it is accepted.
 type plan struct {
 	accepted
-	manifest runnerv1.Manifest
+	manifest runnerv2.Manifest
 	text     string // what the first turn says
 	fromLive bool   // the session was described by the live dispatch that holds it
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -65,8 +65,8 @@ func TestWorkerThatDoesNotComeBackIsEnded(t *testing.T) {
 
 type noRunners struct{}
 
-func (noRunners) Get(name string) (runnerv1.Manifest, error) {
-	return runnerv1.Manifest{}, fault.New(fault.NotFound, "no runner is called "+name, "")
+func (noRunners) Get(name string) (runnerv2.Manifest, error) {
+	return runnerv2.Manifest{}, fault.New(fault.NotFound, "no runner is called "+name, "")
 }
 
 // A unit whose runner was uninstalled meanwhile is saved and ended; it keeps

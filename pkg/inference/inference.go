@@ -23,7 +23,7 @@ import (
 type Protocol string
 
 // The protocols. A rehearsal is a provider without a network: it answers
-// anthropic-messages and openai-chat from a cassette.
+// anthropic-messages, openai-chat and gemini from a cassette.
 const (
 	AnthropicMessages Protocol = "anthropic-messages" // POST /v1/messages
 	OpenAIResponses   Protocol = "openai-responses"   // POST /v1/responses
@@ -62,7 +62,7 @@ func (p Provider) Speaks(protocol Protocol) bool {
 // Protocols returns the wire protocols the provider can be asked over.
 func (p Provider) Protocols() []Protocol {
 	if p.Protocol == Rehearsal {
-		return []Protocol{AnthropicMessages, OpenAIChat}
+		return []Protocol{AnthropicMessages, OpenAIChat, Gemini}
 	}
 	return append([]Protocol{p.Protocol}, p.Also...)
 }

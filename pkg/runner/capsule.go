@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/internal/glob"
 )
 
@@ -13,7 +13,7 @@ import (
 // where the runner assigns it the runner's own. Empty means that nothing is
 // kept. A glob is one of path.Match whose element "**" stands for any number
 // of directories; see InCapsule.
-func Capsule(m runnerv1.Manifest, session string) ([]string, error) {
+func Capsule(m runnerv2.Manifest, session string) ([]string, error) {
 	values := map[string]string{}
 	if session != "" {
 		values[varSession] = escapeGlob(session)

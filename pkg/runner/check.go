@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
@@ -33,9 +33,9 @@ var (
 // do not exist or have no value there, a prompt that could be read as a flag,
 // a dialect that is unknown or promises what it cannot keep, a session that
 // could not be resumed. The error is fault.Invalid and names the member.
-func Check(m runnerv1.Manifest) error {
-	for _, check := range []func(runnerv1.Manifest) error{
-		checkImage, checkArgv, checkPrompt, checkStream, checkSession, checkEnv, checkTools, checkSignals,
+func Check(m runnerv2.Manifest) error {
+	for _, check := range []func(runnerv2.Manifest) error{
+		checkImage, checkArgv, checkPrompt, checkStream, checkSession, checkEnv, checkFiles, checkTools, checkSignals,
 	} {
 		if err := check(m); err != nil {
 			return fault.Wrap(fault.Invalid, "runner "+m.Name, err)
@@ -44,14 +44,14 @@ func Check(m runnerv1.Manifest) error {
 	return nil
 }
 
-func checkImage(m runnerv1.Manifest) error {
+func checkImage(m runnerv2.Manifest) error {
 	if (m.Image.Builtin == "") == (m.Image.Ref == "") {
 		return fmt.Errorf("image: exactly one of builtin and ref is wanted")
 	}
 	return nil
 }
 
-func checkArgv(m runnerv1.Manifest) error {
+func checkArgv(m runnerv2.Manifest) error {
 	if len(m.Argv.New) == 0 || m.Argv.New[0] == "" {
 		return fmt.Errorf("argv.new: a program is wanted")
 	}
@@ -75,7 +75,7 @@ func checkArgv(m runnerv1.Manifest) error {
 	return nil
 }
 
-func argvVariable(m runnerv1.Manifest, member, name string) error {
+func argvVariable(m runnerv2.Manifest, member, name string) error {
 	switch {
 	case member == "argv.probe":
 		return fmt.Errorf("a probe has no turn and so no {{%s}}", name)
@@ -92,7 +92,7 @@ func argvVariable(m runnerv1.Manifest, member, name string) error {
 }
 
 // envVariable checks a variable that may stand in argv and env alike.
-func envVariable(m runnerv1.Manifest, name string) error {
+func envVariable(m runnerv2.Manifest, name string) error {
 	switch name {
 	case varWorkdir, varHome, varState:
 		return nil
@@ -113,7 +113,7 @@ func envVariable(m runnerv1.Manifest, name string) error {
 
 // checkPrompt makes sure that the prompt reaches the runner, once, and never
 // as anything but an operand: a message may begin with a dash.
-func checkPrompt(m runnerv1.Manifest) error {
+func checkPrompt(m runnerv2.Manifest) error {
 	lines := map[string][]string{"argv.new": m.Argv.New}
 	if len(m.Argv.Resume) > 0 {
 		lines["argv.resume"] = m.Argv.Resume
@@ -157,7 +157,7 @@ func checkPromptArg(argv []string) error {
 	return nil
 }
 
-func checkStream(m runnerv1.Manifest) error {
+func checkStream(m runnerv2.Manifest) error {
 	info, ok := dialect.Lookup(m.Stream.Dialect)
 	switch {
 	case !ok:
@@ -170,7 +170,7 @@ func checkStream(m runnerv1.Manifest) error {
 	return nil
 }
 
-func checkSession(m runnerv1.Manifest) error {
+func checkSession(m runnerv2.Manifest) error {
 	s := m.Session
 	switch s.ID {
 	case SessionNone:
@@ -193,14 +193,14 @@ func checkSession(m runnerv1.Manifest) error {
 			return fmt.Errorf("session.capsule[%d]: %w", i, err)
 		}
 	}
-	all := slices.Concat(m.Argv.New, m.Argv.Resume, slices.Collect(maps.Values(m.Env)))
+	all := slices.Concat(m.Argv.New, m.Argv.Resume, slices.Collect(maps.Values(m.Env)), slices.Collect(maps.Keys(m.Files)))
 	if s.StateEnv == "" && !uses(all, varState) {
 		return fmt.Errorf("session.stateEnv: wanted where nothing else mentions {{state}}")
 	}
 	return nil
 }
 
-func checkGlob(m runnerv1.Manifest, glob string) error {
+func checkGlob(m runnerv2.Manifest, glob string) error {
 	names, err := variables(glob)
 	if err != nil {
 		return err
@@ -220,7 +220,7 @@ func checkGlob(m runnerv1.Manifest, glob string) error {
 	return nil
 }
 
-func checkEnv(m runnerv1.Manifest) error {
+func checkEnv(m runnerv2.Manifest) error {
 	groups := map[string]map[string]string{"env": m.Env}
 	if m.Inference != nil {
 		groups["inference.env"] = m.Inference.Env
@@ -252,7 +252,7 @@ func checkEnv(m runnerv1.Manifest) error {
 	return nil
 }
 
-func checkEnvValue(m runnerv1.Manifest, value string) error {
+func checkEnvValue(m runnerv2.Manifest, value string) error {
 	names, err := variables(value)
 	if err != nil {
 		return err
@@ -268,7 +268,7 @@ func checkEnvValue(m runnerv1.Manifest, value string) error {
 	return nil
 }
 
-func checkSignals(m runnerv1.Manifest) error {
+func checkSignals(m runnerv2.Manifest) error {
 	if len(m.Exit.OK) == 0 {
 		return fmt.Errorf("exit.ok: a code that means success is wanted")
 	}

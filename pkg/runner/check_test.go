@@ -8,13 +8,13 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/runners"
 )
 
-func shipped(tb testing.TB, name string) runnerv1.Manifest {
+func shipped(tb testing.TB, name string) runnerv2.Manifest {
 	tb.Helper()
 	c, err := runner.Load(runners.FS)
 	if err != nil {
@@ -29,7 +29,7 @@ func shipped(tb testing.TB, name string) runnerv1.Manifest {
 
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	type manifest = runnerv1.Manifest
+	type manifest = runnerv2.Manifest
 	cases := map[string]struct {
 		base   string
 		change func(*manifest)
@@ -67,6 +67,16 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"no prompt":                  {"text", argvPrompt("--"), "exactly once"},
 		"separator after the prompt": {"text", argvPrompt("{{prompt}}", "--"), "read as a flag"},
 		"no prompt file":             {"text", func(m *manifest) { m.Prompt = runner.PromptFile }, "{{promptFile}}"},
+		"file elsewhere":             {"vexa", files("/etc/passwd", ""), "does not begin with"},
+		"file in the workspace":      {"vexa", files("{{workdir}}/x", ""), "does not begin with"},
+		"file above the state":       {"vexa", files("{{state}}/../x", ""), "no path of a file"},
+		"file of two variables":      {"vexa", files("{{home}}/{{state}}/x", ""), "no path of a file"},
+		"file without a name":        {"vexa", files("{{state}}/", ""), "no path of a file"},
+		"token in a file":            {"vexa", files("{{state}}/x", "key: {{token}}"), "environment"},
+		"prompt in a file":           {"vexa", files("{{state}}/x", "{{prompt}}"), "{{prompt}}"},
+		"unknown variable in a file": {"vexa", files("{{state}}/x", "{{modell}}"), "{{modell}}"},
+		"session in a file":          {"codex", files("{{state}}/x", "{{session}}"), "argv.resume"},
+		"tools without settings":     {"vexa", func(m *manifest) { m.MCP.Kind = runner.MCPGeminiSettings }, "settings.json"},
 		"bad variable name":          {"vexa", func(m *manifest) { m.Env = map[string]string{"A-B": ""} }, "A-B"},
 	}
 	for name, c := range cases {
@@ -82,8 +92,8 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func argvPrompt(args ...string) func(*runnerv1.Manifest) {
-	return func(m *runnerv1.Manifest) {
+func argvPrompt(args ...string) func(*runnerv2.Manifest) {
+	return func(m *runnerv2.Manifest) {
 		m.Prompt = runner.PromptArgv
 		m.Argv.New = append([]string{"/bin/say"}, args...)
 	}
@@ -106,7 +116,7 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
-func manifestFile(t *testing.T, m runnerv1.Manifest) *fstest.MapFile {
+func manifestFile(t *testing.T, m runnerv2.Manifest) *fstest.MapFile {
 	t.Helper()
 	data, err := json.Marshal(m)
 	if err != nil {
@@ -171,4 +181,8 @@ func TestOwn(t *testing.T) {
 	if broken := c.Own(os.DirFS(filepath.Join(t.TempDir(), "none"))); len(broken) != 0 {
 		t.Errorf("no directory: %v", broken)
 	}
+}
+
+func files(name, text string) func(*runnerv2.Manifest) {
+	return func(m *runnerv2.Manifest) { m.Files = map[string]string{name: text} }
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -32,7 +32,7 @@ func (c *Catalog) CheckImage(name string) error {
 // every dispatch of the other runner. Of a runner that ships the whole
 // repository is its own: the tags of later versions can be guessed, and the
 // image outlives an own runner that was removed.
-func (c *Catalog) imageFree(m runnerv1.Manifest) error {
+func (c *Catalog) imageFree(m runnerv2.Manifest) error {
 	repository, tag, made := localImage(m.Image.Ref)
 	if !made {
 		return nil
@@ -54,7 +54,7 @@ func (c *Catalog) imageFree(m runnerv1.Manifest) error {
 	return nil
 }
 
-func imageTaken(m runnerv1.Manifest, whose string) error {
+func imageTaken(m runnerv2.Manifest, whose string) error {
 	return fault.New(fault.Conflict, fmt.Sprintf("the image %s of runner %s has the name of %s, and would take its place", m.Image.Ref, m.Name, whose),
 		"in its manifest name another one, such as "+LocalImages+"my-"+m.Name+":1, then: vexa runner add DIR --replace")
 }

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -18,7 +18,7 @@ const DefaultGrace = 5 * time.Second
 // Outcome judges a turn that was not ended from outside: by the exit code and,
 // where the dialect has one, by the terminal event. Neither alone is enough.
 // The codes are the shell's: 128 plus the signal for a killed process.
-func Outcome(m runnerv1.Manifest, r dialect.Result, exit int) wsv1.Outcome {
+func Outcome(m runnerv2.Manifest, r dialect.Result, exit int) wsv1.Outcome {
 	switch {
 	case slices.Contains(m.Exit.Interrupted, exit):
 		return wsv1.OutcomeInterrupted
@@ -33,7 +33,7 @@ func Outcome(m runnerv1.Manifest, r dialect.Result, exit int) wsv1.Outcome {
 
 // Interrupt returns the signal that asks a runner to end its turn and how long
 // it is given before it is killed.
-func Interrupt(m runnerv1.Manifest) (syscall.Signal, time.Duration) {
+func Interrupt(m runnerv2.Manifest) (syscall.Signal, time.Duration) {
 	if m.Signals == nil {
 		return syscall.SIGINT, DefaultGrace
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 )
@@ -24,7 +24,7 @@ type Files struct {
 // from then on, in the place of one that ships under the same name. It is fault.Invalid
 // where the manifest is not right, and fault.Conflict where the person has one of the
 // name, unless that is to be replaced, or where another's image has the name of its. Whether the lock is right is the caller's to know.
-func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv1.Manifest, error) {
+func (c *Catalog) Add(dir string, f Files, replace bool) (runnerv2.Manifest, error) {
 	m, err := Parse(f.Manifest)
 	if err != nil {
 		return m, fault.Wrap(fault.Invalid, "runner manifest", err)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -40,7 +40,7 @@ type Command struct {
 // runner keeps no session every turn is new whatever it says. Values other
 // than the prompt are refused where they could be read as a flag or break the
 // quoting around them. Errors are fault.Invalid.
-func Render(m runnerv1.Manifest, v Vars, resume bool) (Command, error) {
+func Render(m runnerv2.Manifest, v Vars, resume bool) (Command, error) {
 	values, err := v.values(m)
 	if err != nil {
 		return Command{}, fault.Wrap(fault.Invalid, "runner "+m.Name, err)
@@ -63,11 +63,17 @@ func Render(m runnerv1.Manifest, v Vars, resume bool) (Command, error) {
 	if c.Env, err = renderEnv(m, values); err != nil {
 		return Command{}, fault.Wrap(fault.Invalid, "runner "+m.Name, err)
 	}
+	if c.Files, err = renderFiles(m, values); err != nil {
+		return Command{}, fault.Wrap(fault.Invalid, "runner "+m.Name, err)
+	}
 	switch m.Prompt {
 	case PromptStdin:
 		c.Stdin = []byte(v.Prompt)
 	case PromptFile:
-		c.Files = map[string][]byte{v.PromptFile: []byte(v.Prompt)}
+		if c.Files == nil {
+			c.Files = map[string][]byte{}
+		}
+		c.Files[v.PromptFile] = []byte(v.Prompt)
 	case PromptArgv:
 		if strings.ContainsRune(v.Prompt, 0) {
 			return Command{}, fault.Newf(fault.Invalid, "runner %s takes the message on its command line, which cannot hold a NUL byte", m.Name)
@@ -82,7 +88,7 @@ func Render(m runnerv1.Manifest, v Vars, resume bool) (Command, error) {
 }
 
 // values returns the variables that have a value in this run.
-func (v Vars) values(m runnerv1.Manifest) (map[string]string, error) {
+func (v Vars) values(m runnerv2.Manifest) (map[string]string, error) {
 	out := map[string]string{}
 	session := v.Session
 	if m.Session.ID == SessionStream {
@@ -118,7 +124,7 @@ func plain(value string) error {
 	return nil
 }
 
-func renderEnv(m runnerv1.Manifest, values map[string]string) ([]string, error) {
+func renderEnv(m runnerv2.Manifest, values map[string]string) ([]string, error) {
 	env := maps.Clone(m.Env)
 	if env == nil {
 		env = map[string]string{}
@@ -162,7 +168,7 @@ func BaseURL(listen, protocol string) string {
 // that serves the offered ones: the runner's first that is offered, and else its
 // first that the broker translates into one of them. It reports false where
 // there is none, and where the runner needs no model.
-func ChooseProtocol(m runnerv1.Manifest, offered ...string) (string, bool) {
+func ChooseProtocol(m runnerv2.Manifest, offered ...string) (string, bool) {
 	if m.Inference == nil {
 		return "", false
 	}

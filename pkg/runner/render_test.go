@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
@@ -129,7 +129,7 @@ func TestBaseURLAndProtocol(t *testing.T) {
 
 func TestCapsule(t *testing.T) {
 	t.Parallel()
-	m := runnerv1.Manifest{Session: runnerv1.Session{Capsule: []string{"sessions/**/rollout-*-{{session}}.jsonl", "s/{{session}}.json", "db*"}}}
+	m := runnerv2.Manifest{Session: runnerv2.Session{Capsule: []string{"sessions/**/rollout-*-{{session}}.jsonl", "s/{{session}}.json", "db*"}}}
 	globs, err := runner.Capsule(m, "a*[b")
 	if err != nil {
 		t.Fatal(err)
@@ -207,4 +207,23 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRenderFiles(t *testing.T) {
+	t.Parallel()
+	m := shipped(t, "pi")
+	m.Files["{{home}}/.config/agent.toml"] = "dir = '{{workdir}}'\n"
+	v := vars()
+	c, err := runner.Render(m, v, false)
+	want := map[string][]byte{
+		v.State + "/models.json":       []byte(`{"providers":{"vexa":{"baseUrl":"` + v.BaseURL + `","api":"openai-completions","apiKey":"$VEXA_KEY","models":[{"id":"` + v.Model + `"}]}}}`),
+		v.Home + "/.config/agent.toml": []byte("dir = '" + v.Workdir + "'\n"),
+	}
+	if diff := cmp.Diff(want, c.Files); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	v.Model = `m","apiKey":"other`
+	if _, err := runner.Render(m, v, false); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a value that breaks the quoting gives %v", err)
+	}
 }

@@ -1,5 +1,5 @@
 // Package runner knows the agent CLIs that Vexa can run: their manifests
-// (agent-runner.v1), the command line of a turn, the files that are a
+// (agent-runner.v2), the command line of a turn, the files that are a
 // conversation, and what an exit code and an output mean together. What a
 // runner prints is read by package dialect.
 //
@@ -18,7 +18,7 @@ import (
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -31,8 +31,8 @@ const maxManifest = 1 << 20
 // Own are done.
 type Catalog struct {
 	mu        sync.RWMutex
-	shipped   map[string]runnerv1.Manifest // that a person's own take the place of
-	manifests map[string]runnerv1.Manifest
+	shipped   map[string]runnerv2.Manifest // that a person's own take the place of
+	manifests map[string]runnerv2.Manifest
 	own       map[string]bool  // those of manifests that are a person's own
 	broken    map[string]error // by directory; see Own
 }
@@ -42,7 +42,7 @@ type Catalog struct {
 // person's own come after the shipped ones. One manifest that is not right
 // fails the whole load with fault.Invalid, naming the file and the rule.
 func Load(systems ...fs.FS) (*Catalog, error) {
-	c := &Catalog{manifests: map[string]runnerv1.Manifest{}, own: map[string]bool{}, broken: map[string]error{}}
+	c := &Catalog{manifests: map[string]runnerv2.Manifest{}, own: map[string]bool{}, broken: map[string]error{}}
 	for _, fsys := range systems {
 		dirs, err := directories(fsys)
 		if err != nil {
@@ -122,40 +122,40 @@ func (c *Catalog) load(fsys fs.FS, dir string) error {
 
 // Parse reads one manifest and checks it against its contract and against
 // everything that Check knows beyond the schema.
-func Parse(data []byte) (runnerv1.Manifest, error) {
-	m, err := contract.Decode[runnerv1.Manifest]("agent-runner.v1#Manifest", data)
+func Parse(data []byte) (runnerv2.Manifest, error) {
+	m, err := contract.Decode[runnerv2.Manifest]("agent-runner.v2#Manifest", data)
 	if err != nil {
-		return runnerv1.Manifest{}, err
+		return runnerv2.Manifest{}, err
 	}
 	if err := Check(m); err != nil {
-		return runnerv1.Manifest{}, err
+		return runnerv2.Manifest{}, err
 	}
 	return m, nil
 }
 
 // Get returns the named manifest, or fault.NotFound, or fault.Invalid where Own
 // met one that is not right.
-func (c *Catalog) Get(name string) (runnerv1.Manifest, error) {
+func (c *Catalog) Get(name string) (runnerv2.Manifest, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if err := c.broken[name]; err != nil {
-		return runnerv1.Manifest{}, &fault.Error{
+		return runnerv2.Manifest{}, &fault.Error{
 			Kind: fault.KindOf(err), Err: err, Hint: "correct it, then: vexa daemon stop; the next command reads it again",
 		}
 	}
 	m, ok := c.manifests[name]
 	if !ok {
-		return runnerv1.Manifest{}, fault.Newf(fault.NotFound, "no runner is called %q", name).
+		return runnerv2.Manifest{}, fault.Newf(fault.NotFound, "no runner is called %q", name).
 			WithHint("list them with: vexa runner list")
 	}
 	return m, nil
 }
 
 // List returns all manifests, sorted by name.
-func (c *Catalog) List() []runnerv1.Manifest {
+func (c *Catalog) List() []runnerv2.Manifest {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	out := make([]runnerv1.Manifest, 0, len(c.manifests))
+	out := make([]runnerv2.Manifest, 0, len(c.manifests))
 	for _, name := range slices.Sorted(maps.Keys(c.manifests)) {
 		out = append(out, c.manifests[name])
 	}

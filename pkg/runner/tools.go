@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 )
 
 // How a runner is given tool servers: mcp.kind of its manifest.
@@ -17,7 +18,7 @@ const (
 	MCPClaudeJSON     = "claude-json"     // --mcp-config JSON
 	MCPCodexTOML      = "codex-toml"      // -c mcp_servers.NAME={…}
 	MCPOpenCodeJSON   = "opencode-json"   // "mcp" in OPENCODE_CONFIG_CONTENT
-	MCPGeminiSettings = "gemini-settings" // .gemini/settings.json in the state directory
+	MCPGeminiSettings = "gemini-settings" // "mcpServers" in the settings.json among the files
 	MCPVexaEnv        = "vexa-env"        // VEXA_MCP_URL
 )
 
@@ -48,12 +49,12 @@ func ToolsURL(listen string) string { return "http://" + listen + "/mcp" }
 
 // TakesTools reports whether tools can be given to the runner: it says how, and
 // its MCP client speaks HTTP.
-func TakesTools(m runnerv1.Manifest) bool {
+func TakesTools(m runnerv2.Manifest) bool {
 	return m.MCP != nil && m.MCP.Kind != MCPNone && (len(m.MCP.Transport) == 0 || slices.Contains(m.MCP.Transport, "http"))
 }
 
 // wireTools tells the runner of its tools, in whichever way it reads them.
-func wireTools(m runnerv1.Manifest, v Vars, c *Command) error {
+func wireTools(m runnerv2.Manifest, v Vars, c *Command) error {
 	if !TakesTools(m) {
 		return errors.New("it cannot be given tools")
 	}
@@ -71,7 +72,7 @@ func wireTools(m runnerv1.Manifest, v Vars, c *Command) error {
 	case MCPOpenCodeJSON:
 		return wireOpenCode(v, c)
 	case MCPGeminiSettings:
-		return wireGemini(v, c)
+		return wireGemini(m, v, c)
 	case MCPVexaEnv:
 		setEnv(c, EnvToolsURL, v.ToolsURL)
 		return nil
@@ -123,25 +124,42 @@ func wireOpenCode(v Vars, c *Command) error {
 	return nil
 }
 
-// wireGemini writes the settings, without which this program does not run at
-// all: so that they say how it signs in, too, and that it calls nobody.
-func wireGemini(v Vars, c *Command) error {
-	settings, err := json.Marshal(members{
-		"general":  members{"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
-		"privacy":  members{"usageStatisticsEnabled": false},
-		"security": members{"auth": members{"selectedType": "gemini-api-key"}},
-		"mcpServers": members{toolServer: members{
-			"httpUrl": v.ToolsURL, "headers": members{"Authorization": "Bearer $" + EnvToolsToken}, "timeout": callPatience, "trust": true,
-		}},
-	})
+// wireGemini adds the tools to the settings among the runner's files.
+func wireGemini(m runnerv2.Manifest, v Vars, c *Command) error {
+	name, ok := settingsFile(m)
+	if !ok {
+		return errNoSettings
+	}
+	at, err := expand(name, map[string]string{varState: v.State, varHome: v.Home})
 	if err != nil {
 		return err
 	}
-	if c.Files == nil {
-		c.Files = map[string][]byte{}
+	settings := members{}
+	if err := json.Unmarshal(c.Files[at], &settings); err != nil {
+		return fmt.Errorf("files: %s is no JSON object: %w", name, err)
 	}
-	c.Files[path.Join(v.State, ".gemini", "settings.json")] = settings
-	return nil
+	servers, ok := settings["mcpServers"].(map[string]any)
+	if !ok {
+		servers = members{}
+	}
+	servers[toolServer] = members{
+		"httpUrl": v.ToolsURL, "headers": members{"Authorization": "Bearer $" + EnvToolsToken}, "timeout": callPatience, "trust": true,
+	}
+	settings["mcpServers"] = servers
+	c.Files[at], err = json.Marshal(settings)
+	return err
+}
+
+var errNoSettings = errors.New("mcp.kind " + MCPGeminiSettings + ": files has no settings.json")
+
+// settingsFile is the name of the runner's settings among its files.
+func settingsFile(m runnerv2.Manifest) (string, bool) {
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		if path.Base(name) == "settings.json" {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // insertFlags puts flags before the first flag of the command line, after the
@@ -169,9 +187,12 @@ func getEnv(c *Command, name string) string {
 }
 
 // checkTools refuses a manifest that sets what tools are told by.
-func checkTools(m runnerv1.Manifest) error {
+func checkTools(m runnerv2.Manifest) error {
 	if !TakesTools(m) {
 		return nil
+	}
+	if _, ok := settingsFile(m); !ok && m.MCP.Kind == MCPGeminiSettings {
+		return errNoSettings
 	}
 	for _, name := range []string{EnvToolsToken, EnvToolsURL} {
 		if _, ok := m.Env[name]; ok {

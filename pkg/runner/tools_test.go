@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 )
@@ -24,7 +24,7 @@ func withTools() runner.Vars {
 
 // added renders a shipped runner with and without tools, and returns what the
 // tools add to each.
-func added(t *testing.T, m runnerv1.Manifest, resume bool) (argv, env []string, files map[string][]byte) {
+func added(t *testing.T, m runnerv2.Manifest, resume bool) (argv, env []string, files map[string][]byte) {
 	t.Helper()
 	v := withTools()
 	with, err := runner.Render(m, v, resume)
@@ -134,14 +134,23 @@ func TestToolsOfOpenCode(t *testing.T) {
 
 func TestToolsOfGemini(t *testing.T) {
 	t.Parallel()
-	m := shipped(t, "vexa")
-	m.MCP = &runnerv1.MCP{Kind: runner.MCPGeminiSettings, Transport: []string{"http"}}
-	_, env, files := added(t, m, false)
+	const server = `{"headers":{"Authorization":"Bearer $VEXA_MCP_TOKEN"},"httpUrl":"http://127.0.0.1:8787/mcp","timeout":600000,"trust":true}`
+	_, env, files := added(t, shipped(t, "gemini-cli"), false)
 	want := map[string][]byte{"/.vexa/session/.gemini/settings.json": []byte(`{"general":{"enableAutoUpdate":false,"enableAutoUpdateNotification":false},` +
-		`"mcpServers":{"vexa":{"headers":{"Authorization":"Bearer $VEXA_MCP_TOKEN"},"httpUrl":"http://127.0.0.1:8787/mcp","timeout":600000,"trust":true}},` +
-		`"privacy":{"usageStatisticsEnabled":false},"security":{"auth":{"selectedType":"gemini-api-key"}}}`)}
+		`"mcpServers":{"vexa":` + server + `},"privacy":{"usageStatisticsEnabled":false},"security":{"auth":{"selectedType":"gemini-api-key"}}}`)}
 	if diff := cmp.Diff(want, files); diff != "" || len(env) != 1 {
 		t.Errorf("%q (-want +got):\n%s", env, diff)
+	}
+	m := shipped(t, "qwen-code")
+	m.Files = map[string]string{"{{home}}/settings.json": `{"mcpServers":{"mine":{"command":"x"}}}`}
+	_, _, files = added(t, m, false)
+	want = map[string][]byte{vars().Home + "/settings.json": []byte(`{"mcpServers":{"mine":{"command":"x"},"vexa":` + server + `}}`)}
+	if diff := cmp.Diff(want, files); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.Files["{{home}}/settings.json"] = "[]"
+	if _, err := runner.Render(m, withTools(), false); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "settings.json") {
+		t.Errorf("settings that are no object: %v", err)
 	}
 }
 
@@ -156,7 +165,7 @@ func TestToolsOfTheBuiltInAgent(t *testing.T) {
 // A runner that cannot be given tools is not started as if it had them.
 func TestToolsOfNobody(t *testing.T) {
 	t.Parallel()
-	for name, mcp := range map[string]*runnerv1.MCP{
+	for name, mcp := range map[string]*runnerv2.MCP{
 		"no mcp": nil, "none": {Kind: "none"}, "stdio alone": {Kind: runner.MCPClaudeJSON, Transport: []string{"stdio"}}, "unknown": {Kind: "x"},
 	} {
 		m := shipped(t, "text")
@@ -177,7 +186,7 @@ func TestToolsOfNobody(t *testing.T) {
 func TestToolsBeforeOperands(t *testing.T) {
 	t.Parallel()
 	m := shipped(t, "text")
-	m.MCP = &runnerv1.MCP{Kind: runner.MCPCodexTOML}
+	m.MCP = &runnerv2.MCP{Kind: runner.MCPCodexTOML}
 	m.Prompt, m.Argv.New = runner.PromptFile, []string{"agent", "{{promptFile}}"}
 	c, err := runner.Render(m, withTools(), false)
 	if err != nil || len(c.Argv) != 4 || c.Argv[1] != "-c" || c.Argv[3] != "/tmp/p" {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/worker"
@@ -19,38 +19,38 @@ import (
 func contains(s, part string) bool { return strings.Contains(s, part) }
 
 // shell is a runner whose messages are shell scripts and whose output is text.
-func shell() runnerv1.Manifest {
-	return runnerv1.Manifest{
-		Name: "test", Title: "test", Image: runnerv1.Image{Builtin: "shell"},
-		Argv: runnerv1.Argv{New: []string{"/bin/sh", "-s"}}, Prompt: "stdin",
-		Stream:  runnerv1.Stream{Dialect: "text", Deltas: true},
-		Session: runnerv1.Session{ID: "none"},
-		Signals: &runnerv1.Signals{Interrupt: "SIGINT", GraceSec: 1},
-		Exit:    runnerv1.Exit{OK: []int{0}, Interrupted: []int{130}},
+func shell() runnerv2.Manifest {
+	return runnerv2.Manifest{
+		Name: "test", Title: "test", Image: runnerv2.Image{Builtin: "shell"},
+		Argv: runnerv2.Argv{New: []string{"/bin/sh", "-s"}}, Prompt: "stdin",
+		Stream:  runnerv2.Stream{Dialect: "text", Deltas: true},
+		Session: runnerv2.Session{ID: "none"},
+		Signals: &runnerv2.Signals{Interrupt: "SIGINT", GraceSec: 1},
+		Exit:    runnerv2.Exit{OK: []int{0}, Interrupted: []int{130}},
 	}
 }
 
 // events is one whose scripts print vexa-ndjson.
-func events() runnerv1.Manifest {
+func events() runnerv2.Manifest {
 	m := shell()
-	m.Stream = runnerv1.Stream{Dialect: "vexa-ndjson", Deltas: true, Terminal: "result"}
+	m.Stream = runnerv2.Stream{Dialect: "vexa-ndjson", Deltas: true, Terminal: "result"}
 	return m
 }
 
-func launchOf(m runnerv1.Manifest) runnerv1.Launch {
-	return runnerv1.Launch{
+func launchOf(m runnerv2.Manifest) runnerv2.Launch {
+	return runnerv2.Launch{
 		Unit: unitv1.Unit{
 			ID: "01K5Q8Z3V4M7T2C9XW6B0NRHJA", Identity: unitv1.Identity{Subject: "u_jane", Launcher: "user:u_jane"}, Runner: m.Name,
 			Workspaces: []unitv1.Workspace{{ID: "w1", Mode: unitv1.ReadWrite}}, Trigger: unitv1.TriggerMessage,
 			Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: "x"}},
 		},
-		Manifest: m, Session: runnerv1.LaunchSession{ID: "6f2a1c9e-0b7d-4e35-9a41-3c8f5d2e7b60"},
+		Manifest: m, Session: runnerv2.LaunchSession{ID: "6f2a1c9e-0b7d-4e35-9a41-3c8f5d2e7b60"},
 		Socket: "/.vexa/run/broker.sock", TokenFile: "/.vexa/run/token", Listen: "127.0.0.1:8787", IdleSec: 60,
 	}
 }
 
 // options writes the dispatch file and returns surroundings below h.dir.
-func options(t *testing.T, h *host, launch runnerv1.Launch) worker.Options {
+func options(t *testing.T, h *host, launch runnerv2.Launch) worker.Options {
 	t.Helper()
 	launch.TokenFile = filepath.Join(h.dir, "token")
 	for _, dir := range []string{"work", "state", "tmp"} {
@@ -100,7 +100,7 @@ func start(t *testing.T, o worker.Options) *running {
 }
 
 // startWith runs a worker on launch, with a host of its own.
-func startWith(t *testing.T, launch runnerv1.Launch) (*host, *running) {
+func startWith(t *testing.T, launch runnerv2.Launch) (*host, *running) {
 	t.Helper()
 	h := newHost(t)
 	return h, start(t, options(t, h, launch))

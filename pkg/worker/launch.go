@@ -5,24 +5,24 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 )
 
 // loadLaunch reads the dispatch file and checks all of it before anything
 // starts.
-func loadLaunch(path string) (runnerv1.Launch, error) {
+func loadLaunch(path string) (runnerv2.Launch, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "read the dispatch file", err)
+		return runnerv2.Launch{}, fault.Wrap(fault.Invalid, "read the dispatch file", err)
 	}
-	launch, err := contract.Decode[runnerv1.Launch]("agent-runner.v1#Launch", data)
+	launch, err := contract.Decode[runnerv2.Launch]("agent-runner.v2#Launch", data)
 	if err != nil {
-		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
+		return runnerv2.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
 	}
 	if err := runner.Check(launch.Manifest); err != nil {
-		return runnerv1.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
+		return runnerv2.Launch{}, fault.Wrap(fault.Invalid, "dispatch file "+path, err)
 	}
 	return launch, nil
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -18,7 +18,7 @@ const drainTimeout = 30 * time.Second
 // loop decides what happens when: it alone starts and ends turns.
 type loop struct {
 	options Options
-	launch  runnerv1.Launch
+	launch  runnerv2.Launch
 	box     *outbox
 	conn    *connector
 	turns   *turns

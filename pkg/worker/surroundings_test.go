@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
@@ -20,7 +20,7 @@ func TestEnvironment(t *testing.T) {
 	h := newHost(t)
 	m := shell()
 	m.Env = map[string]string{"QUIET": "1"}
-	m.Inference = &runnerv1.Inference{Protocols: []string{"openai-chat"}, Env: map[string]string{"URL": "{{baseUrl}}", "KEY": "{{token}}", "MODEL": "{{model}}"}}
+	m.Inference = &runnerv2.Inference{Protocols: []string{"openai-chat"}, Env: map[string]string{"URL": "{{baseUrl}}", "KEY": "{{token}}", "MODEL": "{{model}}"}}
 	launch := launchOf(m)
 	launch.Model, launch.Protocol = "m-1", "openai-chat"
 	start(t, options(t, h, launch))
@@ -42,7 +42,7 @@ func TestResumeFollowsTheFiles(t *testing.T) {
 	m := shell()
 	m.Argv.New = []string{"/bin/sh", "-c", "echo new; [ ! -e save ] || echo x > $STATE/{{session}}.log"}
 	m.Argv.Resume = []string{"/bin/sh", "-c", "echo resumed {{session}}"}
-	m.Session = runnerv1.Session{ID: "assigned", StateEnv: "STATE", Capsule: []string{"{{session}}.log"}}
+	m.Session = runnerv2.Session{ID: "assigned", StateEnv: "STATE", Capsule: []string{"{{session}}.log"}}
 	launch := launchOf(m)
 	launch.Session.Resume = true
 	start(t, options(t, h, launch))

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -28,7 +29,7 @@ var (
 // turns runs one turn at a time.
 type turns struct {
 	options Options
-	launch  runnerv1.Launch
+	launch  runnerv2.Launch
 	token   string
 	box     *outbox
 	procs   *processes
@@ -151,11 +152,12 @@ func (t *turns) command(ctx context.Context, in wsv1.Input) (runner.Command, err
 	return command, nil
 }
 
+// writeFile puts a file in the place of whatever has its name, a link too.
 func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o600)
+	return atomicfile.WriteFile(path, data, 0o600)
 }
 
 func (t *turns) sessionRef() string {
@@ -190,7 +192,7 @@ func (t *turns) resumes(ctx context.Context, turn string) bool {
 	return false
 }
 
-func capsulePresent(m runnerv1.Manifest, session, state string) bool {
+func capsulePresent(m runnerv2.Manifest, session, state string) bool {
 	globs, err := runner.Capsule(m, session)
 	if err != nil {
 		return false

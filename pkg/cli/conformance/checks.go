@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner"
 )
@@ -27,7 +27,7 @@ type script struct{ words, write, before, slow, fail, echo string }
 
 // scriptOf returns what the cassette answers, or for a runner that asks no model, whose
 // program is what it is told, commands of a shell.
-func scriptOf(m runnerv1.Manifest) script {
+func scriptOf(m runnerv2.Manifest) script {
 	if m.Inference != nil {
 		return script{
 			words: "Say something in several words.", write: "Write the file, please.", before: "What did I say before?",

@@ -14,7 +14,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 )
 
 // Cassette is what the model of the installation has to be: a rehearsal of it.
@@ -67,7 +67,7 @@ type Report struct {
 // Options configures Run.
 type Options struct {
 	Installation Installation
-	Manifest     runnerv1.Manifest
+	Manifest     runnerv2.Manifest
 	Deadline     time.Duration // of one turn; 0: two minutes
 	Each         func(Check)   // called with each check when it has ended; nil: nobody waits
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 )
@@ -28,7 +28,7 @@ func newRunnerAdd(f *factory.Factory) *cobra.Command {
 		Use:   "add DIR",
 		Short: "Make an agent of your own a runner",
 		Long: "Takes the runner that a directory describes: runner.json, its manifest (contract\n" +
-			"agent-runner.v1), and image.json, which says what its image is made of, where there is\n" +
+			"agent-runner.v2), and image.json, which says what its image is made of, where there is\n" +
 			"one. It takes the place of a runner that comes with Vexa under the same name. Then make\n" +
 			"its image with vexa runner build, and try it with vexa runner test.",
 		Example: "$ vexa runner show claude-code --json argv,stream,session\n$ vexa runner add ./my-agent\n$ vexa runner add ./my-agent --replace",
@@ -45,7 +45,7 @@ func runRunnerAdd(ctx context.Context, f *factory.Factory, dir string, replace b
 	req := api.AddRunner{Replace: replace}
 	text, err := readRunnerFile(filepath.Join(dir, runner.ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.NotFound, "there is no "+runner.ManifestFile+" in "+dir, "vexa contract show agent-runner.v1 says what is in one; vexa runner show NAME shows another's")
+		return fault.New(fault.NotFound, "there is no "+runner.ManifestFile+" in "+dir, "vexa contract show agent-runner.v2 says what is in one; vexa runner show NAME shows another's")
 	}
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func runRunnerAdd(ctx context.Context, f *factory.Factory, dir string, replace b
 	if err != nil {
 		return err
 	}
-	var m runnerv1.Manifest
+	var m runnerv2.Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/query"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -59,7 +59,7 @@ func newRunnerList(f *factory.Factory) *cobra.Command {
 
 // manifest is a runner's manifest, and its members as they are.
 type manifest struct {
-	runnerv1.Manifest
+	runnerv2.Manifest
 	members map[string]json.RawMessage
 }
 
@@ -79,7 +79,7 @@ func askManifest(ctx context.Context, c *client.Client, args []string) (m manife
 func manifestFields() output.Fields[manifest] {
 	names := []string{
 		"name", "title", "image", "argv", "prompt", "stream", "session", "inference",
-		"mcp", "permissions", "env", "signals", "exit", "limits", "package", "knownLimits",
+		"mcp", "permissions", "env", "files", "signals", "exit", "limits", "package", "knownLimits",
 	}
 	var fields output.Fields[manifest]
 	for _, name := range names {
@@ -100,7 +100,7 @@ func newRunnerShow(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show one runner",
-		Long:              "Shows a runner's manifest (contract agent-runner.v1): its image, its command lines, how\nits stream is read, what of a session is kept and its known limits.",
+		Long:              "Shows a runner's manifest (contract agent-runner.v2): its image, its command lines, how\nits stream is read, what of a session is kept and its known limits.",
 		Example:           "$ vexa runner show vexa\n$ vexa runner show vexa --json argv,session",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.RunnerNames),
@@ -108,7 +108,7 @@ func newRunnerShow(f *factory.Factory) *cobra.Command {
 	return query.One(f, cmd, manifestFields(), askManifest, func(m manifest) error { return printManifest(f, m.Manifest) })
 }
 
-func printManifest(f *factory.Factory, m runnerv1.Manifest) error {
+func printManifest(f *factory.Factory, m runnerv2.Manifest) error {
 	p := output.NewPairs(f.Out, factory.IsTTY(f.OutTTY))
 	p.Add("name", m.Name)
 	p.Add("title", m.Title)
@@ -124,6 +124,9 @@ func printManifest(f *factory.Factory, m runnerv1.Manifest) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		p.Add("env", name+"="+m.Env[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		p.Add("file", name)
 	}
 	if m.Package != nil {
 		p.Add("package", strings.TrimSpace(m.Package.Kind+" "+m.Package.Name+" "+m.Package.Version))

@@ -16,7 +16,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -77,7 +77,7 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, asJSON *output.JSON,
 	if err != nil {
 		return grammar.Argument(err)
 	}
-	var m runnerv1.Manifest
+	var m runnerv2.Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return err
 	}

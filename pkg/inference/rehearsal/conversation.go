@@ -38,10 +38,13 @@ func (c *conversation) id(prefix, what string) string {
 	return prefix + hex.EncodeToString(sum[:12])
 }
 
+// tool is the first of the names that is offered. One that ends in * stands for any
+// that begins so: some agents put a hash behind a name.
 func (c *conversation) tool(names []string) (offered, bool) {
 	for _, name := range names {
+		prefix, more := strings.CutSuffix(name, "*")
 		for _, t := range c.Tools {
-			if t.Name == name {
+			if t.Name == name || more && strings.HasPrefix(t.Name, prefix) {
 				return t, true
 			}
 		}
@@ -51,7 +54,7 @@ func (c *conversation) tool(names []string) (offered, bool) {
 
 // reminder is what agent CLIs put into a user's message, or send as one, that the person
 // did not write.
-var reminder = textform.Regexp(`(?s)<system-reminder>.*?</system-reminder>|<environment_context>.*?</environment_context>`)
+var reminder = textform.Regexp(`(?s)<system-reminder>.*?</system-reminder>|<environment_context>.*?</environment_context>|<session_context>.*?</session_context>`)
 
 func (c *conversation) said(text string) {
 	text = strings.TrimSpace(reminder.ReplaceAllString(text, ""))
@@ -132,7 +135,7 @@ type tool struct {
 	} `json:"function"`
 }
 
-// read takes a request of either protocol apart.
+// read takes a request of anthropic-messages or openai-chat apart.
 func read(body []byte) (*conversation, error) {
 	var r request
 	if err := json.Unmarshal(body, &r); err != nil {

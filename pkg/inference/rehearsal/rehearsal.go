@@ -78,7 +78,8 @@ type Step struct {
 	Error *Error
 }
 
-// Tool is a call of the first of Names that the request offers.
+// Tool is a call of the first of Names that the request offers. A name that ends
+// in * stands for any that begins so.
 type Tool struct {
 	Names     []string
 	Arguments map[string]any // strings in it are templates

@@ -121,10 +121,20 @@ func TestShippedServesAgents(t *testing.T) {
 			t.Errorf("%s: call of %s with %s", c.tool, r.tool, r.arguments)
 		}
 	}
+	// A name that ends in * stands for those that begin so.
+	star := serve(t, "version: 1\nname: c\nturns:\n  - match: always\n    reply:\n      - tool: {name: [none*, 'mcp__echo*'], arguments: {}}\n")
+	for _, name := range []string{"mcp__echo", "mcp__echo_1x9"} {
+		if r := post(t, star, openai, body(openai, true, ask("x"), map[string][]string{name: nil, "other": nil})); r.tool != name {
+			t.Errorf("%s: call of %q, %s", name, r.tool, r.message)
+		}
+	}
 	// What a CLI puts into the user's message is not what the person said.
 	reminded := "<system-reminder>\nwhat did I ask before\n</system-reminder>\nhello"
 	if r := post(t, h, anthropic, body(anthropic, true, ask(reminded), nil)); !strings.Contains(r.text, "Hello.") {
 		t.Errorf("with a reminder: %q", r.text)
+	}
+	if r := post(t, h, openai, body(openai, true, append(ask("<session_context>\nwhat did I ask before\n</session_context>"), ask("hello")...), nil)); !strings.Contains(r.text, "Hello.") {
+		t.Errorf("with a context: %q", r.text)
 	}
 	// A request without tools, for a title say, is answered in words.
 	if r := post(t, h, anthropic, body(anthropic, true, ask("Write a note that says hi"), nil)); r.status != http.StatusOK || r.tool != "" {

@@ -25,8 +25,9 @@ const maxBody = 64 << 20
 // request, so that a change counts at once, and parses it when it has changed;
 // while the file is broken, every request is answered with what is wrong.
 //
-// It serves POST /v1/messages, /v1/messages/count_tokens and
-// /v1/chat/completions, and GET /v1/models. It is safe for concurrent use.
+// It serves POST /v1/messages, /v1/messages/count_tokens, /v1/chat/completions
+// and /v1beta/models/MODEL:generateContent, :streamGenerateContent and
+// :countTokens, and GET /v1/models. It is safe for concurrent use.
 type Server struct {
 	path string
 
@@ -109,13 +110,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, http.StatusBadRequest, "rehearsal: the request cannot be read")
 		return
 	}
-	conv, err := read(body)
+	conv, err := p.read(body)
 	if err != nil {
 		p.refuse(w, http.StatusBadRequest, "rehearsal: "+err.Error())
 		return
 	}
-	if p.count {
-		writeJSON(w, http.StatusOK, map[string]int{"input_tokens": tokens(conv.Bytes)})
+	if p.wire == nil {
+		writeJSON(w, http.StatusOK, map[string]int{p.counted: tokens(conv.Bytes)})
 		return
 	}
 	sc, err := c.rehearse(conv)
@@ -134,21 +135,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // protocol is one wire protocol's way to answer.
 type protocol struct {
-	refuse func(w http.ResponseWriter, status int, message string)
-	wire   func(w http.ResponseWriter, c *conversation, cassette string) wire
-	count  bool // the request asks for a count of tokens only
+	refuse  func(w http.ResponseWriter, status int, message string)
+	read    func(body []byte) (*conversation, error)
+	wire    func(w http.ResponseWriter, c *conversation, cassette string) wire // nil: the request asks for a count of tokens only
+	counted string                                                             // the member that says it
 }
 
 func protocolOf(path string) (protocol, bool) {
 	switch path {
 	case "/v1/messages":
-		return protocol{refuse: refuseAnthropic, wire: newAnthropic}, true
+		return protocol{refuse: refuseAnthropic, read: read, wire: newAnthropic}, true
 	case "/v1/messages/count_tokens":
-		return protocol{refuse: refuseAnthropic, count: true}, true
+		return protocol{refuse: refuseAnthropic, read: read, counted: "input_tokens"}, true
 	case "/v1/chat/completions", "/v1/models":
-		return protocol{refuse: refuseOpenAI, wire: newOpenAI}, true
+		return protocol{refuse: refuseOpenAI, read: read, wire: newOpenAI}, true
 	default:
-		return protocol{}, false
+		return geminiProtocol(path)
 	}
 }
 

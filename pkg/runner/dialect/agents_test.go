@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 )
 
 // TestWhatAgentsPrint holds what the recorded streams do not have: lines are as
@@ -58,13 +58,50 @@ func TestWhatAgentsPrint(t *testing.T) {
 {"type":"reasoning","text":"hm"}
 {"type":"error","code":"internal","message":"Reconnecting... 1/5"}`,
 		},
+		"gemini and its tools": {
+			"gemini-ndjson", `{"type":"init","session_id":"s","model":"m"}
+{"type":"message","role":"user","content":"x"}
+{"type":"message","role":"assistant","content":"I ","delta":true}
+{"type":"message","role":"assistant","content":"look.","delta":true}
+{"type":"tool_use","tool_name":"list","tool_id":"1","parameters":{"dir":"."}}
+{"type":"tool_result","tool_id":"1","status":"success","output":"a"}
+{"type":"tool_use","tool_name":"list","tool_id":"2","parameters":{}}
+{"type":"tool_result","tool_id":"2","status":"error","error":{"type":"X","message":"denied"}}
+{"type":"error","severity":"warning","message":"Loop detected"}
+{"type":"message","role":"assistant","content":"Done","delta":true}`,
+			`{"type":"message-delta","text":"I "}
+{"type":"message-delta","text":"look."}
+{"type":"message","text":"I look."}
+{"type":"tool-call","callId":"1","tool":"list","arguments":{"dir":"."}}
+{"type":"tool-result","callId":"1","ok":true,"output":"a"}
+{"type":"tool-call","callId":"2","tool":"list","arguments":{}}
+{"type":"tool-result","callId":"2","ok":false,"output":"denied"}
+{"type":"error","code":"internal","message":"Loop detected"}
+{"type":"message-delta","text":"Done"}`,
+		},
+		"pi thinks, fails and tries again": {
+			"pi-jsonl", `{"type":"session","version":3,"id":"s","cwd":"/workspace"}
+{"type":"message_update","assistantMessageEvent":{"type":"thinking_delta","contentIndex":0,"delta":"hm"}}
+{"type":"message_end","message":{"role":"assistant","content":[],"stopReason":"error","errorMessage":"500: no"}}
+{"type":"auto_retry_start","attempt":1,"maxAttempts":3,"delayMs":2000,"errorMessage":"500: no"}
+{"type":"auto_retry_end","success":true,"attempt":1}
+{"type":"message_end","message":{"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"It "},{"type":"text","text":"works."}],"stopReason":"stop"}}
+{"type":"tool_execution_start","toolCallId":"1","toolName":"bash","args":{"command":"x"}}
+{"type":"tool_execution_update","toolCallId":"1","toolName":"bash","partialResult":{"content":[]}}
+{"type":"tool_execution_end","toolCallId":"1","toolName":"bash","result":{"content":[{"type":"text","text":"no"}]},"isError":true}`,
+			`{"type":"reasoning","text":"hm"}
+{"type":"error","code":"daemon_unreachable","message":"the model did not answer (500: no); try 1 of 3"}
+{"type":"message","text":"It works."}
+{"type":"tool-call","callId":"1","tool":"bash","arguments":{"command":"x"}}
+{"type":"tool-result","callId":"1","ok":false,"output":"no"}`,
+		},
 		"a tool of opencode fails": {
 			"opencode-ndjson", `{"type":"tool_use","sessionID":"ses","part":{"tool":"bash","callID":"c","state":{"status":"error","input":{"command":"x"},"error":"denied"}}}`,
 			`{"type":"tool-call","callId":"c","tool":"bash","arguments":{"command":"x"}}
 {"type":"tool-result","callId":"c","ok":false,"output":"denied"}`,
 		},
 	} {
-		bodies, result := parse(t, runnerv1.Stream{Dialect: c.dialect}, []byte(c.in+"\n"), 7)
+		bodies, result := parse(t, runnerv2.Stream{Dialect: c.dialect}, []byte(c.in+"\n"), 7)
 		got, _, _ := strings.Cut(render(t, bodies, result), "result {")
 		if diff := cmp.Diff(c.want, strings.TrimSpace(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -86,8 +123,8 @@ func TestAgentsSurviveAnything(t *testing.T) {
 		`not JSON`, `[]`, `{`, `{"type":7}`, `{"type":"new"}`, `{"type":"assistant","message":{"content":"text"}}`, `{"type":"user","message":{"content":[7]}}`,
 		`{"type":"item.completed","item":{"type":"new","id":"x"}}`, `{"type":"item.completed","item":7}`, `{"type":"tool_use","part":"x"}`, `{"type":"turn.failed"}`, "\xff\xfe",
 	}, "\n")
-	for _, name := range []string{"claude-ndjson", "codex-jsonl", "opencode-ndjson"} {
-		bodies, result := parse(t, runnerv1.Stream{Dialect: name}, []byte(in), 5)
+	for _, name := range []string{"claude-ndjson", "codex-jsonl", "opencode-ndjson", "gemini-ndjson", "pi-jsonl"} {
+		bodies, result := parse(t, runnerv2.Stream{Dialect: name}, []byte(in), 5)
 		render(t, bodies, result) // each of them is valid
 		if result.Unknown < 5 || result.Noise == "" {
 			t.Errorf("%s: %+v", name, result)
@@ -112,7 +149,7 @@ func TestHowClaudeEnds(t *testing.T) {
 		"an empty result":           {`{"type":"result","subtype":"success","is_error":false,"result":""}`, false, "It is done.", ""},
 		"another result":            {`{"type":"result","subtype":"success","is_error":false,"result":"Done."}`, false, "Done.", ""},
 	} {
-		_, r := parse(t, runnerv1.Stream{Dialect: "claude-ndjson"}, []byte(said+c.in), 9)
+		_, r := parse(t, runnerv2.Stream{Dialect: "claude-ndjson"}, []byte(said+c.in), 9)
 		if !r.Terminal || r.Failed != c.failed || r.Reply != c.reply || r.Error != c.why || r.Unknown != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -128,8 +165,41 @@ func TestClaudesOtherMessages(t *testing.T) {
 		`{"type":"result","subtype":"success","message":7,"session_id":"s"}`:     0,
 		`{"type":"assistant","message":"text","session_id":"s"}`:                 1,
 	} {
-		if _, r := parse(t, runnerv1.Stream{Dialect: "claude-ndjson"}, []byte(in), 9); r.Unknown != unknown || r.Noise != "" || r.SessionRef != "s" {
+		if _, r := parse(t, runnerv2.Stream{Dialect: "claude-ndjson"}, []byte(in), 9); r.Unknown != unknown || r.Noise != "" || r.SessionRef != "s" {
 			t.Errorf("%s: %+v", in, r)
+		}
+	}
+}
+
+// TestHowOthersEnd: what was said before an end stays, and the last word of the model
+// decides where the exit code says nothing.
+func TestHowOthersEnd(t *testing.T) {
+	t.Parallel()
+	const (
+		piSaid   = `{"type":"message_end","message":{"role":"assistant","content":[{"type":"text","text":"It is done."}],"stopReason":"stop"}}` + "\n"
+		piFailed = `{"type":"message_end","message":{"role":"assistant","content":[],"stopReason":"error","errorMessage":"no credit"}}` + "\n"
+		piEnd    = `{"type":"agent_settled"}`
+		gemini   = `{"type":"message","role":"assistant","content":"It is done."}` + "\n"
+	)
+	for name, c := range map[string]struct {
+		dialect, in      string
+		terminal, failed bool
+		reply, why       string
+	}{
+		"pi":                        {"pi-jsonl", piSaid + piEnd, true, false, "It is done.", ""},
+		"pi fails":                  {"pi-jsonl", piSaid + piFailed + piEnd, true, true, "It is done.", "no credit"},
+		"pi fails and goes on":      {"pi-jsonl", piFailed + piSaid + piEnd, true, false, "It is done.", ""},
+		"pi is cut off":             {"pi-jsonl", piSaid, false, false, "It is done.", ""},
+		"pi was aborted":            {"pi-jsonl", `{"type":"message_end","message":{"role":"assistant","stopReason":"aborted"}}` + "\n" + piEnd, true, true, "", "the turn was aborted"},
+		"gemini":                    {"gemini-ndjson", gemini + `{"type":"result","status":"success"}`, true, false, "It is done.", ""},
+		"gemini fails":              {"gemini-ndjson", gemini + `{"type":"result","status":"error","error":{"type":"unknown","message":"no credit"}}`, true, true, "It is done.", "no credit"},
+		"gemini fails, wordless":    {"gemini-ndjson", `{"type":"result","status":"error"}`, true, true, "", "the turn failed"},
+		"gemini is cut off":         {"gemini-ndjson", gemini, false, false, "It is done.", ""},
+		"qwen's error is an object": {"claude-ndjson", `{"type":"result","subtype":"error_during_execution","is_error":true,"error":{"message":"no credit"}}`, true, true, "", "no credit"},
+	} {
+		_, r := parse(t, runnerv2.Stream{Dialect: c.dialect}, []byte(c.in), 9)
+		if r.Terminal != c.terminal || r.Failed != c.failed || r.Reply != c.reply || r.Error != c.why || r.Unknown != 0 {
+			t.Errorf("%s: %+v", name, r)
 		}
 	}
 }

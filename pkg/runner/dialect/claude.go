@@ -36,7 +36,8 @@ type claudeEvent struct {
 	Attempt    int             `json:"attempt"`
 	MaxRetries int             `json:"max_retries"`
 	Status     json.RawMessage `json:"error_status"`
-	Error      json.RawMessage `json:"error"`
+
+	Error json.RawMessage `json:"error"` // of system/api_retry, and of Qwen Code's result
 }
 
 // claudeBlock is a block of a message's content.
@@ -91,7 +92,7 @@ func (p *claudeParser) ended(e claudeEvent) {
 	p.result.Failed = e.IsError || strings.HasPrefix(e.Subtype, "error")
 	switch {
 	case p.result.Failed:
-		p.result.Error, _ = cut(firstOf(e.Result, strings.Join(e.Errors, "\n"), e.Subtype), maxError)
+		p.result.Error, _ = cut(firstOf(e.Result, strings.Join(e.Errors, "\n"), said(e.Error), e.Subtype), maxError)
 	case e.Result != "":
 		p.result.Reply = message(e.Result)
 	}
@@ -174,6 +175,17 @@ func retrying(e claudeEvent) []wsv1.Body {
 	text := fmt.Sprintf("the model did not answer (%s %s); try %d of %d", bare(e.Status), bare(e.Error), e.Attempt, e.MaxRetries)
 	text, _ = cut(valid(text), maxError)
 	return []wsv1.Body{wsv1.Error{Code: string(fault.Unreachable), Message: text}}
+}
+
+// said is the message of an error that is an object.
+func said(raw json.RawMessage) string {
+	var e struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(raw, &e) != nil {
+		return ""
+	}
+	return e.Message
 }
 
 // bare is a JSON value as text, a string without its quotes.

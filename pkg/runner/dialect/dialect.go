@@ -12,7 +12,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -62,9 +62,11 @@ type Info struct {
 const (
 	VexaNDJSON     = "vexa-ndjson"     // the built-in agent's
 	Text           = "text"            // any program that prints text
-	ClaudeNDJSON   = "claude-ndjson"   // Claude Code's stream-json
+	ClaudeNDJSON   = "claude-ndjson"   // Claude Code's stream-json, and what others print in its form
 	CodexJSONL     = "codex-jsonl"     // codex exec --json
 	OpencodeNDJSON = "opencode-ndjson" // opencode run --format json
+	GeminiNDJSON   = "gemini-ndjson"   // Gemini CLI's stream-json
+	PiJSONL        = "pi-jsonl"        // pi --mode json
 )
 
 func infos() map[string]Info {
@@ -74,6 +76,8 @@ func infos() map[string]Info {
 		ClaudeNDJSON:   {Terminal: "result", Deltas: true},
 		CodexJSONL:     {Terminal: "turn.completed"},
 		OpencodeNDJSON: {},
+		GeminiNDJSON:   {Terminal: "result", Deltas: true},
+		PiJSONL:        {Terminal: "agent_settled", Deltas: true},
 	}
 }
 
@@ -88,7 +92,7 @@ func Lookup(name string) (Info, bool) {
 
 // New returns a parser for one turn of a runner whose manifest says s. An
 // unknown dialect is fault.Invalid.
-func New(s runnerv1.Stream) (Parser, error) {
+func New(s runnerv2.Stream) (Parser, error) {
 	limit := s.MaxLine
 	if limit <= 0 {
 		limit = DefaultMaxLine
@@ -102,6 +106,10 @@ func New(s runnerv1.Stream) (Parser, error) {
 		return NewLines(limit, &codexParser{}), nil
 	case OpencodeNDJSON:
 		return NewLines(limit, &opencodeParser{}), nil
+	case GeminiNDJSON:
+		return NewLines(limit, &geminiParser{}), nil
+	case PiJSONL:
+		return NewLines(limit, &piParser{}), nil
 	case Text:
 		return &textParser{}, nil
 	default:

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
@@ -16,11 +16,11 @@ import (
 
 func TestUnknownDialect(t *testing.T) {
 	t.Parallel()
-	if _, err := dialect.New(runnerv1.Stream{Dialect: "morse"}); !fault.Is(err, fault.Invalid) {
+	if _, err := dialect.New(runnerv2.Stream{Dialect: "morse"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want invalid", err)
 	}
 	for _, name := range dialect.Names() {
-		if _, err := dialect.New(runnerv1.Stream{Dialect: name}); err != nil {
+		if _, err := dialect.New(runnerv2.Stream{Dialect: name}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -32,7 +32,7 @@ func TestTooLongALineIsDroppedAndSaid(t *testing.T) {
 		`{"type":"text-delta","text":"` + strings.Repeat("x", 200) + `"}` + "\n" +
 		`{"type":"text-delta","text":"b"}` + "\n"
 	for _, size := range []int{1, 7, 99, 100, 101, 1000} {
-		bodies, result := parse(t, runnerv1.Stream{Dialect: dialect.VexaNDJSON, MaxLine: 100}, []byte(in), size)
+		bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON, MaxLine: 100}, []byte(in), size)
 		want := []wsv1.Body{
 			wsv1.MessageDelta{Text: "a"},
 			wsv1.Error{Code: "invalid", Message: "the runner printed a line of 231 bytes, which is over its limit of 100: it was dropped"},
@@ -49,7 +49,7 @@ func TestHugeLine(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("é", 3<<20)
 	in := fmt.Sprintf(`{"type":"text-delta","text":"%s"}`+"\n"+`{"type":"result","ok":true,"reply":"done"}`, text)
-	bodies, result := parse(t, runnerv1.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 64<<10)
+	bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 64<<10)
 	var got strings.Builder
 	for _, b := range bodies {
 		d := b.(wsv1.MessageDelta)
@@ -71,7 +71,7 @@ func TestBounds(t *testing.T) {
 {"type":"tool-call","id":"","name":"","arguments":[1, 2]}
 {"type":"tool-result","id":"1","ok":true,"output":"%[1]s"}
 {"type":"result","ok":true,"reply":"%[1]s"}`, big)
-	bodies, result := parse(t, runnerv1.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 1<<20)
+	bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 1<<20)
 	if m := bodies[0].(wsv1.Message); len(m.Text) > dialect.MaxMessage+100 || !strings.HasSuffix(m.Text, "more bytes]") {
 		t.Errorf("a message of %d bytes", len(m.Text))
 	}
@@ -87,7 +87,7 @@ func TestBounds(t *testing.T) {
 	if len(result.Reply) > dialect.MaxMessage+100 {
 		t.Errorf("reply of %d bytes", len(result.Reply))
 	}
-	_, text := parse(t, runnerv1.Stream{Dialect: dialect.Text}, []byte(big), 1000)
+	_, text := parse(t, runnerv2.Stream{Dialect: dialect.Text}, []byte(big), 1000)
 	if want := fmt.Sprintf("\n[%d more bytes]", len(big)-dialect.MaxMessage); !strings.HasSuffix(text.Reply, want) {
 		t.Errorf("the text reply ends with %q, want %q", text.Reply[len(text.Reply)-40:], want)
 	}
@@ -95,7 +95,7 @@ func TestBounds(t *testing.T) {
 
 func TestTextStreamsBeforeTheLineIsComplete(t *testing.T) {
 	t.Parallel()
-	p, err := dialect.New(runnerv1.Stream{Dialect: dialect.Text})
+	p, err := dialect.New(runnerv2.Stream{Dialect: dialect.Text})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestTextStreamsBeforeTheLineIsComplete(t *testing.T) {
 	}
 }
 
-func fuzz(f *testing.F, stream runnerv1.Stream, seeds ...string) {
+func fuzz(f *testing.F, stream runnerv2.Stream, seeds ...string) {
 	f.Helper()
 	for _, s := range seeds {
 		f.Add([]byte(s), 3)
@@ -134,7 +134,7 @@ func fuzz(f *testing.F, stream runnerv1.Stream, seeds ...string) {
 }
 
 func FuzzVexaNDJSON(f *testing.F) {
-	fuzz(f, runnerv1.Stream{Dialect: dialect.VexaNDJSON, MaxLine: 200},
+	fuzz(f, runnerv2.Stream{Dialect: dialect.VexaNDJSON, MaxLine: 200},
 		`{"type":"init","session":"s"}`+"\n"+`{"type":"tool-call","id":"1","name":"x","arguments":{}}`+"\n",
 		`{"type":"text-delta","text":"\ud800"}`+"\r\n", "{\n", `{"type":"result","ok":true}`, strings.Repeat("x", 201)+"\n",
 		`{"type":"tool-call","arguments":"`+"\xff"+`"}`, `{"type":"error"}`)
@@ -152,7 +152,7 @@ func FuzzAgents(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		for _, name := range []string{dialect.ClaudeNDJSON, dialect.CodexJSONL, dialect.OpencodeNDJSON} {
-			s := runnerv1.Stream{Dialect: name, MaxLine: 200}
+			s := runnerv2.Stream{Dialect: name, MaxLine: 200}
 			bodies, result := parse(t, s, data, int(size)+1)
 			render(t, bodies, result)
 			for _, body := range bodies {
@@ -165,12 +165,12 @@ func FuzzAgents(f *testing.F) {
 }
 
 func FuzzText(f *testing.F) {
-	fuzz(f, runnerv1.Stream{Dialect: dialect.Text}, "plain\n", "\xe2\x82", "\xf0\x9f\x98\x80", "\xff\xfe\x00", "é\xc3")
+	fuzz(f, runnerv2.Stream{Dialect: dialect.Text}, "plain\n", "\xe2\x82", "\xf0\x9f\x98\x80", "\xff\xfe\x00", "é\xc3")
 }
 
 func BenchmarkVexaDeltas(b *testing.B) {
 	line := []byte(`{"type":"text-delta","text":"some words of an answer"}` + "\n")
-	p, err := dialect.New(runnerv1.Stream{Dialect: dialect.VexaNDJSON})
+	p, err := dialect.New(runnerv2.Stream{Dialect: dialect.VexaNDJSON})
 	if err != nil {
 		b.Fatal(err)
 	}

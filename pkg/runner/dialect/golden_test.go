@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden frames")
 
 // parse feeds data in chunks of at most size bytes.
-func parse(tb testing.TB, s runnerv1.Stream, data []byte, size int) ([]wsv1.Body, dialect.Result) {
+func parse(tb testing.TB, s runnerv2.Stream, data []byte, size int) ([]wsv1.Body, dialect.Result) {
 	tb.Helper()
 	p, err := dialect.New(s)
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 // its rest. There is no terminal event: the exit code ends the turn.
 type textParser struct {
 	partial []byte // the first bytes of a character, at most three
-	reply   []byte // the answer so far, at most MaxMessage
-	length  int    // of the whole answer
+	said    answer
 }
 
 func (p *textParser) Feed(chunk []byte) []wsv1.Body {
@@ -27,22 +26,15 @@ func (p *textParser) Feed(chunk []byte) []wsv1.Body {
 
 func (p *textParser) End() ([]wsv1.Body, Result) {
 	out := p.emit(valid(string(p.partial)))
-	if p.length == 0 {
+	reply := p.said.take()
+	if reply == "" {
 		return out, Result{}
-	}
-	reply := string(p.reply)
-	if more := p.length - len(reply); more > 0 {
-		reply += moreBytes(more)
 	}
 	return append(out, wsv1.Message{Text: reply}), Result{Reply: reply}
 }
 
 func (p *textParser) emit(text string) []wsv1.Body {
-	if p.length == len(p.reply) { // nothing was left out so far
-		kept, _ := cut(text, MaxMessage-len(p.reply))
-		p.reply = append(p.reply, kept...)
-	}
-	p.length += len(text)
+	p.said.add(text)
 	return pieces(text, delta)
 }
 

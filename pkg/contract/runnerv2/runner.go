@@ -1,10 +1,11 @@
-// Package runnerv1 holds the Go types of the contract agent-runner.v1: how one
-// agent CLI is run, read, resumed and told where its model is.
-package runnerv1
+// Package runnerv2 holds the Go types of the contract agent-runner.v2: how one
+// agent CLI is run, read, resumed and told where its model is. A manifest of
+// agent-runner.v1 is the same without Manifest.Files.
+package runnerv2
 
 import "github.com/vexa-ai/vexa/pkg/contract/unitv1"
 
-// Manifest describes a runner. Strings in argv, env and session.capsule are
+// Manifest describes a runner. Strings in argv, env, files and session.capsule are
 // templates over {{name}} variables; an unknown variable is refused on load.
 // The variables: session, model, baseUrl, token, workdir, home, state, prompt
 // (only where prompt is "argv") and promptFile (only where it is "file").
@@ -19,7 +20,8 @@ type Manifest struct {
 	Inference   *Inference        `json:"inference,omitempty"`
 	MCP         *MCP              `json:"mcp,omitempty"`
 	Permissions *Permissions      `json:"permissions,omitempty"`
-	Env         map[string]string `json:"env,omitempty"` // includes the quiet environment
+	Env         map[string]string `json:"env,omitempty"`   // includes the quiet environment
+	Files       map[string]string `json:"files,omitempty"` // written before each turn; by path, which begins with {{state}}/ or {{home}}/
 	Signals     *Signals          `json:"signals,omitempty"`
 	Exit        Exit              `json:"exit"`
 	Limits      *Limits           `json:"limits,omitempty"`
