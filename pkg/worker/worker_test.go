@@ -355,3 +355,28 @@ func TestBrokenLaunch(t *testing.T) {
 		t.Errorf("unknown dialect: code %d, %v", code, err)
 	}
 }
+
+// Files are as the manifest says before each turn, whatever an agent made of them.
+func TestFilesAreWrittenBeforeEachTurn(t *testing.T) {
+	t.Parallel()
+	m := shell()
+	m.Files = map[string]string{"{{home}}/.agent/settings": "dir={{workdir}}\n", "{{state}}/models": "none\n"}
+	h, w := startWith(t, launchOf(m))
+	want := "dir=" + filepath.Join(h.dir, "work") + "\nnone\n"
+	read := "cat " + filepath.Join(h.dir, ".agent", "settings") + " " + filepath.Join(h.dir, "state", "models")
+	for turn, spoil := range map[string]string{"t1": "", "t2": "; ln -sf ../token " + filepath.Join(h.dir, ".agent", "settings"), "t3": "; rm -r " + filepath.Join(h.dir, "state")} {
+		h.turn(turn, read+spoil)
+		if end := h.end(turn); end.Outcome != wsv1.OutcomeCompleted || end.Reply != want {
+			t.Errorf("%s: %+v, want %q", turn, end, want)
+		}
+	}
+	h.turn("t4", read)
+	if end := h.end("t4"); end.Reply != want {
+		t.Errorf("%+v, want %q", end, want)
+	}
+	if data, err := os.ReadFile(filepath.Join(h.dir, "token")); err != nil || string(data) != token+"\n" {
+		t.Errorf("what a link led to was written: %q, %v", data, err)
+	}
+	w.end()
+	w.exit(worker.ExitOK)
+}

@@ -34,7 +34,7 @@ func geminiProtocol(path string) (protocol, bool) {
 	}}
 	switch method {
 	case "generateContent", "streamGenerateContent":
-		p.wire = newGemini
+		p.wire = func(w http.ResponseWriter, c *conversation, cassette string) wire { return newGemini(w, c, cassette) }
 	case "countTokens":
 	default:
 		return p, false
@@ -137,7 +137,7 @@ func geminiError(status int, message string) object {
 	return object{"error": object{"code": status, "message": message, "status": name}}
 }
 
-func newGemini(w http.ResponseWriter, c *conversation, cassette string) wire {
+func newGemini(w http.ResponseWriter, c *conversation, cassette string) *gemini {
 	g := &gemini{w: w, head: object{"modelVersion": "rehearsal/" + cassette, "responseId": c.id("", "response")}}
 	if c.Stream {
 		g.sse = newSSE(w)

@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -85,16 +86,16 @@ func (p *piParser) message(e piEvent) []wsv1.Body {
 	if json.Unmarshal(e.Message.Content, &blocks) != nil {
 		return nil
 	}
-	text := ""
+	var text strings.Builder
 	for _, b := range blocks {
 		if b.Type == "text" {
-			text += b.Text
+			text.WriteString(b.Text)
 		}
 	}
-	if text == "" {
+	if text.Len() == 0 {
 		return nil
 	}
-	p.result.Reply = message(text)
+	p.result.Reply = message(text.String())
 	return []wsv1.Body{wsv1.Message{Text: p.result.Reply}}
 }
 
