@@ -18,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
 )
@@ -75,7 +76,7 @@ func serveDaemon(ctx context.Context) error {
 	})
 	s := daemon.New(kernelLife, daemon.Options{
 		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
-		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(), Tools: tools,
+		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(), Builds: runner.Builds{Dir: h.Images()}, Tools: tools,
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
 			return openEngine(ctx, h, identity, catalogs{catalog, tools}, log)
 		},

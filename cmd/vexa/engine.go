@@ -17,7 +17,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
@@ -211,7 +210,7 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: clock, NewID: newID}),
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
-		Runners:    c.runners, Models: resolveModel(e.Models), Images: imageName, Tools: c.tools,
+		Runners:    c.runners, Models: resolveModel(e.Models), Images: runner.Builds{Dir: p.home.Images()}.Reference, Tools: c.tools,
 		Quota: gate, Failpoints: failpoint.New(os.Getenv(failpoint.Env)), Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
 		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
 	})
@@ -246,12 +245,4 @@ func resolveModel(table *inference.Table) dispatch.ResolveModel {
 		}
 		return protocols, provider.FullName(name), nil
 	}
-}
-
-// imageName is what the kernel knows an image by.
-func imageName(i runnerv2.Image) (string, error) {
-	if i.Builtin != "" {
-		return "builtin:" + i.Builtin, nil
-	}
-	return i.Ref, nil
 }

@@ -63,10 +63,13 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 		way = containerfileRunner
 	}
 	err = way(ctx, h, b, &out)
-	if err == nil && out.Image != "" {
-		err = pinned(ctx, h, m)
+	if err != nil || out.Image == "" {
+		return out, err
 	}
-	return out, err
+	if err := pinned(ctx, h, m); err != nil {
+		return out, err
+	}
+	return out, runner.Builds{Dir: h.Images()}.Put(m, out.Digest)
 }
 
 // otherVersion is the exit code of a probe whose program says another version.
@@ -88,6 +91,9 @@ func pinned(ctx context.Context, h home.Home, m runnerv2.Manifest) error {
 		exit, err := d.Try(ctx, m.Image.Ref, h.InstallID, append([]string{"/bin/sh", "-c", probeScript, m.Package.Version}, m.Argv.Probe...))
 		if err != nil || exit.Code != otherVersion {
 			return nil //nolint:nilerr // it has no shell
+		}
+		if err := d.Forget(ctx, m.Image.Ref); err != nil { // else a message would run it by its name
+			return err
 		}
 		return fault.New(fault.Invalid, "the program in "+m.Image.Ref+" does not say that it is "+m.Package.Name+" "+m.Package.Version+", which the manifest of runner "+m.Name+" pins",
 			"give it an image with that version; or add a runner of your own whose manifest pins the other one: vexa runner add DIR")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/keys"
@@ -35,13 +36,22 @@ func scratch(f *factory.Factory) func(context.Context, string) (home.Home, func(
 		if err != nil {
 			return own, nil, err
 		}
-		files, err := ownFiles(own, runnerName)
+		m, files, err := ownFiles(own, runnerName)
+		if err != nil {
+			return own, nil, err
+		}
+		digest, err := runner.Builds{Dir: own.Images()}.Digest(m)
 		if err != nil {
 			return own, nil, err
 		}
 		s, err := newScratch(ctx, runnerName, files)
 		if err != nil {
 			return own, nil, err
+		}
+		if digest != "" {
+			if err := (runner.Builds{Dir: s.home.Images()}).Put(m, digest); err != nil {
+				return own, nil, errors.Join(err, s.remove(ctx), s.restore())
+			}
 		}
 		s.follow(f)
 		return s.home, func(ctx context.Context) error { return s.drop(ctx, f) }, nil
@@ -73,16 +83,17 @@ func restoring(name string) func() error {
 	}
 }
 
-// ownFiles are the files of a person's own runner by their names; of one that ships
-// there are none. The catalog knows names alone: a path that leads elsewhere is no
+// ownFiles are a runner's manifest and the files of a person's own by their names; of one
+// that ships there are none. The catalog knows names alone: a path that leads elsewhere is no
 // runner, and nothing of what lies there is read.
-func ownFiles(own home.Home, name string) (map[string][]byte, error) {
+func ownFiles(own home.Home, name string) (runnerv2.Manifest, map[string][]byte, error) {
 	catalog, _, err := loadRunners(own)
 	if err != nil {
-		return nil, err
+		return runnerv2.Manifest{}, nil, err
 	}
-	if _, err := catalog.Get(name); err != nil {
-		return nil, err
+	m, err := catalog.Get(name)
+	if err != nil {
+		return m, nil, err
 	}
 	files := map[string][]byte{}
 	for _, file := range []string{runner.ManifestFile, runner.LockFile} {
@@ -91,11 +102,11 @@ func ownFiles(own home.Home, name string) (map[string][]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fault.Newf(fault.Denied, "read %s of runner %s: %w", file, name, err).WithHint("make it readable, or add the runner again: vexa runner add DIR --replace")
+			return m, nil, fault.Newf(fault.Denied, "read %s of runner %s: %w", file, name, err).WithHint("make it readable, or add the runner again: vexa runner add DIR --replace")
 		}
 		files[file] = data
 	}
-	return files, nil
+	return m, files, nil
 }
 
 // fillScratch makes the installation, with a key that nothing protects.

@@ -49,6 +49,7 @@ type Runner struct {
 	Name      string   `json:"name"`
 	Title     string   `json:"title"`
 	Image     string   `json:"image"`
+	Digest    string   `json:"digest,omitempty"` // of the image that was made here; empty: none was
 	Dialect   string   `json:"dialect"`
 	Protocols []string `json:"protocols"`
 	Resumes   bool     `json:"resumes"`

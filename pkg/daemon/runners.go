@@ -17,6 +17,8 @@ func (s *Server) listRunners(w http.ResponseWriter, _ *http.Request) error {
 		}
 		if m.Image.Builtin != "" {
 			row.Image = "builtin:" + m.Image.Builtin
+		} else if digest, err := s.o.Builds.Digest(m); err == nil { // else it is to be made again
+			row.Digest = digest
 		}
 		if m.Inference != nil {
 			row.Protocols = m.Inference.Protocols

@@ -34,6 +34,7 @@ type Options struct {
 	Runners *runner.Catalog
 	// RunnersDir is where a person's own runners are kept.
 	RunnersDir string
+	Builds     runner.Builds
 	Tools      *toolbox.Catalog
 	// Open builds the engine from an identity; "" means the one at rest
 	// without a passphrase, and fault.Locked that there is none.

@@ -20,7 +20,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
@@ -218,14 +217,9 @@ func (s *stack) manager() *dispatch.Manager {
 		OpenSocket: func(ctx context.Context, q broker.Session) (dispatch.Socket, error) { return b.Open(ctx, q) },
 		Runners:    catalog,
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
-		Images: func(i runnerv2.Image) (string, error) {
-			if i.Ref != "" {
-				return i.Ref, nil
-			}
-			return "builtin:" + i.Builtin, nil
-		},
-		Quota: quota.NewGate(quota.Policy{}),
-		Now:   time.Now, NewID: newID, Log: s.log,
+		Images:     runner.Builds{Dir: s.home.Images()}.Reference,
+		Quota:      quota.NewGate(quota.Policy{}),
+		Now:        time.Now, NewID: newID, Log: s.log,
 	}
 	if s.change != nil {
 		s.change(&options)

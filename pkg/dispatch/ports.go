@@ -84,6 +84,6 @@ type Tools interface {
 // of its provider and its full name.
 type ResolveModel func(model string) (protocols []string, name string, err error)
 
-// Images resolves the image a manifest asks for to a reference that the
+// Images resolves the image that a runner wants to a reference that the
 // runtime kernel knows.
-type Images func(runnerv2.Image) (string, error)
+type Images func(runnerv2.Manifest) (string, error)

@@ -224,7 +224,7 @@ func (r *run) describe(dir string) error {
 
 // workload is what the kernel is asked to run.
 func (r *run) workload(dir string) (runtimev1.Spec, error) {
-	image, err := r.m.images(r.plan.manifest.Image)
+	image, err := r.m.images(r.plan.manifest)
 	if err != nil {
 		return runtimev1.Spec{}, err
 	}

@@ -176,6 +176,9 @@ func (h Home) BucketState() string { return filepath.Join(h.State, "buckets") }
 // of. It is made by whoever needs it first.
 func (h Home) ImageInputs() string { return filepath.Join(h.Cache, "images") }
 
+// Images is the directory of what is known of the images that were made for runners.
+func (h Home) Images() string { return filepath.Join(h.State, "images") }
+
 // Runners is the directory of a person's own runners.
 func (h Home) Runners() string { return filepath.Join(h.Config, "runners") }
 

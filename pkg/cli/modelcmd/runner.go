@@ -32,6 +32,7 @@ func runnerFields() output.Fields[api.Runner] {
 		{Name: "name", Value: func(x r) any { return x.Name }},
 		{Name: "title", Value: func(x r) any { return x.Title }},
 		{Name: "image", Value: func(x r) any { return x.Image }},
+		{Name: "digest", Value: func(x r) any { return x.Digest }},
 		{Name: "dialect", Value: func(x r) any { return x.Dialect }},
 		{Name: "protocols", Value: func(x r) any { return output.OrEmpty(x.Protocols) }},
 		{Name: "resumes", Value: func(x r) any { return x.Resumes }},
@@ -43,18 +44,23 @@ func newRunnerList(f *factory.Factory) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List runners",
-		Long:    "Lists the runners: the agents that a dispatch can run, each described by a manifest.",
+		Long:    "Lists the runners: the agents that a dispatch can run, each described by a manifest, and\nwhether its image is made: vexa runner build NAME makes it.",
 		Example: "$ vexa runner list",
 		Args:    grammar.Args(),
 	}
 	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Runner, error) { return c.Runners(ctx) }
 	return query.List(f, cmd, runnerFields(), ask, func(list []api.Runner) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "MADE", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
 		for _, r := range list {
-			t.Row(r.Name, r.Image, r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
+			t.Row(r.Name, r.Image, made(r), r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
 		}
 		return t.Flush()
 	})
+}
+
+// made says whether the image of a runner is there: one that is built in always is.
+func made(r api.Runner) string {
+	return yes(r.Digest != "" || strings.HasPrefix(r.Image, "builtin:"))
 }
 
 // manifest is a runner's manifest, and its members as they are.

@@ -76,6 +76,16 @@ func (d *Driver) Image(ctx context.Context, ref string) (ImageInfo, error) {
 	return info, err
 }
 
+// Forget takes an image's name away, and removes the image where it has no other. One
+// that is not there is forgotten already.
+func (d *Driver) Forget(ctx context.Context, ref string) error {
+	err := d.conn.call(ctx, request{method: http.MethodDelete, path: "/images/%s", args: []string{ref}}, nil)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
 // Warm makes the copy of an image's layers that the user namespace of a
 // container needs, so that the first dispatch does not wait for it: Podman makes
 // it where a container is created, once for each image. No container is left.

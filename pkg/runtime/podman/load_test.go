@@ -20,6 +20,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner/image"
 	"github.com/vexa-ai/vexa/pkg/runner/image/imagetest"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
+	"github.com/vexa-ai/vexa/pkg/runtime"
 )
 
 // forget removes images at the end of a test.
@@ -91,6 +92,51 @@ func TestARunnersImageIsLoadedAndRuns(t *testing.T) {
 	}
 	if st := s.ended(t, unit); *st.ExitCode != 0 {
 		t.Errorf("exit code %d", *st.ExitCode)
+	}
+}
+
+// TestAnImageByItsDigest: who gives its name to another image changes nothing for whoever
+// asks by the digest, and a name that is forgotten is no image.
+func TestAnImageByItsDigest(t *testing.T) {
+	t.Parallel()
+	const install, unit, ref = "f1257f1257f3", "01JDXKF1RSTVSE000000000003", "localhost/vexa/runner-test-digest:1"
+	d := open(t)
+	forget(t, ref)
+	clean(t, d, install)
+	var digests []string
+	for _, which := range []string{"the first one", "another one"} {
+		w, o := acme(t, t.Name()+which)
+		made, err := image.Make(t.Context(), "acme", w.Lock, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.LoadImage(t.Context(), func(w io.Writer) error { return made.WriteArchive(w, ref) }), made.Close()); err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, made.Digest())
+	}
+	byDigest, _, _ := strings.Cut(ref, ":")
+	byDigest += "@" + digests[0]
+	forget(t, byDigest)
+	if info, err := d.Image(t.Context(), ref); err != nil || info.Digest != digests[1] {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	s := newStack(t, d, install)
+	spec := s.spec(t, unit, "/usr/bin/env", "sh", "-c", "grep -q 'the first one' /opt/tool/bin/tool && ! grep -q 'another one' /opt/tool/bin/tool")
+	spec.Image = byDigest
+	if _, err := s.kernel.Create(t.Context(), spec, "any"); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.ended(t, unit); *st.ExitCode != 0 {
+		t.Errorf("exit code %d", *st.ExitCode)
+	}
+	for range 2 {
+		if err := d.Forget(t.Context(), ref); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := d.EnsureImage(t.Context(), runtime.Image{Ref: ref}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a name that was forgotten: %v", err)
 	}
 }
 
