@@ -4,11 +4,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/probe"
 	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
 )
 
@@ -36,19 +38,13 @@ func writeCassette(h home.Home) (string, error) {
 	return path, err
 }
 
-// testModel asks a provider with its own key.
-func testModel(table *inference.Table, up *inference.Upstream) func(context.Context, inference.Provider) api.ModelTest {
-	return func(ctx context.Context, p inference.Provider) api.ModelTest {
-		var key []byte
-		if p.HasKey {
-			var err error
-			if key, err = table.Key(p.Name); err != nil {
-				return api.ModelTest{Error: err.Error()}
-			}
+// testModel tries out a model of a provider, with the provider's key.
+func testModel(table *inference.Table, up *inference.Upstream) func(context.Context, inference.Provider, string, func(probe.Name, inference.Protocol)) (probe.Report, error) {
+	return func(ctx context.Context, p inference.Provider, model string, begin func(probe.Name, inference.Protocol)) (probe.Report, error) {
+		key, err := table.Key(p.Name)
+		if err != nil {
+			return probe.Report{}, err
 		}
-		t := up.Test(ctx, p, key)
-		return api.ModelTest{
-			OK: t.OK, Model: t.Model, Reply: t.Reply, Error: t.Error, Streaming: t.Streaming, ElapsedMS: t.ElapsedMS,
-		}
+		return probe.Run(ctx, probe.Options{Upstream: up, Provider: p, Model: model, Key: key, Now: time.Now, Begin: begin}), nil
 	}
 }

@@ -12,6 +12,8 @@ type Provider struct {
 	Cassette string   `json:"cassette"` // file, for rehearsal
 	HasKey   bool     `json:"hasKey"`
 	Default  bool     `json:"default"` // its first model is the default model
+
+	Prices map[string]Price `json:"prices"` // by model; those that are known
 }
 
 // AddProvider is the body of POST /v1/models.
@@ -34,14 +36,65 @@ type Price struct {
 	Output float64 `json:"output"`
 }
 
-// ModelTest answers POST /v1/models/{name}/test.
+// TestModel is the body of POST /v1/models/{name}/test. A client that accepts
+// text/event-stream is answered with events whose data is a ModelProgress, and
+// else with a ModelTest.
+type TestModel struct {
+	Model string `json:"model,omitempty"` // one of the provider's; empty: its first
+}
+
+// ModelProgress is one event of a test: what is tried next, or as the last the
+// outcome.
+type ModelProgress struct {
+	Check    string     `json:"check,omitempty"`
+	Protocol string     `json:"protocol,omitempty"`
+	Done     *ModelTest `json:"done,omitempty"`
+}
+
+// ModelTest is what an endpoint can do.
 type ModelTest struct {
-	OK        bool   `json:"ok"`
+	OK        bool   `json:"ok"` // it answers in every protocol that the provider is said to speak
 	Model     string `json:"model"`
 	Reply     string `json:"reply"`
 	Error     string `json:"error"`
 	Streaming bool   `json:"streaming"`
 	ElapsedMS int64  `json:"elapsedMs"`
+
+	Provider      string          `json:"provider"`
+	Hint          string          `json:"hint"` // what to do about the error
+	Checks        []ModelCheck    `json:"checks"`
+	Protocols     []ModelProtocol `json:"protocols"`
+	Runners       []ModelRunner   `json:"runners"`
+	ContextTokens int64           `json:"contextTokens"` // 0: not known
+	Requests      int64           `json:"requests"`      // that the test made
+	InputTokens   int64           `json:"inputTokens"`   // that they took, as far as the provider says so
+	OutputTokens  int64           `json:"outputTokens"`
+}
+
+// ModelCheck is one thing that was tried out.
+type ModelCheck struct {
+	Check    string `json:"check"`    // reachable | key | listed | context | answers | streams | usage | speed | reasoning | tools | results | parallel | images | speaks
+	Protocol string `json:"protocol"` // empty: it is about the endpoint
+	State    string `json:"state"`    // yes | no | partly | unknown
+	Detail   string `json:"detail"`
+}
+
+// ModelProtocol is how one protocol was answered.
+type ModelProtocol struct {
+	Protocol     string  `json:"protocol"`
+	Declared     bool    `json:"declared"` // the provider is said to speak it
+	OK           bool    `json:"ok"`
+	FirstMS      int64   `json:"firstMs"`      // until the first piece of an answer; 0: not known
+	TokensPerSec float64 `json:"tokensPerSec"` // of the pieces after it; 0: not known
+}
+
+// ModelRunner is whether a runner can work with the model.
+type ModelRunner struct {
+	Runner   string `json:"runner"`
+	State    string `json:"state"`    // yes | no | partly | unknown
+	Protocol string `json:"protocol"` // that the runner speaks; empty: none, it uses no model
+	Through  string `json:"through"`  // the provider's protocol; another than the runner's is translated
+	Detail   string `json:"detail"`
 }
 
 // Runner is one row of GET /v1/runners.

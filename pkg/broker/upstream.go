@@ -103,7 +103,7 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if x.provider.Protocol == inference.AnthropicMessages && req.Header.Get("Anthropic-Version") == "" {
-		req.Header.Set("Anthropic-Version", "2023-06-01")
+		req.Header.Set("Anthropic-Version", inference.AnthropicVersion)
 	}
 	x.provider.Authorize(req.Header, x.key)
 	resp, err := x.socket.broker.opts.Upstream.Do(req, x.provider)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -245,10 +246,34 @@ func (c *Client) RemoveModel(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodDelete, join("models", name), nil, nil)
 }
 
-// TestModel sends one short request to a provider.
-func (c *Client) TestModel(ctx context.Context, name string) (api.ModelTest, error) {
-	var t api.ModelTest
-	return t, c.call(ctx, http.MethodPost, join("models", name, "test"), struct{}{}, &t)
+// TestModel tries out a model of a provider, and tells progress what is tried
+// next.
+func (c *Client) TestModel(ctx context.Context, name string, r api.TestModel, progress func(api.ModelProgress)) (api.ModelTest, error) {
+	var done api.ModelTest
+	body, err := json.Marshal(r)
+	if err != nil {
+		return done, fault.Newf(fault.Internal, "encode the request: %w", err)
+	}
+	header := http.Header{"Accept": {"text/event-stream"}}
+	resp, err := c.send(ctx, http.MethodPost, join("models", name, "test"), bytes.NewReader(body), header)
+	if err != nil {
+		return done, err
+	}
+	defer resp.Body.Close()
+	for events := newEventReader(resp.Body); ; {
+		ev, err := events.next()
+		if err != nil {
+			return done, c.unreachable(ctx, err)
+		}
+		var p api.ModelProgress
+		if err := json.Unmarshal(ev.data, &p); err != nil {
+			return done, fault.Newf(fault.Internal, "read the daemon's answer about %s: %w", name, err)
+		}
+		if p.Done != nil {
+			return *p.Done, nil
+		}
+		progress(p)
+	}
 }
 
 // Runners lists the runners.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/probe"
 	"github.com/vexa-ai/vexa/pkg/stream"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -22,8 +22,8 @@ type Engine struct {
 	Sessions   *session.Store
 	Models     *inference.Table
 	Keys       Keys
-	// Test sends one small request to a provider.
-	Test func(ctx context.Context, p inference.Provider) api.ModelTest
+	// Test tries out a model of a provider, and tells begin what is tried next.
+	Test func(ctx context.Context, p inference.Provider, model string, begin func(probe.Name, inference.Protocol)) (probe.Report, error)
 	// Close releases the journals and keys; the dispatches are closed first.
 	Close func() error
 }

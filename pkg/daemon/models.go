@@ -26,6 +26,10 @@ func providerRow(p inference.Provider) api.Provider {
 	row := api.Provider{
 		Name: p.Name, Protocol: string(p.Protocol), URL: p.URL, Models: p.Models,
 		Cassette: p.Cassette, HasKey: p.HasKey, Default: p.Default, Also: []string{},
+		Prices: map[string]api.Price{},
+	}
+	for model, price := range p.Prices {
+		row.Prices[model] = api.Price{Input: price.Input, Output: price.Output}
 	}
 	for _, protocol := range p.Also {
 		row.Also = append(row.Also, string(protocol))
@@ -82,18 +86,5 @@ func (s *Server) removeModel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (s *Server) testModel(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.engine()
-	if err != nil {
-		return err
-	}
-	p, err := e.Models.Get(r.PathValue("name"))
-	if err != nil {
-		return err
-	}
-	unixhttp.WriteJSON(w, http.StatusOK, e.Test(r.Context(), p))
 	return nil
 }

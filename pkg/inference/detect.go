@@ -2,8 +2,6 @@ package inference
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -99,15 +97,6 @@ func Detect(ctx context.Context, env func(string) string, dial DialFunc) []Found
 	return append(out, fromEnvironment(env)...)
 }
 
-// listing is the answer to GET /v1/models of both protocols.
-type listing struct {
-	Object string `json:"object"`
-	Data   []struct {
-		ID      string `json:"id"`
-		OwnedBy string `json:"owned_by"`
-	} `json:"data"`
-}
-
 // ask returns what answers at the address, and nil where that is nothing or no
 // inference server.
 func (l local) ask(ctx context.Context, client *http.Client) *Found {
@@ -153,31 +142,6 @@ func identify(h http.Header, list listing) (Kind, bool) {
 		}
 	}
 	return "", false
-}
-
-// usable returns the models that can be talked to, in the server's order.
-func (l listing) usable() []string {
-	var out []string
-	for _, m := range l.Data {
-		embeds := strings.Contains(strings.ToLower(m.ID), "embed")
-		if modelPattern.MatchString(m.ID) && !embeds && !slices.Contains(out, m.ID) {
-			out = append(out, m.ID)
-		}
-	}
-	return out
-}
-
-func readListing(resp *http.Response) (listing, error) {
-	const most = 4 << 20
-	var l listing
-	if resp.StatusCode != http.StatusOK {
-		return l, statusError(resp.StatusCode)
-	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, most))
-	if err != nil {
-		return l, err
-	}
-	return l, json.Unmarshal(data, &l)
 }
 
 // Models that a key from the environment is added with where the environment

@@ -165,84 +165,6 @@ func TestDetectKeys(t *testing.T) {
 	}
 }
 
-// sse writes events of a stream.
-func sse(events ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for _, e := range events {
-			_, _ = io.WriteString(w, "data: "+e+"\n\n")
-		}
-	}
-}
-
-func TestTest(t *testing.T) {
-	t.Parallel()
-	const piece = `{"choices":[{"delta":{"content":"hel"}}]}`
-	for name, c := range map[string]struct {
-		h     http.HandlerFunc
-		ok    bool
-		reply string
-		err   string
-	}{
-		"good":             {sse(piece, `{"choices":[{"delta":{"content":"lo"}}]}`, `[DONE]`), true, "hello", ""},
-		"one that thinks":  {sse(`{"choices":[{"delta":{"reasoning_content":"hm"}}]}`), true, "hm", ""},
-		"one that is mute": {sse(`[DONE]`), false, "", "said nothing"},
-		"one that breaks":  {sse(piece, `{"error":{"message":"out of memory"}}`), false, "", "out of memory"},
-		"no stream":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, false, "", "not a stream"},
-		"a bad key": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, `{"error":{"message":"bad `+r.Header.Get("Authorization")+`"}}`)
-		}, false, "", "HTTP 401 Unauthorized: bad Bearer [key]"},
-		"sends us away": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
-		}, false, "", "HTTP 307"},
-		"an error in words": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }, false, "", "HTTP 502"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := httptest.NewServer(c.h)
-			t.Cleanup(s.Close)
-			p := local("x", "m")
-			p.URL = s.URL
-			got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, []byte(canary))
-			if got.OK != c.ok || got.Reply != c.reply || !strings.Contains(got.Error, c.err) || got.Model != "m" || strings.Contains(got.Error, canary) {
-				t.Errorf("%+v", got)
-			}
-			if c.reply == "hello" && !got.Streaming {
-				t.Error("it streamed and that was not seen")
-			}
-		})
-	}
-	p := local("x", "m") // nothing listens there
-	if got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, nil); got.OK || got.Error == "" {
-		t.Errorf("%+v", got)
-	}
-}
-
-// A provider of each protocol is tried out in its own.
-func TestTestProtocols(t *testing.T) {
-	t.Parallel()
-	for protocol, c := range map[inference.Protocol]struct{ uri, event string }{
-		inference.AnthropicMessages: {"/v1/messages", `{"delta":{"type":"text_delta","text":"hello"}}`},
-		inference.OpenAIResponses:   {"/v1/responses", `{"type":"response.output_text.delta","delta":"hello"}`},
-		inference.OpenAIChat:        {"/v1/chat/completions", `{"choices":[{"delta":{"content":"hello"}}]}`},
-		inference.Gemini:            {"/v1beta/models/m:streamGenerateContent?alt=sse", `{"candidates":[{"content":{"parts":[{"text":"hello"}]}}]}`},
-	} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.RequestURI() != c.uri {
-				t.Errorf("%s was asked %s", protocol, r.URL)
-			}
-			sse(c.event)(w, r)
-		}))
-		t.Cleanup(s.Close)
-		p := local("x", "m")
-		p.Protocol, p.URL = protocol, s.URL
-		if got := inference.NewUpstream(inference.UpstreamOptions{}).Test(t.Context(), p, nil); !got.OK || got.Reply != "hello" {
-			t.Errorf("%s: %+v", protocol, got)
-		}
-	}
-}
-
 // The key goes to the provider in its protocol's way, and no other header of a
 // client's does.
 func TestAuthorize(t *testing.T) {
@@ -307,11 +229,46 @@ func TestModels(t *testing.T) {
 	p.URL = s.URL
 	u := inference.NewUpstream(inference.UpstreamOptions{})
 	got, err := u.Models(t.Context(), p, []byte(canary))
-	if err != nil || !slices.Equal(got, []string{"a", "b"}) {
+	if err != nil || fmt.Sprint(got) != "[{a 0} {text-embedding-3 0} {b 0}]" {
 		t.Fatalf("%v, %v", got, err)
 	}
-	if _, err := u.Models(t.Context(), p, nil); err == nil || asked.Load() != 2 {
+	var status inference.StatusError
+	if _, err := u.Models(t.Context(), p, nil); !errors.As(err, &status) || status != http.StatusUnauthorized || asked.Load() != 2 {
 		t.Fatalf("without the key: %v", err)
+	}
+}
+
+// Every server has its own name for how long a model's context is; what cannot
+// be a name or a length is left out.
+func TestModelsOfTheField(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		protocol inference.Protocol
+		body     string
+		want     string
+		uri      string
+	}{
+		"vLLM":       {inference.OpenAIChat, `{"object":"list","data":[{"id":"q","max_model_len":32768}]}`, "[{q 32768}]", "/v1/models"},
+		"OpenRouter": {inference.OpenAIChat, `{"data":[{"id":"a/b","context_length":200000,"top_provider":{"context_length":1}}]}`, "[{a/b 200000}]", "/v1/models"},
+		"Groq":       {inference.OpenAIChat, `{"data":[{"id":"q","context_window":131072}]}`, "[{q 131072}]", "/v1/models"},
+		"llama.cpp":  {inference.OpenAIChat, `{"models":[{"name":"q.gguf","model":"q.gguf"}],"data":[{"id":"q.gguf","meta":{"n_ctx_train":40960}}]}`, "[{q.gguf 40960}]", "/v1/models"},
+		"Anthropic":  {inference.AnthropicMessages, `{"data":[{"type":"model","id":"c","max_input_tokens":200000}],"has_more":false}`, "[{c 200000}]", "/v1/models?limit=1000"},
+		"Gemini":     {inference.Gemini, `{"models":[{"name":"models/g","inputTokenLimit":1048576}]}`, "[{g 1048576}]", "/v1beta/models?pageSize=1000"},
+		"a bad one":  {inference.OpenAIChat, `{"data":[{"id":"../x"},{"id":"a b"},{"id":"n","context_length":"long"},{"id":"m","max_model_len":-1},{"id":"m"}]}`, "[{n 0} {m 0}]", "/v1/models"},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RequestURI() != c.uri {
+				t.Errorf("%s was asked %s", name, r.URL)
+			}
+			_, _ = io.WriteString(w, c.body)
+		}))
+		t.Cleanup(s.Close)
+		p := local("x", "m")
+		p.Protocol, p.URL = c.protocol, s.URL
+		got, err := inference.NewUpstream(inference.UpstreamOptions{}).Models(t.Context(), p, nil)
+		if err != nil || fmt.Sprint(got) != c.want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
 	}
 }
 

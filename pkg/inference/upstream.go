@@ -103,6 +103,18 @@ func (p Provider) Authorize(h http.Header, key []byte) {
 	}
 }
 
+// Identify sets the headers of a request of our own: the version of the protocol,
+// where it asks for one, and the provider's key.
+func (p Provider) Identify(h http.Header, key []byte) {
+	if p.Protocol == AnthropicMessages {
+		h.Set("Anthropic-Version", AnthropicVersion)
+	}
+	p.Authorize(h, key)
+}
+
+// AnthropicVersion is that of anthropic-messages, in a header that it asks for.
+const AnthropicVersion = "2023-06-01"
+
 // unwrapURL takes the URL out of a client's error: it says nothing that the
 // provider's name does not, and would be repeated wherever the error goes.
 func unwrapURL(err error) error {

@@ -35,19 +35,12 @@ func providerFields() output.Fields[api.Provider] {
 		{Name: "hasKey", Value: func(x p) any { return x.HasKey }},
 		{Name: "default", Value: func(x p) any { return x.Default }},
 		{Name: "also", Value: func(x p) any { return output.OrEmpty(x.Also) }},
-	}
-}
-
-// testFields are the JSON fields of vexa model test.
-func testFields() output.Fields[api.ModelTest] {
-	type t = api.ModelTest
-	return output.Fields[t]{
-		{Name: "ok", Value: func(x t) any { return x.OK }},
-		{Name: "model", Value: func(x t) any { return x.Model }},
-		{Name: "reply", Value: func(x t) any { return x.Reply }},
-		{Name: "error", Value: func(x t) any { return x.Error }},
-		{Name: "streaming", Value: func(x t) any { return x.Streaming }},
-		{Name: "elapsedMs", Value: func(x t) any { return x.ElapsedMS }},
+		{Name: "prices", Value: func(x p) any {
+			if x.Prices == nil {
+				return map[string]api.Price{}
+			}
+			return x.Prices
+		}},
 	}
 }
 

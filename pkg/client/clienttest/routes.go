@@ -83,7 +83,7 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 		req, err := body[api.AddProvider](r)
 		p := api.Provider{
 			Name: req.Name, Protocol: req.Protocol, URL: req.URL, Models: req.Models, Cassette: req.Cassette,
-			HasKey: req.Key != "", Default: req.Default, Also: req.Also,
+			HasKey: req.Key != "", Default: req.Default, Also: req.Also, Prices: req.Prices,
 		}
 		if strings.Contains(p.Name, " ") {
 			err = fault.New(fault.Invalid, strconv.Quote(p.Name)+" is not a provider's name", "use letters")
@@ -105,13 +105,48 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("POST /v1/models/{name}/test", func(w http.ResponseWriter, r *http.Request) {
-		t := api.ModelTest{OK: true, Model: "rehearsal", Reply: "ready", Streaming: true, ElapsedMS: 7}
-		if r.PathValue("name") == "broken" {
-			t = api.ModelTest{Model: "m", Error: "connection refused"}
+	mux.HandleFunc("POST /v1/models/{name}/test", serveTest)
+}
+
+// serveTest tries out a model: any of broken's fails, any other can what it is
+// asked for.
+func serveTest(w http.ResponseWriter, r *http.Request) {
+	req, err := body[api.TestModel](r)
+	if req.Model == "nothing" {
+		err = fault.New(fault.NotFound, `provider `+r.PathValue("name")+` has no model "nothing"`, "it has m")
+	}
+	if err != nil {
+		answer(w, 0, nil, err)
+		return
+	}
+	const chat, responses = "openai-chat", "openai-responses"
+	t := api.ModelTest{
+		OK: true, Model: "m", Reply: "ready", Streaming: true, ElapsedMS: 7, Provider: r.PathValue("name"), Requests: 9, InputTokens: 150, OutputTokens: 42,
+		Checks: []api.ModelCheck{
+			{Check: "reachable", State: "yes", Detail: "http://127.0.0.1:1/v1"}, {Check: "answers", Protocol: chat, State: "yes", Detail: "“ready”"},
+			{Check: "tools", Protocol: chat, State: "partly", Detail: "only where a call is asked for"},
+			{Check: "images", Protocol: chat, State: "unknown", Detail: "accepted; \x1b[31mred"}, {Check: "speaks", Protocol: responses, State: "yes", Detail: "not made use of"},
+		},
+		Protocols: []api.ModelProtocol{{Protocol: chat, Declared: true, OK: true, FirstMS: 3, TokensPerSec: 50}, {Protocol: responses, OK: true}},
+		Runners: []api.ModelRunner{
+			{Runner: "codex", State: "partly", Protocol: responses, Through: chat, Detail: "translated into openai-chat, but the model calls tools only where it has to"},
+			{Runner: "text", State: "yes", Detail: "it uses no model"},
+		},
+	}
+	if t.Provider == "broken" {
+		t = api.ModelTest{
+			Model: "m", Provider: t.Provider, Error: "provider broken cannot be reached: connection refused", Hint: "is a server running at http://127.0.0.1:1?",
+			Checks: []api.ModelCheck{{Check: "reachable", State: "no", Detail: "provider broken cannot be reached: connection refused"}},
 		}
-		answer(w, http.StatusOK, t, nil)
-	})
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	for _, event := range []api.ModelProgress{{Check: "reachable"}, {Check: "answers", Protocol: chat}, {Done: &t}} {
+		data, err := json.Marshal(event)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = w.Write([]byte("data: " + string(data) + "\n\n"))
+	}
 }
 
 func body[T any](r *http.Request) (T, error) {

@@ -60,7 +60,7 @@ func (s *Stream) Close() ([]byte, error) {
 		out = s.take(out, s.reader.end())
 	}
 	if !s.ended {
-		return out, fault.New(fault.Unreachable, "the stream ended before the answer did", "")
+		return out, fault.Wrap(fault.Unreachable, "", ErrCutShort)
 	}
 	return out, nil
 }

@@ -44,6 +44,9 @@
 // ran, and citations. Usage is complete: what came from a cache is part of the
 // input, and what was thought part of the output.
 //
+// Requests of Vexa's own are made and their answers read in the same way, in
+// gemini too: Encode, ReadStream and ReadWhole.
+//
 // A Translation is for one request; its methods are called by one goroutine at a
 // time. Nothing here reads or writes but what it is given.
 package translate
@@ -55,14 +58,20 @@ import (
 	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
-// codec is one protocol.
+// codec is one protocol: what its providers are asked with, and what its clients
+// ask with.
 type codec interface {
+	asker
 	decodeRequest(body []byte, lost Lost) (*Request, error)
+	encodeAnswer(a *Answer, h head) ([]byte, error)
+	writer(h head) writer
+}
+
+// asker is the side of a protocol that faces its providers.
+type asker interface {
 	encodeRequest(r *Request, lost Lost) ([]byte, error)
 	decodeAnswer(body []byte, seed string) (*Answer, error)
-	encodeAnswer(a *Answer, h head) ([]byte, error)
 	reader(seed string) reader
-	writer(h head) writer
 }
 
 // reader decodes the events of a stream.
@@ -143,7 +152,7 @@ type Options struct {
 // back.
 type Translation struct {
 	client   codec
-	provider codec
+	provider asker
 	request  *Request
 	names    *names
 	opts     Options
