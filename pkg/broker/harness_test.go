@@ -182,6 +182,7 @@ type stage struct {
 	owner  *owner
 	trail  *trail
 	log    *lockedBuffer
+	broker *broker.Broker
 	socket *broker.Socket
 	client *http.Client
 }
@@ -243,6 +244,7 @@ func open(tb testing.TB, c config) *stage {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.broker = b
 	session := broker.Session{Unit: unit(unitID), Dir: s.dir, Events: s.owner}
 	if c.session != nil {
 		c.session(&session)
@@ -255,11 +257,28 @@ func open(tb testing.TB, c config) *stage {
 			tb.Error(err)
 		}
 	})
+	s.dialler()
+	return s
+}
+
+func (s *stage) dialler() {
 	s.client = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx) }, MaxIdleConnsPerHost: 64,
 	}}
-	tb.Cleanup(s.client.CloseIdleConnections)
-	return s
+	s.tb.Cleanup(s.client.CloseIdleConnections)
+}
+
+// beside is another dispatch of the same broker.
+func (s *stage) beside() *stage {
+	s.tb.Helper()
+	b := &stage{tb: s.tb, dir: s.tb.TempDir(), token: mint(s.tb, key(1), other, time.Now()), owner: &owner{}, trail: s.trail, log: s.log, broker: s.broker}
+	var err error
+	if b.socket, err = s.broker.Open(s.tb.Context(), broker.Session{Unit: unit(other), Dir: b.dir, Events: b.owner}); err != nil {
+		s.tb.Fatal(err)
+	}
+	s.tb.Cleanup(func() { _ = b.socket.Close() })
+	b.dialler()
+	return b
 }
 
 // tryOpen opens a socket in dir.

@@ -49,7 +49,10 @@ type exchange struct {
 	provider    inference.Provider     // as it is asked
 	model       string                 // the provider's name for it
 	path        string                 // below the API's version, as it is sent
-	body        []byte                 // as it is sent
+	plain       []byte                 // the body to send
+	body        []byte                 // as it is sent: as the model wants it
+	adaptation  inference.Adaptation   // how that differs
+	outworn     []inference.Adaptation // forms that the provider has refused
 	translation *translate.Translation // nil where the provider speaks the client's protocol
 	counted     bool                   // it is answered by an estimate of our own
 	key         []byte
@@ -303,6 +306,9 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 	}
 	if x.foreign > 0 {
 		detail["dropped"] = "reasoning"
+	}
+	if adapted := x.adapted(); adapted != "" {
+		detail["adapted"] = adapted
 	}
 	s.record(ctx, audit.Event{Boundary: audit.Inference, Action: x.api.action, Effect: audit.Allow, Detail: detail})
 }

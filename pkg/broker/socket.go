@@ -32,6 +32,8 @@ type Socket struct {
 	large   chan struct{} // one for each of them that is large
 	calls   *calls        // of tools
 
+	adaptations adaptations
+
 	linking chan struct{} // holds one while a connection is served
 
 	mu      sync.Mutex

@@ -3,21 +3,17 @@ package broker
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/internal/sleep"
-	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 var errIdle = errors.New("the provider was silent for too long")
@@ -26,12 +22,14 @@ var errIdle = errors.New("the provider was silent for too long")
 // often enough. What it returns is a success; an error is safe to show.
 func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, error) {
 	waits := x.socket.broker.opts.Timeouts.Retry
-	for {
+	x.adapt()
+	for failed := 0; ; {
 		x.attempts++
 		idle.touch()
 		resp, err := x.send(x.traced(ctx))
 		if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
 			if err = firstByte(resp, idle); err == nil {
+				x.remember()
 				return x.acceptable(resp)
 			}
 			x.status = 0 // it said nothing
@@ -44,15 +42,19 @@ func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, err
 			failure = x.unreachable(ctx, err)
 			retry = ctx.Err() == nil
 		} else {
-			failure = x.failure(resp)
-			retry, after = retryable(resp, x.socket.broker.opts.Now())
+			refusal := refusalOf(resp.Body)
 			_ = resp.Body.Close() // it was read as far as it will be
+			if ctx.Err() == nil && x.adaptTo(ctx, resp.StatusCode, refusal) {
+				continue
+			}
+			failure = x.failure(resp.StatusCode, refusal)
+			retry, after = retryable(resp, x.socket.broker.opts.Now())
 		}
-		if !retry || x.attempts > len(waits) {
+		if failed++; !retry || failed > len(waits) {
 			return nil, failure
 		}
 		//nolint:gosec // it keeps clients apart from each other and secures nothing
-		wait := backoff(waits[x.attempts-1], after, rand.Float64())
+		wait := backoff(waits[failed-1], after, rand.Float64())
 		if err := sleep.For(ctx, wait); err != nil {
 			return nil, failure
 		}
@@ -132,15 +134,15 @@ func (x *exchange) unreachable(ctx context.Context, err error) error {
 
 // failure says what a provider's error means to the person. Where the provider
 // may repeat the key in its text, the text is left out.
-func (x *exchange) failure(resp *http.Response) error {
-	name, status := x.provider.Name, resp.StatusCode
+func (x *exchange) failure(status int, refusal []byte) error {
+	name := x.provider.Name
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return fmt.Errorf("provider %s refuses its key (HTTP %d); try vexa model test %s", name, status, name)
 	case status >= 300 && status < 400:
 		return fmt.Errorf("provider %s answers with a redirect (HTTP %d); is its URL right?", name, status)
 	}
-	text := x.redact(providerMessage(resp.Body))
+	text := x.redact(inference.ErrorText(refusal))
 	if text != "" {
 		text = ": " + text
 	}
@@ -156,38 +158,7 @@ func (x *exchange) failure(resp *http.Response) error {
 	}
 }
 
-// providerMessage reads error.message of a JSON error of any protocol.
-func providerMessage(body io.Reader) string {
-	const most = 64 << 10
-	data, err := io.ReadAll(io.LimitReader(body, most))
-	if err != nil {
-		return ""
-	}
-	var e struct {
-		Error struct {
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	if json.Unmarshal(bytes.Trim(bytes.TrimSpace(data), "[]"), &e) != nil { // gemini's stand in a list
-		return ""
-	}
-	return e.Error.Message
-}
-
-// looksLikeKey matches what providers print of a key, whole or in part.
-var looksLikeKey = textform.Regexp(`\b(?:sk|pk|rk|key|gsk|xai)-[A-Za-z0-9_*.…-]{4,}`)
-
-func (x *exchange) redact(s string) string {
-	const most = 4 << 10
-	if len(x.key) > 0 {
-		s = strings.ReplaceAll(s, string(x.key), "[key]")
-	}
-	s = looksLikeKey.ReplaceAllString(s, "[key]")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func (x *exchange) redact(s string) string { return inference.Redact(s, x.key) }
 
 // watchdog calls a function when it was not touched for a while.
 type watchdog struct {
