@@ -138,7 +138,10 @@ func usable(r *probe.Report, through inference.Protocol, direct bool) (probe.Sta
 	tools, _ := r.Find(probe.Tools, through)
 	results, _ := r.Find(probe.Results, through)
 	streams, _ := r.Find(probe.Streams, through)
+	reachable, _ := r.Find(probe.Reachable, "")
 	switch {
+	case reachable.State == probe.No:
+		return probe.No, "its provider cannot be reached"
 	case answers.State == "":
 		return probe.Unknown, "it was not tried"
 	case answers.State == probe.No || answers.State == probe.Unknown:

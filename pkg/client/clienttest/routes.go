@@ -123,9 +123,11 @@ func serveTest(w http.ResponseWriter, r *http.Request) {
 	t := api.ModelTest{
 		OK: true, Model: "m", Reply: "ready", Streaming: true, ElapsedMS: 7, Provider: r.PathValue("name"), Requests: 9, InputTokens: 150, OutputTokens: 42,
 		Checks: []api.ModelCheck{
-			{Check: "reachable", State: "yes", Detail: "http://127.0.0.1:1/v1"}, {Check: "answers", Protocol: chat, State: "yes", Detail: "“ready”"},
+			{Check: "reachable", State: "yes", Detail: "http://127.0.0.1:1/v1"},
+			{Check: "answers", Protocol: chat, State: "yes", Detail: "“ready”"},
 			{Check: "tools", Protocol: chat, State: "partly", Detail: "only where a call is asked for"},
-			{Check: "images", Protocol: chat, State: "unknown", Detail: "accepted; \x1b[31mred"}, {Check: "speaks", Protocol: responses, State: "yes", Detail: "not made use of"},
+			{Check: "images", Protocol: chat, State: "unknown", Detail: "accepted; \x1b[31mred"},
+			{Check: "speaks", Protocol: responses, State: "yes", Detail: "not made use of"},
 		},
 		Protocols: []api.ModelProtocol{{Protocol: chat, Declared: true, OK: true, FirstMS: 3, TokensPerSec: 50}, {Protocol: responses, OK: true}},
 		Runners: []api.ModelRunner{

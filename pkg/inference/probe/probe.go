@@ -198,7 +198,7 @@ func (t *test) hint() string {
 	case p.Protocol == inference.Rehearsal:
 		return "correct its cassette, " + p.Cassette
 	case state(Reachable) == No:
-		return "is a server running at " + p.URL + "? If that is not its URL, " + again
+		return "is a server running at " + p.URL + "? If that is not its URL, " + again + " --url URL …"
 	case state(Key) == No && len(t.o.Key) == 0:
 		return again + " --key-file FILE …"
 	case state(Key) == No:

@@ -48,20 +48,7 @@ type geminiResponse struct {
 
 func (gemini) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	out := object{}
-	config := object{}
-	if r.MaxTokens > 0 {
-		config["maxOutputTokens"] = r.MaxTokens
-	}
-	if r.Temperature != nil {
-		config["temperature"] = *r.Temperature
-	}
-	if r.TopP != nil {
-		config["topP"] = *r.TopP
-	}
-	if len(r.Stop) > 0 {
-		config["stopSequences"] = r.Stop
-	}
-	if len(config) > 0 {
+	if config := geminiConfig(r); len(config) > 0 {
 		out["generationConfig"] = config
 	}
 	if len(r.Tools) > 0 {
@@ -96,6 +83,23 @@ func (gemini) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	}
 	out["contents"] = contents
 	return encode(out)
+}
+
+func geminiConfig(r *Request) object {
+	config := object{}
+	if r.MaxTokens > 0 {
+		config["maxOutputTokens"] = r.MaxTokens
+	}
+	if r.Temperature != nil {
+		config["temperature"] = *r.Temperature
+	}
+	if r.TopP != nil {
+		config["topP"] = *r.TopP
+	}
+	if len(r.Stop) > 0 {
+		config["stopSequences"] = r.Stop
+	}
+	return config
 }
 
 func geminiChoice(c ToolChoice) object {

@@ -25,9 +25,10 @@
 //	                                        effort max is high to the OpenAI protocols, which have no such name
 //	thinking, its budget                    left out: the model's own default holds
 //	max_tokens                              carried; anthropic-messages, which needs one, gets 32,000; openai-responses no
-//	                                        less than 16; OpenAI itself as max_completion_tokens
+//	                                        less than 16; OpenAI itself as max_completion_tokens, and whoever refuses the
+//	                                        one name by the other (inference.Adaptation)
 //	temperature, top_p                      carried; to anthropic-messages no higher than 1; to openai-responses and OpenAI
-//	                                        itself, whose default it is, no temperature of 1
+//	                                        itself, whose default it is, no temperature of 1; none to whoever refuses it
 //	stop sequences                          carried; to openai-responses: refused
 //	response format                         JSON schema: carried; any JSON object to anthropic-messages: left out
 //	user                                    carried; one longer than 64 bytes to the OpenAI protocols: left out
