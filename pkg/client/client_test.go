@@ -351,3 +351,29 @@ data: {"seq":2,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","ty
 		t.Errorf("after the first: %v, want what the second breaks", failed)
 	}
 }
+
+// A test of a model is told as it goes on, to its outcome; one that breaks off
+// before has none.
+func TestModelTestToItsEnd(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	const begun = "data: {\"check\":\"answers\",\"protocol\":\"openai-chat\"}\n\n"
+	serve(t, path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = fmt.Fprint(w, begun)
+		if strings.Contains(r.URL.Path, "whole") {
+			_, _ = fmt.Fprint(w, "data: {\"done\":{\"ok\":true,\"model\":\"m\"}}\n\n")
+		}
+	}))
+	c := client.New(client.Options{Socket: path})
+	t.Cleanup(c.Close)
+	var told []api.ModelProgress
+	progress := func(p api.ModelProgress) { told = append(told, p) }
+	got, err := c.TestModel(t.Context(), "whole", api.TestModel{}, progress)
+	if err != nil || !got.OK || got.Model != "m" || len(told) != 1 || told[0].Check != "answers" || told[0].Protocol != "openai-chat" {
+		t.Errorf("%+v, %v, told %+v", got, err, told)
+	}
+	if got, err := c.TestModel(t.Context(), "cut", api.TestModel{}, progress); !fault.Is(err, fault.Unreachable) || got.OK {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
