@@ -93,8 +93,9 @@ func (t *test) ask(ctx context.Context, limit time.Duration, protocol inference.
 	}
 	const most = 3 // members that can be done without
 	for attempt := 0; ; attempt++ {
-		out, refusal := t.send(ctx, protocol, path, t.adaptation.Apply(body), r.Stream)
-		next, ok := t.adaptation.Learn(protocol, t.adaptation.Apply(body), out.status, refusal)
+		sent := t.adaptation.Apply(body)
+		out, refusal := t.send(ctx, protocol, path, sent, r.Stream)
+		next, ok := t.adaptation.Learn(protocol, sent, out.status, refusal)
 		if !ok || attempt == most {
 			if out.err != nil && ctx.Err() != nil {
 				out.err = fmt.Errorf("it did not answer within %s", limit)
@@ -123,7 +124,7 @@ func (t *test) send(ctx context.Context, protocol inference.Protocol, path strin
 	began := t.o.Now()
 	resp, err := t.o.Upstream.Do(req, p)
 	if err != nil {
-		out.err = err
+		out.err = errors.New("no answer came: " + cause(err))
 		return out, nil
 	}
 	defer resp.Body.Close()

@@ -109,7 +109,7 @@ func TestTheKeyIsNeverTold(t *testing.T) {
 			}
 		}
 	}
-	f.before = refuse(any1, 404, `{"error":{"message":"no"}}`)
+	f.before = refuse(everyone, 404, `{"error":{"message":"no"}}`)
 	if r := probe.Run(t.Context(), options(t, f)); strings.Contains(fmt.Sprintf("%+v", r), canary) || !strings.Contains(r.Hint, "[key]") {
 		t.Errorf("%+v", r)
 	}

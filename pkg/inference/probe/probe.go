@@ -119,13 +119,21 @@ func Run(ctx context.Context, o Options) Report {
 	t := &test{o: o, began: o.Now()}
 	t.report.Model = o.Model
 	if t.list(ctx) {
-		for _, protocol := range o.Provider.Protocols() {
-			t.protocol(ctx, protocol)
-		}
-		t.others(ctx)
+		t.all(ctx)
 	}
 	t.conclude(ctx)
 	return t.report
+}
+
+// all tries out every protocol. Where nothing answers at all, no further request
+// would say more.
+func (t *test) all(ctx context.Context) {
+	for _, p := range t.o.Provider.Protocols() {
+		if answered := t.protocol(ctx, p); !answered {
+			return
+		}
+	}
+	t.others(ctx)
 }
 
 // test is one in progress.

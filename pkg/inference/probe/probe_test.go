@@ -93,7 +93,7 @@ func refuse(kind func(asked) bool, status int, body string) func(http.ResponseWr
 	}
 }
 
-func any1(asked) bool { return true }
+func everyone(asked) bool { return true }
 
 // instead has a capable model answer otherwise where it is asked for something.
 func instead(kind func(asked) bool, s said) func(asked) said {
@@ -144,7 +144,7 @@ func TestServersOfTheField(t *testing.T) {
 			&field{before: refuse(func(a asked) bool { return a.stream }, 400, `{"error":{"message":"stream is not supported"}}`)},
 			"answers yes, streams no, usage yes, tools yes, results yes, parallel yes, images yes", "stream is not supported",
 		},
-		"streams at once":  {&field{reply: instead(func(a asked) bool { return !a.tools && !a.image }, said{texts: []string{"one two three"}})}, "answers yes, streams no", "in one piece"},
+		"streams at once":  {&field{reply: instead(func(a asked) bool { return !a.tools && !a.image }, said{texts: []string{"one two three"}})}, "answers yes, streams partly", "in one piece"},
 		"says no usage":    {&field{mute: true}, "usage no, speed yes", "will be estimated"},
 		"thinks aloud":     {&field{reply: func(a asked) said { s := capable(a); s.thinks = "hm"; return s }}, "reasoning yes", "shows what it thinks"},
 		"thinks in public": {&field{reply: instead(func(a asked) bool { return !a.tools }, said{texts: []string{"<think>hm", "</think>one"}})}, "reasoning partly", "as <think>"},
@@ -183,10 +183,10 @@ func TestFailures(t *testing.T) {
 		hint  string
 		state string // of the endpoint
 	}{
-		"key":                       {&field{before: refuse(any1, 401, unauthorised)}, "HTTP 401 Unauthorized: no such key: [key]", "with the right key", "key no"},
-		"not listed":                {&field{models: `{"data":[{"id":"qwen3:latest"}]}`, before: refuse(any1, 404, `{"error":{"message":"model m not found"}}`)}, "model m not found", "it serves qwen3:latest", "listed no"},
-		"an error within a success": {&field{before: refuse(any1, 200, `{"error":{"message":"out of credit"}}`)}, "out of credit", "vexa model list", "listed yes"},
-		"an error in words":         {&field{before: refuse(any1, 200, `{"error":"Unexpected endpoint"}`)}, "Unexpected endpoint", "vexa model list", "listed yes"},
+		"key":                       {&field{before: refuse(everyone, 401, unauthorised)}, "HTTP 401 Unauthorized: no such key: [key]", "with the right key", "key no"},
+		"not listed":                {&field{models: `{"data":[{"id":"qwen3:latest"}]}`, before: refuse(everyone, 404, `{"error":{"message":"model m not found"}}`)}, "model m not found", "it serves qwen3:latest", "listed no"},
+		"an error within a success": {&field{before: refuse(everyone, 200, `{"error":{"message":"out of credit"}}`)}, "out of credit", "vexa model list", "listed yes"},
+		"an error in words":         {&field{before: refuse(everyone, 200, `{"error":"Unexpected endpoint"}`)}, "Unexpected endpoint", "vexa model list", "listed yes"},
 		"an error in a stream":      {&field{before: raw("text/event-stream", "data: {\"error\":{\"message\":\"out of memory\"}}\n\n")}, "out of memory", "vexa model list", "reachable yes"},
 		"a page":                    {&field{before: raw("text/html", "<html>")}, "not of the form that openai-chat has", "vexa model list", "reachable yes"},
 		"a broken stream":           {&field{before: raw("text/event-stream", "data: {\"choices\":\n\n")}, "not of the form", "vexa model list", "reachable yes"},
@@ -224,9 +224,23 @@ func TestFailures(t *testing.T) {
 			t.Errorf("it went on: %+v", r)
 		}
 	})
+	t.Run("nothing said", func(t *testing.T) {
+		t.Parallel()
+		f := &field{before: func(_ http.ResponseWriter, r *http.Request, _ asked) bool {
+			if r.Method == http.MethodPost {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}}
+		o := options(t, f)
+		o.Provider.Also = []inference.Protocol{inference.Gemini}
+		if r := probe.Run(t.Context(), o); r.OK || r.Error != "no answer came: EOF" || len(f.requests()) != 2 {
+			t.Errorf("%d requests: %+v", len(f.requests()), r)
+		}
+	})
 	t.Run("no key", func(t *testing.T) {
 		t.Parallel()
-		o := options(t, &field{before: refuse(any1, 401, `{}`)})
+		o := options(t, &field{before: refuse(everyone, 401, `{}`)})
 		o.Key = nil
 		if r := probe.Run(t.Context(), o); r.OK || !strings.Contains(states(r, ""), "key no") || !strings.Contains(r.Hint, "--key-file FILE") {
 			t.Errorf("%+v", r)
