@@ -58,19 +58,24 @@ func TestHostileAnswers(t *testing.T) {
 // An error of any size, and a list of models of any size, are bounded too.
 func TestHostileErrors(t *testing.T) {
 	t.Parallel()
+	var whole atomic.Int64
 	f := &field{before: func(w http.ResponseWriter, r *http.Request, _ asked) bool {
 		if r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 		_, _ = io.WriteString(w, `{"error":{"message":"`)
-		for range 64 << 10 {
+		for range 32 << 10 {
 			if _, err := io.WriteString(w, strings.Repeat("x", 1000)); err != nil {
 				return true
 			}
 		}
+		whole.Add(1)
 		return true
 	}}
 	r := probe.Run(t.Context(), options(t, f))
+	if whole.Load() > 0 {
+		t.Errorf("%d answers of 32 MB were read", whole.Load())
+	}
 	if text := fmt.Sprintf("%+v", r); r.OK || len(text) > 64<<10 {
 		t.Errorf("%d bytes of report", len(text))
 	}
