@@ -130,7 +130,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa proposal diff":    "from,to,patch",
 
 		"vexa runner build":  "runner,image,digest,arch,bytes,downloaded,cached,fetchSec,makeSec,loadSec,warmSec",
-		"vexa runner list":   "name,title,image,dialect,protocols,resumes",
+		"vexa runner list":   "name,title,image,digest,dialect,protocols,resumes",
 		"vexa runner show":   "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,files,signals,exit,limits,package,knownLimits",
 		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb",
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also,prices",

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/probe"
@@ -74,7 +74,7 @@ func sendEvent(w http.ResponseWriter, v any) error {
 }
 
 // modelTest is a report as it is told.
-func modelTest(p inference.Provider, r *probe.Report, all []runnerv1.Manifest) api.ModelTest {
+func modelTest(p inference.Provider, r *probe.Report, all []runnerv2.Manifest) api.ModelTest {
 	out := api.ModelTest{
 		OK: r.OK, Model: r.Model, Reply: r.Reply, Error: r.Error, Streaming: r.Streams, ElapsedMS: r.Elapsed.Milliseconds(),
 		Provider: p.Name, Hint: r.Hint, ContextTokens: r.Context,
@@ -101,7 +101,7 @@ func modelTest(p inference.Provider, r *probe.Report, all []runnerv1.Manifest) a
 }
 
 // modelRunner says whether a runner can work with what was found.
-func modelRunner(p inference.Provider, r *probe.Report, m runnerv1.Manifest) api.ModelRunner {
+func modelRunner(p inference.Provider, r *probe.Report, m runnerv2.Manifest) api.ModelRunner {
 	out := api.ModelRunner{Runner: m.Name, State: string(probe.Yes), Detail: "it uses no model"}
 	if m.Inference == nil {
 		return out

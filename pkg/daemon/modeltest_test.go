@@ -68,16 +68,16 @@ func TestModelTestSaysWhichRunnersCan(t *testing.T) {
 		report   probe.Report
 		want     string
 	}{
-		"able":              {"local", found(chat, works...), "claude-code yes anthropic-messages openai-chat, codex yes openai-responses openai-chat, opencode yes openai-chat openai-chat, text yes  , vexa yes openai-chat openai-chat"},
-		"refuses tools":     {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.No, Refused: true}), "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
-		"ignores tools":     {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.No}), "claude-code partly anthropic-messages openai-chat, codex partly openai-responses openai-chat, opencode partly openai-chat openai-chat, text yes  , vexa partly openai-chat openai-chat"},
-		"cannot be told":    {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.Unknown}), "claude-code unknown anthropic-messages openai-chat, codex unknown openai-responses openai-chat, opencode unknown openai-chat openai-chat, text yes  , vexa unknown openai-chat openai-chat"},
-		"does not stream":   {"local", found(chat, works[0], works[1], probe.Check{Name: probe.Streams, State: probe.No}), "claude-code yes anthropic-messages openai-chat, codex yes openai-responses openai-chat, opencode partly openai-chat openai-chat, text yes  , vexa partly openai-chat openai-chat"},
-		"refuses to stream": {"local", found(chat, works[0], works[1], probe.Check{Name: probe.Streams, State: probe.No, Refused: true}), "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
-		"says nothing":      {"local", probe.Report{Checks: []probe.Check{{Name: probe.Answers, Protocol: chat, State: probe.No}}}, "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
-		"not there":         {"local", probe.Report{Checks: []probe.Check{{Name: probe.Reachable, State: probe.No}}}, "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
-		"one of two":        {"both", found(messages, works...), "claude-code yes anthropic-messages anthropic-messages, codex yes openai-responses anthropic-messages, opencode unknown openai-chat openai-chat, text yes  , vexa yes anthropic-messages anthropic-messages"},
-		"gemini":            {"gem", found(inference.Gemini, works...), "claude-code no  , codex no  , opencode no  , text yes  , vexa no  "},
+		"able":              {"local", found(chat, works...), "claude-code yes anthropic-messages openai-chat, codex yes openai-responses openai-chat, gemini-cli no  , opencode yes openai-chat openai-chat, text yes  , vexa yes openai-chat openai-chat"},
+		"refuses tools":     {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.No, Refused: true}), "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, gemini-cli no  , opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
+		"ignores tools":     {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.No}), "claude-code partly anthropic-messages openai-chat, codex partly openai-responses openai-chat, gemini-cli no  , opencode partly openai-chat openai-chat, text yes  , vexa partly openai-chat openai-chat"},
+		"cannot be told":    {"local", found(chat, probe.Check{Name: probe.Tools, State: probe.Unknown}), "claude-code unknown anthropic-messages openai-chat, codex unknown openai-responses openai-chat, gemini-cli no  , opencode unknown openai-chat openai-chat, text yes  , vexa unknown openai-chat openai-chat"},
+		"does not stream":   {"local", found(chat, works[0], works[1], probe.Check{Name: probe.Streams, State: probe.No}), "claude-code yes anthropic-messages openai-chat, codex yes openai-responses openai-chat, gemini-cli no  , opencode partly openai-chat openai-chat, text yes  , vexa partly openai-chat openai-chat"},
+		"refuses to stream": {"local", found(chat, works[0], works[1], probe.Check{Name: probe.Streams, State: probe.No, Refused: true}), "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, gemini-cli no  , opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
+		"says nothing":      {"local", probe.Report{Checks: []probe.Check{{Name: probe.Answers, Protocol: chat, State: probe.No}}}, "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, gemini-cli no  , opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
+		"not there":         {"local", probe.Report{Checks: []probe.Check{{Name: probe.Reachable, State: probe.No}}}, "claude-code no anthropic-messages openai-chat, codex no openai-responses openai-chat, gemini-cli no  , opencode no openai-chat openai-chat, text yes  , vexa no openai-chat openai-chat"},
+		"one of two":        {"both", found(messages, works...), "claude-code yes anthropic-messages anthropic-messages, codex yes openai-responses anthropic-messages, gemini-cli no  , opencode unknown openai-chat openai-chat, text yes  , vexa yes anthropic-messages anthropic-messages"},
+		"gemini":            {"gem", found(inference.Gemini, works...), "claude-code no  , codex no  , gemini-cli yes gemini gemini, opencode no  , text yes  , vexa no  "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,6 +87,9 @@ func TestModelTestSaysWhichRunnersCan(t *testing.T) {
 			must(t, json.Unmarshal(w.Body.Bytes(), &got))
 			var rows []string
 			for _, r := range got.Runners {
+				if r.Runner == "pi" || r.Runner == "qwen-code" { // as opencode
+					continue
+				}
 				rows = append(rows, fmt.Sprintf("%s %s %s %s", r.Runner, r.State, r.Protocol, r.Through))
 			}
 			if all := strings.Join(rows, ", "); w.Code != http.StatusOK || got.Model != "m" || got.Provider != c.provider || all != c.want {
