@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	goruntime "runtime"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runtime"
@@ -13,12 +14,12 @@ import (
 
 // EnsureImage implements runtime.Driver.
 func (d *Driver) EnsureImage(ctx context.Context, image runtime.Image) error {
+	if image.Open == nil {
+		return d.own(ctx, image.Ref)
+	}
 	there, err := d.exists(ctx, image.Ref)
 	if there || err != nil {
 		return err
-	}
-	if image.Open == nil {
-		return fault.New(fault.NotFound, "there is no image "+image.Ref+" here", "make it, or load it with podman load; Vexa pulls nothing")
 	}
 	d.importing.Lock()
 	defer d.importing.Unlock()
@@ -35,6 +36,20 @@ func (d *Driver) EnsureImage(ctx context.Context, image runtime.Image) error {
 		body: &once{r: tar}, media: "application/x-tar",
 	}, nil)
 	return errors.Join(err, tar.Close())
+}
+
+// own is fault.NotFound where an image that Vexa does not make is not here, and
+// fault.Invalid where it is another machine's: its worker would run in it, and its
+// program would not.
+func (d *Driver) own(ctx context.Context, ref string) error {
+	info, err := d.Image(ctx, ref)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return fault.New(fault.NotFound, "there is no image "+ref+" here", "make it, or load it with podman load; Vexa pulls nothing")
+	case err == nil && info.Arch != "" && info.Arch != goruntime.GOARCH:
+		return fault.New(fault.Invalid, "the image "+ref+" is for "+info.Arch+", this machine is "+goruntime.GOARCH, "make it for this machine, or load one that is")
+	}
+	return err
 }
 
 func (d *Driver) exists(ctx context.Context, ref string) (bool, error) {

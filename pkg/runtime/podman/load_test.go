@@ -140,6 +140,26 @@ func TestAnImageByItsDigest(t *testing.T) {
 	}
 }
 
+// TestAnImageOfAnotherMachine is refused before a container is made of it.
+func TestAnImageOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	const ref = "localhost/vexa/runner-test-arch:1"
+	arch := map[string]string{"amd64": "arm64", "arm64": "amd64"}[goruntime.GOARCH]
+	d := open(t)
+	forget(t, ref)
+	w := imagetest.NewWorld(t, arch, []byte("no program"))
+	made, err := image.Make(t.Context(), "acme", w.Lock, image.Options{Arch: arch, Cache: store.Cache{Dir: filepath.Join(t.TempDir(), "cache")}, Sources: w.Sources()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.LoadImage(t.Context(), func(w io.Writer) error { return made.WriteArchive(w, ref) }), made.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.EnsureImage(t.Context(), runtime.Image{Ref: ref}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "is for "+arch) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestALoadThatFailsLeavesNothing: an archive that breaks off is no image.
 func TestALoadThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
