@@ -12,15 +12,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/tool"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/prompt"
 )
 
 const (
-	maxPrompt       = 8 << 20 // bytes of one message
 	defaultSteps    = 100     // model requests of one turn
 	answerTokens    = 8192    // of one model answer
 	defaultContext  = 400_000 // bytes of conversation sent at once, about 100,000 tokens
@@ -59,7 +58,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func run(ctx context.Context, c Config, events *emitter) (reply string, err error) {
-	prompt, err := readPrompt(c.In)
+	text, err := prompt.Read(c.In)
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +73,7 @@ func run(ctx context.Context, c Config, events *emitter) (reply string, err erro
 	}
 	defer func() { _ = end() }() // nothing is left to be said
 	events.init(c.Session, c.Name)
-	if err := s.append(model.Message{Role: model.RoleUser, Text: prompt}); err != nil {
+	if err := s.append(model.Message{Role: model.RoleUser, Text: text}); err != nil {
 		return "", err
 	}
 	t := &turn{config: c, session: s, events: events, budget: c.Context}
@@ -85,21 +84,6 @@ func run(ctx context.Context, c Config, events *emitter) (reply string, err erro
 		return reply, err
 	}
 	return reply, events.err
-}
-
-func readPrompt(in io.Reader) (string, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxPrompt+1))
-	if err != nil {
-		return "", fault.Wrap(fault.Internal, "read the message", err)
-	}
-	if len(data) > maxPrompt {
-		return "", fault.Newf(fault.Invalid, "the message is over %d bytes", maxPrompt)
-	}
-	prompt := strings.ToValidUTF8(string(data), "\uFFFD")
-	if strings.TrimSpace(prompt) == "" {
-		return "", fault.New(fault.Invalid, "the message is empty", "")
-	}
-	return prompt, nil
 }
 
 // turn is the loop's state.

@@ -67,6 +67,7 @@ const (
 	OpencodeNDJSON = "opencode-ndjson" // opencode run --format json
 	GeminiNDJSON   = "gemini-ndjson"   // Gemini CLI's stream-json
 	PiJSONL        = "pi-jsonl"        // pi --mode json
+	ACP            = "acp"             // vexa acp: agents of the Agent Client Protocol
 )
 
 func infos() map[string]Info {
@@ -78,6 +79,7 @@ func infos() map[string]Info {
 		OpencodeNDJSON: {},
 		GeminiNDJSON:   {Terminal: "result", Deltas: true},
 		PiJSONL:        {Terminal: "agent_settled", Deltas: true},
+		ACP:            {Terminal: ACPResult, Deltas: true},
 	}
 }
 
@@ -110,6 +112,8 @@ func New(s runnerv2.Stream) (Parser, error) {
 		return NewLines(limit, &geminiParser{}), nil
 	case PiJSONL:
 		return NewLines(limit, &piParser{}), nil
+	case ACP:
+		return NewLines(limit, &acpParser{}), nil
 	case Text:
 		return &textParser{}, nil
 	default:
