@@ -2,6 +2,7 @@ package acp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -45,14 +46,16 @@ func (r *refusal) UnmarshalJSON(data []byte) error {
 
 // Error says what the agent says, and of its data what people can read.
 func (r *refusal) Error() string {
-	text := r.Message
-	if text == "" {
-		text = fmt.Sprintf("error %d", r.Code)
-	}
-	if more := r.details(); more != "" && !strings.Contains(text, more) {
+	text, more := r.Message, r.details()
+	switch {
+	case text == "" && more == "":
+		text = fmt.Sprintf("error %d %s", r.Code, r.Data)
+	case text == "":
+		text = more
+	case !strings.Contains(text, more):
 		text += ": " + more
 	}
-	return shorten(text, maxCause)
+	return shorten(strings.TrimSpace(text), maxCause)
 }
 
 func (r *refusal) details() string {
@@ -65,20 +68,14 @@ func (r *refusal) details() string {
 		Message string `json:"message"`
 		Error   string `json:"error"`
 	}
-	if json.Unmarshal(r.Data, &d) == nil {
-		for _, s := range []string{d.Details, d.Message, d.Error} {
-			if s != "" {
-				return s
-			}
-		}
-	}
-	return string(r.Data)
+	_ = json.Unmarshal(r.Data, &d) // what has another shape says nothing
+	return cmp.Or(d.Details, d.Message, d.Error)
 }
 
 // outcome is what a response to the call of method came to.
 func (m message) outcome(method string) (json.RawMessage, error) {
 	if m.Error != nil {
-		return nil, fault.Wrap(fault.Failed, "the agent refuses "+method, m.Error)
+		return nil, fault.Wrap(fault.Failed, "the agent's "+method+" failed", m.Error)
 	}
 	return m.Result, nil
 }
