@@ -172,7 +172,7 @@ func TestMain_(t *testing.T) { //nolint:revive // of Main
 		t.Fatal(err)
 	}
 	env := func(name string) []string {
-		return []string{asAgent + "=" + name, "VEXA_MCP_URL=http://127.0.0.1:1/mcp", "VEXA_MCP_TOKEN=tok-1"}
+		return []string{asAgent + "=" + name, "GORACE=atexit_sleep_ms=0", "VEXA_MCP_URL=http://127.0.0.1:1/mcp", "VEXA_MCP_TOKEN=tok-1"}
 	}
 	for _, c := range []struct {
 		args []string

@@ -127,7 +127,7 @@ func config(t *testing.T, name string, w ...with) (acp.Config, *bytes.Buffer, *b
 	}
 	var out, stderr bytes.Buffer
 	c := acp.Config{
-		Argv: []string{exe}, Env: []string{asAgent + "=" + name, "PATH=/usr/bin:/bin"}, Dir: t.TempDir(),
+		Argv: []string{exe}, Env: []string{asAgent + "=" + name, "PATH=/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}, Dir: t.TempDir(),
 		In: strings.NewReader("hello"), Out: &out, Err: &stderr, Ending: 5 * time.Second,
 	}
 	for _, f := range w {

@@ -3,6 +3,7 @@ package acp
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -52,23 +53,27 @@ func FuzzPeer(f *testing.F) {
 }
 
 // Of a line without an end its head is kept, and its length is said.
-func TestALineIsBounded(t *testing.T) {
-	t.Parallel()
+func TestALineIsBounded(t *testing.T) { // not parallel: it counts what is allocated
 	var out bytes.Buffer
 	p := &peer{events: &emitter{w: &out}, limit: 1 << 20, queue: make(chan []byte, maxQueue), answers: make(chan message, 1), gone: make(chan struct{})}
 	p.begin("s")
-	endless := io.MultiReader(strings.NewReader(`{"method":"session/update","x":"`), io.LimitReader(xs{}, 256<<20))
-	if err := p.read(endless); err == nil || !strings.Contains(out.String(), "268435488 bytes") {
+	const size = 64 << 20
+	endless := io.MultiReader(strings.NewReader(`{"method":"session/update","x":"`), io.LimitReader(xs{}, size))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := p.read(endless)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(out.String(), "of 67108896 bytes") {
 		t.Errorf("%v, %s", err, out.String())
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > size/4 {
+		t.Errorf("%d bytes were allocated for a line of %d", n, size)
 	}
 }
 
 // xs are any number of them.
 type xs struct{}
 
-func (xs) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
-}
+const manyXs = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+func (xs) Read(p []byte) (int, error) { return copy(p, manyXs), nil }

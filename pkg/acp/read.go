@@ -44,7 +44,7 @@ func (p *peer) line(in *bufio.Reader) (line []byte, length int, err error) {
 		length += len(part)
 		line = append(line, part...)
 		if length > p.limit {
-			line = bytes.Clone(line[:min(len(line), head)])
+			line = line[:min(len(line), head)]
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, length, err
