@@ -147,7 +147,7 @@ func TestWhatTheAgentIsTold(t *testing.T) {
 	want := []string{
 		`{"clientCapabilities":{"fs":{"readTextFile":false,"writeTextFile":false},"terminal":false},"clientInfo":{"name":"vexa","title":"Vexa","version":"1"},"protocolVersion":1}`,
 		`session/new {"cwd":"` + c.Dir + `","mcpServers":[{"headers":[{"name":"Authorization","value":"Bearer tok-1"}],"name":"vexa","type":"http","url":"http://127.0.0.1:1/mcp"}]}`,
-		`{"prompt":[{"text":"say \"hello\" \u0026\n\u003cb\u003e","type":"text"}],"sessionId":"s-1"}`,
+		`{"prompt":[{"text":"say \"hello\" &\n<b>","type":"text"}],"sessionId":"s-1"}`,
 		c.Dir,
 		"false",
 	}

@@ -25,12 +25,9 @@ func (e *emitter) emit(ev dialect.ACPEvent) {
 	if e.err != nil {
 		return
 	}
-	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false) // a page of angles would be six times as long
-	err := enc.Encode(ev)
+	line, err := jsonLine(ev)
 	if err == nil {
-		_, err = e.w.Write(line.Bytes())
+		_, err = e.w.Write(line)
 	}
 	if err != nil {
 		e.err = fault.Wrap(fault.Internal, "write an event", err)
@@ -81,4 +78,14 @@ func (e *emitter) result(end ending, err error) error {
 	}
 	e.emit(ev)
 	return e.failed()
+}
+
+// jsonLine is v as a line. Angles stay what they are: a page of them would be six times
+// as long.
+func jsonLine(v any) ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return line.Bytes(), err
 }

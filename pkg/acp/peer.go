@@ -74,12 +74,12 @@ func (p *peer) write(to io.Writer) {
 // send queues a message.
 func (p *peer) send(m message) error {
 	m.Version = "2.0"
-	line, err := json.Marshal(m)
+	line, err := jsonLine(m)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "write a message to the agent", err)
 	}
 	select {
-	case p.queue <- append(line, '\n'):
+	case p.queue <- line:
 		return nil
 	default:
 		return fault.Newf(fault.Invalid, "the agent does not read: %d messages wait for it", maxQueue)
@@ -89,7 +89,7 @@ func (p *peer) send(m message) error {
 // call calls a method of the agent's and returns the result. Where patience is not 0
 // it waits no longer than that.
 func (p *peer) call(ctx context.Context, method string, params any, patience time.Duration) (json.RawMessage, error) {
-	data, err := json.Marshal(params)
+	data, err := jsonLine(params)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "call "+method, err)
 	}
