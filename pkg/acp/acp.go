@@ -115,7 +115,7 @@ func turn(ctx context.Context, c Config, p *peer, text string) (ending, error) {
 		"sessionId": s, "prompt": []any{map[string]any{"type": "text", "text": text}},
 	}, 0)
 	if ctx.Err() != nil && !errors.Is(err, errGone) {
-		raw, err = p.cancel(s, c.Grace, raw, err)
+		raw, err = p.cancel(context.WithoutCancel(ctx), s, c.Grace, raw, err)
 	}
 	if err != nil {
 		return ending{}, err

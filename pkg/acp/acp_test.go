@@ -28,7 +28,7 @@ func ordinary() map[string]script {
 			made := a.next()
 			a.reply(made, `{"sessionId":"s-1"}`)
 			asked := a.expect("session/prompt")
-			dir, _ := os.Getwd() //nolint:errcheck // it is compared
+			dir, _ := os.Getwd()
 			a.says(fmt.Sprintf("%s\n%s %s\n%s\n%s\n%v", hello.Params, made.Method, made.Params, asked.Params, dir, os.Getenv("VEXA_MCP_TOKEN") != ""))
 			a.reply(asked, `{"stopReason":"end_turn"}`)
 		},
@@ -54,7 +54,7 @@ func ordinary() map[string]script {
 			a.reply(p, `{"stopReason":"end_turn"}`)
 		},
 		"resumes": func(a *agent) {
-			a.greet(`{"loadSession":true,"sessionCapabilities":{"resume":{}}}`)
+			a.greet(`{"sessionCapabilities":{"resume":{}}}`)
 			m := a.next()
 			a.reply(m, "{}")
 			p := a.expect("session/prompt")
@@ -121,9 +121,14 @@ func TestATurn(t *testing.T) {
 	t.Parallel()
 	r := run(t, t.Context(), "works")
 	want := []wsv1.Body{
-		wsv1.Reasoning{Text: "hm"}, wsv1.MessageDelta{Text: "I look. "}, wsv1.Message{Text: "I look. "},
-		wsv1.ToolCall{CallID: "1", Tool: "Read a", Arguments: json.RawMessage(`{"path":"a"}`)}, wsv1.ToolResult{CallID: "1", OK: true, Output: "<a>"},
-		wsv1.MessageDelta{Text: "It is "}, wsv1.MessageDelta{Text: "an a."}, wsv1.Message{Text: "It is an a."},
+		wsv1.Reasoning{Text: "hm"},
+		wsv1.MessageDelta{Text: "I look. "},
+		wsv1.Message{Text: "I look. "},
+		wsv1.ToolCall{CallID: "1", Tool: "Read a", Arguments: json.RawMessage(`{"path":"a"}`)},
+		wsv1.ToolResult{CallID: "1", OK: true, Output: "<a>"},
+		wsv1.MessageDelta{Text: "It is "},
+		wsv1.MessageDelta{Text: "an a."},
+		wsv1.Message{Text: "It is an a."},
 	}
 	if diff := cmp.Diff(want, r.bodies); diff != "" || r.err != nil {
 		t.Errorf("%v (-want +got):\n%s", r.err, diff)

@@ -165,7 +165,7 @@ func TestInterruptedBeforeTheTurn(t *testing.T) {
 	}
 }
 
-func TestMain_(t *testing.T) { //nolint:revive // of Main
+func TestTheCommand(t *testing.T) {
 	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {

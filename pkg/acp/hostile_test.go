@@ -102,7 +102,7 @@ func hostile() map[string]script {
 		"leaves somebody behind": func(a *agent) {
 			p := a.prompted()
 			for _, setsid := range []bool{false, true} {
-				cmd := exec.Command("sleep", "600") //nolint:noctx // it outlives the agent
+				cmd := exec.Command("sleep", "600")
 				cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 				cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: setsid}
 				if err := cmd.Start(); err != nil {

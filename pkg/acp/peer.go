@@ -130,8 +130,8 @@ func (p *peer) answer(ctx context.Context, method string) (json.RawMessage, erro
 func (p *peer) begin(session string) { p.session.Store(&session) }
 
 // cancel tells the agent to end its turn and waits for its answer, unless it came
-// already. What it is does not matter: the turn was interrupted.
-func (p *peer) cancel(session string, grace time.Duration, raw json.RawMessage, err error) (json.RawMessage, error) {
+// already. The context is one that outlives the turn's.
+func (p *peer) cancel(ctx context.Context, session string, grace time.Duration, raw json.RawMessage, err error) (json.RawMessage, error) {
 	if err == nil {
 		return raw, nil
 	}
@@ -143,7 +143,7 @@ func (p *peer) cancel(session string, grace time.Duration, raw json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(context.Background(), grace, ErrInterrupted)
+	ctx, cancel := context.WithTimeoutCause(ctx, grace, ErrInterrupted)
 	defer cancel()
 	return p.answer(ctx, "session/prompt")
 }

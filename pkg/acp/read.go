@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -54,12 +55,12 @@ func (p *peer) line(in *bufio.Reader) (line []byte, length int, err error) {
 
 // tooLong leaves out an update that is too long. Anything else somebody waits for.
 func (p *peer) tooLong(line []byte, length int) error {
-	err := fault.Newf(fault.Invalid, "the agent sent a message of %d bytes, which is over the limit of %d", length, p.limit)
+	what := fmt.Sprintf("the agent sent a message of %d bytes, which is over the limit of %d", length, p.limit)
 	if !bytes.Contains(line, []byte(`"session/update"`)) {
-		return err
+		return fault.New(fault.Invalid, what, "")
 	}
 	if p.session.Load() != nil {
-		p.events.warn(fault.Newf(fault.Invalid, "%v: it is left out", err))
+		p.events.warn(fault.New(fault.Invalid, what+": it is left out", ""))
 	}
 	return nil
 }

@@ -109,14 +109,14 @@ func (g greeting) servers(t Tools) ([]any, error) {
 	}}, nil
 }
 
-// resumes is the method by which the agent goes on with a session: the one that tells
-// nothing of it again, where there is one.
+// resumes is the method by which the agent goes on with a session. Some declare to
+// resume one without telling it again, and do not; to load one each does that says so.
 func (g greeting) resumes() (string, error) {
-	if r := string(g.Capabilities.Session.Resume); r != "" && r != "null" && r != "false" {
-		return "session/resume", nil
-	}
 	if g.Capabilities.Load {
 		return "session/load", nil
+	}
+	if r := string(g.Capabilities.Session.Resume); r != "" && r != "null" && r != "false" {
+		return "session/resume", nil
 	}
 	return "", fault.New(fault.Invalid, "the agent cannot go on with a session (agentCapabilities.loadSession)",
 		`say so in its manifest: "session": {"id": "none"}, without argv.resume`)

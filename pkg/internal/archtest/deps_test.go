@@ -31,11 +31,11 @@ func TestReach(t *testing.T) {
 	}{
 		{
 			[]string{"pkg/daemon", "pkg/dispatch"},
-			[]string{"pkg/agent", "pkg/worker"},
+			[]string{"pkg/agent", "pkg/acp", "pkg/worker"},
 			"the agent runs in a container; a daemon that links it could run it on the host",
 		},
 		{
-			[]string{"pkg/daemon", "pkg/dispatch", "pkg/broker", "pkg/inference", "pkg/workspace", "pkg/client", "pkg/cli", "pkg/api", "pkg/agent", "pkg/worker"},
+			[]string{"pkg/daemon", "pkg/dispatch", "pkg/broker", "pkg/inference", "pkg/workspace", "pkg/client", "pkg/cli", "pkg/api", "pkg/agent", "pkg/acp", "pkg/worker"},
 			[]string{"pkg/runtime/podman", podman1, podman2, podman3},
 			"only the runtime kernel's process holds a Podman connection",
 		},
@@ -46,11 +46,11 @@ func TestReach(t *testing.T) {
 		},
 		{
 			[]string{"pkg/cli"},
-			[]string{"pkg/stream/journal", "pkg/keys/secretservice", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/worker", goGit},
+			[]string{"pkg/stream/journal", "pkg/keys/secretservice", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/acp", "pkg/worker", goGit},
 			"a frontend that reached an adapter would be a second control plane",
 		},
 		{
-			[]string{"pkg/agent", "pkg/worker"},
+			[]string{"pkg/agent", "pkg/acp", "pkg/worker"},
 			[]string{"pkg/seal", "pkg/journal", "pkg/workspace", "pkg/broker", "pkg/daemon", "pkg/dispatch", "pkg/stream", age, goGit},
 			"what runs in the container holds no key, no store and no history",
 		},

@@ -63,6 +63,7 @@ func TestWhoStartsPrograms(t *testing.T) {
 	t.Parallel()
 	reasons := map[string]string{
 		"cmd/vexa":           "the daemon and the kernel, which are this program",
+		"pkg/acp":            "the runner's agent, which it drives, inside the container",
 		"pkg/agent/tool":     "the shell tool, inside the container",
 		"pkg/cli/factory":    "the person's editor, on their terminal",
 		"pkg/doctor":         "what was shown to the person before",

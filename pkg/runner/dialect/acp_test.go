@@ -171,7 +171,7 @@ func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory 
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if n := int64(after.HeapAlloc) - int64(before.HeapAlloc); n > 12<<20 { //nolint:gosec // of a heap
+	if n := int64(after.HeapAlloc) - int64(before.HeapAlloc); n > 12<<20 {
 		t.Errorf("%d MiB are held", n>>20)
 	}
 	bodies := p.Feed([]byte(`{"type":"result","ok":true}` + "\n"))
