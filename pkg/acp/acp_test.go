@@ -119,7 +119,7 @@ func ordinary() map[string]script {
 
 func TestATurn(t *testing.T) {
 	t.Parallel()
-	r := run(t, t.Context(), "works")
+	r := run(t, t.Context(), "works", tools)
 	want := []wsv1.Body{
 		wsv1.Reasoning{Text: "hm"},
 		wsv1.MessageDelta{Text: "I look. "},
@@ -138,6 +138,9 @@ func TestATurn(t *testing.T) {
 	}
 	if !strings.Contains(r.out, `"stopReason":"end_turn","usage":{"totalTokens":7}`) || !strings.Contains(r.out, `"agent":"Test 3"`) {
 		t.Error(r.out)
+	}
+	if strings.Contains(r.out+r.stderr, "tok-1") {
+		t.Error("the token of the tools is told")
 	}
 }
 

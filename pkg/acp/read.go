@@ -68,11 +68,9 @@ func (p *peer) tooLong(line []byte, length int) error {
 // take handles a message.
 func (p *peer) take(line []byte) error {
 	var m message
-	if json.Unmarshal(line, &m) != nil {
+	switch ok := json.Unmarshal(line, &m) == nil; {
+	case !ok:
 		p.events.noise(line)
-		return nil
-	}
-	switch {
 	case m.Method != "" && m.asks():
 		return p.request(m)
 	case m.Method == "session/update":

@@ -156,9 +156,11 @@ func TestToolsOfGemini(t *testing.T) {
 
 func TestToolsOfTheBuiltInAgent(t *testing.T) {
 	t.Parallel()
-	_, env, files := added(t, shipped(t, "vexa"), false)
-	if diff := cmp.Diff([]string{"VEXA_MCP_TOKEN=" + secret, "VEXA_MCP_URL=http://127.0.0.1:8787/mcp"}, env); diff != "" || len(files) != 0 {
-		t.Errorf("(-want +got):\n%s", diff)
+	for _, name := range []string{"vexa", "acp"} { // and of the bridge, which tells its agent
+		_, env, files := added(t, shipped(t, name), false)
+		if diff := cmp.Diff([]string{"VEXA_MCP_TOKEN=" + secret, "VEXA_MCP_URL=http://127.0.0.1:8787/mcp"}, env); diff != "" || len(files) != 0 {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
