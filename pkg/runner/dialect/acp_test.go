@@ -158,15 +158,15 @@ func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory 
 	if err != nil {
 		t.Fatal(err)
 	}
-	big := strings.Repeat("x", 32<<10)
+	big := strings.Repeat("x", 64<<10)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	feed := func(update string) { p.Feed([]byte(`{"type":"update","update":` + update + "}\n")) }
-	for i := range 1100 {
+	for i := range 250 {
 		feed(fmt.Sprintf(`{"sessionUpdate":"tool_call","toolCallId":"%d","title":"%s","status":"in_progress","rawOutput":"%[2]s","locations":["%[2]s"]}`, i, big))
 	}
-	for range 100 {
+	for range 40 {
 		feed(`{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"` + big + `"}}`)
 	}
 	runtime.GC()
