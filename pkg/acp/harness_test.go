@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/acp"
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -147,7 +147,7 @@ func run(t *testing.T, ctx context.Context, name string, w ...with) turn { //nol
 // read reads what the bridge printed, as the worker would.
 func read(t *testing.T, err error, out, stderr string) turn {
 	t.Helper()
-	p, perr := dialect.New(runnerv1.Stream{Dialect: dialect.ACP})
+	p, perr := dialect.New(runnerv2.Stream{Dialect: dialect.ACP})
 	if perr != nil {
 		t.Fatal(perr)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -41,7 +41,7 @@ func FuzzPeer(f *testing.F) {
 		if err := events.result(ending{}, err); err != nil {
 			t.Fatal(err)
 		}
-		parser, err := dialect.New(runnerv1.Stream{Dialect: dialect.ACP, MaxLine: 8 << 10})
+		parser, err := dialect.New(runnerv2.Stream{Dialect: dialect.ACP, MaxLine: 8 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestModelTestSaysWhichRunnersCan(t *testing.T) {
 			must(t, json.Unmarshal(w.Body.Bytes(), &got))
 			var rows []string
 			for _, r := range got.Runners {
-				if r.Runner == "pi" || r.Runner == "qwen-code" { // as opencode
+				if slices.Contains([]string{"acp", "pi", "qwen-code"}, r.Runner) { // as opencode
 					continue
 				}
 				rows = append(rows, fmt.Sprintf("%s %s %s %s", r.Runner, r.State, r.Protocol, r.Through))

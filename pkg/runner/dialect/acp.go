@@ -52,7 +52,7 @@ type acpUpdate struct {
 // tool calls are one, and where the agent names its messages those of one name.
 type acpParser struct {
 	result Result
-	text   growing
+	text   answer
 	named  string // the message that text is of
 	calls  acpCalls
 }
@@ -105,8 +105,8 @@ func (p *acpParser) ended(e ACPEvent) []wsv1.Body {
 
 // whole ends the message that was coming.
 func (p *acpParser) whole() []wsv1.Body {
-	text := p.text.message()
-	p.text, p.named = growing{}, ""
+	text := p.text.take()
+	p.named = ""
 	if text == "" {
 		return nil
 	}

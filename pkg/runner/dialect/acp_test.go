@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/runnerv1"
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -115,7 +115,7 @@ func TestWhatAgentsOfACPTell(t *testing.T) {
 			}, ``,
 		},
 	} {
-		bodies, result := parse(t, runnerv1.Stream{Dialect: dialect.ACP}, []byte(acp(c.in...)), 7)
+		bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.ACP}, []byte(acp(c.in...)), 7)
 		got, _, _ := strings.Cut(render(t, bodies, result), "result {")
 		if diff := cmp.Diff(c.want, strings.TrimSpace(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -130,7 +130,7 @@ func TestWhatAgentsOfACPTell(t *testing.T) {
 func TestACPCutOff(t *testing.T) {
 	t.Parallel()
 	in := `{"type":"session","session":"s"}` + "\n" + `{"type":"update","update":{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"I be"}}}` + "\n"
-	if _, r := parse(t, runnerv1.Stream{Dialect: dialect.ACP}, []byte(in), 9); r.Terminal || r.Reply != "I be" || r.SessionRef != "s" {
+	if _, r := parse(t, runnerv2.Stream{Dialect: dialect.ACP}, []byte(in), 9); r.Terminal || r.Reply != "I be" || r.SessionRef != "s" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -144,7 +144,7 @@ func TestACPSurvivesAnything(t *testing.T) {
 		`{"type":"update","update":{"sessionUpdate":"agent_message_chunk","content":[7]}}`, `{"type":"permission","update":[]}`,
 		`{"type":"noise","text":"Segmentation fault"}`, `{"type":"warning"}`, `{"type":"result","stopReason":"for another reason","error":"no"}`, "\xff\xfe",
 	}, "\n")
-	bodies, r := parse(t, runnerv1.Stream{Dialect: dialect.ACP}, []byte(in), 5)
+	bodies, r := parse(t, runnerv2.Stream{Dialect: dialect.ACP}, []byte(in), 5)
 	render(t, bodies, r) // each of them is valid
 	if r.Unknown < 12 || r.Noise == "" || !r.Terminal || !r.Failed || r.Error != "no" {
 		t.Errorf("%+v", r)
@@ -154,7 +154,7 @@ func TestACPSurvivesAnything(t *testing.T) {
 // TestACPHoldsLittle: what is kept of calls that do not end, and of an answer that does
 // not, is bounded.
 func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory in use
-	p, err := dialect.New(runnerv1.Stream{Dialect: dialect.ACP})
+	p, err := dialect.New(runnerv2.Stream{Dialect: dialect.ACP})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory 
 }
 
 func FuzzACP(f *testing.F) {
-	fuzz(f, runnerv1.Stream{Dialect: dialect.ACP, MaxLine: 400},
+	fuzz(f, runnerv2.Stream{Dialect: dialect.ACP, MaxLine: 400},
 		acp(`{"sessionUpdate":"agent_message_chunk","messageId":"1","content":{"type":"text","text":"\ud800"}}`, `{"sessionUpdate":"tool_call","toolCallId":"1","title":"x","rawInput":[1]}`),
 		acp(`{"sessionUpdate":"tool_call_update","toolCallId":"1","status":"failed","content":[{"type":"diff"}],"locations":["`+"\xff"+`"]}`, `allowed {"toolCallId":"1"}`),
 		`{"type":"session","session":"s"}`+"\r\n", `{"type":"noise","text":"x"}`, `{"type":"warning","error":"x","code":"y"}`, `{"type":"result","error":"x","stopReason":"y"}`)

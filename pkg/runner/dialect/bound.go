@@ -51,29 +51,6 @@ func message(s string) string {
 	return short + moreBytes(len(s)-len(short))
 }
 
-// growing is an answer that comes in pieces. What is beyond MaxMessage is counted
-// and not kept.
-type growing struct {
-	kept   []byte
-	length int // of the whole
-}
-
-func (g *growing) add(text string) {
-	if g.length == len(g.kept) { // nothing was left out so far
-		kept, _ := cut(text, MaxMessage-len(g.kept))
-		g.kept = append(g.kept, kept...)
-	}
-	g.length += len(text)
-}
-
-// message is the answer so far, as message would shorten it.
-func (g *growing) message() string {
-	if more := g.length - len(g.kept); more > 0 {
-		return string(g.kept) + moreBytes(more)
-	}
-	return string(g.kept)
-}
-
 func moreBytes(n int) string { return fmt.Sprintf("\n[%d more bytes]", n) }
 
 // pieces splits s into parts of at most MaxDelta bytes.
