@@ -30,8 +30,10 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/steady"
+	"github.com/vexa-ai/vexa/pkg/stream"
 	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -69,6 +71,7 @@ type parts struct {
 	home    home.Home
 	id      *seal.Identity
 	dataKey []byte
+	streams stream.Sized
 	log     *slog.Logger
 	closers opened
 }
@@ -96,6 +99,7 @@ func openEngine(ctx context.Context, h home.Home, secret string, c catalogs, log
 		return nil, err
 	}
 	p.closers.add(streams.Close)
+	p.streams = streams
 	e := &daemon.Engine{Streams: streams}
 	if err := p.openWorkspaces(ctx, e); err != nil {
 		return nil, err
@@ -187,11 +191,17 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 		return err
 	}
 	trail := audit.Open(auditJournal, time.Now)
+	recording := transcript.ConfigFile{Dir: p.home.Config}
+	if _, err := recording.On(); err != nil {
+		return err
+	}
+	e.Audit, e.Recording = trail, recording
+	e.Transcripts = transcript.Open(transcript.Options{Streams: p.streams, Setting: recording, Limits: keep.Inference, Now: time.Now})
 	upstream := inference.NewUpstream(inference.UpstreamOptions{})
 	e.Test = testModel(e.Models, upstream)
 	b, err := broker.New(broker.Options{
 		Verifier:  identity.NewVerifier(issuer(p.home), ed25519.PublicKey(key[ed25519.SeedSize:]), clock),
-		Providers: e.Models, Upstream: upstream, Tools: c.tools, Audit: trail, Now: time.Now, Log: p.log,
+		Providers: e.Models, Upstream: upstream, Tools: c.tools, Transcripts: e.Transcripts, Audit: trail, Now: time.Now, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -212,9 +222,20 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
 		Runners:    c.runners, Models: resolveModel(e.Models), Images: runner.Builds{Dir: p.home.Images()}.Reference, Tools: c.tools,
 		Quota: gate, Failpoints: failpoint.New(os.Getenv(failpoint.Env)), Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
-		AlsoRetain: func(_ context.Context, now time.Time) error { return audit.Trim(auditJournal, keep.Audit, now) },
+		AlsoRetain: func(ctx context.Context, now time.Time) error {
+			return errors.Join(audit.Trim(auditJournal, keep.Audit, now), e.Transcripts.Trim(ctx, now, func() map[string]bool { return liveUnits(e.Dispatch) }))
+		},
 	})
 	return err
+}
+
+// liveUnits are the dispatches that have not ended.
+func liveUnits(m *dispatch.Manager) map[string]bool {
+	live := map[string]bool{}
+	for _, d := range m.List(false) {
+		live[d.ID] = true
+	}
+	return live
 }
 
 // tokenClock is what tokens are dated by. Daemon and kernel share it, and it is

@@ -17,6 +17,7 @@ import (
 // provider speaks the client's protocol, and else translated.
 func (x *exchange) address(body []byte) error {
 	var err error
+	x.spoken = x.api.protocol
 	if x.provider.Speaks(x.api.protocol) {
 		x.provider = x.provider.As(x.api.protocol)
 		if x.api.protocol == inference.Gemini {
@@ -33,7 +34,7 @@ func (x *exchange) address(body []byte) error {
 	if !ok {
 		return &rejected{DeniedProtocol, fmt.Sprintf("the request speaks %s, but provider %s speaks %s", x.api.protocol, x.provider.Name, x.provider.Protocol)}
 	}
-	x.provider = x.provider.As(protocol)
+	x.provider, x.spoken = x.provider.As(protocol), protocol
 	if !x.api.metered {
 		x.counted = true
 		return nil

@@ -12,8 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/journal"
 	"github.com/vexa-ai/vexa/pkg/link"
+	"github.com/vexa-ai/vexa/pkg/retention"
+	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 )
 
 // way is a client's path and model, and what the provider behind it is asked.
@@ -88,7 +93,7 @@ type bench struct {
 	way    way
 }
 
-func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path string)) *bench {
+func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path string), options ...func(*broker.Options)) *bench {
 	b.Helper()
 	up := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -97,7 +102,11 @@ func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path strin
 	})
 	direct := httptest.NewServer(up)
 	b.Cleanup(direct.Close)
-	return &bench{b, open(b, config{upstream: up}), direct, w}
+	c := config{upstream: up}
+	for _, o := range options {
+		c.options = o
+	}
+	return &bench{b, open(b, c), direct, w}
 }
 
 // ask makes one request, straight where it is the floor, and reads its answer.
@@ -144,6 +153,41 @@ func BenchmarkInference(b *testing.B) {
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
 			b.ReportMetric((median(through)-median(floor))/1000, "added-µs")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkRecorded is the latency that recording what is sent adds to a request
+// of a coding agent's size: the same one through a broker that records it, on the
+// disk that is there, and through one that does not.
+func BenchmarkRecorded(b *testing.B) {
+	for _, w := range ways()[:3] {
+		b.Run(w.name(), func(b *testing.B) {
+			answer := func(rw http.ResponseWriter, path string) {
+				_, _ = io.WriteString(rw, map[string]string{messages: messagesTurn, respond: responsesTurn, chat: chatTurn}[path])
+			}
+			off := newBench(b, w, answer)
+			streams, err := streamjournal.Open(streamjournal.Options{Root: b.TempDir(), Key: make([]byte, journal.KeySize), Now: time.Now})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer streams.Close() //nolint:errcheck // the benchmark has ended
+			on := newBench(b, w, answer, newBook(b, retention.Inference{}, streams).options)
+			body := conversation(w.client, w.model)
+			var without, with []time.Duration
+			for b.Loop() {
+				without = append(without, off.ask(false, body))
+				with = append(with, on.ask(false, body))
+			}
+			b.ReportMetric((median(with)-median(without))/1000, "added-µs")
+			b.ReportMetric(median(with)/median(without), "x-unrecorded")
+			b.ReportMetric(float64(with[len(with)*99/100])/1e6, "p99-ms")
+			size, err := streams.Size(b.Context(), transcript.Topic(unitID))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(size)/float64(len(with)), "B/request")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

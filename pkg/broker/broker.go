@@ -56,15 +56,16 @@ type Auditor interface {
 // Options configure a Broker. Verifier, Providers, Upstream, Audit, Now and Log
 // are required.
 type Options struct {
-	Verifier  Verifier
-	Providers Providers
-	Upstream  Upstream
-	Tools     Tools // nil: there are none
-	Audit     Auditor
-	Now       func() time.Time
-	Log       *slog.Logger
-	Timeouts  Timeouts
-	Rates     Rates
+	Verifier    Verifier
+	Providers   Providers
+	Upstream    Upstream
+	Tools       Tools       // nil: there are none
+	Transcripts Transcripts // nil: nothing is recorded
+	Audit       Auditor
+	Now         func() time.Time
+	Log         *slog.Logger
+	Timeouts    Timeouts
+	Rates       Rates
 }
 
 // Timeouts bound one request. A zero member means its default.
@@ -143,6 +144,7 @@ const (
 	DeniedTool     Denial = "tool"   // not granted, or unknown
 	DeniedGate     Denial = "gate"   // a person has to approve it first
 	DeniedCalls    Denial = "limit-calls"
+	DeniedRecord   Denial = "record" // what is sent out is to be recorded, and cannot be
 )
 
 // Broker opens sockets. It is safe for concurrent use.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/translate"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 )
 
 // api is one path of a protocol.
@@ -47,6 +49,7 @@ type exchange struct {
 	began       time.Time
 	request     *parsed
 	provider    inference.Provider     // as it is asked
+	spoken      inference.Protocol     // with the provider
 	model       string                 // the provider's name for it
 	path        string                 // below the API's version, as it is sent
 	plain       []byte                 // the body to send
@@ -63,7 +66,9 @@ type exchange struct {
 	reached     atomic.Bool // the provider has had the whole request of this attempt
 	lost        int64       // attempts that it has had and that were not answered
 	status      int         // of the provider's answer; 0 where there was none
+	why         string      // the last attempt failed, safe to show
 	tally       tally
+	recording   *transcript.Recording // nil where nothing is recorded
 }
 
 // rejected is a request that is answered by us alone.
@@ -111,6 +116,11 @@ func (s *Socket) serveInference(a api, w http.ResponseWriter, r *http.Request) {
 	defer release()
 	if x.counted {
 		x.count(ctx, w)
+		return
+	}
+	x.adapt()
+	if err := x.transcribe(ctx); err != nil {
+		x.reject(ctx, w, err)
 		return
 	}
 	x.run(ctx, w)
@@ -258,10 +268,12 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) {
 	}
 	switch {
 	case err == nil: // a client may hang up as soon as it has the last event
+		x.why = ""
 	case x.in.Context().Err() != nil:
 		outcome = "client-gone"
 	default:
 		outcome = "failed"
+		x.why = cmp.Or(x.why, x.redact(err.Error()))
 		x.socket.log.WarnContext(ctx, "an inference request failed", "provider", x.provider.Name, "status", x.status, "error", err)
 	}
 	x.account(ctx, outcome)
@@ -278,8 +290,8 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 		"attempts": strconv.Itoa(x.attempts),
 		"ms":       strconv.FormatInt(s.broker.opts.Now().Sub(x.began).Milliseconds(), 10),
 	}
+	var used spent
 	if x.api.metered {
-		var used spent
 		if x.status >= 200 && x.status < 300 {
 			used = x.tally.result(len(x.body))
 		}
@@ -309,6 +321,10 @@ func (x *exchange) account(ctx context.Context, outcome string) {
 	}
 	if adapted := x.adapted(); adapted != "" {
 		detail["adapted"] = adapted
+	}
+	x.recordEnd(ctx, outcome, used)
+	if n := x.recording.Number(); n > 0 {
+		detail["recorded"] = strconv.Itoa(n)
 	}
 	s.record(ctx, audit.Event{Boundary: audit.Inference, Action: x.api.action, Effect: audit.Allow, Detail: detail})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/mcp"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 )
 
 // SocketName is the socket's name within the run directory.
@@ -21,16 +22,17 @@ const SocketName = "broker.sock"
 
 // Socket serves one dispatch. Its methods are safe for concurrent use.
 type Socket struct {
-	broker  *Broker
-	session Session
-	server  *http.Server
-	unbind  func() error
-	log     *slog.Logger
-	meter   *meter
-	denials *allowance
-	slots   chan struct{} // one for each request under way
-	large   chan struct{} // one for each of them that is large
-	calls   *calls        // of tools
+	broker     *Broker
+	session    Session
+	server     *http.Server
+	unbind     func() error
+	log        *slog.Logger
+	meter      *meter
+	denials    *allowance
+	slots      chan struct{}      // one for each request under way
+	large      chan struct{}      // one for each of them that is large
+	calls      *calls             // of tools
+	transcript *transcript.Writer // nil: nothing is recorded
 
 	adaptations adaptations
 
@@ -70,6 +72,9 @@ func (b *Broker) Open(ctx context.Context, s Session) (*Socket, error) {
 		calls:   newCalls(b.opts.Rates.Calls),
 		linking: make(chan struct{}, 1),
 		lastSeq: s.LastAgentSeq, turn: s.Turn,
+	}
+	if b.opts.Transcripts != nil {
+		socket.transcript = b.opts.Transcripts.Writer(s.Unit.ID)
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	socket.server = &http.Server{

@@ -22,43 +22,69 @@ var errIdle = errors.New("the provider was silent for too long")
 // often enough. What it returns is a success; an error is safe to show.
 func (x *exchange) ask(ctx context.Context, idle *watchdog) (*http.Response, error) {
 	waits := x.socket.broker.opts.Timeouts.Retry
-	x.adapt()
-	for failed := 0; ; {
-		x.attempts++
-		idle.touch()
-		resp, err := x.send(x.traced(ctx))
-		if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
-			if err = firstByte(resp, idle); err == nil {
-				x.remember()
-				return x.acceptable(resp)
+	for failed, repeated := 0, false; ; {
+		if repeated {
+			if err := x.again(ctx); err != nil {
+				return nil, err
 			}
-			x.status = 0 // it said nothing
 		}
-		var failure error
-		var retry bool
-		var after time.Duration
-		if err != nil {
-			x.lose()
-			failure = x.unreachable(ctx, err)
-			retry = ctx.Err() == nil
-		} else {
-			refusal := refusalOf(resp.Body)
-			_ = resp.Body.Close() // it was read as far as it will be
-			if ctx.Err() == nil && x.adaptTo(ctx, resp.StatusCode, refusal) {
-				continue
+		resp, a := x.attempt(ctx, idle)
+		if a == nil {
+			return x.acceptable(resp)
+		}
+		if a.adapted {
+			if err := x.anew(ctx); err != nil {
+				return nil, err
 			}
-			failure = x.failure(resp.StatusCode, refusal)
-			retry, after = retryable(resp, x.socket.broker.opts.Now())
+			repeated = false
+			continue
 		}
-		if failed++; !retry || failed > len(waits) {
-			return nil, failure
+		x.why, repeated = a.failure.Error(), true
+		if failed++; !a.retry || failed > len(waits) {
+			return nil, a.failure
 		}
 		//nolint:gosec // it keeps clients apart from each other and secures nothing
-		wait := backoff(waits[failed-1], after, rand.Float64())
+		wait := backoff(waits[failed-1], a.after, rand.Float64())
 		if err := sleep.For(ctx, wait); err != nil {
-			return nil, failure
+			return nil, a.failure
 		}
 	}
+}
+
+// missed is an attempt that was not answered with success.
+type missed struct {
+	adapted bool // there is another form of the request, which the provider may take
+	failure error
+	retry   bool
+	after   time.Duration // that the provider asks for
+}
+
+// attempt sends the request once.
+func (x *exchange) attempt(ctx context.Context, idle *watchdog) (*http.Response, *missed) {
+	x.attempts++
+	idle.touch()
+	resp, err := x.send(x.traced(ctx))
+	if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		if err = firstByte(resp, idle); err == nil {
+			x.remember()
+			x.tee(ctx, resp)
+			return resp, nil
+		}
+		x.status = 0 // it said nothing
+	}
+	if err != nil {
+		x.lose()
+		return nil, &missed{failure: x.unreachable(ctx, err), retry: ctx.Err() == nil}
+	}
+	refusal := refusalOf(resp.Body)
+	_ = resp.Body.Close() // it was read as far as it will be
+	x.recordRefusal(ctx, resp.StatusCode, refusal)
+	if ctx.Err() == nil && x.adaptTo(ctx, resp.StatusCode, refusal) {
+		return nil, &missed{adapted: true}
+	}
+	m := &missed{failure: x.failure(resp.StatusCode, refusal)}
+	m.retry, m.after = retryable(resp, x.socket.broker.opts.Now())
+	return nil, m
 }
 
 // traced has an attempt's context tell when the request has reached the provider.
@@ -88,13 +114,18 @@ func (x *exchange) acceptable(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+// url is where the request is sent.
+func (x *exchange) url() string {
 	url := x.provider.Endpoint(x.path)
-	direct := x.translation == nil
-	if direct && x.api.protocol == inference.AnthropicMessages && x.in.URL.Query().Get("beta") == "true" {
+	if x.translation == nil && x.api.protocol == inference.AnthropicMessages && x.in.URL.Query().Get("beta") == "true" {
 		url += "?beta=true"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(x.body))
+	return url
+}
+
+func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+	direct := x.translation == nil
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.url(), bytes.NewReader(x.body))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -135,6 +137,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb",
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also,prices",
 		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default,also,prices",
+		"vexa model record":  "inference",
 		"vexa model test":    "ok,model,reply,error,streaming,elapsedMs,provider,hint,checks,protocols,runners,contextTokens,requests,inputTokens,outputTokens",
 		"vexa tool list":     "name,title,description,transport,mcpServer,inputSchema,effect,grant,scope,barriers,limits",
 		"vexa tool show":     "name,title,description,transport,mcpServer,inputSchema,effect,grant,scope,barriers,limits",
@@ -155,13 +158,46 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 	}
 }
 
+// Requests that were recorded are printed whole: the members of each are fields,
+// too, and the help names them.
+func TestRecordedRequestsAreSpelledOut(t *testing.T) {
+	t.Parallel()
+	const want = "number,turn,provider,model,protocol,client,url,sentAt,endedAt,outcome,status,error,attempts,inputTokens,outputTokens,estimated,request,answer,reply"
+	if got := members(reflect.TypeFor[api.Exchange]()); got != want {
+		t.Errorf("a request has %s, not %s", got, want)
+	}
+	if got := members(reflect.TypeFor[api.ExchangeBody]()); got != "bytes,cut,redacted,text,base64" {
+		t.Errorf("a body has %s", got)
+	}
+	if got := members(reflect.TypeFor[api.Attempt]()) + " " + members(reflect.TypeFor[api.ReplyPart]()); got != "at,status,error kind,text,tool" {
+		t.Errorf("attempts and replies have %s", got)
+	}
+	logs, _, err := cli.New(processFactory()).Find([]string{"logs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if help := strings.Join(strings.Fields(logs.Long), ""); !strings.Contains(help, want) {
+		t.Errorf("vexa logs --help does not name %s", want)
+	}
+}
+
+// members lists the JSON names of a type's fields.
+func members(t reflect.Type) string {
+	var names []string
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return strings.Join(names, ",")
+}
+
 // The commands that issues and scripts name.
 func TestTheCommandsAreThere(t *testing.T) {
 	t.Parallel()
 	var got []string
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
-		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,"+
+		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model record,"+
 		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
 		"daemon logs,doctor,version,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {

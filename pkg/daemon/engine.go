@@ -10,18 +10,29 @@ import (
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/probe"
 	"github.com/vexa-ai/vexa/pkg/stream"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
 
+// Recording is the person's setting of what is recorded; transcript.ConfigFile is
+// one.
+type Recording interface {
+	On() (bool, error)
+	Set(on bool) error
+}
+
 // Engine is an unlocked installation.
 type Engine struct {
-	Dispatch   *dispatch.Manager
-	Streams    stream.Log
-	Workspaces *workspace.Store
-	Sessions   *session.Store
-	Models     *inference.Table
-	Keys       Keys
+	Dispatch    *dispatch.Manager
+	Streams     stream.Log
+	Workspaces  *workspace.Store
+	Sessions    *session.Store
+	Models      *inference.Table
+	Keys        Keys
+	Transcripts *transcript.Log // of what is sent to models
+	Recording   Recording       // whether that is kept
+	Audit       dispatch.Auditor
 	// Test tries out a model of a provider, and tells begin what is tried next.
 	Test func(ctx context.Context, p inference.Provider, model string, begin func(probe.Name, inference.Protocol)) (probe.Report, error)
 	// Close releases the journals and keys; the dispatches are closed first.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/daemon"
@@ -28,6 +29,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/stream"
 	"github.com/vexa-ai/vexa/pkg/stream/streamtest"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 	"github.com/vexa-ai/vexa/runners"
 )
 
@@ -36,7 +38,7 @@ const unit = "01K0000000000000000000TN1T"
 // fixture is a daemon over one dispatch that has ended.
 type fixture struct {
 	server  *daemon.Server
-	streams stream.Log
+	streams stream.Sized
 	root    string
 	opened  atomic.Int32
 	options daemon.Options
@@ -101,7 +103,11 @@ func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *sl
 		f.change(&o)
 	}
 	m, err := dispatch.New(ctx, o)
-	return &daemon.Engine{Dispatch: m, Streams: f.streams, Close: records.Close}, err
+	recording := transcript.ConfigFile{Dir: h.Config}
+	return &daemon.Engine{
+		Dispatch: m, Streams: f.streams, Close: records.Close, Recording: recording, Audit: audit.Open(records, time.Now),
+		Transcripts: transcript.Open(transcript.Options{Streams: f.streams, Setting: recording, Now: time.Now}),
+	}, err
 }
 
 func must(t *testing.T, err error) {
@@ -125,7 +131,7 @@ func (f *fixture) ask(t *testing.T, method, path, body string, header ...string)
 func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, true)
-	for _, path := range []string{"/v1/dispatches", "/v1/dispatches/x", "/v1/dispatches/x/frames", "/v1/workspaces", "/v1/models", "/v1/sessions"} {
+	for _, path := range []string{"/v1/dispatches", "/v1/dispatches/x", "/v1/dispatches/x/frames", "/v1/dispatches/x/inference", "/v1/recording", "/v1/workspaces", "/v1/models", "/v1/sessions"} {
 		w := f.ask(t, http.MethodGet, path, "")
 		var e api.Error
 		must(t, json.Unmarshal(w.Body.Bytes(), &e))
@@ -215,6 +221,10 @@ func TestRequestsThatDoNotFit(t *testing.T) {
 		{http.MethodGet, "/v1/dispatches/ZZZ", "", http.StatusNotFound},
 		{http.MethodGet, "/v1/dispatches/" + unit + "/frames?from=nonsense", "", http.StatusBadRequest},
 		{http.MethodGet, "/v1/runners/nope", "", http.StatusNotFound},
+		{http.MethodGet, "/v1/dispatches/ZZZ/inference", "", http.StatusNotFound},
+		{http.MethodPut, "/v1/recording", "", http.StatusBadRequest},
+		{http.MethodPut, "/v1/recording", `{}`, http.StatusBadRequest},
+		{http.MethodPut, "/v1/recording", `{"inference":"on"}`, http.StatusBadRequest},
 	} {
 		w := f.ask(t, c.method, c.path, c.body)
 		var e api.Error

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/retention"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 )
 
 // RetainEvery is how often what is kept too long is looked for, besides at the
@@ -153,7 +154,7 @@ func (m *Manager) expire() []string {
 // removes them again: no topic is ever left without a record that leads to it.
 func (m *Manager) remove(ctx context.Context, ids []string) error {
 	for _, id := range ids {
-		for _, topic := range []string{OutTopic(id), InTopic(id)} {
+		for _, topic := range []string{OutTopic(id), InTopic(id), transcript.Topic(id)} {
 			if err := m.streams.Remove(ctx, topic); err != nil {
 				return fmt.Errorf("remove the frames of unit %s: %w", id, err)
 			}

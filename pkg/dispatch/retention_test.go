@@ -18,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/stream"
+	"github.com/vexa-ai/vexa/pkg/transcript"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
 
@@ -118,6 +119,34 @@ func TestRetentionByCount(t *testing.T) {
 	said()
 	if got := s.file("a.md"); got != strings.Repeat("x\n", 5) {
 		t.Errorf("the workspace holds %q", got)
+	}
+}
+
+// What a dispatch sent to models goes with it, and with nothing else.
+func TestRetentionOfTranscripts(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.keep(retention.Dispatches{})
+	var units []string
+	for range 2 {
+		u := s.once("echo x >> a.md")
+		_, err := s.streams.Append(t.Context(), transcript.Topic(u), []byte("sent"))
+		must(t, err)
+		units = append(units, u)
+	}
+	must(t, s.m.Retain(t.Context()))
+	kept := func(unit string) int {
+		entries, err := s.streams.Read(t.Context(), transcript.Topic(unit), "", 10)
+		must(t, err)
+		return len(entries)
+	}
+	if kept(units[0]) == 0 || kept(units[1]) == 0 {
+		t.Error("one is gone before its dispatch")
+	}
+	s.keep(retention.Dispatches{Count: 1})
+	must(t, s.m.Retain(t.Context()))
+	if kept(units[0]) != 0 || kept(units[1]) == 0 {
+		t.Errorf("%d and %d records are left", kept(units[0]), kept(units[1]))
 	}
 }
 

@@ -83,14 +83,19 @@ func wordsOf(raw json.RawMessage) string {
 // looksLikeKey matches what providers print of a key, whole or in part.
 var looksLikeKey = textform.Regexp(`\b(?:sk|pk|rk|key|gsk|xai)-[A-Za-z0-9_*.…-]{4,}`)
 
-// Redact takes a key, and what looks like a part of one, out of what a provider
-// said, and cuts it to 4 KiB.
-func Redact(text string, key []byte) string {
-	const most = 4 << 10
+// HideKey takes a key, and what looks like a part of one, out of what a provider
+// said.
+func HideKey(text string, key []byte) string {
 	if len(key) > 0 {
 		text = strings.ReplaceAll(text, string(key), "[key]")
 	}
-	text = looksLikeKey.ReplaceAllString(text, "[key]")
+	return looksLikeKey.ReplaceAllString(text, "[key]")
+}
+
+// Redact is HideKey, cut to 4 KiB.
+func Redact(text string, key []byte) string {
+	const most = 4 << 10
+	text = HideKey(text, key)
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}

@@ -1,5 +1,6 @@
 // Package retention says how long an installation keeps what it needs no
-// longer: ended dispatches, sessions and the audit log. What is in a
+// longer: ended dispatches, what they sent to models where that is recorded,
+// sessions and the audit log. What is in a
 // workspace is never removed by it.
 //
 // The defaults hold where config/retention.json says nothing else. It has the
@@ -8,6 +9,7 @@
 //	{
 //	  "version": 1,
 //	  "dispatches": {"days": 30, "count": 2000, "megabytes": 1024, "topicMegabytes": 128},
+//	  "inference": {"days": 30, "megabytes": 1024, "dispatchMegabytes": 256, "answerMegabytes": 8},
 //	  "sessions": {"days": 365, "count": 1000},
 //	  "audit": {"days": 365, "megabytes": 256}
 //	}
@@ -33,6 +35,15 @@ type Dispatches struct {
 	Topic int64         // bytes of frames that one dispatch keeps, a live one too
 }
 
+// Inference bounds the record of what dispatches sent to models, where a person
+// has it made. It goes with its dispatch at the latest.
+type Inference struct {
+	Age      time.Duration // of a request
+	Bytes    int64         // of all that have ended together; the oldest go first
+	Dispatch int64         // bytes of one dispatch, beyond which nothing of it is sent
+	Answer   int64         // bytes of one answer, beyond which it is cut
+}
+
 // Sessions bound the conversations that can be continued, likewise.
 type Sessions struct {
 	Age   time.Duration // since its last turn
@@ -48,6 +59,7 @@ type Audit struct {
 // Policy is everything that one installation keeps to.
 type Policy struct {
 	Dispatches Dispatches
+	Inference  Inference
 	Sessions   Sessions
 	Audit      Audit
 }
@@ -68,6 +80,7 @@ const (
 func Default() Policy {
 	return Policy{
 		Dispatches: Dispatches{Age: 30 * day, Count: 2000, Bytes: 1024 * megabyte, Topic: 128 * megabyte},
+		Inference:  Inference{Age: 30 * day, Bytes: 1024 * megabyte, Dispatch: 256 * megabyte, Answer: 8 * megabyte},
 		Sessions:   Sessions{Age: 365 * day, Count: 1000},
 		Audit:      Audit{Age: 365 * day, Bytes: 256 * megabyte},
 	}
@@ -82,6 +95,12 @@ type file struct {
 		Megabytes      *int `json:"megabytes"`
 		TopicMegabytes *int `json:"topicMegabytes"`
 	} `json:"dispatches"`
+	Inference struct {
+		Days              *int `json:"days"`
+		Megabytes         *int `json:"megabytes"`
+		DispatchMegabytes *int `json:"dispatchMegabytes"`
+		AnswerMegabytes   *int `json:"answerMegabytes"`
+	} `json:"inference"`
 	Sessions struct {
 		Days  *int `json:"days"`
 		Count *int `json:"count"`
@@ -119,6 +138,10 @@ func Parse(data []byte) (Policy, error) {
 		count(&p.Dispatches.Count, "/dispatches/count", f.Dispatches.Count),
 		megabytes(&p.Dispatches.Bytes, "/dispatches/megabytes", f.Dispatches.Megabytes),
 		megabytes(&p.Dispatches.Topic, "/dispatches/topicMegabytes", f.Dispatches.TopicMegabytes),
+		days(&p.Inference.Age, "/inference/days", f.Inference.Days),
+		megabytes(&p.Inference.Bytes, "/inference/megabytes", f.Inference.Megabytes),
+		megabytes(&p.Inference.Dispatch, "/inference/dispatchMegabytes", f.Inference.DispatchMegabytes),
+		megabytes(&p.Inference.Answer, "/inference/answerMegabytes", f.Inference.AnswerMegabytes),
 		days(&p.Sessions.Age, "/sessions/days", f.Sessions.Days),
 		count(&p.Sessions.Count, "/sessions/count", f.Sessions.Count),
 		days(&p.Audit.Age, "/audit/days", f.Audit.Days),

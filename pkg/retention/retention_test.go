@@ -20,12 +20,13 @@ func TestLoad(t *testing.T) {
 	if err != nil || got != retention.Default() {
 		t.Fatalf("without a file: %+v, %v", got, err)
 	}
-	text := `{"version":1,"dispatches":{"days":7,"count":0,"megabytes":2},"audit":{"days":90}}`
+	text := `{"version":1,"dispatches":{"days":7,"count":0,"megabytes":2},"inference":{"days":3,"megabytes":64,"dispatchMegabytes":0,"answerMegabytes":1},"audit":{"days":90}}`
 	if err := os.WriteFile(filepath.Join(dir, retention.File), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	want := retention.Default()
 	want.Dispatches.Age, want.Dispatches.Count, want.Dispatches.Bytes = 7*24*time.Hour, 0, 2<<20
+	want.Inference = retention.Inference{Age: 3 * 24 * time.Hour, Bytes: 64 << 20, Answer: 1 << 20}
 	want.Audit.Age = 90 * 24 * time.Hour
 	got, err = retention.Load(dir)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -58,13 +59,14 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"version":1,"dispatches":{"days":7,"count":0,"megabytes":2},"audit":{"days":90}}`))
+	f.Add([]byte(`{"version":1,"dispatches":{"days":7,"count":0,"megabytes":2},"inference":{"days":3},"audit":{"days":90}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := retention.Parse(data)
 		if err != nil {
 			return
 		}
 		if p.Dispatches.Age < 0 || p.Dispatches.Count < 0 || p.Dispatches.Bytes < 0 || p.Dispatches.Topic < 0 ||
+			p.Inference.Age < 0 || p.Inference.Bytes < 0 || p.Inference.Dispatch < 0 || p.Inference.Answer < 0 ||
 			p.Sessions.Age < 0 || p.Sessions.Count < 0 || p.Audit.Age < 0 || p.Audit.Bytes < 0 {
 			t.Errorf("%s: %+v", data, p)
 		}

@@ -85,3 +85,12 @@ type Log interface {
 	// Close makes everything durable, ends every Tail and releases the log.
 	Close() error
 }
+
+// Sized is a Log that says how much its topics hold; both adapters do.
+type Sized interface {
+	Log
+
+	// Size returns the bytes of the payloads that the topic holds, 0 where it does
+	// not exist.
+	Size(ctx context.Context, topic string) (int64, error)
+}

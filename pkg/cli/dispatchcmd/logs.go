@@ -25,6 +25,8 @@ type LogsOptions struct {
 	Unit    string
 	Query   client.FrameQuery
 	Cursors bool
+
+	Inference bool // what was sent to models in place of the frames
 }
 
 // NewLogs returns the command vexa logs.
@@ -37,20 +39,38 @@ func NewLogs(f *factory.Factory) *cobra.Command {
 			"are left out: the whole answer follows them. With --json the frames are printed as they\n" +
 			"are (contract ws.v1).\n\n" +
 			"--from goes on after a cursor; --cursors prints the cursor of each frame. A reader that\n" +
-			"goes on from the last cursor it saw misses and repeats nothing.",
+			"goes on from the last cursor it saw misses and repeats nothing.\n\n" +
+			"--inference prints instead what the dispatch sent to models and what came back, for you\n" +
+			"alone: each request in the order of sending, as it left this machine, with where it went\n" +
+			"and what it used. There is something to print where vexa model record on was said before.\n" +
+			"What a request repeats of the one before is named, behind an equals sign, and not printed\n" +
+			"again.\n" +
+			"With --json each is one document, a line, with bodies as they were: number, turn, provider,\n" +
+			"model, protocol, client, url, sentAt, endedAt, outcome, status, error, attempts,\n" +
+			"inputTokens, outputTokens, estimated, request, answer, reply. Where a body has bytes, cut,\n" +
+			"redacted and text, or base64 where it is no text; and reply is what the answer says.",
 		Example: "$ vexa logs 01JDX4\n" +
-			"$ vexa logs 01JDX4 --follow --json --jq 'select(.type==\"commit\").sha'",
+			"$ vexa logs 01JDX4 --follow --json --jq 'select(.type==\"commit\").sha'\n" +
+			"$ vexa logs 01JDX4 --inference\n" +
+			"$ vexa logs 01JDX4 --inference --json --jq '.request.text | fromjson | .messages'",
 		Args:              grammar.Args("UNIT"),
 		ValidArgsFunction: f.Complete(factory.UnitIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Unit = args[0]
+			if o.Inference {
+				if o.Query != (client.FrameQuery{}) || o.Cursors {
+					return grammar.Usage(cmd, "--inference has no --follow, --from or --cursors")
+				}
+				return runInference(cmd.Context(), o)
+			}
 			return runLogs(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.Query.Follow, "follow", "f", false, "wait for more until the dispatch has ended")
 	cmd.Flags().StringVar(&o.Query.From, "from", "", "begin after this `cursor`")
 	cmd.Flags().BoolVar(&o.Cursors, "cursors", false, "print each frame's cursor; with --json as {\"cursor\":…,\"frame\":…}")
-	output.AddSwitch(cmd, &o.JSON, "print the frames as JSON, one a line")
+	cmd.Flags().BoolVar(&o.Inference, "inference", false, "print what was sent to models, and what came back")
+	output.AddSwitch(cmd, &o.JSON, "print the frames, or requests, as JSON, one a line")
 	return cmd
 }
 

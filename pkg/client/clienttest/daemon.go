@@ -50,6 +50,7 @@ type Daemon struct {
 	keys       map[string]api.Started
 	starts     []api.StartRequest
 	dropped    map[string]bool
+	recording  bool
 }
 
 type unit struct {
@@ -57,6 +58,7 @@ type unit struct {
 	frames  []wsv1.Frame
 	reports uint64 // of the agent's frames
 	turn    string // waiting to be interrupted
+	sent    []api.Exchange
 }
 
 // New returns a daemon with the workspace personal and one provider.
@@ -194,6 +196,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	d.say(u, s.Turn, wsv1.Host, wsv1.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
 	})
+	if d.recording {
+		u.sent = append(u.sent, exchange(len(u.sent)+1, s.Turn, r.Text+r.Plan))
+	}
 	d.parrot(u, s.Turn, r.Text+r.Plan)
 	if idle := r.Limits; idle == nil || idle.IdleSec == nil || *idle.IdleSec == 0 {
 		if u.turn == "" {

@@ -60,6 +60,7 @@ func (d *Daemon) routes() http.Handler {
 		answer(w, http.StatusOK, x, err)
 	})
 	mux.HandleFunc("GET /v1/dispatches/{id}/frames", d.serveFrames)
+	routeTranscripts(mux, d)
 	mux.HandleFunc("GET /v1/sessions", d.serveSessions)
 	mux.HandleFunc("GET /v1/runners", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, []api.Runner{{

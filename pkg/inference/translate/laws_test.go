@@ -370,6 +370,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, from, to, size int) {
 		all := protocols()
 		provider, client := all[uint(from)%3], all[uint(to)%3]
+		_, _ = Read(provider, data) // whatever it is, it does not panic
 		if client == provider || size < 1 {
 			return
 		}

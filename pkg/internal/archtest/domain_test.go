@@ -20,7 +20,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/api":            nil,
 		"pkg/audit":          {"pkg/journal", "pkg/retention"},
 		"pkg/contract":       {"schemas", schema, "golang.org/x/text"},
-		"pkg/dispatch":       {"pkg/api", "pkg/audit", "pkg/broker", "pkg/home", "pkg/journal", "pkg/quota", "pkg/retention", "pkg/runner", "pkg/stream", "pkg/workspace", "golang.org/x/sys"},
+		"pkg/dispatch":       {"pkg/api", "pkg/audit", "pkg/broker", "pkg/home", "pkg/journal", "pkg/quota", "pkg/retention", "pkg/runner", "pkg/stream", "pkg/transcript", "pkg/workspace", "golang.org/x/sys"},
 		"pkg/failpoint":      nil,
 		"pkg/fault":          nil,
 		"pkg/home":           {"golang.org/x/sys"},
@@ -37,6 +37,7 @@ func TestDomainImports(t *testing.T) {
 		"pkg/seal/plugin":    {age, "golang.org/x/sys"},
 		"pkg/stream":         nil,
 		"pkg/toolbox":        nil,
+		"pkg/transcript":     {"pkg/retention", "pkg/stream"},
 	}
 	all := load(t)
 	for _, p := range packages(t) {

@@ -42,7 +42,7 @@ type Options struct {
 	SegmentBytes int64 // space is given back by segments of this size
 }
 
-// Log implements stream.Log.
+// Log implements stream.Sized.
 type Log struct {
 	root    string
 	names   *names
@@ -166,6 +166,15 @@ func (l *Log) Tail(ctx context.Context, name string, after stream.Cursor) iter.S
 // whole segments.
 func (l *Log) Trim(ctx context.Context, name string, policy stream.Policy) error {
 	return l.with(ctx, name, existing, func(t *topic) error { return t.trim(policy, l.now()) })
+}
+
+// Size implements stream.Sized.
+func (l *Log) Size(ctx context.Context, name string) (size int64, err error) {
+	err = l.with(ctx, name, existing, func(t *topic) (err error) {
+		size, err = t.size()
+		return err
+	})
+	return size, err
 }
 
 // Topics implements stream.Log.

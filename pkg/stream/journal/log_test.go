@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 				o.Root = tb.TempDir()
 				o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 				return streamtest.Store{
-					Open:    func(tb testing.TB) stream.Log { tb.Helper(); return open(tb, o) },
+					Open:    func(tb testing.TB) stream.Sized { tb.Helper(); return open(tb, o) },
 					Advance: func(d time.Duration) { ahead.Add(int64(d)) },
 				}
 			})

@@ -172,6 +172,28 @@ func (t *topic) read(after stream.Cursor, limit int) ([]stream.Entry, error) {
 	return out, nil
 }
 
+// size returns the bytes of the payloads that are kept.
+func (t *topic) size() (int64, error) {
+	for {
+		first, last := t.journal.First(), t.journal.Last()
+		if first > last {
+			return 0, nil
+		}
+		oldest, err := one(t.journal, first)
+		var newest stamped
+		if err == nil {
+			newest, err = one(t.journal, last)
+		}
+		if errors.Is(err, journal.ErrTrimmed) {
+			continue // between the calls: look again
+		}
+		if err != nil {
+			return 0, err
+		}
+		return int64(newest.total - oldest.total + uint64(len(oldest.payload))), nil
+	}
+}
+
 func (t *topic) trim(policy stream.Policy, now time.Time) error {
 	j := t.journal
 	first, last := j.First(), j.Last()

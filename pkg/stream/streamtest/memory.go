@@ -186,6 +186,22 @@ func (m *Memory) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
+// Size implements stream.Sized.
+func (m *Memory) Size(ctx context.Context, name string) (int64, error) {
+	if err := m.ready(ctx, name); err != nil {
+		return 0, err
+	}
+	m.store.mu.Lock()
+	defer m.store.mu.Unlock()
+	size := int64(0)
+	if t := m.store.topics[name]; t != nil {
+		for _, e := range t.entries {
+			size += int64(len(e.payload))
+		}
+	}
+	return size, nil
+}
+
 // Topics implements stream.Log.
 func (m *Memory) Topics(ctx context.Context) ([]string, error) {
 	if err := m.ready(ctx, "any"); err != nil {

@@ -15,7 +15,7 @@ func TestMemory(t *testing.T) {
 		var ahead atomic.Int64
 		memory := streamtest.NewMemoryAt(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 		return streamtest.Store{
-			Open:    func(testing.TB) stream.Log { memory = memory.Reopen(); return memory },
+			Open:    func(testing.TB) stream.Sized { memory = memory.Reopen(); return memory },
 			Advance: func(d time.Duration) { ahead.Add(int64(d)) },
 		}
 	})

@@ -228,3 +228,33 @@ func concurrentAppends(f *fixture) {
 		next[string(w)]++
 	}
 }
+
+// size counts what is held, and neither what was trimmed nor what was removed.
+func size(f *fixture) {
+	is := func(topic string, want int64) {
+		f.Helper()
+		if got, err := f.log.Size(f.ctx, topic); err != nil || got != want {
+			f.Fatalf("the size of %s is %d, %v; want %d", topic, got, err, want)
+		}
+	}
+	is(topicA, 0)
+	for _, payload := range []string{"one", "", "three"} {
+		f.append(topicA, payload)
+	}
+	f.append(topicB, "other")
+	is(topicA, 8)
+	f.restart()
+	is(topicA, 8)
+	if err := f.log.Trim(f.ctx, topicA, stream.Policy{MaxEntries: 1}); err != nil {
+		f.Fatal(err)
+	}
+	is(topicA, 5)
+	if err := f.log.Trim(f.ctx, topicA, stream.Policy{MaxBytes: 1}); err != nil {
+		f.Fatal(err)
+	}
+	is(topicA, 0)
+	if err := f.log.Remove(f.ctx, topicB); err != nil {
+		f.Fatal(err)
+	}
+	is(topicB, 0)
+}

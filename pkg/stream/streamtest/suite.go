@@ -17,7 +17,7 @@ import (
 type Store struct {
 	// Open returns a log over the store. The suite closes it before it opens
 	// the next one, which must hold the same topics.
-	Open func(tb testing.TB) stream.Log
+	Open func(tb testing.TB) stream.Sized
 	// Advance moves the clock by which the store tells ages.
 	Advance func(d time.Duration)
 }
@@ -41,6 +41,7 @@ func Run(t *testing.T, fresh func(tb testing.TB) Store) {
 		{"Payloads", payloads},
 		{"Topics", topics},
 		{"UnknownTopic", unknownTopic},
+		{"Size", size},
 		{"Reopen", reopen},
 		{"Close", closing},
 		{"ConcurrentAppends", concurrentAppends},
@@ -77,7 +78,7 @@ type fixture struct {
 	*testing.T
 	ctx   context.Context //nolint:containedctx // of the test that the fixture is made for
 	store Store
-	log   stream.Log
+	log   stream.Sized
 }
 
 const topicA, topicB = "unit:01J0000000000000000000000A:out", "unit:01J0000000000000000000000B:in"
