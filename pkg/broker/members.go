@@ -24,7 +24,7 @@ type member struct {
 // stands twice is refused, for two readers of it may take different ones; so are
 // two names that differ in case alone, which are one to some readers.
 func members(text []byte) ([]member, error) {
-	if !json.Valid(text) {
+	if !jsoncut.Valid(text) {
 		return nil, errNoObject
 	}
 	return distinct(text)

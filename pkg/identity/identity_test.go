@@ -8,8 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,6 +326,52 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// A token that was good once is judged anew each time, for where, for whom and when
+// it is used; and so is one that differs from it in a single byte.
+func TestVerifyAgain(t *testing.T) {
+	t.Parallel()
+	token := mint(t, identity.Options{}, unit())
+	now := start
+	v := identity.NewVerifier(issuer, public(key(1)), func() time.Time { return now })
+	refused := func(token, audience, unit string, want identity.Reason) {
+		t.Helper()
+		if _, err := v.Verify(token, audience, unit); identity.ReasonOf(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	for range 2 {
+		if claims, err := v.Verify(token, identityv1.AudienceBroker, unitID); err != nil || claims.Unit != unitID {
+			t.Fatal(claims, err)
+		}
+		refused(token, "elsewhere", unitID, identity.WrongAudience)
+		refused(token, identityv1.AudienceBroker, "01K5Q8Z3V4M7T2C9XW6B0NRHJB", identity.WrongUnit)
+		for _, i := range []int{0, len(token) / 2, len(token) - 40} {
+			changed := []byte(token)
+			changed[i] ^= 1
+			if _, err := v.Verify(string(changed), identityv1.AudienceBroker, unitID); err == nil {
+				t.Errorf("a token that was changed at %d is good", i)
+			}
+		}
+		refused(token+" ", identityv1.AudienceBroker, unitID, identity.Malformed)
+	}
+	now = start.Add(2 * time.Hour)
+	refused(token, identityv1.AudienceBroker, unitID, identity.Expired)
+	now = start.Add(-time.Hour)
+	refused(token, identityv1.AudienceBroker, unitID, identity.NotYet)
+	now = start
+	for i := range 600 { // more than are remembered
+		u := unit()
+		u.ID = fmt.Sprintf("01K5Q8Z3V4M7T2C9XW6B0N%04d", i)
+		if claims, err := v.Verify(mint(t, identity.Options{}, u), identityv1.AudienceBroker, u.ID); err != nil || claims.Unit != u.ID {
+			t.Fatal(i, err)
+		}
+	}
+	other := identity.NewVerifier(issuer, public(key(2)), clock(start))
+	if _, err := other.Verify(token, identityv1.AudienceBroker, unitID); identity.ReasonOf(err) != identity.BadSignature {
+		t.Errorf("another issuer's: %v", err)
+	}
+}
+
 func TestVerifierWithoutKey(t *testing.T) {
 	t.Parallel()
 	v := identity.NewVerifier(issuer, nil, clock(start))
@@ -405,13 +453,19 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	floor := float64(time.Since(begin)) / rounds
-	v := verifier(start)
-	for b.Loop() {
-		if _, err := v.Verify(token, identityv1.AudienceBroker, unitID); err != nil {
-			b.Fatal(err)
-		}
+	for name, of := range map[string]func() *identity.Verifier{
+		"first": func() *identity.Verifier { return verifier(start) },
+		"again": sync.OnceValue(func() *identity.Verifier { return verifier(start) }),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := of().Verify(token, identityv1.AudienceBroker, unitID); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/floor, "x-floor")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/floor, "x-floor")
 }
 
 func BenchmarkMint(b *testing.B) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -72,7 +73,14 @@ type Verifier struct {
 	issuer string
 	pub    ed25519.PublicKey
 	now    func() time.Time
+
+	mu     sync.Mutex
+	signed map[string]identityv1.DispatchToken // claims of tokens whose form and signature hold
 }
+
+// maxSigned is how many tokens are remembered: one for each of many dispatches. An
+// agent makes no request without another, and each was verified before.
+const maxSigned = 256
 
 // NewVerifier returns a verifier for the issuer's public key.
 func NewVerifier(issuer string, pub ed25519.PublicKey, now func() time.Time) *Verifier {
@@ -82,23 +90,45 @@ func NewVerifier(issuer string, pub ed25519.PublicKey, now func() time.Time) *Ve
 // Verify returns the claims of a token that holds for the audience and the
 // unit. An empty unit skips the comparison with the unit alone, for a boundary
 // that learns it from the claims and compares it itself. The error is a
-// *Refused, wrapped as fault.Denied.
+// *Refused, wrapped as fault.Denied. What the claims hold is not to be changed.
+//
+// Form and signature of a token that comes again, byte for byte, are not verified
+// again; what it is good for, and when, always is.
 func (v *Verifier) Verify(token, audience, unit string) (identityv1.DispatchToken, error) {
-	var none identityv1.DispatchToken
+	claims, err := v.claims(token)
+	if err == nil {
+		err = v.check(claims, audience, unit)
+	}
+	if err != nil {
+		return identityv1.DispatchToken{}, err
+	}
+	return claims, nil
+}
+
+// claims are those of a token whose form and signature hold.
+func (v *Verifier) claims(token string) (identityv1.DispatchToken, error) {
+	v.mu.Lock()
+	claims, known := v.signed[token]
+	v.mu.Unlock()
+	if known {
+		return claims, nil
+	}
 	payload, err := v.open(token)
 	if err != nil {
-		return none, err
+		return claims, err
 	}
 	if err := checkShape(payload); err != nil {
-		return none, refuse(Malformed, err.Error())
+		return claims, refuse(Malformed, err.Error())
 	}
-	var claims identityv1.DispatchToken
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return none, refuse(Malformed, "the claims are not those of a dispatch token")
+		return claims, refuse(Malformed, "the claims are not those of a dispatch token")
 	}
-	if err := v.check(claims, audience, unit); err != nil {
-		return none, err
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.signed == nil || len(v.signed) >= maxSigned {
+		v.signed = map[string]identityv1.DispatchToken{}
 	}
+	v.signed[strings.Clone(token)] = claims
 	return claims, nil
 }
 

@@ -32,7 +32,7 @@ const (
 // judge checks that a request is JSON and goes through its members by the fates of
 // its protocol.
 func judge(body []byte, of func(member string) fate, lost Lost) error {
-	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !json.Valid(body) {
+	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !jsoncut.Valid(body) {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
 	if jsoncut.Objects(body, maxObjects) == maxObjects {
@@ -156,7 +156,7 @@ func arguments(text string) json.RawMessage {
 	if len(raw) == 0 {
 		return json.RawMessage("{}")
 	}
-	if raw[0] == '{' && json.Valid(raw) {
+	if raw[0] == '{' && jsoncut.Valid(raw) {
 		return raw
 	}
 	return marshal(map[string]string{"arguments": text})
