@@ -1,0 +1,188 @@
+package conversation_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+)
+
+// played applies bodies of one turn each, and returns what there is to read, an item a
+// line, and from where on each changed it.
+func played(c *conversation.Conversation, turn string, bodies ...wsv1.Body) (items []string, from []int) {
+	for _, b := range bodies {
+		from = append(from, c.Apply(wsv1.Frame{Turn: turn, Body: b}))
+	}
+	for i := c.First(); i < c.Len(); i++ {
+		item, _ := c.At(i)
+		line := string(item.Kind) + " " + item.Text()
+		if item.Call != nil {
+			line += item.Call.Tool + string(item.Call.Arguments)
+			if r := item.Call.Result; r != nil {
+				line += fmt.Sprint(" ", r.OK, " ", r.Output)
+			}
+		}
+		if item.Commit != nil {
+			line += item.Commit.SHA
+		}
+		if item.Rejected != nil {
+			line += item.Rejected.Path
+		}
+		if item.Problem != nil {
+			line += item.Problem.Message
+		}
+		if item.Ended != nil {
+			line += string(item.Ended.Outcome)
+		}
+		if item.Open {
+			line += " …"
+		}
+		items = append(items, line)
+	}
+	return items, from
+}
+
+func accepted(text string) wsv1.Body {
+	return wsv1.TurnAccepted{Session: "s1", Runner: "vexa", Model: "local/m", Text: text}
+}
+
+func delta(text string) wsv1.Body { return wsv1.MessageDelta{Text: text} }
+
+func TestATurn(t *testing.T) {
+	t.Parallel()
+	var c conversation.Conversation
+	items, from := played(&c, "t1",
+		accepted("hello"), wsv1.Reasoning{Text: "hm, "}, wsv1.Reasoning{Text: "well"}, delta("I "), delta("look."), wsv1.Message{Text: "I look."},
+		wsv1.ToolCall{CallID: "1", Tool: "read", Arguments: json.RawMessage(`{"a":1}`)}, wsv1.ToolCall{CallID: "2", Tool: "list"},
+		wsv1.ToolResult{CallID: "2", OK: true, Output: "b"}, wsv1.ToolResult{CallID: "1", Output: "no"}, wsv1.ToolResult{CallID: "3", Output: "whose?"},
+		delta("Done."), wsv1.Usage{InputTokens: 7}, wsv1.Commit{SHA: "abc", Merged: true}, wsv1.Rejected{Path: "x"}, wsv1.Error{Message: "but"},
+		wsv1.TurnDone{OK: true, Outcome: wsv1.OutcomeCompleted, Reply: "Done."},
+	)
+	want := []string{
+		"said hello", "reasoning hm, well", "answer I look.", `call read{"a":1} false no`, "call list true b", "answer Done.", "commit abc", "rejected x", "problem but",
+	}
+	if diff := cmp.Diff(want, items); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{0, 1, 1, 2, 2, 2, 3, 4, 4, 3, 5, 5, 6, 6, 7, 8, 9}, from); diff != "" {
+		t.Errorf("what changed (-want +got):\n%s", diff)
+	}
+	if c.Session() != "s1" || c.Runner() != "vexa" || c.Model() != "local/m" || c.Usage().InputTokens != 7 || c.Running() != "" {
+		t.Errorf("%s %s %s %+v %q", c.Session(), c.Runner(), c.Model(), c.Usage(), c.Running())
+	}
+}
+
+// What is under way is open, and nothing is once its turn is over, however that ended.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]wsv1.Body{"answer": delta("half"), "reasoning": wsv1.Reasoning{Text: "half"}, "call": wsv1.ToolCall{CallID: "1", Tool: "half"}} {
+		var c conversation.Conversation
+		items, _ := played(&c, "t1", accepted("x"), body)
+		if want := name + " half …"; items[1] != want || c.Running() != "t1" {
+			t.Errorf("%q, want %q; running %q", items, want, c.Running())
+		}
+		items, from := played(&c, "t1", wsv1.TurnDone{Outcome: wsv1.OutcomeInterrupted})
+		if diff := cmp.Diff([]string{"said x", name + " half", "ended interrupted"}, items); diff != "" || from[0] != 1 || c.Running() != "" {
+			t.Errorf("from %d, running %q (-want +got):\n%s", from[0], c.Running(), diff)
+		}
+		// A result that comes after the end belongs to nothing.
+		if items, from = played(&c, "t1", wsv1.ToolResult{CallID: "1", Output: "late"}); strings.Contains(strings.Join(items, ""), "late") || from[0] != c.Len() {
+			t.Errorf("%q from %d", items, from)
+		}
+	}
+}
+
+// Agents that print no pieces, or nothing but their last word, are read as well.
+func TestWholeAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		bodies []wsv1.Body
+		want   []string
+	}{
+		"whole":              {[]wsv1.Body{wsv1.Message{Text: "a"}, wsv1.Message{Text: "b"}}, []string{"answer a", "answer b"}},
+		"the reply alone":    {[]wsv1.Body{wsv1.TurnDone{OK: true, Reply: "a"}}, []string{"answer a"}},
+		"the reply, said":    {[]wsv1.Body{wsv1.Message{Text: "a"}, wsv1.TurnDone{OK: true, Reply: "a"}}, []string{"answer a"}},
+		"another whole":      {[]wsv1.Body{delta("a"), wsv1.Message{Text: "A"}}, []string{"answer A"}},
+		"nothing":            {[]wsv1.Body{delta(""), wsv1.Message{}, wsv1.TurnDone{OK: true}}, nil},
+		"pieces of two":      {[]wsv1.Body{delta("a"), wsv1.Reasoning{Text: "b"}, delta("c")}, []string{"answer a", "reasoning b", "answer c …"}},
+		"the same id, twice": {[]wsv1.Body{wsv1.ToolCall{CallID: "1", Tool: "a"}, wsv1.ToolCall{CallID: "1", Tool: "b"}, wsv1.ToolResult{CallID: "1", OK: true}}, []string{"call a …", "call b true "}},
+	} {
+		var conv conversation.Conversation
+		items, _ := played(&conv, "t1", append([]wsv1.Body{accepted("x")}, c.bodies...)...)
+		if diff := cmp.Diff(append([]string{"said x"}, c.want...), items); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Why a container is waited for is there until something happens.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	var c conversation.Conversation
+	items, from := played(&c, "", wsv1.State{State: "starting", Detail: "2 before it"}, wsv1.State{State: "starting", Detail: "1 before it"})
+	if diff := cmp.Diff([]string{"waiting 1 before it"}, items); diff != "" || from[1] != 0 {
+		t.Errorf("from %v (-want +got):\n%s", from, diff)
+	}
+	items, from = played(&c, "t1", wsv1.State{State: "running", Container: "c1"}, accepted("hello"))
+	if diff := cmp.Diff([]string{"said hello"}, items); diff != "" || from[0] != 0 || from[1] != 0 || c.Container() != "c1" {
+		t.Errorf("from %v (-want +got):\n%s", from, diff)
+	}
+}
+
+// However much an agent says, what is kept is bounded, the newest is there, and the
+// numbers of items stay what they were.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	c := conversation.Conversation{MaxBytes: 100_000}
+	played(&c, "t1", accepted("the first"), wsv1.ToolCall{CallID: "old", Tool: "slow"})
+	for i := range 100_000 {
+		body := wsv1.Body(wsv1.Message{Text: fmt.Sprint("message ", i)})
+		switch i % 3 {
+		case 1:
+			body = wsv1.ToolCall{CallID: fmt.Sprint(i), Tool: "x", Arguments: json.RawMessage(`{}`)}
+		case 2:
+			body = wsv1.ToolResult{CallID: fmt.Sprint(i - 1), Output: "some output"}
+		}
+		c.Apply(wsv1.Frame{Turn: "t1", Body: body})
+		if kept := c.Len() - c.First(); kept > 400 {
+			t.Fatalf("%d items are kept", kept)
+		}
+	}
+	if c.Len() != 2+66_667 {
+		t.Errorf("%d items", c.Len())
+	}
+	if _, ok := c.At(0); ok {
+		t.Error("the first is there")
+	}
+	if _, ok := c.At(c.Len()); ok {
+		t.Error("there is one behind the last")
+	}
+	items, from := played(&c, "t1", wsv1.ToolResult{CallID: "old", Output: "late"})
+	if last := items[len(items)-1]; last != "answer message 99999" || from[0] != c.Len() {
+		t.Errorf("%q, from %d", last, from[0])
+	}
+	// One that is too much by itself is kept alone.
+	items, _ = played(&c, "t1", wsv1.Message{Text: strings.Repeat("x", 200_000)})
+	if len(items) != 1 || len(items[0]) < 200_000 {
+		t.Errorf("%d items", len(items))
+	}
+}
+
+// BenchmarkDeltas is a megabyte that comes in pieces of four bytes, against copying it.
+func BenchmarkDeltas(b *testing.B) {
+	const pieces = 1 << 18
+	b.SetBytes(4 * pieces)
+	for b.Loop() {
+		var c conversation.Conversation
+		c.Apply(wsv1.Frame{Turn: "t", Body: accepted("x")})
+		for range pieces {
+			c.Apply(wsv1.Frame{Turn: "t", Body: wsv1.MessageDelta{Text: "abc "}})
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/pieces, "ns/frame")
+}
