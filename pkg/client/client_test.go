@@ -230,8 +230,12 @@ func TestFramesSurviveABrokenConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, last := seqs(t, c, s.Unit, client.FrameQuery{From: s.From, Follow: true})
+	var broken []bool
+	got, last := seqs(t, c, s.Unit, client.FrameQuery{From: s.From, Follow: true, Broken: func(err error) { broken = append(broken, err != nil) }})
 	wantRun(t, got, 1, last.Frame.Seq)
+	if len(broken) < 2 || !broken[0] || broken[1] || len(broken)%2 != 0 {
+		t.Errorf("of broken connections it was told %v", broken)
+	}
 	if _, ok := last.Frame.Body.(wsv1.State); !ok {
 		t.Errorf("the last frame is %T", last.Frame.Body)
 	}

@@ -25,6 +25,10 @@ type Entry struct {
 type FrameQuery struct {
 	From   string // cursor; empty: the start
 	Follow bool   // wait for more until the unit has ended
+
+	// Broken is told why the connection broke, and with nil that it is back; nil: nobody
+	// is. It is called by the goroutine that reads.
+	Broken func(error)
 }
 
 // Frames reads a unit's topic. The sequence ends without an error when the
@@ -46,9 +50,15 @@ func (c *Client) Frames(ctx context.Context, unit string, q FrameQuery) iter.Seq
 				yield(Entry{}, err)
 				return
 			}
+			if q.Broken != nil {
+				q.Broken(err)
+			}
 			if err := s.again(ctx, err); err != nil {
 				yield(Entry{}, err)
 				return
+			}
+			if q.Broken != nil {
+				q.Broken(nil)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func NewLogs(f *factory.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Unit = args[0]
 			if o.Inference {
-				if o.Query != (client.FrameQuery{}) || o.Cursors {
+				if (o.Query.From != "" || o.Query.Follow) || o.Cursors {
 					return grammar.Usage(cmd, "--inference has no --follow, --from or --cursors")
 				}
 				return runInference(cmd.Context(), o)
