@@ -118,9 +118,15 @@ type AddRunner struct {
 // Session is one row of GET /v1/sessions.
 type Session struct {
 	ID        string    `json:"id"`
+	Title     string    `json:"title"` // what was asked first, or what the person called it
 	Runner    string    `json:"runner"`
 	Unit      string    `json:"unit"` // the last one that ran it
 	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// RenameSession is the body of POST /v1/sessions/{id}/rename, which the session answers.
+type RenameSession struct {
+	Title string `json:"title"` // one line
 }
 
 // UnlockRequest is the body of POST /v1/unlock. The identity is held in the

@@ -93,7 +93,8 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 	want := map[string]string{
 		"vexa ps":                "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens",
 		"vexa show":              "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens,unit,commits",
-		"vexa session list":      "id,runner,unit,updatedAt",
+		"vexa session rename":    "id,title,runner,unit,updatedAt",
+		"vexa session list":      "id,title,runner,unit,updatedAt",
 		"vexa workspace create":  "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace list":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace show":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem,commits",

@@ -83,6 +83,12 @@ func (c *Client) Sessions(ctx context.Context) ([]api.Session, error) {
 	return out, c.call(ctx, http.MethodGet, join("sessions"), nil, &out)
 }
 
+// RenameSession gives a session a title.
+func (c *Client) RenameSession(ctx context.Context, id string, r api.RenameSession) (api.Session, error) {
+	var out api.Session
+	return out, c.call(ctx, http.MethodPost, join("sessions", id, "rename"), r, &out)
+}
+
 // Workspaces lists the workspaces.
 func (c *Client) Workspaces(ctx context.Context) ([]api.Workspace, error) {
 	var out []api.Workspace

@@ -4,7 +4,9 @@ import (
 	"net/http"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
 
 func (s *Server) startDispatch(w http.ResponseWriter, r *http.Request) error {
@@ -74,8 +76,33 @@ func (s *Server) listSessions(w http.ResponseWriter, r *http.Request) error {
 	}
 	rows := make([]api.Session, 0, len(all))
 	for _, m := range all {
-		rows = append(rows, api.Session{ID: m.Session, Runner: m.Runner, Unit: m.Unit, UpdatedAt: m.Time})
+		rows = append(rows, sessionRow(m))
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
+	return nil
+}
+
+func sessionRow(m session.Meta) api.Session {
+	return api.Session{ID: m.Session, Title: m.Title, Runner: m.Runner, Unit: m.Unit, UpdatedAt: m.Time}
+}
+
+// renameSession gives a session a title.
+func (s *Server) renameSession(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.RenameSession
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	m, err := e.Sessions.Rename(r.Context(), s.o.Caller.Subject, r.PathValue("id"), req.Title)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "there is no session "+r.PathValue("id"), "see vexa session list")
+	}
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, sessionRow(m))
 	return nil
 }

@@ -175,6 +175,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /v1/recording", s.showRecording)
 	handle("PUT /v1/recording", s.setRecording)
 	handle("GET /v1/sessions", s.listSessions)
+	handle("POST /v1/sessions/{id}/rename", s.renameSession)
 	s.workspaceRoutes(handle)
 	s.proposalRoutes(handle)
 	handle("POST /v1/keys", s.rekey)

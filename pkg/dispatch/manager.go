@@ -291,7 +291,7 @@ func (m *Manager) accept(ctx context.Context, p plan) (_ api.Started, err error)
 	e := &entry{accepted: p.accepted, startedAt: m.now().UTC(), first: seq, order: order{Accepted: seq, Turn: seq}}
 	e.apply(taken)
 	r := newRun(m, p, e, out, place)
-	r.queue = append(r.queue, first)
+	r.queue, r.first = append(r.queue, first), p.text
 
 	m.mu.Lock()
 	m.units[id] = e

@@ -144,6 +144,7 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 		r.plan.SessionRef = meta.Ref // a turn that was waited for may have moved it
+		r.first = meta.Title
 	}
 	if err := r.openSocket(ctx); err != nil {
 		return err

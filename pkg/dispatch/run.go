@@ -52,7 +52,8 @@ type run struct {
 	looking atomic.Bool // the mail has it to look whether the container has ended
 	denials denials
 
-	unsaved error // why it could not be saved or recorded; read after done
+	first   string // what the conversation began with; "": that is not known, and was kept before
+	unsaved error  // why it could not be saved or recorded; read after done
 
 	// Guarded by m.mu, for the table and for fits.
 	state   runtimev1.State

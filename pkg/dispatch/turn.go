@@ -233,7 +233,7 @@ func (r *run) saveSession(ctx context.Context) error {
 	u := r.plan.Unit
 	return r.m.sessions.Save(ctx, session.SaveRequest{
 		Subject: u.Identity.Subject, Session: r.plan.Session, Unit: u.ID, Runner: u.Runner, Model: r.plan.Model,
-		Ref: r.plan.SessionRef, Workspaces: grantList(u), Tools: u.Tools,
+		First: r.first, Ref: r.plan.SessionRef, Workspaces: grantList(u), Tools: u.Tools,
 		Dir: filepath.Join(r.m.home.Unit(u.ID), "session"), Globs: globs,
 	})
 }

@@ -47,6 +47,7 @@ func sessionFields() output.Fields[api.Session] {
 	type s = api.Session
 	return output.Fields[s]{
 		{Name: "id", Value: func(x s) any { return x.ID }},
+		{Name: "title", Value: func(x s) any { return x.Title }},
 		{Name: "runner", Value: func(x s) any { return x.Runner }},
 		{Name: "unit", Value: func(x s) any { return x.Unit }},
 		{Name: "updatedAt", Value: func(x s) any { return x.UpdatedAt }},

@@ -15,7 +15,7 @@ import (
 
 // NewSession returns the command vexa session.
 func NewSession(f *factory.Factory) *cobra.Command {
-	return grammar.Group("session", "Conversations that can go on", newSessionList(f))
+	return grammar.Group("session", "Conversations that can go on", newSessionList(f), newSessionRename(f))
 }
 
 func newSessionList(f *factory.Factory) *cobra.Command {
@@ -34,10 +34,39 @@ func newSessionList(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "SESSION", "RUNNER", "LAST UNIT", "UPDATED")
+		t := output.NewTable(f.Out, tty, "SESSION", "RUNNER", "LAST UNIT", "UPDATED", "TITLE")
 		for _, s := range list {
-			t.Row(s.ID, s.Runner, s.Unit, output.Time(s.UpdatedAt, f.Now(), tty))
+			t.Row(s.ID, s.Runner, s.Unit, output.Time(s.UpdatedAt, f.Now(), tty), s.Title)
 		}
 		return t.Flush()
 	})
+}
+
+func newSessionRename(f *factory.Factory) *cobra.Command {
+	var asJSON output.JSON
+	cmd := &cobra.Command{
+		Use:     "rename SESSION TITLE",
+		Short:   "Give a conversation a title",
+		Long:    "Gives a conversation a title, in the place of what was asked first.",
+		Example: "$ vexa session rename 5e551010-0000-4000-8000-000000000011 \"Field notes\"",
+		Args:    grammar.Args("SESSION", "TITLE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.Connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			s, err := c.RenameSession(cmd.Context(), args[0], api.RenameSession{Title: args[1]})
+			if err != nil {
+				return grammar.Argument(err)
+			}
+			if asJSON.On() {
+				return output.One(f.Out, &asJSON, sessionFields(), s)
+			}
+			f.Notice("renamed session %s: %s", s.ID, s.Title)
+			return nil
+		},
+	}
+	output.AddFlags(cmd, &asJSON, sessionFields().Names(), f.OutTTY)
+	return cmd
 }

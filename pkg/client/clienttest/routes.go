@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
@@ -62,6 +63,7 @@ func (d *Daemon) routes() http.Handler {
 	mux.HandleFunc("GET /v1/dispatches/{id}/frames", d.serveFrames)
 	routeTranscripts(mux, d)
 	mux.HandleFunc("GET /v1/sessions", d.serveSessions)
+	mux.HandleFunc("POST /v1/sessions/{id}/rename", d.serveRename)
 	mux.HandleFunc("GET /v1/runners", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, []api.Runner{{
 			Name: "vexa", Title: "The built-in agent", Image: "empty", Dialect: "vexa-ndjson", Protocols: []string{"anthropic-messages"}, Resumes: true,
@@ -216,9 +218,41 @@ func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
 	defer d.mu.Unlock()
 	list := []api.Session{}
 	for _, u := range d.units {
-		list = append(list, api.Session{ID: u.d.Session, Runner: u.d.Runner, Unit: u.d.ID, UpdatedAt: Epoch()})
+		list = append(list, d.session(u))
 	}
 	answer(w, http.StatusOK, list, nil)
+}
+
+func (d *Daemon) session(u *unit) api.Session {
+	s := api.Session{ID: u.d.Session, Title: d.titles[u.d.Session], Runner: u.d.Runner, Unit: u.d.ID, UpdatedAt: Epoch()}
+	for _, f := range u.frames {
+		if said, ok := f.Body.(wsv1.TurnAccepted); ok && s.Title == "" {
+			s.Title = said.Text
+		}
+	}
+	return s
+}
+
+func (d *Daemon) serveRename(w http.ResponseWriter, r *http.Request) {
+	req, err := body[api.RenameSession](r)
+	if err != nil {
+		answer(w, http.StatusOK, nil, err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, u := range d.units {
+		if u.d.Session != r.PathValue("id") {
+			continue
+		}
+		if d.titles == nil {
+			d.titles = map[string]string{}
+		}
+		d.titles[u.d.Session] = req.Title
+		answer(w, http.StatusOK, d.session(u), nil)
+		return
+	}
+	answer(w, http.StatusOK, nil, fault.New(fault.NotFound, "there is no session "+r.PathValue("id"), "see vexa session list"))
 }
 
 func (d *Daemon) serveRunner(w http.ResponseWriter, r *http.Request) {

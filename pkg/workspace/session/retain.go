@@ -39,7 +39,7 @@ func (s *Store) Trim(ctx context.Context, p retention.Sessions, now time.Time, g
 		if err != nil {
 			return err
 		}
-		drop := func() error { return s.opt.Store.DropPrivate(ctx, s.opt.Workspace, ref.Name) }
+		drop := func() error { return s.Remove(ctx, subject, id) }
 		if err := guard(subject, id, drop); err != nil {
 			return err
 		}

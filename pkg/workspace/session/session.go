@@ -69,6 +69,7 @@ type SaveRequest struct {
 	Subject    string
 	Session    string
 	Unit       string   // the dispatch that ran it
+	First      string   // what was asked first, for a session that has no title; "": it was saved before
 	Runner     string   // name of the runner
 	Ref        string   // the runner's own session id, where it assigns it
 	Model      string   // the model it talked to
@@ -82,6 +83,7 @@ type SaveRequest struct {
 type Meta struct {
 	Subject    string    `json:"subject"`
 	Session    string    `json:"session"`
+	Title      string    `json:"title,omitempty"` // what was asked first, or what the person called it
 	Unit       string    `json:"unit"`
 	Runner     string    `json:"runner"`
 	Ref        string    `json:"ref"`
@@ -114,7 +116,12 @@ func (s *Store) Save(ctx context.Context, req SaveRequest) error {
 	}
 	meta := Meta{
 		Subject: req.Subject, Session: req.Session, Unit: req.Unit, Runner: req.Runner, Ref: req.Ref,
-		Model: req.Model, Workspaces: req.Workspaces, Tools: req.Tools, Time: s.opt.Now().UTC(),
+		Model: req.Model, Workspaces: req.Workspaces, Tools: req.Tools, Time: s.opt.Now().UTC(), Title: titleOf(req.First),
+	}
+	if req.First == "" {
+		if before, err := s.meta(ctx, name); err == nil {
+			meta.Title = before.Title
+		}
 	}
 	files := []workspace.PrivateFile{
 		{Name: capsuleFile, Write: func(w io.Writer) error {
@@ -220,6 +227,9 @@ func (s *Store) Get(ctx context.Context, subject, session string) (Meta, error) 
 	if err == nil && (meta.Subject != subject || meta.Session != session) {
 		return Meta{}, fault.New(fault.Denied, "what is kept as session "+session+" is another session", "")
 	}
+	if err == nil {
+		s.titled(ctx, &meta)
+	}
 	return meta, err
 }
 
@@ -270,6 +280,7 @@ func (s *Store) list(ctx context.Context, subject string, limit int) ([]Meta, er
 		if err != nil {
 			return nil, err
 		}
+		s.titled(ctx, &meta)
 		out = append(out, meta)
 	}
 	slices.SortStableFunc(out, func(a, b Meta) int { return b.Time.Compare(a.Time) })
@@ -282,5 +293,8 @@ func (s *Store) Remove(ctx context.Context, subject, session string) error {
 	if err != nil {
 		return err
 	}
-	return s.opt.Store.DropPrivate(ctx, s.opt.Workspace, name)
+	if err := s.opt.Store.DropPrivate(ctx, s.opt.Workspace, name); err != nil {
+		return err
+	}
+	return s.dropTitle(ctx, subject, session)
 }

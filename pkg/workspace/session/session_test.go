@@ -401,3 +401,74 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// A session is called by what was asked first, until its person calls it otherwise; what
+// is saved later does not take that back, and it goes with the session.
+func TestTitles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	write(t, dir, "s.jsonl", "x")
+	save := func(id, first string) {
+		t.Helper()
+		req := session.SaveRequest{Subject: "u_jane", Session: id, Unit: "u1", Runner: "vexa", Dir: dir, Globs: []string{"**"}}
+		req.First = first
+		if err := w.Save(ctx, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(id, want string) {
+		t.Helper()
+		meta, err := w.Get(ctx, "u_jane", id)
+		if err != nil || meta.Title != want {
+			t.Errorf("%q, %v, want %q", meta.Title, err, want)
+		}
+		list, err := w.List(ctx, "u_jane")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			if m.Session == id && m.Title != want {
+				t.Errorf("in the list it is %q, want %q", m.Title, want)
+			}
+		}
+	}
+	save("s1", "  Write a\nnote that\x1b says \xff hello  ")
+	is("s1", "Write a note that says \uFFFD hello")
+	save("s1", "")
+	is("s1", "Write a note that says \uFFFD hello")
+	save("s2", strings.Repeat("längere ", 40))
+	if meta, err := w.Get(ctx, "u_jane", "s2"); err != nil || len([]rune(meta.Title)) > 80 || !strings.HasSuffix(meta.Title, "…") {
+		t.Errorf("%q, %v", meta.Title, err)
+	}
+	if meta, err := w.Rename(ctx, "u_jane", "s1", " Field notes "); err != nil || meta.Title != "Field notes" || meta.Unit == "" {
+		t.Errorf("%+v, %v", meta, err)
+	}
+	is("s1", "Field notes")
+	save("s1", "another first")
+	is("s1", "Field notes")
+	if _, err := w.Rename(ctx, "u_jane", "s1", "Again"); err != nil {
+		t.Fatal(err)
+	}
+	is("s1", "Again")
+	for title, kind := range map[string]fault.Kind{"": fault.Invalid, " \t ": fault.Invalid, "a\nb": fault.Invalid, "a\x1b[31m": fault.Invalid, "\xff": fault.Invalid, strings.Repeat("x", 201): fault.Invalid} {
+		if _, err := w.Rename(ctx, "u_jane", "s1", title); !fault.Is(err, kind) {
+			t.Errorf("%q: %v", title, err)
+		}
+	}
+	if _, err := w.Rename(ctx, "u_jane", "s9", "x"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of none: %v", err)
+	}
+	if _, err := w.Rename(ctx, "u_eve", "s1", "mine"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another's: %v", err)
+	}
+	is("s1", "Again")
+	if err := w.Remove(ctx, "u_jane", "s1"); err != nil {
+		t.Fatal(err)
+	}
+	save("s1", "new")
+	is("s1", "new")
+	if refs, err := w.ws.ListPrivate(ctx, "personal", "titles/"); err != nil || len(refs) != 0 {
+		t.Errorf("what is left: %+v, %v", refs, err)
+	}
+}
