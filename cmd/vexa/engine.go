@@ -192,8 +192,8 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 	}
 	trail := audit.Open(auditJournal, time.Now)
 	recording := transcript.ConfigFile{Dir: p.home.Config}
-	if _, err := recording.On(); err != nil {
-		return err
+	if _, err := recording.On(); err != nil { // requests are refused until it is put right: vexa model record on|off
+		p.log.ErrorContext(ctx, "what is set of recording cannot be read", "error", err)
 	}
 	e.Audit, e.Recording = trail, recording
 	e.Transcripts = transcript.Open(transcript.Options{Streams: p.streams, Setting: recording, Limits: keep.Inference, Now: time.Now})

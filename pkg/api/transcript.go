@@ -5,13 +5,16 @@ import "time"
 // Exchange is one line of GET /v1/dispatches/{id}/inference: a request that was
 // sent to a model's provider, and what came back.
 type Exchange struct {
-	Number       int          `json:"number"` // in the dispatch, from 1; one that is missing is not kept any more or was not sent
-	Turn         string       `json:"turn"`
-	Provider     string       `json:"provider"`
-	Model        string       `json:"model"`    // the provider's name for it
-	Protocol     string       `json:"protocol"` // that it was sent in
-	Client       string       `json:"client"`   // that the agent spoke; another one where it was translated
-	URL          string       `json:"url"`
+	Number   int    `json:"number"` // in the dispatch, from 1; one that is missing is not kept any more or was not sent
+	Turn     string `json:"turn"`
+	Provider string `json:"provider"`
+	Model    string `json:"model"`    // the provider's name for it
+	Protocol string `json:"protocol"` // that it was sent in
+	Client   string `json:"client"`   // that the agent spoke; another one where it was translated
+	URL      string `json:"url"`
+
+	Headers map[string]string `json:"headers,omitempty"` // that the agent chose
+
 	SentAt       time.Time    `json:"sentAt"`
 	EndedAt      *time.Time   `json:"endedAt"` // null: it is under way, or the daemon ended first
 	Outcome      string       `json:"outcome"` // answered, failed, client-gone; empty: nothing says

@@ -201,7 +201,7 @@ func TestRelay(t *testing.T) {
 					t.Errorf("the provider was sent %s %q; want %q", name, got, want.Get(name))
 				}
 			}
-			if r.Header.Get("Anthropic-Beta") != "tools-2024" || strings.Contains(r.URL.RawQuery, "key") {
+			if (r.Header.Get("Anthropic-Beta") == "tools-2024") != (c.path == messages) || strings.Contains(r.URL.RawQuery, "key") {
 				t.Errorf("the provider was sent %v %s", r.Header, r.URL)
 			}
 			await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })

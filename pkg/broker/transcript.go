@@ -23,7 +23,7 @@ func (x *exchange) transcribe(ctx context.Context) error {
 	var err error
 	x.recording, err = x.socket.transcript.Begin(ctx, transcript.Sent{
 		Turn: x.socket.turnNow(), Provider: x.provider.Name, Model: x.model, Protocol: string(x.spoken), Client: string(x.api.protocol),
-		URL: x.url(), Body: x.body, Secret: x.key,
+		URL: x.url(), Headers: x.passed(), Body: x.body, Secret: x.key,
 	})
 	if err != nil {
 		return &rejected{DeniedRecord, x.unrecorded(ctx, err)}

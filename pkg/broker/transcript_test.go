@@ -70,6 +70,7 @@ type wire struct {
 	mu     sync.Mutex
 	bodies []string
 	urls   []string
+	heads  []http.Header
 	answer http.HandlerFunc
 }
 
@@ -80,6 +81,7 @@ func (p *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	p.bodies, p.urls = append(p.bodies, string(body)), append(p.urls, "http://"+r.Host+r.URL.String())
+	p.heads = append(p.heads, r.Header)
 	p.mu.Unlock()
 	p.answer(w, r)
 }
@@ -116,7 +118,12 @@ func TestRecorded(t *testing.T) {
 			up := &wire{answer: answers(c.kind, c.answer)}
 			s := open(t, config{upstream: up, options: b.options, session: func(s *broker.Session) { s.Turn = "turn-7" }})
 			req := s.request(t.Context(), c.path+"?beta=true&key=leak", asks(c.path, c.model, c.kind == eventStream))
-			req.Header.Set("Anthropic-Beta", "canary-header")
+			req.Header.Set("Anthropic-Beta", "tools-2024, more-2025")
+			for _, name := range []string{"User-Agent", "Accept", "Anthropic-Version", "Anthropic-Other", "X-Note", "Accept-Language", "Traceparent", "Referer"} {
+				req.Header.Set(name, "private words, "+strings.Repeat("canary ", 100))
+			}
+			req.Header.Add("Anthropic-Beta", "private words that a container would have sent")
+			req.Header.Add("Anthropic-Beta", strings.Repeat("x", 65))
 			if a := s.do(req); a.status != http.StatusOK {
 				t.Fatalf("%d %s", a.status, a.body)
 			}
@@ -138,6 +145,17 @@ func TestRecorded(t *testing.T) {
 			await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
 			if d := s.trail.all()[0].Detail; d["recorded"] != "1" {
 				t.Errorf("the audit record has %v", d)
+			}
+			// A header that reaches the provider is recorded, or the same whoever asks.
+			for name, values := range up.heads[0] {
+				same := map[string]string{"User-Agent": "vexa", "Accept": "application/json, text/event-stream", "Content-Type": "application/json", "Content-Length": fmt.Sprint(len(up.bodies[0]))}
+				key := name == "X-Api-Key" || name == "Authorization"
+				if value := strings.Join(values, "\x00"); value != same[name] && value != x.Headers[name] && !(key && strings.Contains(value, canary)) && !(name == "Anthropic-Version" && value == "2023-06-01") {
+					t.Errorf("the provider was sent %s %.80q, recorded is %v", name, value, x.Headers)
+				}
+			}
+			if direct := c.path == messages && c.sent == "anthropic-messages"; direct != (x.Headers["Anthropic-Beta"] == "tools-2024,more-2025") {
+				t.Errorf("recorded are the headers %v", x.Headers)
 			}
 			for _, hidden := range []string{canary, "canary", s.token} {
 				if strings.Contains(fmt.Sprintf("%+v %s %s", x, x.Request.Data, x.Answer.Data), hidden) {

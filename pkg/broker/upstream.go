@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
-	"slices"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
@@ -124,21 +123,11 @@ func (x *exchange) url() string {
 }
 
 func (x *exchange) send(ctx context.Context) (*http.Response, error) {
-	direct := x.translation == nil
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.url(), bytes.NewReader(x.body))
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"User-Agent", "Accept", "Anthropic-Version", "Anthropic-Beta"} {
-		if v := x.in.Header.Values(name); len(v) > 0 && (direct || name == "User-Agent") {
-			req.Header[name] = slices.Clone(v)
-		}
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if x.provider.Protocol == inference.AnthropicMessages && req.Header.Get("Anthropic-Version") == "" {
-		req.Header.Set("Anthropic-Version", inference.AnthropicVersion)
-	}
-	x.provider.Authorize(req.Header, x.key)
+	x.header(req.Header)
 	resp, err := x.socket.broker.opts.Upstream.Do(req, x.provider)
 	x.status = 0
 	if err == nil {

@@ -163,7 +163,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 // too, and the help names them.
 func TestRecordedRequestsAreSpelledOut(t *testing.T) {
 	t.Parallel()
-	const want = "number,turn,provider,model,protocol,client,url,sentAt,endedAt,outcome,status,error,attempts,inputTokens,outputTokens,estimated,request,answer,reply"
+	const want = "number,turn,provider,model,protocol,client,url,headers,sentAt,endedAt,outcome,status,error,attempts,inputTokens,outputTokens,estimated,request,answer,reply"
 	if got := members(reflect.TypeFor[api.Exchange]()); got != want {
 		t.Errorf("a request has %s, not %s", got, want)
 	}

@@ -55,7 +55,7 @@ func (s *Server) exchanges(w http.ResponseWriter, r *http.Request) error {
 // exchangeLine renders one exchange.
 func exchangeLine(x transcript.Exchange) api.Exchange {
 	line := api.Exchange{
-		Number: x.Number, Turn: x.Turn, Provider: x.Provider, Model: x.Model, Protocol: x.Protocol, Client: x.Client, URL: x.URL,
+		Number: x.Number, Turn: x.Turn, Provider: x.Provider, Model: x.Model, Protocol: x.Protocol, Client: x.Client, URL: x.URL, Headers: x.Headers,
 		Outcome: x.Ended.Outcome, Status: x.Ended.Status, Error: x.Ended.Error, Attempts: []api.Attempt{},
 		InputTokens: x.Ended.InputTokens, OutputTokens: x.Ended.OutputTokens, Estimated: x.Ended.Estimated,
 		Request: exchangeBody(x.Request), Answer: exchangeBody(x.Answer), Reply: reply(x),

@@ -121,7 +121,7 @@ func (x *Exchange) take(r record, squeezed []byte) (err error) {
 	case kindBody:
 		x.Request.Data, err = expand(x.Request.Data, squeezed)
 	case kindSent:
-		x.Turn, x.Provider, x.Model, x.Protocol, x.Client, x.URL = r.Turn, r.Provider, r.Model, r.Protocol, r.Client, r.URL
+		x.Turn, x.Provider, x.Model, x.Protocol, x.Client, x.URL, x.Headers = r.Turn, r.Provider, r.Model, r.Protocol, r.Client, r.URL, r.Headers
 		x.Request.Bytes, x.Request.Redacted = r.Bytes, r.Redacted
 		x.Attempts = append(x.Attempts, Attempt{At: r.At})
 	case kindAgain:

@@ -42,16 +42,19 @@ type record struct {
 	Protocol string    `json:"protocol,omitempty"`
 	Client   string    `json:"client,omitempty"`
 	URL      string    `json:"url,omitempty"`
-	Pieces   int       `json:"pieces,omitempty"` // sent: how many kindBody there are of it
-	Bytes    int64     `json:"bytes,omitempty"`  // of the whole body
-	Cut      bool      `json:"cut,omitempty"`
-	Redacted bool      `json:"redacted,omitempty"`
-	Status   int       `json:"status,omitempty"`
-	Error    string    `json:"error,omitempty"`
-	Outcome  string    `json:"outcome,omitempty"`
-	Input    int64     `json:"inputTokens,omitempty"`
-	Output   int64     `json:"outputTokens,omitempty"`
-	Guessed  bool      `json:"estimated,omitempty"`
+
+	Headers map[string]string `json:"headers,omitempty"`
+
+	Pieces   int    `json:"pieces,omitempty"` // sent: how many kindBody there are of it
+	Bytes    int64  `json:"bytes,omitempty"`  // of the whole body
+	Cut      bool   `json:"cut,omitempty"`
+	Redacted bool   `json:"redacted,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Error    string `json:"error,omitempty"`
+	Outcome  string `json:"outcome,omitempty"`
+	Input    int64  `json:"inputTokens,omitempty"`
+	Output   int64  `json:"outputTokens,omitempty"`
+	Guessed  bool   `json:"estimated,omitempty"`
 }
 
 // encode returns the payload of a record with what squeeze returned for a piece

@@ -63,6 +63,18 @@ func (r *redactor) take(end bool) []byte {
 	return sure
 }
 
+// header returns headers without the secret.
+func (r *redactor) header(h map[string]string) map[string]string {
+	if len(h) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(h))
+	for name, value := range h {
+		out[name] = string(r.clean([]byte(value)))
+	}
+	return out
+}
+
 // add adds a piece, which is copied.
 func (r *redactor) add(p []byte) { r.pending = append(r.pending, p...) }
 

@@ -3,8 +3,8 @@
 //
 // A transcript is for the person alone: it rests in a topic of its own for each
 // dispatch, encrypted as every topic is, and nothing that serves a container
-// reads it. It holds bodies as they were sent, after any translation, and never a
-// header. A provider's key that is in a body all the same is left out, and that
+// reads it. It holds bodies as they were sent, after any translation, and of the
+// headers those that the agent chose. A provider's key that is in a body all the same is left out, and that
 // is said.
 //
 // What goes out is recorded before it does, whole, and durably: where it cannot
@@ -30,7 +30,8 @@ type Sent struct {
 	Protocol string // that it is sent in
 	Client   string // that the agent spoke; another one where it was translated
 	URL      string
-	Body     []byte // as it is sent; it is not changed
+	Headers  map[string]string // that the agent chose; never the one with the key
+	Body     []byte            // as it is sent; it is not changed
 	Secret   []byte // the provider's key, which is never kept; may be empty
 }
 
@@ -68,6 +69,7 @@ type Exchange struct {
 	Protocol string
 	Client   string
 	URL      string
+	Headers  map[string]string
 	Request  Body
 	Attempts []Attempt // at least one
 	Answer   Body      // of the last attempt

@@ -400,3 +400,43 @@ func look(t *testing.T, dir string) (size int) {
 	}))
 	return size
 }
+
+// What could not be written takes no room: once the disk has some again, requests are
+// recorded as before.
+func TestAFullDiskFillsNothing(t *testing.T) {
+	t.Parallel()
+	memory := streamtest.NewMemory()
+	full := &fullDisk{Sized: memory}
+	l := open(full, retention.Inference{Dispatch: 50_000})
+	w := l.Writer(unit)
+	random := make([]byte, 10_000)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	must(t, begin(t, w, "before").End(t.Context(), transcript.Ended{Outcome: "answered"}))
+	full.err = syscall.ENOSPC
+	for range 20 {
+		if _, err := w.Begin(t.Context(), sent(string(random))); !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	full.err = nil
+	must(t, begin(t, w, string(random)).End(t.Context(), transcript.Ended{Outcome: "answered"}))
+	got := all(t, l)
+	if len(got) != 2 || string(got[1].Request.Data) != string(random) || got[1].Number <= got[0].Number {
+		t.Errorf("%d requests are recorded", len(got))
+	}
+}
+
+// fullDisk takes nothing while it has an error.
+type fullDisk struct {
+	stream.Sized
+	err error
+}
+
+func (d *fullDisk) Append(ctx context.Context, topic string, payload []byte) (stream.Cursor, error) {
+	if d.err != nil {
+		return "", d.err
+	}
+	return d.Sized.Append(ctx, topic, payload)
+}

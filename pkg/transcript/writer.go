@@ -60,17 +60,19 @@ func (w *Writer) Begin(ctx context.Context, s Sent) (*Recording, error) {
 	}
 	for _, p := range pieces {
 		if err := w.write(ctx, record{Kind: kindBody, Number: number}, p); err != nil {
+			w.recount()
 			return nil, err
 		}
 	}
 	err = w.write(ctx, record{
 		Kind: kindSent, Number: number, At: w.log.o.Now().UTC(), Turn: s.Turn, Provider: s.Provider, Model: s.Model,
-		Protocol: s.Protocol, Client: s.Client, URL: s.URL, Pieces: len(pieces), Bytes: int64(len(s.Body)), Redacted: redactor.found,
+		Protocol: s.Protocol, Client: s.Client, URL: s.URL, Headers: redactor.header(s.Headers), Pieces: len(pieces), Bytes: int64(len(s.Body)), Redacted: redactor.found,
 	}, nil)
 	if err == nil {
 		err = w.log.o.Streams.Sync(ctx, w.topic)
 	}
 	if err != nil {
+		w.recount()
 		return nil, err
 	}
 	return &Recording{writer: w, number: number, answer: newRedactor(s.Secret)}, nil
@@ -86,6 +88,7 @@ func (w *Writer) reserve(ctx context.Context, size int64) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		last = max(last, w.last) // the number of one that could not be recorded is used up
 		if w.bytes, err = w.log.o.Streams.Size(ctx, w.topic); err != nil {
 			return 0, err
 		}
@@ -97,6 +100,14 @@ func (w *Writer) reserve(ctx context.Context, size int64) (int, error) {
 	w.last++
 	w.bytes += size
 	return w.last, nil
+}
+
+// recount has the size of the topic be read again: what could not be written is not in
+// it.
+func (w *Writer) recount() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loaded = false
 }
 
 // room reports whether so many bytes of an answer still fit.

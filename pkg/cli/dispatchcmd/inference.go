@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +112,9 @@ func showExchange(w *bytes.Buffer, x api.Exchange, at func(time.Time) string, bo
 		to += ", translated from " + x.Client
 	}
 	fmt.Fprintf(w, "  to: %s\n", plain.Line(to))
+	for _, name := range slices.Sorted(maps.Keys(x.Headers)) {
+		fmt.Fprintf(w, "  %s: %s\n", plain.Line(strings.ToLower(name)), plain.Line(x.Headers[name]))
+	}
 	if len(x.Attempts) > 1 {
 		for i, a := range x.Attempts {
 			fmt.Fprintf(w, "  attempt %d: %s  %s\n", i+1, at(a.At), plain.Line(strings.TrimSpace(status(a.Status)+"  "+a.Error)))

@@ -46,7 +46,7 @@ func NewLogs(f *factory.Factory) *cobra.Command {
 			"What a request repeats of the one before is named, behind an equals sign, and not printed\n" +
 			"again.\n" +
 			"With --json each is one document, a line, with bodies as they were: number, turn, provider,\n" +
-			"model, protocol, client, url, sentAt, endedAt, outcome, status, error, attempts,\n" +
+			"model, protocol, client, url, headers, sentAt, endedAt, outcome, status, error, attempts,\n" +
 			"inputTokens, outputTokens, estimated, request, answer, reply. Where a body has bytes, cut,\n" +
 			"redacted and text, or base64 where it is no text; and reply is what the answer says.",
 		Example: "$ vexa logs 01JDX4\n" +
