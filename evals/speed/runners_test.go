@@ -34,7 +34,7 @@ func BenchmarkRunnerFirstRequest(b *testing.B) {
 		b.Helper()
 		provider := newAsked(b)
 		l.Run(b, "model", "add", "bench", "--protocol", m.Inference.Protocols[0], "--url", provider.url, "--model", "m-1")
-		program := unpackImage(b, m)
+		program := unpackImage(b, m, l.Vexa)
 		path := func() time.Duration { return provider.took(b, func() func() { return dispatched(b, l, m.Name) }) }
 		floor := func() time.Duration {
 			cmd := program.command(b, provider.url)
@@ -183,20 +183,26 @@ type bare struct {
 	manifest runnerv2.Manifest
 	root     string
 	argv     []string // the program, with the Node.js that runs it
+	skip     int      // arguments of the manifest's command line that these stand for
 }
 
-func unpackImage(b *testing.B, m runnerv2.Manifest) bare {
+func unpackImage(b *testing.B, m runnerv2.Manifest, vexa string) bare {
 	b.Helper()
 	root := b.TempDir()
 	id := strings.TrimSpace(run(b, "podman", "create", "--pull=never", m.Image.Ref, "true"))
 	defer run(b, "podman", "rm", id)
 	run(b, "sh", "-c", `podman export "$1" | tar -x -C "$2" --no-same-owner opt usr/local`, "sh", id, root)
 	x := bare{manifest: m, root: root}
-	at := x.program(b, m.Argv.New[0])
-	x.argv = []string{at}
-	if first, err := os.ReadFile(at); err == nil && bytes.HasPrefix(first, []byte("#!/usr/bin/env node")) {
-		x.argv = []string{x.program(b, "node"), at}
+	name, skip := m.Argv.New[0], 1
+	if i := slices.Index(m.Argv.New, "--"); strings.HasPrefix(name, "/.vexa/") && i > 0 { // the bridge is ours: bare, too
+		x.argv, name, skip = append([]string{vexa}, m.Argv.New[1:i+1]...), m.Argv.New[i+1], i+2
 	}
+	x.skip = skip
+	at := x.program(b, name)
+	if first, err := os.ReadFile(at); err == nil && bytes.HasPrefix(first, []byte("#!/usr/bin/env node")) {
+		x.argv = append(x.argv, x.program(b, "node"))
+	}
+	x.argv = append(x.argv, at)
 	return x
 }
 
@@ -247,7 +253,7 @@ func (x bare) command(b *testing.B, url string) *exec.Cmd {
 			b.Fatal(err)
 		}
 	}
-	argv := append(slices.Clone(x.argv), command.Argv[1:]...)
+	argv := append(slices.Clone(x.argv), command.Argv[x.skip:]...)
 	cmd := exec.CommandContext(b.Context(), argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdin = vars.Workdir, bytes.NewReader(command.Stdin)
 	cmd.Env = append([]string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "USER=agent", "TERM=dumb", "LANG=C.UTF-8", "TMPDIR=" + dir}, command.Env...)

@@ -36,6 +36,9 @@ func (s *Server) addRunner(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	m, err := s.o.Runners.Add(s.o.RunnersDir, files(req), req.Replace)
+	if err == nil {
+		err = s.o.Builds.Forget(m.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -52,7 +55,12 @@ func files(r api.AddRunner) runner.Files {
 }
 
 func (s *Server) removeRunner(w http.ResponseWriter, r *http.Request) error {
-	if err := s.o.Runners.Remove(s.o.RunnersDir, r.PathValue("name")); err != nil {
+	name := r.PathValue("name")
+	err := s.o.Runners.Remove(s.o.RunnersDir, name)
+	if err == nil {
+		err = s.o.Builds.Forget(name)
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -82,4 +82,14 @@ func (b Builds) Reference(m runnerv2.Manifest) (string, error) {
 	return repository + "@" + digest, nil
 }
 
+// Forget takes the note of a runner away, whose manifest or lock is another one now, or
+// gone. There need not be one.
+func (b Builds) Forget(name string) error {
+	err := os.Remove(b.file(runnerv2.Manifest{Name: name}))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, "forget the image of runner "+name, err)
+}
+
 func (b Builds) file(m runnerv2.Manifest) string { return filepath.Join(b.Dir, m.Name+".json") }

@@ -40,6 +40,12 @@ func TestBuilds(t *testing.T) {
 		t.Errorf("what is no digest: %v", err)
 	}
 	is(m, "localhost/vexa/runner-codex@"+digest)
+	for range 2 {
+		if err := b.Forget(m.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	is(m, m.Image.Ref)
 	for _, bad := range []string{"", "{}", `{"image":"` + m.Image.Ref + `","digest":"x@sha256"}`, `{"more":1}`} {
 		if err := os.WriteFile(filepath.Join(b.Dir, "codex.json"), []byte(bad), 0o600); err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ type Sent struct {
 	URL      string
 	Headers  map[string]string // that the agent chose; never the one with the key
 	Body     []byte            // as it is sent; it is not changed
-	Secret   []byte // the provider's key, which is never kept; may be empty
+	Secret   []byte            // the provider's key, which is never kept; may be empty
 }
 
 // Ended says how a request ended. Tokens are as they were metered.

@@ -44,22 +44,22 @@ func newRunnerList(f *factory.Factory) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List runners",
-		Long:    "Lists the runners: the agents that a dispatch can run, each described by a manifest, and\nwhether its image is made: vexa runner build NAME makes it.",
+		Long:    "Lists the runners: the agents that a dispatch can run, each described by a manifest, and\nwhether its image was built here: vexa runner build NAME builds it.",
 		Example: "$ vexa runner list",
 		Args:    grammar.Args(),
 	}
 	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Runner, error) { return c.Runners(ctx) }
 	return query.List(f, cmd, runnerFields(), ask, func(list []api.Runner) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "MADE", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "BUILT", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
 		for _, r := range list {
-			t.Row(r.Name, r.Image, made(r), r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
+			t.Row(r.Name, r.Image, built(r), r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
 		}
 		return t.Flush()
 	})
 }
 
-// made says whether the image of a runner is there: one that is built in always is.
-func made(r api.Runner) string {
+// built says whether the image of a runner was built here: one that is built in always is.
+func built(r api.Runner) string {
 	return yes(r.Digest != "" || strings.HasPrefix(r.Image, "builtin:"))
 }
 

@@ -57,6 +57,14 @@ func noSpace(err error) error {
 	return err
 }
 
+// NoProgram reports whether a container could not be started because its image has no
+// such program, as the runtimes runc and crun say it.
+func NoProgram(err error) bool {
+	var refused *apiError
+	return errors.As(err, &refused) && (strings.Contains(refused.Message, "no such file or directory") ||
+		strings.Contains(refused.Message, "executable file") && strings.Contains(refused.Message, "not found"))
+}
+
 // errLoadEnded tells the writer of an archive that nobody reads on.
 var errLoadEnded = errors.New("podman reads no further")
 

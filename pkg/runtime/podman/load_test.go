@@ -21,6 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner/image/imagetest"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
 	"github.com/vexa-ai/vexa/pkg/runtime"
+	"github.com/vexa-ai/vexa/pkg/runtime/podman"
 )
 
 // forget removes images at the end of a test.
@@ -83,6 +84,12 @@ func TestARunnersImageIsLoadedAndRuns(t *testing.T) {
 	}
 	if list, err := d.List(t.Context(), install); err != nil || len(list) != 0 {
 		t.Errorf("warming leaves %d containers, %v", len(list), err)
+	}
+	if exit, err := d.Try(t.Context(), ref, install, []string{"/usr/bin/env", "sh", "-c", "exit 7"}); err != nil || exit.Code != 7 {
+		t.Errorf("a program that is there: %+v, %v", exit, err)
+	}
+	if exit, err := d.Try(t.Context(), ref, install, []string{"/bin/absent"}); !podman.NoProgram(err) && exit.Code != 127 {
+		t.Errorf("a program that is not there: %+v, %v", exit, err)
 	}
 	s := newStack(t, d, install)
 	spec := s.spec(t, unit, "/usr/bin/env", "sh", "-c", "test -r /etc/passwd && test -d /usr/lib && ! test -w /usr")
