@@ -1,0 +1,173 @@
+// Package flow lays styled text out in lines of a terminal.
+//
+// Widths are columns, as the terminal counts them: wide characters have two,
+// combining ones none, and what a reader takes for one character (a grapheme
+// cluster, such as an emoji of several) is never cut. Text stays in the order in
+// which it was written: turning right-to-left text is the terminal's business.
+// Nothing here holds state; text that is foreign is stripped where it is painted
+// (theme.Paint), and has to be before it is measured.
+package flow
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// Run is text in one style.
+type Run struct {
+	Text  string
+	Style theme.Set
+}
+
+// Line is what stands beside each other.
+type Line []Run
+
+// Plain is a line of one run.
+func Plain(text string, roles ...theme.Role) Line {
+	return Line{{text, theme.Of(roles...)}}
+}
+
+// Width is how many columns s takes.
+func Width(s string) int {
+	n := 0
+	for s != "" {
+		size, w := next(s)
+		s, n = s[size:], n+w
+	}
+	return n
+}
+
+// next returns the size in bytes and the width in columns of the first grapheme
+// cluster of s. Two ASCII characters in a row never belong to one.
+func next(s string) (size, width int) {
+	if s[0] >= ' ' && s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf) {
+		return 1, 1
+	}
+	cluster, w := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	return max(len(cluster), 1), w
+}
+
+// Width is how many columns the line takes.
+func (l Line) Width() int {
+	n := 0
+	for _, r := range l {
+		n += Width(r.Text)
+	}
+	return n
+}
+
+// Text is the line without its styles.
+func (l Line) Text() string {
+	var b strings.Builder
+	for _, r := range l {
+		b.WriteString(r.Text)
+	}
+	return b.String()
+}
+
+// Paint returns the line for the screen. Neighbours of one style are painted
+// as one.
+func (l Line) Paint(th theme.Theme) string {
+	dst := make([]byte, 0, 64+32*len(l))
+	for i := 0; i < len(l); {
+		text, j := l[i].Text, i+1
+		for ; j < len(l) && l[j].Style == l[i].Style; j++ {
+			text += l[j].Text
+		}
+		dst = th.AppendPaint(dst, text, l[i].Style)
+		i = j
+	}
+	return string(dst)
+}
+
+// Join returns the runs of all lines as one line.
+func Join(lines ...Line) Line {
+	n := 0
+	for _, l := range lines {
+		n += len(l)
+	}
+	out := make(Line, 0, n)
+	for _, l := range lines {
+		out = append(out, l...)
+	}
+	return out
+}
+
+// Over returns the line with s added to the style of every run.
+func (l Line) Over(s theme.Set) Line {
+	out := make(Line, len(l))
+	for i, r := range l {
+		out[i] = Run{r.Text, r.Style | s}
+	}
+	return out
+}
+
+// Indent puts first before the first of the lines and rest before the others.
+func Indent(lines []Line, first, rest Line) []Line {
+	for i, l := range lines {
+		if i == 0 {
+			lines[i] = Join(first, l)
+		} else {
+			lines[i] = Join(rest, l)
+		}
+	}
+	return lines
+}
+
+// Cut returns the line in at most width columns, the last of which is then "…".
+func (l Line) Cut(width int) Line {
+	if l.Width() <= width {
+		return l
+	}
+	if width < 1 {
+		return nil
+	}
+	var out Line
+	left := width - 1
+	for _, r := range l {
+		n := 0
+		for n < len(r.Text) {
+			size, w := next(r.Text[n:])
+			if w > left {
+				return append(out, Run{r.Text[:n], r.Style}, Run{"…", r.Style})
+			}
+			n, left = n+size, left-w
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// Pad returns the line with spaces of style s after it, up to width columns.
+func (l Line) Pad(width int, s theme.Set) Line {
+	if n := width - l.Width(); n > 0 {
+		return Join(l, Line{{strings.Repeat(" ", n), s}})
+	}
+	return l
+}
+
+// Tabs returns s with each tab as spaces up to the next multiple of four
+// columns; s begins at column from.
+func Tabs(s string, from int) string {
+	if !strings.Contains(s, "\t") {
+		return s
+	}
+	const stop = 4
+	var b strings.Builder
+	for col := from; s != ""; {
+		if s[0] == '\t' {
+			n := stop - col%stop
+			b.WriteString("    "[:n])
+			s, col = s[1:], col+n
+			continue
+		}
+		size, w := next(s)
+		b.WriteString(s[:size])
+		s, col = s[size:], col+w
+	}
+	return b.String()
+}
