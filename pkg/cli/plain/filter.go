@@ -23,6 +23,7 @@ const (
 // for concurrent use.
 type Filter struct {
 	state state
+	seen  seen
 	part  [maxSplit]byte // an unfinished character at the end of the last piece
 	n     int
 }
@@ -61,7 +62,7 @@ func (f *Filter) Flush(dst []byte) []byte {
 // always ends a sequence and stays: an unfinished one hides at most its line.
 func (f *Filter) take(r rune) bool {
 	if r == '\n' {
-		f.state = ground
+		f.state, f.seen = ground, seen{}
 		return true
 	}
 	switch f.state {
@@ -94,7 +95,7 @@ func (f *Filter) text(r rune) bool {
 	case 0x90, 0x98, 0x9d, 0x9e, 0x9f:
 		f.state = str
 	}
-	return !dropped(r)
+	return f.seen.keep(r)
 }
 
 func (f *Filter) afterEscape(r rune) {

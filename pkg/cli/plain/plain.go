@@ -2,7 +2,8 @@
 //
 // What an agent writes (replies, paths, tool names, commit messages) may hold
 // escape sequences that move the cursor, set the clipboard or rewrite what was
-// shown before, and bidirectional overrides that show text in another order.
+// shown before, bidirectional overrides that show text in another order, and
+// characters that nobody sees.
 // Every frontend passes such text through this package, and through nothing
 // else. Line feeds and tabs stay; everything else that is not text goes.
 package plain
@@ -13,8 +14,9 @@ import (
 )
 
 // Text returns s without control sequences, control characters other than
-// line feed and tab, and bidirectional formatting. Bytes that are not UTF-8
-// become U+FFFD. Text is idempotent.
+// line feed and tab, bidirectional formatting, and characters without width
+// that no script needs where they stand. Bytes that are not UTF-8 become U+FFFD.
+// Text is idempotent.
 func Text(s string) string {
 	if clean(s) {
 		return s
@@ -55,10 +57,12 @@ func JSON(data []byte) []byte {
 		return data
 	}
 	out := make([]byte, 0, len(data)+16)
+	var before seen
 	for len(data) > 0 {
 		r, n := utf8.DecodeRune(data)
-		if r != utf8.RuneError && r >= ' ' && dropped(r) {
+		if kept := before.keep(r); !kept && r >= ' ' {
 			out = appendEscape(out, r)
+			before = seen{last: '0'} // a digit of it
 		} else {
 			out = append(out, data[:n]...)
 		}
@@ -85,15 +89,23 @@ func appendEscape(out []byte, r rune) []byte {
 
 // clean reports whether s needs no work.
 func clean(s string) bool {
-	for i, r := range s {
-		if dropped(r) {
-			return false
-		}
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+	var before seen
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf { // most text is
+			if c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
 				return false
 			}
+			i++
+			continue
 		}
+		if i > 0 && s[i-1] < utf8.RuneSelf {
+			before = seen{last: rune(s[i-1])}
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || !before.keep(r) {
+			return false
+		}
+		i += n
 	}
 	return true
 }
@@ -113,9 +125,7 @@ func dropped(r rune) bool {
 		return true
 	case r == 0xfeff, r >= 0xfff9 && r <= 0xfffb: // byte order mark, annotations
 		return true
-	case r >= 0xe0000 && r <= 0xe007f: // tags: invisible text
-		return true
 	default:
-		return false
+		return unseen(r)
 	}
 }

@@ -30,6 +30,16 @@ func TestText(t *testing.T) {
 		"bidi isolate and mark":         {"\u2066a\u2069\u200f\u061cb", "ab"},
 		"line separator":                {"a\u2028b", "ab"},
 		"tags":                          {"a\U000e0041b", "ab"},
+		"letters that nobody sees":      {"pay\u200bpal\u2060 \u00ad\u3164\ufeffx", "paypal x"},
+		"joiners between ASCII":         {"pass\u200dwo\u200crd", "password"},
+		"joiners of a script stay":      {"می\u200cخواهم क्\u200dष", "می\u200cخواهم क्\u200dष"},
+		"one joiner at a time":          {"👩\u200d\u200d💻", "👩\u200d💻"},
+		"selectors stay":                {"❤\ufe0f #\ufe0f\u20e3 葛\U000e0100", "❤\ufe0f #\ufe0f\u20e3 葛\U000e0100"},
+		"bytes in selectors":            {"a\ufe01\ufe02\U000e0101\U000e0102b", "a\ufe01b"},
+		"a selector of nothing":         {"\ufe0fa \ufe0f", "a "},
+		"accents":                       {"e\u0301 ệ בְּרֵאשִׁית", "e\u0301 ệ בְּרֵאשִׁית"},
+		"a pile of accents":             {"e" + strings.Repeat("\u0301", 100) + "x", "e" + strings.Repeat("\u0301", 8) + "x"},
+		"a pile around what is dropped": {"e" + strings.Repeat("\u0301", 8) + "\x7f\u0301", "e" + strings.Repeat("\u0301", 8)},
 		"joined emoji stay":             {"👩\u200d💻", "👩\u200d💻"},
 		"not UTF-8":                     {"a\xffb\x9bc", "a\ufffdb\ufffdc"},
 		"a lone C1 byte is no CSI":      {"a\x9b31mb", "a\ufffd31mb"},
@@ -62,7 +72,7 @@ func TestLineAndShort(t *testing.T) {
 
 func TestJSONKeepsTheValue(t *testing.T) {
 	t.Parallel()
-	in := map[string]any{"a": "x\u009b1m\u202ey\u2028\x7f\U000e0041", "b": []any{"ok", 1.5}}
+	in := map[string]any{"a": "x\u009b1m\u202ey\u2028\x7f\U000e0041", "b": []any{"ok", 1.5}, "c": "x\u200d\u200by\u0301"}
 	data, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +111,7 @@ func TestWriterSeesSplitSequences(t *testing.T) {
 }
 
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x1b[31m", "\x1b]52;c;x\a", "\u009b1m", "\u202e", "a\xff\xe6\xbc", "\x1b\x1bP\x1b\\"} {
+	for _, s := range []string{"", "plain", "\x1b[31m", "\x1b]52;c;x\a", "\u009b1m", "\u202e", "a\xff\xe6\xbc", "\x1b\x1bP\x1b\\", "👩\u200d💻\ufe0f", "a\u200d\u0301\u200b\U000e0101", strings.Repeat("\u0301", 20)} {
 		f.Add(s, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, s string, cut uint8) {
@@ -116,6 +126,18 @@ func FuzzText(f *testing.F) {
 		}
 		if again := plain.Text(out); again != out {
 			t.Fatalf("not idempotent: %q, then %q", out, again)
+		}
+		quoted, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := plain.JSON(quoted)
+		if plain.Text(string(shown)) != string(shown) {
+			t.Fatalf("JSON(%q) is not safe: %q", quoted, shown)
+		}
+		var value, want string
+		if json.Unmarshal(shown, &value) != nil || json.Unmarshal(quoted, &want) != nil || value != want {
+			t.Fatalf("JSON(%q) has another value: %q", quoted, shown)
 		}
 		var filter plain.Filter
 		n := min(int(cut), len(s))
