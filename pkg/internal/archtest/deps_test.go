@@ -19,6 +19,9 @@ const (
 	schema  = "github.com/santhosh-tekuri/jsonschema"
 	minio   = "github.com/minio"
 	mcpSDK  = "github.com/modelcontextprotocol"
+	charm1  = "charm.land"
+	charm2  = "github.com/charmbracelet"
+	markup  = "github.com/yuin/goldmark"
 )
 
 // TestReach is about everything that is linked, however far down.
@@ -45,7 +48,7 @@ func TestReach(t *testing.T) {
 			"a client speaks to the daemon over its socket and holds nothing else",
 		},
 		{
-			[]string{"pkg/cli"},
+			[]string{"pkg/cli", "pkg/tui"},
 			[]string{"pkg/stream/journal", "pkg/keys/secretservice", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/agent", "pkg/acp", "pkg/worker", goGit},
 			"a frontend that reached an adapter would be a second control plane",
 		},
@@ -102,6 +105,8 @@ func TestOwners(t *testing.T) {
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
 		{[]string{mcpSDK}, []string{"pkg/mcp"}, "one package knows the SDK of a protocol that moves"},
+		{[]string{charm1, charm2}, []string{"pkg/tui"}, "the terminal chat is one model over pkg/client"},
+		{[]string{markup}, []string{"pkg/tui/markdown"}, "one package decides what Markdown looks like"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
 	}
 	for _, rule := range rules {
@@ -156,14 +161,14 @@ func TestStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-// TestFrontendsAreTheEdge: nothing imports a frontend or main.
+// TestFrontendsAreTheEdge: nothing imports a frontend or main but frontends and main.
 func TestFrontendsAreTheEdge(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
 		name := short(p.ImportPath)
 		for _, imp := range p.Imports {
 			imp = short(imp)
-			if underAny(imp, []string{"pkg/cli", "cmd"}) && !underAny(name, []string{"pkg/cli", "cmd"}) {
+			if underAny(imp, []string{"pkg/cli", "pkg/tui", "cmd"}) && !underAny(name, []string{"pkg/cli", "pkg/tui", "cmd"}) {
 				t.Errorf("%s imports %s: dependencies point inward", name, imp)
 			}
 		}

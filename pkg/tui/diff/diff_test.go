@@ -23,11 +23,11 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // patch is one that git made; testdata/zoo.patch has every kind of file.
-func patch(t testing.TB, name string) string {
-	t.Helper()
+func patch(tb testing.TB, name string) string {
+	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }

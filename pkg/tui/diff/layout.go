@@ -27,17 +27,22 @@ func (p *painter) draw(rows []row) {
 		for j < len(rows) && rows[j].fold == 0 && rows[j].before.op != ' ' {
 			j++
 		}
-		for _, r := range rows[i:j] { // everything that went before everything that came
-			if r.before.op != 0 {
-				p.row(r, func() { p.unified(r.before, r.before.number) })
-			}
-		}
-		for _, r := range rows[i:j] {
-			if r.after.op != 0 {
-				p.row(r, func() { p.unified(r.after, 0) })
-			}
-		}
+		p.change(rows[i:j])
 		i = j
+	}
+}
+
+// change draws everything that went, and then everything that came.
+func (p *painter) change(rows []row) {
+	for _, r := range rows {
+		if r.before.op != 0 {
+			p.row(r, func() { p.unified(r.before, r.before.number) })
+		}
+	}
+	for _, r := range rows {
+		if r.after.op != 0 {
+			p.row(r, func() { p.unified(r.after, 0) })
+		}
 	}
 }
 

@@ -200,24 +200,35 @@ func (p *painter) rows(h Hunk) []row {
 		for ; i < len(h.Lines) && h.Lines[i].Op == '+'; i++ {
 			come = append(come, h.Lines[i])
 		}
-		for j := range max(len(gone), len(come)) {
-			var r row
-			var minus, plus []stretch
-			if j < len(gone) && j < len(come) {
-				minus, plus = changed(visible(gone[j].Text), visible(come[j].Text))
-			}
+		pairs := pair(gone, come)
+		for j, c := range pairs {
 			if j < len(gone) {
-				r.before = cell{'-', old, p.text(gone[j], &before, minus), gone[j].NoEOL}
-				old++
+				c.before = cell{'-', old + j, p.text(gone[j], &before, c.gone), gone[j].NoEOL}
 			}
 			if j < len(come) {
-				r.after = cell{'+', now, p.text(come[j], &after, plus), come[j].NoEOL}
-				now++
+				c.after = cell{'+', now + j, p.text(come[j], &after, c.come), come[j].NoEOL}
 			}
-			out = append(out, r)
+			out = append(out, c.row)
 		}
+		old, now = old+len(gone), now+len(come)
 	}
 	return p.fold(out)
+}
+
+// change is a row that is to be, and what of its two lines differs.
+type change struct {
+	row
+
+	gone, come []stretch
+}
+
+// pair compares what went with what came in its place.
+func pair(gone, come []Line) []change {
+	out := make([]change, max(len(gone), len(come)))
+	for j := range min(len(gone), len(come)) {
+		out[j].gone, out[j].come = changed(visible(gone[j].Text), visible(come[j].Text))
+	}
+	return out
 }
 
 // visible is a line's text as it is shown.

@@ -95,7 +95,7 @@ type word struct {
 // words reads a pattern.
 func words(pattern string) (out []word, mask uint64) {
 	left := maxPattern
-	for _, f := range strings.Fields(plain.Line(pattern)) {
+	for f := range strings.FieldsSeq(plain.Line(pattern)) {
 		w := word{exact: fold(f) != f}
 		for _, r := range f {
 			if left--; left < 0 {

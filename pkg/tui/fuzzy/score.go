@@ -86,17 +86,17 @@ func rightmost(side string, letters []string, at []int) {
 
 // worth is the score of a match.
 func worth(text string, letters []string, at []int, name int) int {
-	score := 0
+	score, end := 0, 0
 	for j, i := range at {
 		score += hit + bonus(text, i, name)
-		if j == 0 {
-			continue
-		}
-		if gap := i - at[j-1] - len(letters[j-1]); gap == 0 {
+		switch gap := i - end; {
+		case j == 0:
+		case gap == 0:
 			score += beside
-		} else {
+		default:
 			score -= gapFirst + gapMore*(gap-1)
 		}
+		end = i + len(letters[j])
 	}
 	return score + wholeName(text, letters, at, name)
 }
@@ -124,7 +124,6 @@ func size(letters []string) int {
 }
 
 // best returns the match with the highest score and where its letters are.
-// score[j][i] is the best one whose letter j is at i.
 func best(side, text string, letters []string) (int, []int) {
 	at := make([]int, len(letters))
 	if !leftmost(side, letters, at) {
@@ -132,59 +131,87 @@ func best(side, text string, letters []string) (int, []int) {
 	}
 	name := nameOf(text)
 	if len(text) > maxRanked {
-		score := worth(text, letters, at, name)
-		late := make([]int, len(letters))
-		if rightmost(side, letters, late); worth(text, letters, late, name) > score {
-			return worth(text, letters, late, name), late
+		early, late := worth(text, letters, at, name), make([]int, len(letters))
+		rightmost(side, letters, late)
+		if n := worth(text, letters, late, name); n > early {
+			return n, late
 		}
-		return score, at
+		return early, at
 	}
-	const none = math.MinInt32
-	n, m := len(side), len(letters)
-	score, from := make([]int32, m*n), make([]int16, m*n)
-	for j, l := range letters {
-		reach, by := int32(none), int16(-1) // the best that ends before i, less the gap
-		for i := range n {
-			k := j*n + i
-			score[k] = none
-			if j > 0 {
-				prev := i - len(letters[j-1]) // where the letter before would end right here
-				if reach > none {
-					reach -= gapMore
-				}
-				if p := prev - 1; p >= 0 {
-					if s := score[(j-1)*n+p]; s > none && s-gapFirst >= reach {
-						reach, by = s-gapFirst, int16(p)
-					}
-				}
-				if !strings.HasPrefix(side[i:], l) {
-					continue
-				}
-				gain := int32(hit + bonus(text, i, name))
-				if reach > none {
-					score[k], from[k] = reach+gain, by
-				}
-				if prev >= 0 {
-					if s := score[(j-1)*n+prev]; s > none && s+beside+gain > score[k] {
-						score[k], from[k] = s+beside+gain, int16(prev)
-					}
-				}
-			} else if strings.HasPrefix(side[i:], l) {
-				score[k] = int32(hit + bonus(text, i, name))
+	g := grid{side: side, text: text, letters: letters, name: name, score: make([]int32, len(letters)*len(side)), from: make([]int16, len(letters)*len(side))}
+	for j := range letters {
+		g.fill(j)
+	}
+	score := g.trace(at)
+	return score + wholeName(text, letters, at, name), at
+}
+
+// grid holds for each letter of a pattern and each byte of a text the best match
+// whose letter is there.
+type grid struct {
+	side, text string
+	letters    []string
+	name       int
+	score      []int32
+	from       []int16 // where the letter before is
+}
+
+const none = math.MinInt32
+
+// fill computes the row of letter j from the one before.
+func (g *grid) fill(j int) {
+	n := len(g.side)
+	reach, by := int32(none), int16(-1) // the best match that ends further left, less the gap
+	for i := range n {
+		k := j*n + i
+		g.score[k] = none
+		beforeAt := -1
+		if j > 0 {
+			beforeAt = i - len(g.letters[j-1]) // where the letter before would be right beside
+			if reach > none {
+				reach -= gapMore
+			}
+			if s := g.at(j-1, beforeAt-1); s > none && s-gapFirst >= reach {
+				reach, by = s-gapFirst, int16(beforeAt-1)
 			}
 		}
+		if !strings.HasPrefix(g.side[i:], g.letters[j]) {
+			continue
+		}
+		gain := int32(hit + bonus(g.text, i, g.name))
+		switch s := g.at(j-1, beforeAt); {
+		case j == 0:
+			g.score[k] = gain
+		case s > none && s+beside > reach:
+			g.score[k], g.from[k] = s+beside+gain, int16(beforeAt)
+		case reach > none:
+			g.score[k], g.from[k] = reach+gain, by
+		}
 	}
-	top, end := int32(none), -1
+}
+
+// at is the score of letter j at i, where there is such a place.
+func (g *grid) at(j, i int) int32 {
+	if j < 0 || i < 0 {
+		return none
+	}
+	return g.score[j*len(g.side)+i]
+}
+
+// trace writes down the best match, and returns its score.
+func (g *grid) trace(at []int) int {
+	n, last := len(g.side), len(g.letters)-1
+	top, end := int32(none), 0
 	for i := range n {
-		if s := score[(m-1)*n+i]; s > top || s == top && s > none && i >= name && end < name {
+		if s := g.at(last, i); s > top || s == top && s > none && i >= g.name && end < g.name {
 			top, end = s, i
 		}
 	}
-	for j := m - 1; j >= 0; j-- {
+	for j := last; j >= 0; j-- {
 		at[j] = end
-		end = int(from[j*n+end])
+		end = int(g.from[j*n+end])
 	}
-	return int(top) + wholeName(text, letters, at, name), at
+	return int(top)
 }
 
 // Runs returns the stretches of text that positions name, as pairs of where each

@@ -23,11 +23,11 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-func zoo(t testing.TB) string {
-	t.Helper()
+func zoo(tb testing.TB) string {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/zoo.md")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }

@@ -1,6 +1,7 @@
 package markdown
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func newRenderer(th theme.Theme) renderer {
 // fork returns a renderer for the open block, whose end does not matter.
 func (r *renderer) fork() *renderer {
 	c := *r
-	c.refs = r.refs[:len(r.refs):len(r.refs)]
+	c.refs = slices.Clip(r.refs)
 	return &c
 }
 

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -40,32 +41,46 @@ type language struct {
 //nolint:gochecknoglobals // constants that need work, like compiled regexps
 var languages = sync.OnceValue(func() map[string]*language {
 	known := map[string]*language{}
-	for _, l := range list() {
+	for _, l := range slices.Concat(first(), others()) {
 		l.words = map[string]theme.Role{}
 		for role, text := range map[theme.Role]string{theme.Keyword: l.keyword, theme.Type: l.types, theme.Number: l.consts} {
-			for _, word := range strings.Fields(text) {
+			for word := range strings.FieldsSeq(text) {
 				l.words[word] = role
 			}
 		}
-		for _, name := range strings.Fields(l.names) {
+		for name := range strings.FieldsSeq(l.names) {
 			known[name] = l
 		}
 	}
 	return known
 })
 
-// list are all languages.
-func list() []*language {
-	double, single := quote{open: `"`, shut: `"`, escape: true}, quote{open: `'`, shut: `'`, escape: true}
-	raw := quote{open: "`", shut: "`", multi: true}
-	template := quote{open: "`", shut: "`", multi: true, escape: true}
-	long := []quote{{open: `"""`, shut: `"""`, multi: true, escape: true}, {open: `'''`, shut: `'''`, multi: true, escape: true}}
-	star := quote{open: "/*", shut: "*/", multi: true, comment: true}
-	html := quote{open: "<!--", shut: "-->", multi: true, comment: true}
-	slashes, hash, dashes := []string{"//"}, []string{"#"}, []string{"--"}
-	const c = "break case const continue default do else enum extern for goto if inline register return sizeof static struct switch typedef union volatile while "
-	const ctypes = "bool char double float int int16_t int32_t int64_t int8_t long short signed size_t uint16_t uint32_t uint64_t uint8_t unsigned void "
-	const js = "async await break case catch class const continue debugger default delete do else export extends finally for from function if import in instanceof let new of return static super switch this throw try typeof var void while with yield "
+// What languages enclose strings and comments in.
+//
+//nolint:gochecknoglobals // constants that Go cannot write
+var (
+	double   = quote{open: `"`, shut: `"`, escape: true}
+	single   = quote{open: `'`, shut: `'`, escape: true}
+	raw      = quote{open: "`", shut: "`", multi: true}
+	template = quote{open: "`", shut: "`", multi: true, escape: true}
+	longer   = quote{open: `"""`, shut: `"""`, multi: true, escape: true}
+	longest  = quote{open: `'''`, shut: `'''`, multi: true, escape: true}
+	star     = quote{open: "/*", shut: "*/", multi: true, comment: true}
+	remark   = quote{open: "<!--", shut: "-->", multi: true, comment: true}
+	slashes  = []string{"//"}
+	hash     = []string{"#"}
+	dashes   = []string{"--"}
+)
+
+// Words that several languages have.
+const (
+	ofC      = "break case const continue default do else enum extern for goto if inline register return sizeof static struct switch typedef union volatile while "
+	typesOfC = "bool char double float int int16_t int32_t int64_t int8_t long short signed size_t uint16_t uint32_t uint64_t uint8_t unsigned void "
+	ofJS     = "async await break case catch class const continue debugger default delete do else export extends finally for from function if import in instanceof let new of return static super switch this throw try typeof var void while with yield "
+)
+
+// first are the languages that agents write most, and their relatives.
+func first() []*language {
 	return []*language{
 		{
 			names: "go golang", line: slashes, quotes: []quote{star, raw, double, single},
@@ -74,14 +89,14 @@ func list() []*language {
 			consts:  "true false nil iota",
 		},
 		{
-			names: "python py python3 pyi", line: hash, quotes: append(long[:2:2], double, single),
+			names: "python py python3 pyi", line: hash, quotes: []quote{longer, longest, double, single},
 			keyword: "and as assert async await break case class continue def del elif else except finally for from global if import in is lambda match nonlocal not or pass raise return try while with yield",
 			types:   "bool bytes dict float int list object set str tuple self cls", consts: "True False None",
 		},
-		{names: "javascript js mjs cjs jsx node", line: slashes, quotes: []quote{star, template, double, single}, letters: "$", keyword: js, consts: "true false null undefined NaN Infinity"},
+		{names: "javascript js mjs cjs jsx node", line: slashes, quotes: []quote{star, template, double, single}, letters: "$", keyword: ofJS, consts: "true false null undefined NaN Infinity"},
 		{
 			names: "typescript ts tsx mts cts", line: slashes, quotes: []quote{star, template, double, single}, letters: "$",
-			keyword: js + "abstract as declare enum implements interface is keyof namespace private protected public readonly satisfies type",
+			keyword: ofJS + "abstract as declare enum implements interface is keyof namespace private protected public readonly satisfies type",
 			types:   "any bigint boolean never number object string symbol unknown", consts: "true false null undefined NaN Infinity",
 		},
 		{
@@ -90,36 +105,42 @@ func list() []*language {
 		},
 		{names: "json jsonc json5 jsonl", line: slashes, quotes: []quote{star, double}, keys: true, consts: "true false null"},
 		{names: "yaml yml", line: hash, quotes: []quote{double, {open: "'", shut: "'"}}, letters: "-.", keys: true, consts: "true false null yes no on off"},
-		{names: "toml", line: hash, quotes: append(long[:2:2], double, quote{open: "'", shut: "'"}), letters: "-.", keys: true, consts: "true false inf nan"},
+		{names: "toml", line: hash, quotes: []quote{longer, longest, double, {open: "'", shut: "'"}}, letters: "-.", keys: true, consts: "true false inf nan"},
 		{names: "ini conf cfg properties env dotenv service", line: []string{";", "#"}, quotes: []quote{double}, letters: "-.", keys: true, consts: "true false yes no on off"},
 		{
 			names: "rust rs", line: slashes, quotes: []quote{star, {open: `r#"`, shut: `"#`, multi: true}, {open: `"`, shut: `"`, escape: true, multi: true}, single}, letters: "!",
 			keyword: "as async await break const continue crate dyn else enum extern fn for if impl in let loop match mod move mut pub ref return self static struct super trait type unsafe use where while",
 			types:   "Box Option Result Self String Vec bool char f32 f64 i128 i16 i32 i64 i8 isize str u128 u16 u32 u64 u8 usize", consts: "true false None Some Ok Err",
 		},
-		{names: "c h", line: slashes, quotes: []quote{star, double, single}, letters: "#", keyword: c + "#define #elif #else #endif #if #ifdef #ifndef #include #pragma #undef", types: ctypes, consts: "NULL true false"},
+		{names: "c h", line: slashes, quotes: []quote{star, double, single}, letters: "#", keyword: ofC + "#define #elif #else #endif #if #ifdef #ifndef #include #pragma #undef", types: typesOfC, consts: "NULL true false"},
 		{
 			names: "c++ cpp cc cxx hpp hh", line: slashes, quotes: []quote{star, double, single}, letters: "#",
-			keyword: c + "#define #elif #else #endif #if #ifdef #ifndef #include #pragma #undef auto catch class concept constexpr delete explicit final friend mutable namespace new noexcept operator override private protected public requires template this throw try typename using virtual",
-			types:   ctypes + "string vector map", consts: "nullptr NULL true false",
+			keyword: ofC + "#define #elif #else #endif #if #ifdef #ifndef #include #pragma #undef auto catch class concept constexpr delete explicit final friend mutable namespace new noexcept operator override private protected public requires template this throw try typename using virtual",
+			types:   typesOfC + "string vector map", consts: "nullptr NULL true false",
 		},
 		{
 			names: "c# cs csharp", line: slashes, quotes: []quote{star, {open: `@"`, shut: `"`, multi: true}, double, single},
 			keyword: "abstract as async await base break case catch class const continue default delegate do else enum event explicit extern finally fixed for foreach get goto if implicit in interface internal is lock namespace new operator out override params private protected public readonly record ref return sealed set sizeof static struct switch this throw try typeof unsafe using value virtual volatile where while yield",
 			types:   "bool byte char decimal double dynamic float int long object sbyte short string uint ulong ushort var void", consts: "true false null",
 		},
+	}
+}
+
+// others are the rest.
+func others() []*language {
+	return []*language{
 		{
-			names: "java", line: slashes, quotes: []quote{star, long[0], double, single}, letters: "@",
+			names: "java", line: slashes, quotes: []quote{star, longer, double, single}, letters: "@",
 			keyword: "abstract assert break case catch class continue default do else enum extends final finally for if implements import instanceof interface native new package private protected public record return sealed static super switch synchronized this throw throws transient try volatile while yield",
 			types:   "boolean byte char double float int long short String Object void var", consts: "true false null",
 		},
 		{
-			names: "kotlin kt kts", line: slashes, quotes: []quote{star, long[0], double, single}, letters: "@",
+			names: "kotlin kt kts", line: slashes, quotes: []quote{star, longer, double, single}, letters: "@",
 			keyword: "abstract as break by catch class companion continue data do else enum finally for fun if import in init interface internal is lateinit object open operator override package private protected public return sealed super suspend this throw try typealias val var when where while",
 			types:   "Any Array Boolean Byte Char Double Float Int List Long Map Set Short String Unit", consts: "true false null",
 		},
 		{
-			names: "swift", line: slashes, quotes: []quote{star, long[0], double}, letters: "@#",
+			names: "swift", line: slashes, quotes: []quote{star, longer, double}, letters: "@#",
 			keyword: "actor as async await break case catch class continue default defer deinit do else enum extension fallthrough fileprivate for func guard if import in init inout internal is let mutating open operator private protocol public repeat rethrows return self static struct subscript super switch throw throws try typealias var where while",
 			types:   "Any Array Bool Character Dictionary Double Float Int Optional Self Set String Void", consts: "true false nil",
 		},
@@ -162,6 +183,6 @@ func list() []*language {
 			types:   "bool f32 f64 i16 i32 i64 i8 isize type u16 u32 u64 u8 usize void", consts: "true false null undefined",
 		},
 		{mode: diff, names: "diff patch"},
-		{mode: markup, names: "html htm xml svg xhtml vue", quotes: []quote{html, {open: `"`, shut: `"`, multi: true}, {open: "'", shut: "'", multi: true}}},
+		{mode: markup, names: "html htm xml svg xhtml vue", quotes: []quote{remark, {open: `"`, shut: `"`, multi: true}, {open: "'", shut: "'", multi: true}}},
 	}
 }
