@@ -150,7 +150,7 @@ func (p *painter) between(h Hunk, n int) {
 		text += " " + unchanged(n)
 	}
 	if h.Section != "" {
-		text += " " + plain.Line(h.Section)
+		text += " · " + plain.Line(h.Section)
 	}
 	p.out = append(p.out, flow.Plain("  "+text, theme.Muted).Cut(p.view.Width))
 }
