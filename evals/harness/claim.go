@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/vexa-ai/vexa/pkg/screentest"
 )
 
 // claim is the testscript.T of one script: it keeps the script's log for the
@@ -21,6 +23,8 @@ type claim struct {
 	vars  []string          // the script's environment at its start
 	begun time.Time         // when it began to run, which is later than when it was made
 	sound map[string]string // what doctor said first, by home
+
+	terminals map[string]*screentest.Terminal // that are open, by name
 
 	mu    sync.Mutex
 	log   strings.Builder

@@ -39,6 +39,7 @@ func (s *suite) commands() map[string]command {
 		"runner":     s.cmdRunner,
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
+		"terminal":   cmdTerminal,
 		"vexa":       cmdVexa,
 		"waitfor":    cmdWaitFor,
 	}

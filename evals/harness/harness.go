@@ -27,6 +27,8 @@ const (
 	EnvModel = "VEXA_EVAL_MODEL"   // a model to use instead of the rehearsal
 	EnvNeeds = "VEXA_TEST_REQUIRE" // what must not be missing; see pkg/internal/require
 
+	EnvPictures = "VEXA_EVAL_PICTURES" // write the pictures that the repository keeps anew
+
 	envNPM = "VEXA_NPM_REGISTRY" // where the vendors' agents come from
 )
 

@@ -22,6 +22,7 @@ const (
 	charm1  = "charm.land"
 	charm2  = "github.com/charmbracelet"
 	markup  = "github.com/yuin/goldmark"
+	termVT  = "github.com/charmbracelet/x/vt"
 )
 
 // TestReach is about everything that is linked, however far down.
@@ -61,6 +62,11 @@ func TestReach(t *testing.T) {
 			[]string{"pkg/runtime"},
 			[]string{"pkg/workspace", "pkg/broker", "pkg/inference", "pkg/daemon", "pkg/dispatch", "pkg/seal", "pkg/cli", goGit, age},
 			"the kernel runs workloads; it opens no workspace and holds no key",
+		},
+		{
+			[]string{"cmd", "pkg/cli", "pkg/client", "pkg/daemon", "pkg/worker"},
+			[]string{"pkg/screentest", termVT},
+			"the model of a terminal is for tests; the binary does not carry it",
 		},
 		{
 			[]string{"pkg/contract", "pkg/fault", "pkg/home", "pkg/journal", "pkg/identity"},
@@ -105,8 +111,9 @@ func TestOwners(t *testing.T) {
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
 		{[]string{mcpSDK}, []string{"pkg/mcp"}, "one package knows the SDK of a protocol that moves"},
-		{[]string{charm1, charm2}, []string{"pkg/tui"}, "the terminal chat is one model over pkg/client"},
+		{[]string{charm1, charm2}, []string{"pkg/tui", "pkg/screentest"}, "the terminal chat is one model over pkg/client"},
 		{[]string{markup}, []string{"pkg/tui/markdown"}, "one package decides what Markdown looks like"},
+		{[]string{termVT}, []string{"pkg/screentest"}, "tests have one model of a terminal"},
 		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
 	}
 	for _, rule := range rules {
