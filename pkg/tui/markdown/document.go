@@ -10,7 +10,8 @@
 // differs in four points. HTML is text: nothing that an agent writes is hidden.
 // A line feed within a paragraph is one on the screen. A link's target is shown
 // beside its text. And a reference is resolved by definitions that stand before
-// it, because a finished block never changes.
+// it, because a finished block never changes. (After an item of a list that is
+// empty, an indented fence may be taken for a part of it.)
 //
 // The text is foreign. It is stripped when it comes (pkg/cli/plain), and again
 // when it is painted (theme.Paint), since Markdown can spell characters as

@@ -219,10 +219,11 @@ func (r *renderer) fenced(b block, width int) []flow.Line {
 	return lines
 }
 
-// dedent takes up to n spaces off each line.
+// dedent takes up to n columns of white space off each line.
 func dedent(code string, n int) string {
 	var b strings.Builder
 	for line := range strings.Lines(code) {
+		line = flow.Tabs(line, 0)
 		i := 0
 		for i < n && i < len(line) && line[i] == ' ' {
 			i++

@@ -19,7 +19,7 @@ type kind uint8
 
 const (
 	none     kind = iota
-	prose         // ends at a blank line: a paragraph, a quote, a table
+	prose         // ends at a blank line and less than an indentation: a paragraph, a quote, a table
 	list          // ends at a line that belongs to none of its items
 	indented      // code by indentation; ends at a line with less of it
 	fenced        // code; ends at its closing fence
@@ -51,6 +51,7 @@ type splitter struct {
 	cur   block
 	text  strings.Builder // of cur
 	item  int             // of a list: where the content of its newest item begins
+	bare  bool            // ... and it has none: a blank line ends it
 	lines int             // of cur
 	head  string          // its first line, if a table may begin with it
 	table string          // the head of the table that it is
@@ -67,6 +68,9 @@ func (s *splitter) line(l string) {
 	indent, rest := indentOf(l)
 	if rest == "" {
 		s.blank = true
+		if s.bare {
+			s.item, s.bare = 4, false
+		}
 		if s.cur.kind != none {
 			s.text.WriteString(l)
 			s.full()
@@ -95,11 +99,21 @@ func (s *splitter) line(l string) {
 			s.cur.kind = prose
 		}
 	}
-	if n := marker(rest); n > 0 && indent < s.inside() && s.cur.kind != indented {
+	if s.cur.kind == indented && indent < 4 {
+		s.cur.kind = prose
+	}
+	n := marker(rest)
+	interrupts := n <= len(rest) || s.cur.kind == list || s.lines == 0 // an item of nothing does not interrupt a paragraph
+	if n > 0 && interrupts && indent < s.inside() {
 		if s.cur.kind == list && s.text.Len() > maxBlock/2 {
 			s.split()
 		}
-		s.cur.kind, s.item = list, indent+n
+		s.cur.kind, s.item, s.bare = list, indent+n, n == len(rest)+1
+	} else {
+		if s.cur.kind == list && indent < s.item && (s.bare || rest[0] == '>' || isRule(rest)) {
+			s.cur.kind = prose // it is no lazy continuation: the list is over
+		}
+		s.bare = false
 	}
 	s.lines++
 	s.tableHead(l)
@@ -123,10 +137,8 @@ func (s *splitter) ends(indent int, rest string) bool {
 	switch s.cur.kind {
 	case list:
 		return indent < s.item && marker(rest) == 0
-	case indented:
-		return indent < 4
 	default:
-		return true
+		return indent < 4 // else code by indentation may go on
 	}
 }
 
@@ -162,7 +174,7 @@ func (s *splitter) end() {
 	b := s.cur
 	b.text = s.text.String()
 	s.text.Reset()
-	s.cur, s.item, s.lines, s.head, s.table = block{}, 0, 0, "", ""
+	s.cur, s.item, s.bare, s.lines, s.head, s.table = block{}, 0, false, 0, "", ""
 	if b.kind == fenced || strings.TrimSpace(b.text) != "" {
 		s.done(b)
 	}
@@ -221,6 +233,16 @@ func isHeading(rest string) bool {
 	return n >= 1 && n <= 6 && (len(rest) == n || rest[n] == ' ' || rest[n] == '\t')
 }
 
+// isRule reports whether a line is a thematic break.
+func isRule(rest string) bool {
+	c := rest[0]
+	if c != '-' && c != '*' && c != '_' {
+		return false
+	}
+	marks := strings.NewReplacer(" ", "", "\t", "").Replace(rest)
+	return len(marks) > 2 && strings.Trim(marks, string(c)) == ""
+}
+
 // openFence reports whether a line begins a block of code.
 func openFence(indent int, rest string) (fence, bool) {
 	c := rest[0]
@@ -245,6 +267,9 @@ func closesFence(f fence, l string) bool {
 // marker returns how far the content of a list's item is from the beginning of
 // its marker, or 0 where the line begins no item.
 func marker(rest string) int {
+	if isRule(rest) {
+		return 0
+	}
 	n := 0
 	switch c := rest[0]; {
 	case c == '-' || c == '*' || c == '+':
