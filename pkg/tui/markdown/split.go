@@ -99,6 +99,15 @@ func (s *splitter) line(l string) {
 			s.cur.kind = prose
 		}
 	}
+	s.listed(indent, rest)
+	s.lines++
+	s.tableHead(l)
+	s.text.WriteString(l)
+	s.full()
+}
+
+// listed finds out whether the line begins an item, or ends the list.
+func (s *splitter) listed(indent int, rest string) {
 	if s.cur.kind == indented && indent < 4 {
 		s.cur.kind = prose
 	}
@@ -115,10 +124,6 @@ func (s *splitter) line(l string) {
 		}
 		s.bare = false
 	}
-	s.lines++
-	s.tableHead(l)
-	s.text.WriteString(l)
-	s.full()
 }
 
 // inside is the indentation from which a line belongs to an item of a list.
