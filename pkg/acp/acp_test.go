@@ -50,7 +50,7 @@ func ordinary() map[string]script {
 			a.update("s-1", `{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"long ago"}}`)
 			a.reply(m, "null")
 			p := a.expect("session/prompt")
-			a.says(m.Method)
+			a.says(m.Method + " " + m.session())
 			a.reply(p, `{"stopReason":"end_turn"}`)
 		},
 		"resumes": func(a *agent) {
@@ -58,7 +58,7 @@ func ordinary() map[string]script {
 			m := a.next()
 			a.reply(m, "{}")
 			p := a.expect("session/prompt")
-			a.says(m.Method)
+			a.says(m.Method + " " + m.session())
 			a.reply(p, `{"stopReason":"end_turn"}`)
 		},
 		"asks": func(a *agent) {
@@ -172,7 +172,7 @@ func TestAConversationGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"remembers": "session/load", "resumes": "session/resume"} {
 		r := run(t, t.Context(), name, resume("s-1"))
-		if r.err != nil || r.result.Reply != want || r.result.SessionRef != "s-1" || strings.Contains(r.out, "long ago") {
+		if r.err != nil || r.result.Reply != want+" s-1" || r.result.SessionRef != "s-1" || strings.Contains(r.out, "long ago") {
 			t.Errorf("%s: %v, %+v\n%s", name, r.err, r.result, r.out)
 		}
 	}

@@ -41,6 +41,15 @@ type msg struct {
 	Error  json.RawMessage `json:"error"`
 }
 
+// session is the one that a message is about.
+func (m msg) session() string {
+	var p struct {
+		ID string `json:"sessionId"`
+	}
+	_ = json.Unmarshal(m.Params, &p)
+	return p.ID
+}
+
 // agent is one end of the protocol.
 type agent struct {
 	in  *bufio.Reader

@@ -124,6 +124,14 @@ func TestAdaptsWithinBounds(t *testing.T) {
 			t.Errorf("%s: %d requests, %d %s", path, up.count(), a.status, a.body)
 		}
 	}
+	turns := []string{"max_tokens", "max_completion_tokens", "temperature", "max_tokens", "top_p", "max_completion_tokens"}
+	up = &provider{} // it refuses what it is sent, whatever that is: there are six other forms of the request
+	up.answer = func(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
+		refusing(turns[min(up.count(), len(turns))-1])(w, r, body)
+	}
+	if a := open(t, config{upstream: up}).post(chat, body); a.status != http.StatusBadRequest || up.count() != 5 {
+		t.Errorf("it was asked %d times, and four more than once is the most: %d %s", up.count(), a.status, a.body)
+	}
 	up = &provider{answer: refusing("temperature")} // Anthropic's own: nothing is left out of it unasked
 	if a := open(t, config{upstream: up}).post(messages, warm(messages, "claude/m1", false)); a.status != http.StatusBadRequest || up.count() != 1 {
 		t.Errorf("%d requests, %d %s", up.count(), a.status, a.body)

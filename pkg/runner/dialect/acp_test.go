@@ -183,6 +183,33 @@ func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory 
 	}
 }
 
+// Of calls that begin and do not end so many are kept and shown; one that ends makes
+// room for another.
+func TestACPAwaitsSoMany(t *testing.T) {
+	t.Parallel()
+	const most = 1024
+	p, err := dialect.New(runnerv2.Stream{Dialect: dialect.ACP})
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed := func(id int, status string) int {
+		return len(p.Feed(fmt.Appendf(nil, `{"type":"update","update":{"sessionUpdate":"tool_call","toolCallId":"%d","title":"x","status":%q}}`+"\n", id, status)))
+	}
+	shown := 0
+	for i := range most + 100 {
+		shown += feed(i, "in_progress")
+	}
+	if shown != most {
+		t.Errorf("%d calls are shown of %d", shown, most+100)
+	}
+	if n := feed(0, "completed"); n != 1 {
+		t.Errorf("%d frames of an end", n)
+	}
+	if first, second := feed(most, "in_progress"), feed(most+1, "in_progress"); first != 1 || second != 0 {
+		t.Errorf("%d and %d calls are shown where there is room for one", first, second)
+	}
+}
+
 func FuzzACP(f *testing.F) {
 	fuzz(f, runnerv2.Stream{Dialect: dialect.ACP, MaxLine: 400},
 		acp(`{"sessionUpdate":"agent_message_chunk","messageId":"1","content":{"type":"text","text":"\ud800"}}`, `{"sessionUpdate":"tool_call","toolCallId":"1","title":"x","rawInput":[1]}`),
