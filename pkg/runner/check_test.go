@@ -76,8 +76,16 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"prompt in a file":           {"vexa", files("{{state}}/x", "{{prompt}}"), "{{prompt}}"},
 		"unknown variable in a file": {"vexa", files("{{state}}/x", "{{modell}}"), "{{modell}}"},
 		"session in a file":          {"codex", files("{{state}}/x", "{{session}}"), "argv.resume"},
-		"tools without settings":     {"vexa", func(m *manifest) { m.MCP.Kind = runner.MCPGeminiSettings }, "settings.json"},
-		"bad variable name":          {"vexa", func(m *manifest) { m.Env = map[string]string{"A-B": ""} }, "A-B"},
+		"file that is a directory": {"vexa", func(m *manifest) {
+			m.Files = map[string]string{"{{home}}/a": "", "{{home}}/a/b/c": "", "{{home}}/a-b": ""}
+		}, "{{home}}/a is a file"},
+		"settings that are no JSON": {"gemini-cli", files("{{state}}/settings.json", "{model"), "files: {{state}}/settings.json is no JSON object"},
+		"settings that are a list":  {"gemini-cli", files("{{state}}/settings.json", `["{{model}}"]`), "is no JSON object"},
+		"settings that are null":    {"qwen-code", files("{{state}}/settings.json", "null"), "is no JSON object: it is null"},
+		"a config that is no JSON":  {"opencode", config("{]"), "OPENCODE_CONFIG_CONTENT is no JSON object"},
+		"a config that is null":     {"opencode", config("null"), "is no JSON object: it is null"},
+		"tools without settings":    {"vexa", func(m *manifest) { m.MCP.Kind = runner.MCPGeminiSettings }, "settings.json"},
+		"bad variable name":         {"vexa", func(m *manifest) { m.Env = map[string]string{"A-B": ""} }, "A-B"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +119,20 @@ func TestCheckAccepts(t *testing.T) {
 	m := shipped(t, "vexa")
 	m.Session.StateEnv = ""
 	m.Env = map[string]string{"CONFIG": `{"dir":"{{state}}","x":{"y":{}}}`}
+	if err := runner.Check(m); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{"{}", `{"model":"{{model}}","mcpServers":7}`} {
+		m := shipped(t, "gemini-cli")
+		files("{{state}}/settings.json", text)(&m)
+		m.Files["{{home}}/settings"], m.Files["{{state}}/settings.json.d/x"] = "", ""
+		if err := runner.Check(m); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	m = shipped(t, "gemini-cli")
+	files("{{state}}/settings.json", "no JSON")(&m)
+	m.MCP.Kind = runner.MCPNone // its settings are its own matter
 	if err := runner.Check(m); err != nil {
 		t.Error(err)
 	}
@@ -181,6 +203,10 @@ func TestOwn(t *testing.T) {
 	if broken := c.Own(os.DirFS(filepath.Join(t.TempDir(), "none"))); len(broken) != 0 {
 		t.Errorf("no directory: %v", broken)
 	}
+}
+
+func config(text string) func(*runnerv2.Manifest) {
+	return func(m *runnerv2.Manifest) { m.Inference.Env["OPENCODE_CONFIG_CONTENT"] = text }
 }
 
 func files(name, text string) func(*runnerv2.Manifest) {

@@ -12,8 +12,15 @@ import (
 
 // checkFiles refuses a file that would lie elsewhere than where the runner's own are,
 // and one that would hold the token: files outlive their turn.
+//
+// A name that is the directory of another could not be written either.
 func checkFiles(m runnerv2.Manifest) error {
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		for other := range m.Files {
+			if strings.HasPrefix(other, name+"/") {
+				return fmt.Errorf("files: %s is a file, and %s lies in a directory of that name", name, other)
+			}
+		}
 		if err := checkFileName(name); err != nil {
 			return fmt.Errorf("files: %q %w", name, err)
 		}

@@ -103,8 +103,9 @@ func wireClaude(v Vars, c *Command) error {
 func wireOpenCode(v Vars, c *Command) error {
 	config := members{}
 	if text := getEnv(c, openCodeConfig); text != "" {
-		if err := json.Unmarshal([]byte(text), &config); err != nil {
-			return fmt.Errorf("%s is no JSON object: %w", openCodeConfig, err)
+		var err error
+		if config, err = configOf(openCodeConfig, text); err != nil {
+			return err
 		}
 	}
 	servers, ok := config["mcp"].(map[string]any)
@@ -134,9 +135,9 @@ func wireGemini(m runnerv2.Manifest, v Vars, c *Command) error {
 	if err != nil {
 		return err
 	}
-	settings := members{}
-	if err := json.Unmarshal(c.Files[at], &settings); err != nil {
-		return fmt.Errorf("files: %s is no JSON object: %w", name, err)
+	settings, err := configOf("files: "+name, string(c.Files[at]))
+	if err != nil {
+		return err
 	}
 	servers, ok := settings["mcpServers"].(map[string]any)
 	if !ok {
@@ -160,6 +161,20 @@ func settingsFile(m runnerv2.Manifest) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// configOf reads the configuration to which tools are added, called what. null is none:
+// nothing can be added to it.
+func configOf(what, text string) (members, error) {
+	var config members
+	err := json.Unmarshal([]byte(text), &config)
+	if err == nil && config == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is no JSON object: %w", what, err)
+	}
+	return config, nil
 }
 
 // insertFlags puts flags before the first flag of the command line, after the
@@ -191,8 +206,8 @@ func checkTools(m runnerv2.Manifest) error {
 	if !TakesTools(m) {
 		return nil
 	}
-	if _, ok := settingsFile(m); !ok && m.MCP.Kind == MCPGeminiSettings {
-		return errNoSettings
+	if err := checkConfig(m); err != nil {
+		return err
 	}
 	for _, name := range []string{EnvToolsToken, EnvToolsURL} {
 		if _, ok := m.Env[name]; ok {
@@ -206,4 +221,33 @@ func checkTools(m runnerv2.Manifest) error {
 		}
 	}
 	return nil
+}
+
+// checkConfig refuses a configuration to which the tools could not be added, whatever
+// the values of its variables are: the turn would fail in its container.
+func checkConfig(m runnerv2.Manifest) error {
+	switch m.MCP.Kind {
+	case MCPGeminiSettings:
+		name, ok := settingsFile(m)
+		if !ok {
+			return errNoSettings
+		}
+		_, err := configOf("files: "+name, withoutVariables(m.Files[name]))
+		return err
+	case MCPOpenCodeJSON:
+		text := m.Env[openCodeConfig]
+		if m.Inference != nil && text == "" {
+			text = m.Inference.Env[openCodeConfig] // one of them sets it: see checkEnv
+		}
+		if text != "" {
+			_, err := configOf(openCodeConfig, withoutVariables(text))
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutVariables is a template with something plain for each of its variables.
+func withoutVariables(template string) string {
+	return variable.ReplaceAllLiteralString(template, "x")
 }
