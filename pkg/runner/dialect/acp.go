@@ -117,14 +117,14 @@ func (p *acpParser) whole() []wsv1.Body {
 func (p *acpParser) update(raw json.RawMessage) []wsv1.Body {
 	var u acpUpdate
 	if json.Unmarshal(raw, &u) != nil {
-		p.result.unknown("update")
+		p.result.misshapen("update")
 		return nil
 	}
 	switch u.Kind {
 	case "agent_message_chunk":
 		return p.piece(u)
 	case "agent_thought_chunk":
-		return pieces(acpText(u.Content), reasoning)
+		return pieces(p.block(u), reasoning)
 	case "tool_call", "tool_call_update":
 		return p.call(u, false)
 	case "user_message_chunk", "plan", "available_commands_update", "current_mode_update", "config_option_update",
@@ -136,9 +136,19 @@ func (p *acpParser) update(raw json.RawMessage) []wsv1.Body {
 	}
 }
 
+// block is the text of an update whose content is one block.
+func (p *acpParser) block(u acpUpdate) string {
+	var object struct{}
+	if json.Unmarshal(u.Content, &object) != nil {
+		p.result.misshapen(u.Kind)
+		return ""
+	}
+	return acpText(u.Content)
+}
+
 // piece is a piece of the answer.
 func (p *acpParser) piece(u acpUpdate) []wsv1.Body {
-	text := acpText(u.Content)
+	text := p.block(u)
 	if text == "" {
 		return nil
 	}
@@ -159,7 +169,7 @@ func (p *acpParser) piece(u acpUpdate) []wsv1.Body {
 func (p *acpParser) permission(raw json.RawMessage) []wsv1.Body {
 	var u acpUpdate
 	if json.Unmarshal(raw, &u) != nil {
-		p.result.unknown("permission")
+		p.result.misshapen("permission")
 		return nil
 	}
 	return p.call(u, true)

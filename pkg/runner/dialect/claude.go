@@ -121,12 +121,15 @@ func (p *claudeParser) blocks(e claudeEvent) []wsv1.Body {
 		Content json.RawMessage `json:"content"`
 	}
 	if len(e.Message) > 0 && json.Unmarshal(e.Message, &m) != nil {
-		p.result.unknown(e.Type + "/message")
+		p.result.misshapen(e.Type + "/message")
 		return nil
 	}
 	var list []claudeBlock
 	if json.Unmarshal(m.Content, &list) != nil {
-		return nil // a message of the person is text
+		if len(m.Content) > 0 && (e.Type == "assistant" || !isText(m.Content)) { // a message of the person is text
+			p.result.misshapen(e.Type + "/content")
+		}
+		return nil
 	}
 	var out []wsv1.Body
 	for _, b := range list {
@@ -186,6 +189,12 @@ func said(raw json.RawMessage) string {
 		return ""
 	}
 	return e.Message
+}
+
+// isText reports whether a value is a string.
+func isText(raw json.RawMessage) bool {
+	var s string
+	return json.Unmarshal(raw, &s) == nil
 }
 
 // bare is a JSON value as text, a string without its quotes.

@@ -105,6 +105,9 @@ func TestGoldenStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			bodies, result := parse(t, m.Stream, data, max(len(data), 1))
+			if result.Unknown > 0 && file != "../../../runners/vexa/golden/truncated.out" { // which is of no agent that is
+				t.Errorf("the dialect does not know all of what the shipped version prints: %+v", result)
+			}
 			got := render(t, bodies, result)
 			golden := strings.TrimSuffix(file, ".out") + ".frames"
 			if *update {

@@ -83,7 +83,8 @@ func (p *piParser) message(e piEvent) []wsv1.Body {
 		p.result.Error = ""
 	}
 	var blocks []claudeBlock
-	if json.Unmarshal(e.Message.Content, &blocks) != nil {
+	if len(e.Message.Content) > 0 && json.Unmarshal(e.Message.Content, &blocks) != nil {
+		p.result.misshapen(e.Type + "/content")
 		return nil
 	}
 	var text strings.Builder

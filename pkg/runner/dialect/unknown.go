@@ -17,29 +17,58 @@ const (
 	maxType  = 64
 )
 
-// event reads a line into an event, or counts it and keeps it as what was printed last.
+// event reads a line into an event. One that is JSON and does not fit is an event of
+// another shape. Any other is none, of whatever dialect: agents print a warning now
+// and then, and one that is killed half a line. It is counted, and kept as what was
+// printed last.
 func (r *Result) event(line []byte, e any) bool {
-	if bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) && json.Unmarshal(line, e) == nil {
+	object := bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{"))
+	if object && json.Unmarshal(line, e) == nil {
 		return true
 	}
 	r.Noise, _ = cut(valid(string(line)), maxNoise)
-	r.Unknown++
+	if !object || !json.Valid(line) {
+		r.Unknown++
+		return false
+	}
+	var typed struct {
+		Type json.RawMessage `json:"type"`
+	}
+	_ = json.Unmarshal(line, &typed) // of an object whose members may be anything it cannot fail
+	var name string
+	if json.Unmarshal(typed.Type, &name) != nil {
+		name = "type"
+	}
+	r.misshapen(name)
 	return false
 }
 
 // unknown counts an event of a type that the dialect does not know. A turn goes on
 // without it; that there are such is said at the end.
-func (r *Result) unknown(name string) {
+func (r *Result) unknown(name string) { r.count(typeName(name)) }
+
+// misshapen counts an event of a type that the dialect knows, of which it could not use
+// what it holds.
+func (r *Result) misshapen(name string) { r.count(typeName(name) + otherShape) }
+
+const otherShape = " (of another shape)"
+
+func (r *Result) count(name string) {
 	r.Unknown++
+	if len(r.Types) < maxTypes && !slices.Contains(r.Types, name) {
+		r.Types = append(r.Types, name)
+	}
+}
+
+// typeName is a type as it is named: one word, without the comma that ends it in a list.
+func typeName(name string) string {
 	name, _ = cut(strings.Map(func(c rune) rune {
 		if c <= ' ' || c == ',' || c == 0x7f {
 			return '_'
 		}
 		return c
 	}, valid(named(name))), maxType)
-	if len(r.Types) < maxTypes && !slices.Contains(r.Types, name) {
-		r.Types = append(r.Types, name)
-	}
+	return name
 }
 
 // strange begins what is said of such events.
