@@ -30,10 +30,18 @@ type AddProvider struct {
 	Prices map[string]Price `json:"prices,omitempty"` // by model; a unit's costUsd needs one
 }
 
-// Price is what a model costs, in USD per million tokens.
+// Price is what a model costs, in USD per million tokens. Those of a cache are that of
+// the input where they are 0.
 type Price struct {
-	Input  float64 `json:"input"`
-	Output float64 `json:"output"`
+	Input      float64 `json:"input"`
+	Output     float64 `json:"output"`
+	CacheRead  float64 `json:"cacheRead,omitempty"`
+	CacheWrite float64 `json:"cacheWrite,omitempty"`
+}
+
+// SetPrices is the body of POST /v1/models/{name}/prices, which the provider answers.
+type SetPrices struct {
+	Prices map[string]*Price `json:"prices"` // by model; null: it is not known; those left out stay
 }
 
 // TestModel is the body of POST /v1/models/{name}/test. A client that accepts

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
 func limits(tokens int64, cost float64) func(*broker.Session) {
@@ -70,6 +71,33 @@ func TestLimits(t *testing.T) {
 				t.Errorf("the owner heard %q", d)
 			}
 		})
+	}
+}
+
+// What is said of a model's price while a dispatch runs counts from its next request on.
+func TestPricesWhileADispatchRuns(t *testing.T) {
+	t.Parallel()
+	up := &provider{}
+	var prices *inference.Table
+	s := open(t, config{upstream: up, session: limits(0, 1), options: func(o *broker.Options) {
+		prices = o.Providers.(*inference.Table)
+	}})
+	if a := s.post(chat, say("local/m2", "x", false)); a.status != http.StatusBadRequest || !strings.Contains(a.message(), "vexa model price") {
+		t.Fatalf("without a price: %d %s", a.status, a.body)
+	}
+	for i, usd := range []float64{1, 1000, 1e6} { // of 20 tokens and 30
+		if err := prices.SetPrices(t.Context(), "local", map[string]*inference.Price{"m2": {Input: usd}}); err != nil {
+			t.Fatal(err)
+		}
+		if a := s.post(chat, say("local/m2", "x", false)); a.status != http.StatusOK {
+			t.Fatalf("request %d: %d %s", i, a.status, a.body)
+		}
+	}
+	if turn, _ := s.owner.used(); turn.CostUSD == nil || *turn.CostUSD < 20 || *turn.CostUSD > 20.1 {
+		t.Errorf("used %+v", turn)
+	}
+	if a := s.post(chat, say("local/m2", "x", false)); a.status != http.StatusBadRequest || up.count() != 3 {
+		t.Errorf("beyond the limit: %d after %d requests", a.status, up.count())
 	}
 }
 

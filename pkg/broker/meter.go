@@ -81,7 +81,7 @@ func (m *meter) admit(estimate int64, priced bool) (release func(), err *exceede
 	if limit := m.limits.CostUSD; limit != nil {
 		switch {
 		case !priced:
-			return nil, &exceeded{DeniedCost, "the dispatch has a limit of cost (limits.costUsd), but the model's price is not known, so the limit cannot be held"}
+			return nil, &exceeded{DeniedCost, "the dispatch has a limit of cost (limits.costUsd), but the model's price is not known (vexa model price), so the limit cannot be held"}
 		case m.unpriced:
 			return nil, &exceeded{DeniedCost, "the dispatch has a limit of cost (limits.costUsd), but what it has used already has no price"}
 		case m.unit.CostUSD != nil && *m.unit.CostUSD >= *limit:

@@ -138,6 +138,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb",
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also,prices",
 		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default,also,prices",
+		"vexa model price":   "model,input,output,cacheRead,cacheWrite",
 		"vexa model record":  "inference",
 		"vexa model test":    "ok,model,reply,error,streaming,elapsedMs,provider,hint,checks,protocols,runners,contextTokens,requests,inputTokens,outputTokens",
 		"vexa tool list":     "name,title,description,transport,mcpServer,inputSchema,effect,grant,scope,barriers,limits",
@@ -198,7 +199,7 @@ func TestTheCommandsAreThere(t *testing.T) {
 	var got []string
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
-		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model record,"+
+		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model price,model record,"+
 		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
 		"daemon logs,doctor,version,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {

@@ -247,6 +247,12 @@ func (c *Client) AddModel(ctx context.Context, r api.AddProvider) (api.Provider,
 	return p, c.call(ctx, http.MethodPost, join("models"), r, &p)
 }
 
+// SetPrices sets what models of a provider cost, and returns the provider.
+func (c *Client) SetPrices(ctx context.Context, name string, r api.SetPrices) (api.Provider, error) {
+	var p api.Provider
+	return p, c.call(ctx, http.MethodPost, join("models", name, "prices"), r, &p)
+}
+
 // RemoveModel removes a provider and its key.
 func (c *Client) RemoveModel(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodDelete, join("models", name), nil, nil)

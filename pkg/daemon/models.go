@@ -29,7 +29,7 @@ func providerRow(p inference.Provider) api.Provider {
 		Prices: map[string]api.Price{},
 	}
 	for model, price := range p.Prices {
-		row.Prices[model] = api.Price{Input: price.Input, Output: price.Output}
+		row.Prices[model] = api.Price(price)
 	}
 	for _, protocol := range p.Also {
 		row.Also = append(row.Also, string(protocol))
@@ -59,7 +59,7 @@ func (s *Server) addModel(w http.ResponseWriter, r *http.Request) error {
 		if p.Prices == nil {
 			p.Prices = map[string]inference.Price{}
 		}
-		p.Prices[model] = inference.Price{Input: price.Input, Output: price.Output}
+		p.Prices[model] = inference.Price(price)
 	}
 	if err := e.Models.Add(r.Context(), p, []byte(req.Key)); err != nil {
 		return err
@@ -74,6 +74,31 @@ func (s *Server) addModel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	unixhttp.WriteJSON(w, http.StatusCreated, providerRow(added))
+	return nil
+}
+
+// setPrices changes what models cost, and nothing else of their provider.
+func (s *Server) setPrices(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	var req api.SetPrices
+	if err := decode(r, &req); err != nil {
+		return err
+	}
+	prices := make(map[string]*inference.Price, len(req.Prices))
+	for model, price := range req.Prices {
+		prices[model] = (*inference.Price)(price)
+	}
+	if err := e.Models.SetPrices(r.Context(), r.PathValue("name"), prices); err != nil {
+		return err
+	}
+	p, err := e.Models.Get(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, providerRow(p))
 	return nil
 }
 

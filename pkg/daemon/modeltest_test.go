@@ -134,3 +134,26 @@ func TestModelTest(t *testing.T) {
 		t.Errorf("%s", w.Body)
 	}
 }
+
+// What models cost is set without anything else of their provider.
+func TestSetPrices(t *testing.T) {
+	t.Parallel()
+	f := withModels(t, probe.Report{})
+	w := f.ask(t, http.MethodPost, "/v1/models/local/prices", `{"prices":{"m":null,"a/n":{"input":3,"output":15,"cacheRead":0.3}}}`)
+	if want := `"prices":{"a/n":{"input":3,"output":15,"cacheRead":0.3}}`; w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for body, want := range map[string]string{
+		`{"prices":{"m":{"input":-1,"output":1}}}`: "no amount", `{"prices":{"x":null}}`: `has no model \"x\"`, `{"price":{}}`: "does not fit",
+	} {
+		if w := f.ask(t, http.MethodPost, "/v1/models/local/prices", body); w.Code < 400 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := f.ask(t, http.MethodPost, "/v1/models/nobody/prices", `{"prices":{}}`); w.Code != http.StatusNotFound {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := f.ask(t, http.MethodGet, "/v1/models", ""); !strings.Contains(w.Body.String(), `"prices":{"a/n":{"input":3,"output":15,"cacheRead":0.3}}`) {
+		t.Errorf("what was refused changed something: %s", w.Body)
+	}
+}

@@ -185,6 +185,7 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/models", s.addModel)
 	handle("DELETE /v1/models/{name}", s.removeModel)
 	handle("POST /v1/models/{name}/test", s.testModel)
+	handle("POST /v1/models/{name}/prices", s.setPrices)
 	handle("GET /v1/runners", s.listRunners)
 	handle("POST /v1/runners", s.addRunner)
 	handle("GET /v1/runners/{name}", s.showRunner)

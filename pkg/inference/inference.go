@@ -9,6 +9,7 @@ package inference
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -195,8 +196,10 @@ func (p Provider) checkModels() error {
 		if !slices.Contains(p.Models, m) {
 			return fault.New(fault.Invalid, "there is a price for "+m+", which provider "+p.Name+" does not serve", "")
 		}
-		if min(price.Input, price.Output, price.CacheRead, price.CacheWrite) < 0 {
-			return fault.New(fault.Invalid, "the price of "+m+" is negative", "")
+		for _, usd := range []float64{price.Input, price.Output, price.CacheRead, price.CacheWrite} {
+			if !(usd >= 0) || math.IsInf(usd, 0) { // of NaN every comparison is false
+				return fault.New(fault.Invalid, fmt.Sprintf("the price of %s is no amount: %g", m, usd), "give USD per million tokens, as in 3 or 0.5")
+			}
 		}
 	}
 	return nil

@@ -251,6 +251,44 @@ func (t *Table) SetDefault(ctx context.Context, name string) error {
 	return t.save(next)
 }
 
+// SetPrices sets what models of a provider cost, and with nil that it is not known. It
+// changes all of them or none; the next request of each dispatch is counted by it.
+// Whose price or model is not right is fault.Invalid.
+func (t *Table) SetPrices(ctx context.Context, name string, prices map[string]*Price) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.index(name)
+	if i < 0 {
+		return unknown(name)
+	}
+	p := clone(t.providers[i].Provider)
+	if p.Protocol == Rehearsal {
+		return fault.New(fault.Invalid, "provider "+name+" is a rehearsal, which costs nothing", "")
+	}
+	if p.Prices == nil {
+		p.Prices = map[string]Price{}
+	}
+	for model, price := range prices {
+		switch {
+		case !slices.Contains(p.Models, model):
+			return fault.New(fault.Invalid, fmt.Sprintf("provider %s has no model %q", name, model), "it has "+strings.Join(p.Models, ", "))
+		case price == nil:
+			delete(p.Prices, model)
+		default:
+			p.Prices[model] = *price
+		}
+	}
+	if err := p.Check(); err != nil {
+		return err
+	}
+	next := slices.Clone(t.providers)
+	next[i].Provider = p
+	return t.save(next)
+}
+
 // List returns the providers in the order they were added.
 func (t *Table) List() []Provider {
 	t.mu.RLock()

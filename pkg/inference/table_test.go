@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -313,6 +314,10 @@ func TestCheck(t *testing.T) {
 		edit(func(p *inference.Provider) { p.Cassette = "/c" }),
 		edit(func(p *inference.Provider) { p.Prices = map[string]inference.Price{"other": {}} }),
 		edit(func(p *inference.Provider) { p.Prices = map[string]inference.Price{"claude-a": {Output: -1}} }),
+		edit(func(p *inference.Provider) { p.Prices = map[string]inference.Price{"claude-a": {Input: math.NaN()}} }),
+		edit(func(p *inference.Provider) {
+			p.Prices = map[string]inference.Price{"claude-a": {CacheRead: math.Inf(1)}}
+		}),
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}},
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}, Cassette: "relative.yaml"},
 		{Name: "r", Protocol: inference.Rehearsal, Models: []string{"m"}, Cassette: "/c", Also: []inference.Protocol{inference.OpenAIChat}},
@@ -413,6 +418,55 @@ func TestFurtherProtocols(t *testing.T) {
 	b, _, err := table.Resolve("n")
 	if err != nil || !b.Speaks(inference.OpenAIResponses) || !b.Speaks(inference.OpenAIChat) || b.As(inference.OpenAIResponses).Protocol != inference.OpenAIResponses {
 		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// What models cost is changed, all of it or nothing, and the key stays.
+func TestSetPrices(t *testing.T) {
+	t.Parallel()
+	dir, id := t.TempDir(), identity(t)
+	table := open(t, dir, id)
+	add(t, table, anthropic(), canary)
+	add(t, table, local("ollama", "m"), "")
+	add(t, table, rehearse(t, "play"), "")
+	type prices = map[string]*inference.Price
+	if err := table.SetPrices(t.Context(), "anthropic", prices{"claude-a": nil, "claude-b": {Input: 1, Output: 2, CacheRead: 0.1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.SetPrices(t.Context(), "ollama", prices{"m": {}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []*inference.Table{table, open(t, dir, id)} {
+		p, err := table.Get("anthropic")
+		_, known := p.Price("claude-a")
+		if b, _ := p.Price("claude-b"); err != nil || known || b != (inference.Price{Input: 1, Output: 2, CacheRead: 0.1}) || !p.HasKey || !p.Default {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if key, err := table.Key("anthropic"); err != nil || string(key) != canary {
+			t.Errorf("its key is %q, %v", key, err)
+		}
+		if p, err := table.Get("ollama"); err != nil || len(p.Prices) != 1 {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		provider string
+		prices   prices
+		kind     fault.Kind
+	}{
+		"nobody":        {"nobody", prices{"m": {}}, fault.NotFound},
+		"a rehearsal":   {"play", prices{"rehearsal": {}}, fault.Invalid},
+		"another model": {"anthropic", prices{"claude-b": nil, "claude-c": nil}, fault.Invalid},
+		"negative":      {"anthropic", prices{"claude-b": {Input: -1}}, fault.Invalid},
+		"NaN":           {"anthropic", prices{"claude-b": {CacheWrite: math.NaN()}}, fault.Invalid},
+		"infinite":      {"anthropic", prices{"claude-a": {}, "claude-b": {Output: math.Inf(1)}}, fault.Invalid},
+	} {
+		if err := table.SetPrices(t.Context(), c.provider, c.prices); !fault.Is(err, c.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if p, _ := table.Get("anthropic"); len(p.Prices) != 1 || p.Prices["claude-b"].Input != 1 {
+		t.Errorf("what was refused changed something: %+v", p.Prices)
 	}
 }
 

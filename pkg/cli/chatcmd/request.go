@@ -41,7 +41,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.BoolVar(&r.resume, "continue", false, "go on with the latest session")
 	flags.DurationVar(&r.idle, "idle", 0, "how long the container waits for a next message; 0: it ends with the turn")
 	flags.DurationVar(&r.maxTime, "max-time", 0, "how long the container may live (default: the installation's limit)")
-	flags.Float64Var(&r.cost, "cost", 0, "how many `USD` the dispatch may cost, at the prices that vexa model add was told (default: no limit)")
+	flags.Float64Var(&r.cost, "cost", 0, "how many `USD` the dispatch may cost, at the prices of its models (vexa model price) (default: no limit)")
 	flags.Int64Var(&r.tokens, "tokens", 0, "how many `tokens` the dispatch may use (default: the installation's limit)")
 	for name, complete := range map[string]cobra.CompletionFunc{
 		"workspace": f.Complete(factory.WorkspaceNames),

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,7 +68,7 @@ func newAdd(f *factory.Factory) *cobra.Command {
 	flags.StringArrayVar(&o.Request.Also, "also", nil, "a further `protocol` that it speaks at the same URL; repeatable")
 	flags.StringVar(&o.Request.URL, "url", "", "its base `URL`")
 	flags.StringArrayVar(&o.Request.Models, "model", nil, "a `model` it serves; repeatable")
-	flags.StringArrayVar(&o.Prices, "price", nil, "what a model costs, `MODEL=INPUT/OUTPUT` in USD per million tokens; repeatable")
+	flags.StringArrayVar(&o.Prices, "price", nil, "what a model costs, `"+priceForm+"` in USD per million tokens; repeatable")
 	flags.StringVar(&o.Request.Cassette, "cassette", "", "the cassette `file` of a rehearsal")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key from this `file`, - for stdin")
 	flags.BoolVar(&o.NoKey, "no-key", false, "it needs no key")
@@ -122,17 +121,12 @@ func (o *AddOptions) unknownAlso() string {
 	return ""
 }
 
-// parsePrices reads --price. A model's name may hold any character but "=".
+// parsePrices reads --price.
 func (o *AddOptions) parsePrices(cmd *cobra.Command) error {
 	for _, p := range o.Prices {
-		var price api.Price
-		model, numbers, _ := strings.Cut(p, "=")
-		in, out, _ := strings.Cut(numbers, "/")
-		var inErr, outErr error
-		price.Input, inErr = strconv.ParseFloat(in, 64)
-		price.Output, outErr = strconv.ParseFloat(out, 64)
-		if inErr != nil || outErr != nil || price.Input < 0 || price.Output < 0 {
-			return grammar.Usage(cmd, "--price %q is not MODEL=INPUT/OUTPUT, as in m=3/15", p)
+		model, price, ok := parsePrice(p)
+		if !ok || price == nil {
+			return grammar.Usage(cmd, "--price %q is not %s, as in m=3/15", p, priceForm)
 		}
 		if !slices.Contains(o.Request.Models, model) {
 			return grammar.Usage(cmd, "--price %q names a model that --model does not", p)
@@ -140,7 +134,7 @@ func (o *AddOptions) parsePrices(cmd *cobra.Command) error {
 		if o.Request.Prices == nil {
 			o.Request.Prices = map[string]api.Price{}
 		}
-		o.Request.Prices[model] = price
+		o.Request.Prices[model] = *price
 	}
 	return nil
 }

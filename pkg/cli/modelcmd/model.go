@@ -19,7 +19,7 @@ import (
 // New returns the command vexa model.
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("model", "Where models are and which there are",
-		newAdd(f), newList(f), newTest(f), newRemove(f), newRecord(f))
+		newAdd(f), newList(f), newTest(f), newPrice(f), newRemove(f), newRecord(f))
 }
 
 // providerFields are the JSON fields of a provider. They only ever grow, and

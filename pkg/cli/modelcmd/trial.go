@@ -2,7 +2,6 @@ package modelcmd
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -170,7 +169,7 @@ func addCommand(p api.Provider, more []string) string {
 	}
 	for _, m := range p.Models {
 		if price, ok := p.Prices[m]; ok {
-			words = append(words, "--price", fmt.Sprintf("%s=%g/%g", m, price.Input, price.Output))
+			words = append(words, "--price", m+"="+priceText(price))
 		}
 	}
 	switch {

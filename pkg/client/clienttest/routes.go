@@ -3,6 +3,7 @@ package clienttest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -97,6 +98,7 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 		}
 		answer(w, http.StatusCreated, p, err)
 	})
+	mux.HandleFunc("POST /v1/models/{name}/prices", d.servePrices)
 	mux.HandleFunc("DELETE /v1/models/{name}", func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -109,6 +111,35 @@ func (d *Daemon) routeModels(mux *http.ServeMux) {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /v1/models/{name}/test", serveTest)
+}
+
+func (d *Daemon) servePrices(w http.ResponseWriter, r *http.Request) {
+	req, err := body[api.SetPrices](r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.IndexFunc(d.models, func(p api.Provider) bool { return p.Name == r.PathValue("name") })
+	if i < 0 {
+		answer(w, 0, nil, fault.New(fault.NotFound, "there is no provider "+r.PathValue("name"), "list them with: vexa model list"))
+		return
+	}
+	prices := maps.Clone(d.models[i].Prices)
+	if prices == nil {
+		prices = map[string]api.Price{}
+	}
+	for model, price := range req.Prices {
+		switch {
+		case !slices.Contains(d.models[i].Models, model):
+			err = fault.New(fault.Invalid, "provider "+r.PathValue("name")+" has no model "+strconv.Quote(model), "it has others")
+		case price == nil:
+			delete(prices, model)
+		default:
+			prices[model] = *price
+		}
+	}
+	if err == nil {
+		d.models[i].Prices = prices
+	}
+	answer(w, http.StatusOK, d.models[i], err)
 }
 
 // serveTest tries out a model: any of broken's fails, any other can what it is
