@@ -157,7 +157,7 @@ func TestAMissingImageIsToldWithItsCommand(t *testing.T) {
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "true", Runner: "unbuilt", Limits: limits(0)})
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || !strings.Contains(d.Error, "the image of runner unbuilt is not made yet") {
+	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || d.Error != "the container did not start: the image of runner unbuilt is not made yet" {
 		t.Errorf("turn-done %+v", d)
 	}
 	for _, f := range s.all(st.Unit) {

@@ -76,7 +76,7 @@ func (r *run) create(ctx context.Context, tries int) {
 // for want of. That is the person's to do: it takes a download.
 func (r *run) imageWanted(err error) error {
 	if name := r.plan.Unit.Runner; fault.Is(err, fault.NotFound) && r.plan.manifest.Image.Ref != "" {
-		return &fault.Error{Kind: fault.NotFound, Msg: "the image of runner " + name + " is not made yet", Err: err, Hint: "make it: vexa runner build " + name}
+		return fault.New(fault.NotFound, "the image of runner "+name+" is not made yet", "make it: vexa runner build "+name) // the log has the rest
 	}
 	return err
 }

@@ -49,21 +49,24 @@ func nothingRecorded(ctx context.Context, o *LogsOptions, c *client.Client) erro
 	if err != nil {
 		return err
 	}
+	if d.Requests == 0 {
+		yet := ""
+		if d.EndedAt == nil {
+			yet = " yet"
+		}
+		o.Factory.Say("unit %s has asked no model%s", d.ID, yet)
+		return nil
+	}
 	r, err := c.Recording(ctx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case !r.Inference:
+	if !r.Inference {
 		return fault.New(fault.NotFound, "nothing is recorded of what unit "+d.ID+" sent to models: recording is off",
 			"to have it recorded from the next request on: vexa model record on")
-	case d.Requests > 0:
-		return fault.New(fault.NotFound, "nothing is recorded of what unit "+d.ID+" sent to models: it was sent while recording was off, or is not kept any more",
-			"how long it is kept is in config/retention.json, inference")
-	default:
-		o.Factory.Notice("unit %s has sent nothing to a model", d.ID)
-		return nil
 	}
+	return fault.New(fault.NotFound, "nothing is recorded of what unit "+d.ID+" sent to models: it was sent while recording was off, or is not kept any more",
+		"how long it is kept is in config/retention.json, inference")
 }
 
 func (o *LogsOptions) printExchange(x api.Exchange, last int, bodies *output.Documents) error {

@@ -26,9 +26,9 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 // Daemon is an in-memory daemon. Its ids count up, its clock stands still.
 //
 // A turn whose message holds one of these words ends that way: fail, truncate,
-// lose, limit; wait (until it is interrupted); hostile (control sequences
-// everywhere); conflict and reject (in its commit); quiet (no deltas); queue (it
-// waits for a container first). Any other
+// lose, limit; unasked (it asks no model); wait (until it is interrupted); hostile
+// (control sequences everywhere); conflict and reject (in its commit); quiet (no
+// deltas); queue (it waits for a container first). Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
 type Daemon struct {
 	Version string // sent with each response

@@ -21,6 +21,9 @@ func commit(paths ...string) wsv1.Commit {
 func (d *Daemon) parrot(u *unit, turn, text string) {
 	has := func(word string) bool { return strings.Contains(text, word) }
 	reply := "you said: " + text
+	if has("unasked") { // it asks no model
+		u.d.Requests, u.d.Tokens = 0, 0
+	}
 	switch {
 	case has("wait"):
 		d.say(u, turn, wsv1.Agent, wsv1.MessageDelta{Text: "waiting"})

@@ -10,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -34,17 +36,71 @@ func Read(path string, parse func(data []byte) error) error {
 }
 
 // Decode decodes data, which is one JSON value with no member that v does not
-// have.
+// have. What is wrong with it is said in words for people.
 func Decode(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return err
+		return inWords(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is something after its end")
 	}
 	return nil
+}
+
+// inWords is an error of the decoder's without the names of the code.
+func inWords(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		where := e.Field
+		if where == "" {
+			where = "it"
+		}
+		return fmt.Errorf("%s is %s, and %s is wanted", where, jsonKind(e.Value), goKind(e.Type))
+	}
+	if member, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("there is no member %s", member)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is no JSON: it ends too soon")
+	}
+	return fmt.Errorf("it is no JSON: %w", err)
+}
+
+// jsonKind is what the decoder found.
+func jsonKind(kind string) string {
+	switch kind {
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "string":
+		return "a text"
+	case "number":
+		return "a number"
+	default: // which one it is
+		return strings.TrimPrefix(kind, "number ")
+	}
+}
+
+// goKind is what is decoded into a type.
+func goKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.String:
+		return "a text"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	default:
+		return "a whole number"
+	}
 }
 
 // Set puts the number that a member holds, where it is there and not beyond
