@@ -2,7 +2,7 @@
 # They fetch Go where it is missing, let `vexa doctor --fix` set the machine up,
 # and as root run the rest as an unprivileged user (see .ci/as-user).
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof bench build lint clean
+.PHONY: help demo test proof bench build pages lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-6s %s\n' "$$name" "$$text"; done
@@ -22,8 +22,11 @@ bench: ## every benchmark against its floor, collected in docs/performance.md
 build: ## bin/vexa
 	@.ci/build
 
+pages: ## completions/ and man/, as a release ships them
+	@.ci/pages
+
 lint: ## golangci-lint, pinned
 	@.ci/lint
 
 clean: ## what the other targets made in this directory
-	rm -rf bin dist completions evals/out
+	rm -rf bin dist completions man evals/out

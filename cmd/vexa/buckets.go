@@ -19,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/watch"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
@@ -36,7 +37,8 @@ type buckets struct {
 	git     *git.Git
 	keys    bucket.Keys
 	members func(postQuantum bool) ([]manifestv1.Member, error)
-	prompt  bool // a person may be asked for the password of a Git remote
+	files   *watch.Watcher // tells of changes in directories; nil: they are seen when they are looked at
+	prompt  bool           // a person may be asked for the password of a Git remote
 	log     *slog.Logger
 }
 
@@ -172,7 +174,7 @@ func (b *buckets) store(ctx context.Context, address string, create bool) (blob.
 			return nil, fault.Wrap(fault.Denied, "make "+filepath.Dir(at.path), err)
 		}
 	}
-	store, err := dir.Open(at.path, dir.Options{Make: create})
+	store, err := dir.Open(at.path, dir.Options{Make: create, Files: b.files})
 	if fault.Is(err, fault.NotFound) && !create {
 		err = fault.New(fault.NotFound, "there is no bucket at "+at.path, "check the address; vexa workspace create NAME makes one")
 	}

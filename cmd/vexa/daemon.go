@@ -54,13 +54,13 @@ func serveDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalog, broken, err := loadRunners(h)
+	catalog, err := loadRunners(h)
 	if err != nil {
 		return err
 	}
-	for _, err := range broken {
-		log.ErrorContext(ctx, "a runner of yours cannot be used", "error", err)
-	}
+	files, endFiles := watchFiles(ctx, log)
+	defer endFiles()
+	defer followRunners(ctx, h, catalog, files, log)()
 	tools, err := toolbox.Shipped()
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func serveDaemon(ctx context.Context) error {
 		Home: h, Version: version().Version, PID: os.Getpid(), Now: time.Now, Log: log,
 		Caller: caller, Kernel: kernel, Runners: catalog, RunnersDir: h.Runners(), Builds: runner.Builds{Dir: h.Images()}, Tools: tools,
 		Open: func(ctx context.Context, identity string) (*daemon.Engine, error) {
-			return openEngine(ctx, h, identity, catalogs{catalog, tools}, log)
+			return openEngine(ctx, h, identity, catalogs{catalog, tools, files}, log)
 		},
 	})
 	log.InfoContext(ctx, "daemon starts", "pid", os.Getpid(), "install", h.InstallID)

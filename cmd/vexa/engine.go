@@ -34,6 +34,7 @@ import (
 	streamjournal "github.com/vexa-ai/vexa/pkg/stream/journal"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
 	"github.com/vexa-ai/vexa/pkg/transcript"
+	"github.com/vexa-ai/vexa/pkg/watch"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/git"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -60,10 +61,11 @@ func (o *opened) close() error {
 	return errors.Join(errs...)
 }
 
-// catalogs are what dispatches can be given.
+// catalogs are what dispatches can be given, and what tells when files of it change.
 type catalogs struct {
 	runners *runner.Catalog
 	tools   *toolbox.Catalog
+	files   *watch.Watcher // nil: nobody does
 }
 
 // parts are what an engine is made of.
@@ -72,6 +74,7 @@ type parts struct {
 	id      *seal.Identity
 	dataKey []byte
 	streams stream.Sized
+	files   *watch.Watcher // nil: changes of files are not told
 	log     *slog.Logger
 	closers opened
 }
@@ -83,7 +86,7 @@ func openEngine(ctx context.Context, h home.Home, secret string, c catalogs, log
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{home: h, id: id, log: log}
+	p := &parts{home: h, id: id, files: c.files, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.closers.close())
@@ -136,7 +139,7 @@ func (p *parts) openWorkspaces(ctx context.Context, e *daemon.Engine) error {
 	e.Workspaces, err = workspace.Open(workspace.Options{
 		Root: p.home.Workspaces(), Repos: p.home.Repos(), Packs: packs, Sealer: p.id, Git: g, Now: time.Now, NewID: newID, Log: p.log,
 		Buckets: &buckets{
-			home: p.home, git: g, keys: own, log: p.log,
+			home: p.home, git: g, keys: own, files: p.files, log: p.log,
 			members: func(postQuantum bool) ([]manifestv1.Member, error) { return ownMembers(p.home, chain, postQuantum) },
 		},
 	})

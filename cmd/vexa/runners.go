@@ -24,12 +24,14 @@ import (
 	"github.com/vexa-ai/vexa/runners"
 )
 
-// loadRunners reads the manifests that ship and the person's own.
-func loadRunners(h home.Home) (catalog *runner.Catalog, broken []error, err error) {
-	if catalog, err = runner.Load(runners.FS); err != nil {
-		return nil, nil, err
+// loadRunners reads the manifests that ship and the person's own. One of those that is
+// broken is told to who asks for it.
+func loadRunners(h home.Home) (*runner.Catalog, error) {
+	catalog, err := runner.Load(runners.FS)
+	if err == nil {
+		catalog.Own(os.DirFS(h.Runners()))
 	}
-	return catalog, catalog.Own(os.DirFS(h.Runners())), nil
+	return catalog, err
 }
 
 // checkLock is the hook of vexa runner add.
@@ -41,7 +43,7 @@ func checkLock(data []byte) error {
 // buildRunner is the hook of vexa runner build. The connection to Podman is one
 // of its own, beside the kernel's, for as long as it takes.
 func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (factory.RunnerImage, error) {
-	catalog, _, err := loadRunners(h)
+	catalog, err := loadRunners(h)
 	if err != nil {
 		return factory.RunnerImage{}, err
 	}
@@ -209,13 +211,13 @@ func makeRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *fa
 	}
 	defer func() { err = errors.Join(err, made.Close()) }()
 	out.Downloaded, out.Cached, out.Fetch, out.Make = made.Fetched, made.Cached, made.FetchTime, made.MakeTime
-	return loadRunner(ctx, h, made.Image, out)
+	return loadRunner(ctx, h, b, made.Image, out)
 }
 
 func importRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
 	f, err := os.Open(b.From)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.NotFound, "there is no file "+b.From, "")
+		return fault.New(fault.NotFound, "there is no file "+b.From, "name an archive that podman save or docker save wrote")
 	}
 	if err != nil {
 		return fault.Wrap(fault.Denied, "read "+b.From, err)
@@ -231,7 +233,7 @@ func importRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *
 		return fault.Wrap(fault.KindOf(err), b.From, err)
 	}
 	out.Make = time.Since(began)
-	return loadRunner(ctx, h, img, out)
+	return loadRunner(ctx, h, b, img, out)
 }
 
 func containerfileRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
@@ -246,19 +248,20 @@ func containerfileRunner(ctx context.Context, h home.Home, b factory.RunnerBuild
 			return err
 		}
 		out.Make = time.Since(began)
-		return ready(ctx, d, h, out)
+		return ready(ctx, d, h, b, out)
 	})
 }
 
 // loadRunner gives an image to Podman.
-func loadRunner(ctx context.Context, h home.Home, img oci.Image, out *factory.RunnerImage) error {
+func loadRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, img oci.Image, out *factory.RunnerImage) error {
 	return withPodman(ctx, h, func(d *podman.Driver) error {
+		b.Notice("giving Podman the image " + out.Image)
 		began := time.Now()
 		if err := d.LoadImage(ctx, func(w io.Writer) error { return img.WriteArchive(w, out.Image) }); err != nil {
 			return err
 		}
 		out.Load = time.Since(began)
-		err := ready(ctx, d, h, out)
+		err := ready(ctx, d, h, b, out)
 		if img.Unpacked > 0 { // Podman counts the copy for containers, too
 			out.Size = img.Unpacked
 		}
@@ -267,7 +270,8 @@ func loadRunner(ctx context.Context, h home.Home, img oci.Image, out *factory.Ru
 }
 
 // ready makes what a first container would wait for, and tells what is there.
-func ready(ctx context.Context, d *podman.Driver, h home.Home, out *factory.RunnerImage) error {
+func ready(ctx context.Context, d *podman.Driver, h home.Home, b factory.RunnerBuild, out *factory.RunnerImage) error {
+	b.Notice("having Podman make " + out.Image + " ready for containers")
 	began := time.Now()
 	if err := d.Warm(ctx, out.Image, h.InstallID); err != nil {
 		return err
@@ -279,7 +283,7 @@ func ready(ctx context.Context, d *podman.Driver, h home.Home, out *factory.Runn
 	}
 	out.Digest, out.Size = info.Digest, info.Size
 	if info.Arch != out.Arch {
-		return fault.New(fault.Invalid, "the image "+out.Image+" is for "+info.Arch+", this machine is "+out.Arch, "")
+		return fault.New(fault.Invalid, "the image "+out.Image+" is for "+info.Arch+", and this machine is "+out.Arch, "give it an image for this machine, or make one: vexa runner build "+out.Runner)
 	}
 	return nil
 }

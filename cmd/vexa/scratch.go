@@ -87,7 +87,7 @@ func restoring(name string) func() error {
 // that ships there are none. The catalog knows names alone: a path that leads elsewhere is no
 // runner, and nothing of what lies there is read.
 func ownFiles(own home.Home, name string) (runnerv2.Manifest, map[string][]byte, error) {
-	catalog, _, err := loadRunners(own)
+	catalog, err := loadRunners(own)
 	if err != nil {
 		return runnerv2.Manifest{}, nil, err
 	}

@@ -30,6 +30,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/toolcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
+	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // Factory is what the commands are given; see package factory.
@@ -57,12 +59,16 @@ func New(f *Factory) *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              cobra.ArbitraryArgs,
-		PersistentPreRunE: checkFlags,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd, f) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return grammar.UnknownCommand(cmd, args[0])
 			}
-			return cmd.Help()
+			if err := cmd.Help(); err != nil {
+				return err
+			}
+			nextStep(f)
+			return nil
 		},
 	}
 	root.SetIn(f.In)
@@ -72,9 +78,12 @@ func New(f *Factory) *cobra.Command {
 	flags.BoolVarP(&f.Flags.Quiet, "quiet", "q", false, "print no notices")
 	flags.BoolVar(&f.Flags.NoInput, "no-input", false, "ask nothing")
 	flags.BoolVar(&f.Flags.NoDaemonStart, "no-daemon-start", false, "fail where no daemon runs instead of starting one")
+	f.Flags.Color = factory.ColorAuto
+	flags.Var(&f.Flags.Color, "color", "use colour `when`: auto, always or never")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions(factory.Colors(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpFunc(help)
-	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, nil); return nil })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(cmd, f.OutStyle()) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, f.OutStyle()); return nil })
 	addCommands(root, f)
 	return root
 }
@@ -98,9 +107,9 @@ func addCommands(root *cobra.Command, f *Factory) {
 	add(groupThings, workspacecmd.New(f), proposalcmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), toolcmd.New(f), contractcmd.New(f))
 	daemon := daemoncmd.New(f)
 	git := gitcmd.New(f)
-	add(groupSetup, daemon, git, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newVersionCmd(f))
+	add(groupSetup, daemon, git, keycmd.New(f), daemoncmd.NewUnlock(f), daemoncmd.NewLock(f), newCompletionCmd(), newVersionCmd(f))
 	root.SetHelpCommand(newHelpCmd())
-	root.SetCompletionCommandGroupID(groupSetup)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newDocsCmd(root))
 	root.AddCommand(topics()...)
 	if f.Extra == nil {
@@ -138,7 +147,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			hint = h
 		}
 	case errors.As(err, &unknown):
-		if near := grammar.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+		if near := nearest.To(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
 			hint = "did you mean: --" + near
 		}
 	}
@@ -157,10 +166,21 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// checkFlags refuses what no single flag can refuse.
-func checkFlags(cmd *cobra.Command, _ []string) error {
-	if jq := cmd.Flags().Lookup(output.FlagJQ); jq != nil && jq.Changed && !cmd.Flags().Changed(output.FlagJSON) {
+// checkFlags refuses what no single flag can refuse, and notes what concerns all that
+// a command says.
+func checkFlags(cmd *cobra.Command, f *Factory) error {
+	f.Flags.JSON = cmd.Flags().Changed(output.FlagJSON)
+	if jq := cmd.Flags().Lookup(output.FlagJQ); jq != nil && jq.Changed && !f.Flags.JSON {
 		return grammar.Usage(cmd, "--jq needs --json")
 	}
 	return nil
+}
+
+// nextStep tells whoever starts vexa without a word, and has not begun, how to.
+func nextStep(f *Factory) {
+	if _, s, err := f.OpenKeys(); err == nil {
+		if p, err := s.Protection(); err == nil && p == keys.Missing {
+			f.Notice("\nNothing is set up here yet. Begin with: vexa init")
+		}
+	}
 }

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -12,34 +16,54 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// newDocsCmd returns the hidden command that writes docs/cli.
+// newDocsCmd returns the hidden command that writes what is made of the commands: the
+// reference, the manual and the completions.
 func newDocsCmd(root *cobra.Command) *cobra.Command {
-	var dir string
+	var dir, man, completions, date string
 	cmd := &cobra.Command{
-		Use:    "docs --dir DIR",
-		Short:  "Write the reference of the commands as Markdown",
-		Long:   "Writes one Markdown file for each command into a directory.",
+		Use:    "docs",
+		Short:  "Write the reference, the manual pages and the completions",
+		Long:   "Writes what is made of the commands: a Markdown file for each, a manual page for each\ncommand and topic, and the completions of four shells. The same program writes the same bytes.",
 		Hidden: true,
 		Args:   grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dir == "" {
-				return grammar.Usage(cmd, "--dir is missing")
+			if dir == "" && man == "" && completions == "" {
+				return grammar.Usage(cmd, "--dir, --man or --completions is missing")
 			}
-			return WriteDocs(root, dir)
+			when, err := time.Parse(time.RFC3339, date)
+			if err != nil {
+				return grammar.Usage(cmd, "--date is no time of RFC 3339: %q", date)
+			}
+			if completions != "" {
+				if err := WriteCompletions(root, completions); err != nil {
+					return err
+				}
+			}
+			if man != "" {
+				if err := WriteMan(root, man, when); err != nil {
+					return err
+				}
+			}
+			if dir != "" {
+				return WriteDocs(root, dir)
+			}
+			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "the `directory` to write to")
+	cmd.Flags().StringVar(&dir, "dir", "", "write the reference to this `directory`")
+	cmd.Flags().StringVar(&man, "man", "", "write the manual pages to this `directory`")
+	cmd.Flags().StringVar(&completions, "completions", "", "write the completions to this `directory`")
+	cmd.Flags().StringVar(&date, "date", time.Unix(0, 0).UTC().Format(time.RFC3339), "the `time` that manual pages are dated by")
 	return cmd
 }
 
 // WriteDocs writes one Markdown file for each command below and including root
 // into dir, which it makes where it is missing.
 func WriteDocs(root *cobra.Command, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // documentation is public
-		return fault.Newf(fault.Usage, "make the directory: %w", err)
+	if err := makeDir(dir); err != nil {
+		return err
 	}
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	prepare(root)
 	if err := doc.GenMarkdownTree(root, dir); err != nil {
 		return fault.Newf(fault.Internal, "write the reference: %w", err)
@@ -47,11 +71,86 @@ func WriteDocs(root *cobra.Command, dir string) error {
 	return nil
 }
 
+// WriteMan writes a manual page for each command below and including root, in section
+// 1, and for each help topic, in section 7, into dir, which it makes where it is
+// missing. Nothing but date differs between two times.
+func WriteMan(root *cobra.Command, dir string, date time.Time) error {
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	date = date.UTC()
+	root.InitDefaultHelpCmd()
+	prepare(root)
+	header := &doc.GenManHeader{Section: "1", Source: "Vexa", Manual: "Vexa", Date: &date}
+	if err := doc.GenManTree(root, header, dir); err != nil {
+		return fault.Newf(fault.Internal, "write the manual: %w", err)
+	}
+	for _, cmd := range root.Commands() {
+		if !isTopic(cmd) {
+			continue
+		}
+		name := root.Name() + "-" + cmd.Name()
+		if err := writeFile(filepath.Join(dir, name+".7"), topicPage(name, cmd, date)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// topicPage is the manual page of a topic, whose text stays as it is laid out.
+func topicPage(name string, cmd *cobra.Command, date time.Time) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, ".TH %q \"7\" %q \"Vexa\" \"Vexa\"\n.nh\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION\n.nf\n",
+		strings.ToUpper(name), date.Format("Jan 2006"), strings.ReplaceAll(name, "-", `\-`), cmd.Short)
+	for line := range strings.Lines(cmd.Long + "\n") {
+		line = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`).Replace(line)
+		if strings.HasPrefix(line, ".") {
+			line = `\&` + line
+		}
+		b.WriteString(line)
+	}
+	b.WriteString(".fi\n.SH SEE ALSO\n\\fBvexa(1)\\fP\n")
+	return b.Bytes()
+}
+
+// WriteCompletions writes the completions of each shell into dir, which it makes where
+// it is missing: vexa.bash, vexa.zsh, vexa.fish and vexa.powershell.
+func WriteCompletions(root *cobra.Command, dir string) error {
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	for _, s := range shells() {
+		var b bytes.Buffer
+		if err := s.write(root, &b, true); err != nil {
+			return fault.Newf(fault.Internal, "write the completions of %s: %w", s.name, err)
+		}
+		if err := writeFile(filepath.Join(dir, root.Name()+"."+s.name), b.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // documentation is public
+		return fault.Newf(fault.Usage, "make the directory: %w", err)
+	}
+	return nil
+}
+
+func writeFile(path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o644); err != nil { //nolint:gosec // documentation is public
+		return fault.Newf(fault.Usage, "write %s: %w", path, err)
+	}
+	return nil
+}
+
 // prepare keeps the date of writing out of the files and adds the JSON fields.
 func prepare(cmd *cobra.Command) {
 	cmd.DisableAutoGenTag = true
-	if fields := cmd.Annotations[output.AnnotationFields]; fields != "" {
-		cmd.Long += "\n\nJSON fields: " + strings.ReplaceAll(fields, ",", ", ") + "."
+	const title = "\n\nJSON fields: "
+	if fields := cmd.Annotations[output.AnnotationFields]; fields != "" && !strings.Contains(cmd.Long, title) {
+		cmd.Long += title + strings.ReplaceAll(fields, ",", ", ") + "."
 	}
 	for _, c := range cmd.Commands() {
 		prepare(c)

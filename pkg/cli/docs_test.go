@@ -70,8 +70,16 @@ func TestEveryCommandAndFlagIsDocumented(t *testing.T) {
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
 			t.Errorf("%s: Short is %q", path, cmd.Short)
 		}
-		if cmd.Runnable() && !cmd.HasSubCommands() && (cmd.Long == "" || !strings.HasPrefix(cmd.Example, "$ vexa ")) {
-			t.Errorf("%s has no text or no example", path)
+		if cmd.Runnable() && !strings.HasPrefix(cmd.Example, "$ vexa ") {
+			t.Errorf("%s has no example", path)
+		}
+		for line := range strings.SplitSeq(cmd.Example, "\n") {
+			if words := strings.Fields(line); line != "" && (len(words) < 2 || words[0] != "$") {
+				t.Errorf("%s: an example is no command: %q", path, line)
+			}
+		}
+		if cmd.Runnable() && !cmd.HasSubCommands() && cmd.Long == "" {
+			t.Errorf("%s has no text", path)
 		}
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			if f.Usage == "" {
@@ -82,6 +90,28 @@ func TestEveryCommandAndFlagIsDocumented(t *testing.T) {
 			}
 			if regexp.MustCompile(`passphrase|secret|token$|key`).MatchString(f.Name) && f.Value.Type() == "string" && !strings.HasSuffix(f.Name, "-file") {
 				t.Errorf("%s --%s takes a secret on the command line", path, f.Name)
+			}
+		})
+	})
+}
+
+// Every name that can be known completes, in arguments and in flags; a name that is made
+// up completes with nothing, and no file.
+func TestNamesComplete(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile(`\b(NAME|UNIT|ID|MEMBER|PATH)\b`)
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		if named.MatchString(strings.SplitN(cmd.Use+" --", "--", 2)[0]) && cmd.ValidArgsFunction == nil && cmd.CommandPath() != "vexa workspace add" {
+			t.Errorf("%s completes nothing: %s", cmd.CommandPath(), cmd.Use)
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			arg, _ := pflag.UnquoteUsage(f)
+			known := slices.Contains([]string{"workspace", "runner", "model", "tool", "session", "dispatch", "unit"}, f.Name) || arg == "dispatch"
+			if made := strings.HasPrefix(cmd.CommandPath(), "vexa init") || cmd.CommandPath() == "vexa model add"; !known || made {
+				return
+			}
+			if _, ok := cmd.GetFlagCompletionFunc(f.Name); !ok {
+				t.Errorf("%s --%s completes nothing", cmd.CommandPath(), f.Name)
 			}
 		})
 	})
@@ -201,7 +231,7 @@ func TestTheCommandsAreThere(t *testing.T) {
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
 		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model price,model record,"+
 		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
-		"daemon logs,doctor,version,environment,exit-codes,json,files,security", ",") {
+		"daemon logs,doctor,version,completion bash,completion zsh,completion fish,completion powershell,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {
 			t.Errorf("there is no vexa %s", name)
 		}

@@ -37,6 +37,7 @@ func Execute(ctx context.Context, f *Factory, args []string) int {
 	select {
 	case r = <-ended:
 	case <-again:
+		f.Leave()
 		return ExitCode(fault.New(fault.Interrupted, "", ""))
 	}
 	if r.err == nil || errors.Is(r.err, errListed) {
@@ -121,6 +122,9 @@ type errorBody struct {
 	Hint    string     `json:"hint"`
 }
 
+// issues is where defects are reported.
+const issues = "https://github.com/vexa-ai/vexa/issues"
+
 // report prints the error. Its text may quote foreign text.
 func report(f *Factory, err error, code int, asJSON bool) {
 	kind, msg, hint := fault.KindOf(err), err.Error(), fault.HintOf(err)
@@ -132,10 +136,11 @@ func report(f *Factory, err error, code int, asJSON bool) {
 		}
 	}
 	if hint == "" && kind == fault.Internal {
-		hint = "this may be a defect; see vexa daemon logs and vexa doctor"
+		hint = "this may be a defect: see vexa daemon logs and vexa doctor, and report it at " + issues
 	}
-	_, _ = fmt.Fprintln(f.Err, "vexa: error: "+plain.Line(msg))
+	style := f.ErrStyle()
+	_, _ = fmt.Fprintln(f.Err, style.Bad("vexa: error:")+" "+plain.Line(msg))
 	if hint != "" {
-		_, _ = fmt.Fprintln(f.Err, "vexa: hint: "+plain.Line(hint))
+		_, _ = fmt.Fprintln(f.Err, style.Aside("vexa: hint:")+" "+plain.Line(hint))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -49,8 +50,8 @@ func newHelpCmd() *cobra.Command {
 
 // help prints the help of a command: examples first, then usage, what it does,
 // its commands, flags and JSON fields. It goes to stdout: it was asked for.
-func help(cmd *cobra.Command, _ []string) {
-	var b strings.Builder
+func help(cmd *cobra.Command, style factory.Style) {
+	b := page{style: style}
 	if isTopic(cmd) {
 		b.WriteString(cmd.Long + "\n")
 	} else {
@@ -59,7 +60,13 @@ func help(cmd *cobra.Command, _ []string) {
 	_, _ = io.WriteString(cmd.OutOrStdout(), b.String()) // a closed pipe is the reader's choice
 }
 
-func writeHelp(b *strings.Builder, cmd *cobra.Command) {
+// page is a page of help as it is written.
+type page struct {
+	strings.Builder
+	style factory.Style
+}
+
+func writeHelp(b *page, cmd *cobra.Command) {
 	fmt.Fprintf(b, "%s.\n", cmd.Short)
 	if cmd.Example != "" {
 		section(b, "Examples", indent(cmd.Example))
@@ -91,7 +98,7 @@ func writeHelp(b *strings.Builder, cmd *cobra.Command) {
 }
 
 // writeCommands lists the commands below cmd, by group where there are groups.
-func writeCommands(b *strings.Builder, cmd *cobra.Command) {
+func writeCommands(b *page, cmd *cobra.Command) {
 	if !cmd.HasAvailableSubCommands() {
 		return
 	}
@@ -109,7 +116,7 @@ func writeCommands(b *strings.Builder, cmd *cobra.Command) {
 	}
 }
 
-func writeTopics(b *strings.Builder, root *cobra.Command) {
+func writeTopics(b *page, root *cobra.Command) {
 	var lines []string
 	for _, c := range root.Commands() {
 		if isTopic(c) {
@@ -119,7 +126,9 @@ func writeTopics(b *strings.Builder, root *cobra.Command) {
 	section(b, "Topics, read with vexa help <topic>", strings.Join(lines, "\n"))
 }
 
-func section(b *strings.Builder, title, body string) { fmt.Fprintf(b, "\n%s:\n%s\n", title, body) }
+func section(b *page, title, body string) {
+	fmt.Fprintf(b, "\n%s\n%s\n", b.style.Bold(title+":"), body)
+}
 
 func indent(s string) string {
 	return "  " + strings.ReplaceAll(s, "\n", "\n  ")

@@ -31,6 +31,7 @@ type bench struct {
 	out    *buffer
 	err    *buffer
 	ctrlC  chan struct{}
+	hold   func(*http.Request) // called before the daemon answers
 }
 
 // buffer is a terminal's screen.
@@ -107,7 +108,12 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, daemon: clienttest.New(socket, dir), out: &buffer{}, err: &buffer{}, ctrlC: make(chan struct{})}
-	srv := &http.Server{Handler: b.daemon}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.hold != nil {
+			b.hold(r)
+		}
+		b.daemon.ServeHTTP(w, r)
+	})}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(l) })
 	t.Cleanup(func() {
@@ -117,7 +123,7 @@ func newBench(t *testing.T) *bench {
 	yes := func() bool { return true }
 	b.f = &cli.Factory{
 		In: strings.NewReader(""), Out: b.out, Err: b.err, InTTY: yes, OutTTY: yes, ErrTTY: yes,
-		Env: func(string) string { return "" }, Now: func() time.Time { return clienttest.Epoch().Add(90 * time.Minute) },
+		Env: func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] }, Now: func() time.Time { return clienttest.Epoch().Add(90 * time.Minute) },
 		Version:    factory.Version{Version: "test"},
 		Home:       func() (home.Home, error) { return home.Home{Data: dir, Run: dir, Config: dir, State: dir}, nil },
 		Client:     func(context.Context) (*client.Client, error) { return client.New(client.Options{Socket: socket}), nil },

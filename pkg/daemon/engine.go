@@ -44,7 +44,7 @@ func (s *Server) engine() (*Engine, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		return nil, fault.New(fault.Locked, "the installation is locked", "vexa unlock")
+		return nil, fault.New(fault.Locked, "the installation is locked", "open it with: vexa unlock")
 	}
 	return s.open, nil
 }

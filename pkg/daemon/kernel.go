@@ -99,10 +99,10 @@ func (k *Kernel) await(ctx context.Context, ended <-chan error) error {
 		case err := <-ended:
 			return &fault.Error{
 				Kind: fault.Unavailable, Msg: fmt.Sprintf("the runtime kernel ended at once (%v)", err),
-				Hint: "see vexa daemon logs, and vexa doctor",
+				Hint: "see: vexa daemon logs, and vexa doctor",
 			}
 		case <-ctx.Done():
-			return fault.New(fault.Unavailable, "the runtime kernel does not answer", "see vexa daemon logs, and vexa doctor")
+			return fault.New(fault.Unavailable, "the runtime kernel does not answer", "see: vexa daemon logs, and vexa doctor")
 		case <-time.After(wait):
 		}
 	}

@@ -107,7 +107,7 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 		return err
 	}
 	if req.Session != "" && !sessionPattern.MatchString(req.Session) {
-		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", req.Session), "see vexa session list")
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", req.Session), "see: vexa session list")
 	}
 	meta, live := m.liveSession(caller.Subject, req.Session)
 	if !live {
@@ -172,7 +172,7 @@ func (m *Manager) findSession(ctx context.Context, subject, id string) (session.
 	}
 	meta, err := m.sessions.Get(ctx, subject, id)
 	if fault.Is(err, fault.NotFound) {
-		err = fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+		err = fault.New(fault.NotFound, "there is no session "+id, "see: vexa session list")
 	}
 	return meta, err
 }

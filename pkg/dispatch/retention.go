@@ -204,7 +204,7 @@ func (m *Manager) guardSession(ctx context.Context) func(subject, session string
 // The caller holds mu.
 func (m *Manager) goneHint(id string) string {
 	if len(id) != ulidLen || id > m.retain.newest {
-		return "see vexa ps -a"
+		return "see: vexa ps -a"
 	}
 	return "if there was one it has been removed: ended dispatches are kept for a while only (" + retention.File + "); see vexa ps -a"
 }

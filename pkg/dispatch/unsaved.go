@@ -70,7 +70,7 @@ func (m *Manager) Unsaved(id string) error {
 	}
 	return &fault.Error{
 		Kind: fault.KindOf(why), Msg: "unit " + id + " stands still, nothing of it is lost", Err: why,
-		Hint: or(fault.HintOf(why), "see vexa daemon logs") + "; it then goes on by itself, and vexa logs " + id + " --follow shows it",
+		Hint: or(fault.HintOf(why), "see: vexa daemon logs") + "; it then goes on by itself, and vexa logs " + id + " --follow shows it",
 	}
 }
 

@@ -174,7 +174,7 @@ func (p Provider) checkProtocols() error {
 				"use anthropic-messages, openai-responses, openai-chat, gemini or rehearsal")
 		}
 		if slices.Contains(all[:i], protocol) {
-			return fault.New(fault.Invalid, "protocol "+string(protocol)+" is named twice", "")
+			return fault.New(fault.Invalid, "protocol "+string(protocol)+" is named twice", "name it once")
 		}
 	}
 	return nil
@@ -189,12 +189,12 @@ func (p Provider) checkModels() error {
 			return fault.New(fault.Invalid, fmt.Sprintf("%q is not a model's name", m), "")
 		}
 		if slices.Contains(p.Models[:i], m) {
-			return fault.New(fault.Invalid, "model "+m+" is named twice", "")
+			return fault.New(fault.Invalid, "model "+m+" is named twice", "name it once")
 		}
 	}
 	for m, price := range p.Prices {
 		if !slices.Contains(p.Models, m) {
-			return fault.New(fault.Invalid, "there is a price for "+m+", which provider "+p.Name+" does not serve", "")
+			return fault.New(fault.Invalid, "there is a price for "+m+", which provider "+p.Name+" does not serve", "name it with --model, too, or leave --price out")
 		}
 		for _, usd := range []float64{price.Input, price.Output, price.CacheRead, price.CacheWrite} {
 			if !(usd >= 0) || math.IsInf(usd, 0) { // of NaN every comparison is false

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // Resolve returns the provider that serves a model, and the model's name there.
@@ -44,7 +45,8 @@ func (t *Table) Resolve(model string) (Provider, string, error) {
 		if i := slices.IndexFunc(all, func(p Provider) bool { return p.Name == model }); i >= 0 {
 			return all[i], all[i].Models[0], nil
 		}
-		return Provider{}, "", fault.New(fault.NotFound, fmt.Sprintf("no provider serves a model %q", model), "see vexa model list")
+		return Provider{}, "", fault.New(fault.NotFound, fmt.Sprintf("no provider serves a model %q", model),
+			nearest.Hint(model, modelNames(all), "list them with: vexa model list"))
 	default:
 		names := make([]string, 0, len(serving))
 		for _, p := range serving {
@@ -52,6 +54,18 @@ func (t *Table) Resolve(model string) (Provider, string, error) {
 		}
 		return Provider{}, "", fault.New(fault.Conflict, "several providers serve "+model, "name one: "+strings.Join(names, ", "))
 	}
+}
+
+// modelNames are what a model can be named by.
+func modelNames(all []Provider) []string {
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+		for _, m := range p.Models {
+			names = append(names, m, p.FullName(m))
+		}
+	}
+	return names
 }
 
 func resolveDefault(all []Provider) (Provider, string, error) {

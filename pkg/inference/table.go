@@ -20,6 +20,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // Sealer encrypts keys at rest; *seal.Identity is one. While the installation
@@ -218,7 +219,7 @@ func (t *Table) Remove(ctx context.Context, name string) error {
 	defer t.mu.Unlock()
 	i := t.index(name)
 	if i < 0 {
-		return unknown(name)
+		return t.unknown(name)
 	}
 	wasDefault := t.providers[i].Default
 	next := slices.Delete(slices.Clone(t.providers), i, i+1)
@@ -242,7 +243,7 @@ func (t *Table) SetDefault(ctx context.Context, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.index(name) < 0 {
-		return unknown(name)
+		return t.unknown(name)
 	}
 	next := slices.Clone(t.providers)
 	for i := range next {
@@ -262,11 +263,11 @@ func (t *Table) SetPrices(ctx context.Context, name string, prices map[string]*P
 	defer t.mu.Unlock()
 	i := t.index(name)
 	if i < 0 {
-		return unknown(name)
+		return t.unknown(name)
 	}
 	p := clone(t.providers[i].Provider)
 	if p.Protocol == Rehearsal {
-		return fault.New(fault.Invalid, "provider "+name+" is a rehearsal, which costs nothing", "")
+		return fault.New(fault.Invalid, "provider "+name+" is a rehearsal, which costs nothing", "name a provider of models: vexa model list")
 	}
 	if p.Prices == nil {
 		p.Prices = map[string]Price{}
@@ -306,7 +307,7 @@ func (t *Table) Get(name string) (Provider, error) {
 	defer t.mu.RUnlock()
 	i := t.index(name)
 	if i < 0 {
-		return Provider{}, unknown(name)
+		return Provider{}, t.unknown(name)
 	}
 	return clone(t.providers[i].Provider), nil
 }
@@ -337,8 +338,12 @@ func (t *Table) index(name string) int {
 	return slices.IndexFunc(t.providers, func(r row) bool { return r.Name == name })
 }
 
-func unknown(name string) error {
-	return fault.New(fault.NotFound, fmt.Sprintf("there is no provider %q", name), "see vexa model list")
+func (t *Table) unknown(name string) error {
+	names := make([]string, 0, len(t.providers))
+	for _, r := range t.providers {
+		names = append(names, r.Name)
+	}
+	return fault.New(fault.NotFound, fmt.Sprintf("there is no provider %q", name), nearest.Hint(name, names, "list them with: vexa model list"))
 }
 
 func clone(p Provider) Provider {

@@ -271,6 +271,14 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%q: %v; want %s", model, err, kind)
 		}
 	}
+	for _, word := range []string{"qwn", "quen"} {
+		if _, _, err := table.Resolve(word); !strings.HasPrefix(fault.HintOf(err), "did you mean qwen? ") {
+			t.Errorf("%q: hint %q", word, fault.HintOf(err))
+		}
+	}
+	if _, err := table.Get("thre"); !strings.HasPrefix(fault.HintOf(err), "did you mean three? ") {
+		t.Errorf("hint %q", fault.HintOf(err))
+	}
 	if _, _, err := table.Resolve("twice"); !strings.Contains(fault.HintOf(err), "two/twice, three/twice") {
 		t.Errorf("hint %q", fault.HintOf(err))
 	}

@@ -36,7 +36,7 @@ func (s *Store) open(ctx context.Context, with Access) (*seal.Identity, error) {
 	case err != nil:
 		return nil, err
 	case p == seal.ByKeys:
-		return nil, fault.New(fault.Locked, "the key is locked: only keys that were added open it", "run 'vexa unlock --identity FILE' with the file of one")
+		return nil, fault.New(fault.Locked, "the key is locked: only keys that were added open it", "name the file of one: vexa unlock --identity FILE")
 	case p == seal.ByKeyring, p == seal.ByPassphrase && len(with.Passphrase) == 0 && seal.PublicHalf(s.File()) == "":
 		// Without its companion a key does not say whose passphrase it has.
 		return s.openKept(ctx, with.Ask)
@@ -55,7 +55,7 @@ func (s *Store) openKept(ctx context.Context, ask bool) (*seal.Identity, error) 
 	if err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Locked, Msg: "the key is locked, and the desktop keyring does not give its passphrase", Err: err,
-			Hint: "run 'vexa unlock' in the desktop session, or 'vexa unlock --identity FILE' with a key that was added",
+			Hint: "in the desktop session run: vexa unlock; or with a key that was added: vexa unlock --identity FILE",
 		}
 	}
 	defer clear(secret)

@@ -192,6 +192,9 @@ func TestOwn(t *testing.T) {
 	if len(broken) != 1 || !strings.Contains(broken[0].Error(), "text/runner.json") {
 		t.Errorf("broken: %v", broken)
 	}
+	if _, err := c.Get("claude-cod"); !fault.Is(err, fault.NotFound) || !strings.HasPrefix(fault.HintOf(err), "did you mean claude-code? ") {
+		t.Errorf("a misspelt runner: %v: %s", err, fault.HintOf(err))
+	}
 	for _, name := range []string{"mine", "vexa"} {
 		if _, err := c.Get(name); err != nil {
 			t.Errorf("%s cannot be used: %v", name, err)
@@ -202,6 +205,57 @@ func TestOwn(t *testing.T) {
 	}
 	if broken := c.Own(os.DirFS(filepath.Join(t.TempDir(), "none"))); len(broken) != 0 {
 		t.Errorf("no directory: %v", broken)
+	}
+}
+
+// Own manifests are taken as they are now, whatever they were before: what is corrected
+// can be used, what is gone cannot, and what ships is there again.
+func TestOwnAgain(t *testing.T) {
+	t.Parallel()
+	c, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, text := shipped(t, "text"), shipped(t, "text")
+	mine.Name, mine.Title, text.Title = "mine", "First", "My own"
+	titles := func() (mine, text string) {
+		m, merr := c.Get("mine")
+		o, oerr := c.Get("text")
+		why := func(err error) string {
+			if err == nil {
+				return ""
+			}
+			return string(fault.KindOf(err))
+		}
+		return m.Title + " " + why(merr), o.Title + " " + why(oerr)
+	}
+	ships := shipped(t, "text").Title + " "
+	mine2 := mine
+	mine2.Title = "Second"
+	for i, step := range []struct {
+		files      fstest.MapFS
+		mine, text string
+		broken     int
+	}{
+		{fstest.MapFS{"mine/runner.json": {Data: []byte(`{`)}, "text/runner.json": manifestFile(t, text)}, " invalid", "My own ", 1},
+		{fstest.MapFS{"mine/runner.json": manifestFile(t, mine), "text/runner.json": manifestFile(t, text)}, "First ", "My own ", 0},
+		{fstest.MapFS{"mine/runner.json": manifestFile(t, mine2)}, "Second ", ships, 0},
+		{fstest.MapFS{}, " not_found", ships, 0},
+	} {
+		if broken := c.Own(step.files); len(broken) != step.broken {
+			t.Errorf("step %d: broken: %v", i, broken)
+		}
+		if m, o := titles(); m != step.mine || o != step.text {
+			t.Errorf("step %d: mine is %q and text %q", i, m, o)
+		}
+	}
+	// Where nobody can tell what there is, what there was stays.
+	c.Own(fstest.MapFS{"mine/runner.json": manifestFile(t, mine)})
+	if broken := c.Own(os.DirFS("runner.go")); len(broken) != 1 {
+		t.Errorf("what cannot be listed: %v", broken)
+	}
+	if m, _ := titles(); m != "First " {
+		t.Errorf("mine is %q", m)
 	}
 }
 

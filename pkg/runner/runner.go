@@ -20,6 +20,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // ManifestFile is the name of a manifest in its runner's directory.
@@ -27,8 +28,7 @@ const ManifestFile = "runner.json"
 
 const maxManifest = 1 << 20
 
-// Catalog is a set of manifests by name. It is safe for concurrent use once Load and
-// Own are done.
+// Catalog is a set of manifests by name. It is safe for concurrent use.
 type Catalog struct {
 	mu        sync.RWMutex
 	shipped   map[string]runnerv2.Manifest // that a person's own take the place of
@@ -57,15 +57,23 @@ func Load(systems ...fs.FS) (*Catalog, error) {
 	return c, nil
 }
 
-// Own adds a person's own manifests. One that is not right keeps no other from
-// being used: its error is returned, and told to who asks for that runner,
-// rather than one of the same name that ships.
+// Own takes a person's own manifests, in the place of those that it took before: it is
+// called again whenever they may have changed. One that is not right keeps no other
+// from being used: its error is returned, and told to who asks for that runner, rather
+// than one of the same name that ships. Where they cannot be listed nothing changes.
 func (c *Catalog) Own(fsys fs.FS) (broken []error) {
-	c.shipped = maps.Clone(c.manifests)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	dirs, err := directories(fsys)
 	if err != nil {
 		return []error{err}
 	}
+	if c.shipped == nil {
+		c.shipped = c.manifests
+	}
+	c.manifests = maps.Clone(c.shipped)
+	clear(c.own)
+	clear(c.broken)
 	for _, dir := range dirs {
 		if err := c.load(fsys, dir); err != nil {
 			delete(c.manifests, dir)
@@ -140,13 +148,13 @@ func (c *Catalog) Get(name string) (runnerv2.Manifest, error) {
 	defer c.mu.RUnlock()
 	if err := c.broken[name]; err != nil {
 		return runnerv2.Manifest{}, &fault.Error{
-			Kind: fault.KindOf(err), Err: err, Hint: "correct it, then: vexa daemon stop; the next command reads it again",
+			Kind: fault.KindOf(err), Err: err, Hint: "correct it: it is read again when it changes, or after vexa daemon stop",
 		}
 	}
 	m, ok := c.manifests[name]
 	if !ok {
 		return runnerv2.Manifest{}, fault.Newf(fault.NotFound, "no runner is called %q", name).
-			WithHint("list them with: vexa runner list")
+			WithHint(nearest.Hint(name, slices.Sorted(maps.Keys(c.manifests)), "list them with: vexa runner list"))
 	}
 	return m, nil
 }

@@ -70,7 +70,7 @@ func ParseIdentity(s string) (*Identity, error) {
 	if key, err := age.ParseHybridIdentity(s); err == nil {
 		return hybrid(key), nil
 	}
-	return nil, fault.New(fault.Invalid, "not an age identity (AGE-SECRET-KEY-1…)", "")
+	return nil, fault.New(fault.Invalid, "not an age identity", "it begins with AGE-SECRET-KEY-1")
 }
 
 // String returns the secret, in the Bech32 form that the age tools read.

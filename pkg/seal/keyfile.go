@@ -72,7 +72,7 @@ func openKeyFile(path string, data, passphrase []byte, maxLogN int) (*Identity, 
 		return parseKeyFile(path, data)
 	}
 	if len(passphrase) == 0 {
-		return nil, fault.New(fault.Locked, "the key "+path+" is locked", "run 'vexa unlock'")
+		return nil, fault.New(fault.Locked, "the key "+path+" is locked", "open it with: vexa unlock")
 	}
 	plain, err := unlock(data, passphrase, maxLogN)
 	switch {
@@ -89,7 +89,7 @@ func openKeyFile(path string, data, passphrase []byte, maxLogN int) (*Identity, 
 func readKeyFile(path string) ([]byte, error) {
 	data, err := readSecretFile(path)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.New(fault.NotFound, "there is no key at "+path, "run 'vexa init'")
+		return nil, fault.New(fault.NotFound, "there is no key at "+path, "make one with: vexa init")
 	}
 	return data, err
 }

@@ -56,7 +56,7 @@ func parseIdentities(path string, data []byte) (ids []*Identity, err error) {
 		}
 		id, err := ParseIdentity(line)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, path+" holds something else than age identities", "")
+			return nil, fault.New(fault.Invalid, path+" holds something else than age identities", "give what vexa key export or age-keygen wrote")
 		}
 		ids = append(ids, id)
 	}
@@ -67,7 +67,7 @@ func parseIdentities(path string, data []byte) (ids []*Identity, err error) {
 func readSecretFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "there is no file "+path, "")
+		return nil, fault.New(fault.NotFound, "there is no file "+path, "name one that exists")
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "read a key", err)
@@ -78,7 +78,7 @@ func readSecretFile(path string) ([]byte, error) {
 		return nil, fault.Wrap(fault.Internal, "read the key "+path, err)
 	}
 	if len(data) > maxKeyFile {
-		return nil, fault.New(fault.Invalid, path+" is too large for a key file", "")
+		return nil, fault.New(fault.Invalid, path+" is too large for a key file", "give what vexa key export or age-keygen wrote")
 	}
 	return data, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // Builtin is a tool that runs in this process.
@@ -86,7 +87,7 @@ func (c *Catalog) find(name string) (Builtin, error) {
 	t, ok := c.tools[name]
 	if !ok {
 		return Builtin{}, fault.Newf(fault.NotFound, "no tool is called %.200q", name).
-			WithHint("there are: " + strings.Join(slices.Sorted(maps.Keys(c.tools)), ", ") + "; see vexa tool list")
+			WithHint(nearest.Hint(name, slices.Sorted(maps.Keys(c.tools)), "there are: ") + strings.Join(slices.Sorted(maps.Keys(c.tools)), ", ") + "; see vexa tool list")
 	}
 	return t, nil
 }

@@ -98,3 +98,15 @@ func Opens(s *Store) int {
 	defer s.mu.Unlock()
 	return len(s.opens) + len(s.retired)
 }
+
+// KeptUp counts the workspaces that are kept up to their buckets.
+func KeptUp(s *Store) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.opens {
+		if o.rest != nil {
+			n++
+		}
+	}
+	return n
+}

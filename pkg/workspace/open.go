@@ -27,9 +27,13 @@ type opened struct {
 	repo   *git.Repo
 	bucket *bucket.Bucket
 	used   time.Time // by somebody, for what is in it
+	rest   func()    // ends keepUp, and waits for it; nil: it was not begun
 }
 
 func (o *opened) close() error {
+	if o.rest != nil {
+		o.rest()
+	}
 	o.repo.Close()
 	return o.bucket.Close()
 }
@@ -49,6 +53,7 @@ func (s *Store) openRepo(ctx context.Context, rec record) (*repo, error) {
 	if err := r.follow(ctx); err != nil {
 		return r, err
 	}
+	s.watch(ctx, *r)
 	r.receive(ctx, r.store.receiveFor)
 	return r, nil
 }
@@ -64,7 +69,7 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	o, closed := s.opens[rec.ID], s.closed
 	s.mu.Unlock()
 	if closed {
-		return nil, fault.New(fault.Locked, "the workspaces are closed", "vexa unlock")
+		return nil, fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock")
 	}
 	if o == nil {
 		b, err := s.bucketOf(ctx, rec)
@@ -102,7 +107,7 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	defer s.mu.Unlock()
 	o := s.opens[id]
 	if s.closed {
-		return nil, errors.Join(fault.New(fault.Locked, "the workspaces are closed", "vexa unlock"), b.Close())
+		return nil, errors.Join(fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock"), b.Close())
 	}
 	if o != nil {
 		return o, b.Close()

@@ -75,7 +75,7 @@ func (s *Store) ReadFile(ctx context.Context, id, rev, path string) ([]byte, err
 		return nil, err
 	}
 	if e.ID.IsZero() || e.Mode == object.ModeDir || e.Mode == object.ModeGitlink {
-		return nil, fault.New(fault.NotFound, "no file "+tree.Escape(path)+" in "+commit.String()[:12], "vexa workspace files lists them")
+		return nil, fault.New(fault.NotFound, "there is no file "+tree.Escape(path)+" in "+commit.String()[:12], "list them with: vexa workspace files")
 	}
 	data, err := r.Object(ctx, e.ID.String(), "blob", maxFile)
 	if errors.Is(err, git.ErrTooLarge) {

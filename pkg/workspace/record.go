@@ -17,6 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // record is what the person of this installation calls a workspace. It rests
@@ -171,9 +172,12 @@ func (s *Store) find(ctx context.Context, nameOrID string) (record, error) {
 	if err := ctx.Err(); err != nil {
 		return record{}, err
 	}
-	missing := fault.New(fault.NotFound, "no workspace "+strconv.Quote(nameOrID), "vexa workspace list shows them; vexa workspace create makes one")
+	missing := func(names []string) error {
+		return fault.New(fault.NotFound, "there is no workspace "+strconv.Quote(nameOrID),
+			nearest.Hint(nameOrID, names, "vexa workspace list shows them; vexa workspace create makes one"))
+	}
 	if !nameForm.MatchString(nameOrID) {
-		return record{}, missing
+		return record{}, missing(nil)
 	}
 	if idForm.MatchString(nameOrID) {
 		rec, err := s.record(nameOrID)
@@ -185,12 +189,14 @@ func (s *Store) find(ctx context.Context, nameOrID string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
+	names := make([]string, 0, len(records))
 	for _, rec := range records {
 		if rec.Name == nameOrID {
 			return rec, nil
 		}
+		names = append(names, rec.Name)
 	}
-	return record{}, missing
+	return record{}, missing(names)
 }
 
 // readable refuses a workspace that this installation writes and does not read.

@@ -63,6 +63,9 @@ func TestRegistry(t *testing.T) {
 	if _, _, err := w.Find(ctx, "other"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no workspace: %v", err)
 	}
+	if _, _, err := w.Find(ctx, "notse"); !strings.HasPrefix(fault.HintOf(err), "did you mean notes? ") {
+		t.Errorf("a misspelt workspace: %s", fault.HintOf(err))
+	}
 	if st, err := os.Stat(w.root); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("the root is %v", st.Mode())
 	}

@@ -3,6 +3,7 @@ package workspace_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,7 @@ type world struct {
 	tmp     string
 	ids     atomic.Int64
 	now     atomic.Int64
+	log     *slog.Logger
 }
 
 func newWorld(tb testing.TB) *world {
@@ -56,7 +58,7 @@ func (w *world) openWith(tb testing.TB, path string) {
 		w.buckets = workspacetest.New(tb, w.root+"-at-rest")
 	}
 	w.Store, err = workspace.Open(workspace.Options{
-		Root: w.root, Repos: w.repos(), Buckets: w.buckets, Sealer: w.buckets, Git: g,
+		Root: w.root, Repos: w.repos(), Buckets: w.buckets, Sealer: w.buckets, Git: g, Log: w.log,
 		Now:   func() time.Time { return time.Unix(w.now.Add(1), 0) },
 		NewID: func() string { return fmt.Sprintf("01TEST%020d", w.ids.Add(1)) },
 	})

@@ -43,13 +43,13 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.DurationVar(&r.maxTime, "max-time", 0, "how long the container may live (default: the installation's limit)")
 	flags.Float64Var(&r.cost, "cost", 0, "how many `USD` the dispatch may cost, at the prices of its models (vexa model price) (default: no limit)")
 	flags.Int64Var(&r.tokens, "tokens", 0, "how many `tokens` the dispatch may use (default: the installation's limit)")
-	for name, complete := range map[string]cobra.CompletionFunc{
-		"workspace": f.Complete(factory.WorkspaceNames),
-		"runner":    f.Complete(factory.RunnerNames),
-		"tool":      f.Complete(factory.ToolNames),
-	} {
-		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
-	}
+	f.CompleteFlags(cmd, factory.Flagged{
+		"workspace": factory.WorkspaceNames,
+		"runner":    factory.RunnerNames,
+		"model":     factory.ModelNames,
+		"tool":      factory.ToolNames,
+		"session":   factory.SessionIDs,
+	})
 }
 
 // build turns the flags into a request that says text.

@@ -61,12 +61,15 @@ func runStart(ctx context.Context, o *StartOptions) error {
 		return err
 	}
 	defer c.Close()
-	st, err := c.Connect(ctx)
+	st, err := o.Factory.Reach(ctx, c)
 	if err != nil {
 		return err
 	}
 	if st.RuntimePID == 0 && !st.Locked {
-		if err := c.StartRuntime(ctx); err != nil {
+		doing := o.Factory.Begin("starting the runtime kernel")
+		err := c.StartRuntime(ctx)
+		doing.End()
+		if err != nil {
 			return err
 		}
 	}
@@ -172,6 +175,8 @@ func runStop(ctx context.Context, o *StopOptions) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout,
 		fault.New(fault.Timeout, "the daemon (pid "+strconv.Itoa(st.PID)+") has not ended yet", "see: vexa daemon logs"))
 	defer cancel()
+	doing := o.Factory.Begin("stopping the daemon, which saves what dispatches wrote")
+	defer doing.End()
 	if err := c.Shutdown(ctx, o.Force); err != nil {
 		return err
 	}

@@ -62,6 +62,8 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("unlocking")
+	defer doing.End()
 	if err := c.Unlock(ctx, api.UnlockRequest{Identity: id.String(), TimeoutSec: int(o.Timeout / time.Second)}); err != nil {
 		return err
 	}
@@ -93,7 +95,9 @@ func runLock(ctx context.Context, o *LockOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := o.Factory.Begin("locking, and saving what dispatches wrote")
 	err = c.Lock(ctx)
+	doing.End()
 	if fault.Is(err, fault.Unreachable) {
 		o.Factory.Notice("no daemon is running; nothing is open")
 		return nil

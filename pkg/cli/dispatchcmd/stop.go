@@ -27,7 +27,7 @@ func NewStop(f *factory.Factory) *cobra.Command {
 			"--interrupt it ends only the running turn, and the container waits for the next message.",
 		Example:           "$ vexa stop 01JDX4\n$ vexa stop 01JDX4 --interrupt",
 		Args:              grammar.Args("UNIT..."),
-		ValidArgsFunction: f.Complete(factory.UnitIDs),
+		ValidArgsFunction: f.CompleteEach(factory.UnitIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Units = args
 			return runStop(cmd.Context(), o)
@@ -46,7 +46,9 @@ func runStop(ctx context.Context, o *StopOptions) error {
 	defer c.Close()
 	var failed []error
 	for _, id := range o.Units {
+		doing := o.Factory.Begin("stopping unit %s and saving what it wrote", id)
 		d, err := c.Stop(ctx, id, o.Interrupt)
+		doing.End()
 		switch {
 		case err != nil:
 			failed = append(failed, grammar.Argument(err))

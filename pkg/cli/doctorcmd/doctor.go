@@ -82,7 +82,9 @@ func run(ctx context.Context, o *Options) error {
 	if o.Fix {
 		return fix(ctx, o, d)
 	}
+	doing := o.Factory.Begin("looking at this machine")
 	findings, err := d.Examine(ctx)
+	doing.End()
 	if err != nil {
 		return err
 	}
@@ -151,7 +153,16 @@ func show(f *factory.Factory, findings []doctor.Finding, person bool) error {
 	}
 	var b strings.Builder
 	for _, x := range findings {
-		fmt.Fprintf(&b, "%-5s %-13s  %s\n", x.Status, x.Name, plain.Line(x.Detail))
+		status := fmt.Sprintf("%-5s", x.Status)
+		switch x.Status {
+		case doctor.OK:
+			status = f.OutStyle().Good(status)
+		case doctor.Fail:
+			status = f.OutStyle().Bad(status)
+		default:
+			status = f.OutStyle().Doubtful(status)
+		}
+		fmt.Fprintf(&b, "%s %-13s  %s\n", status, x.Name, plain.Line(x.Detail))
 		if x.Status == doctor.OK {
 			continue
 		}
@@ -170,5 +181,5 @@ func failed(findings []doctor.Finding) string {
 			names = append(names, x.Name)
 		}
 	}
-	return "not right: " + strings.Join(names, ", ")
+	return "not right on this machine: " + strings.Join(names, ", ")
 }

@@ -3,6 +3,7 @@ package factory
 import (
 	"context"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
@@ -18,10 +19,17 @@ func (f *Factory) Connect(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.Connect(ctx); err != nil {
+	if _, err := f.Reach(ctx, c); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Reach makes sure that a daemon answers the client, and returns its status.
+func (f *Factory) Reach(ctx context.Context, c *client.Client) (api.Status, error) {
+	waiting := f.Begin("waiting for the daemon")
+	defer waiting.End()
+	return c.Connect(ctx)
 }
 
 // Dial returns a client without making sure that a daemon answers.
@@ -36,6 +44,8 @@ func (f *Factory) Dial(start bool) (*client.Client, error) {
 			if f.Spawn == nil {
 				return nil, Missing("a daemon")
 			}
+			starting := f.Begin("starting the daemon")
+			context.AfterFunc(ctx, starting.End)
 			return f.Spawn(ctx, h)
 		}
 	}

@@ -97,7 +97,12 @@ type Factory struct {
 	// Flags are the flags every command has.
 	Flags Flags
 
+	// SlowAfter is how long something takes until stderr says what is being done;
+	// 0: a second.
+	SlowAfter time.Duration
+
 	interrupts interrupts
+	activities activities
 }
 
 // Flags are the values of the flags that every command has.
@@ -105,6 +110,8 @@ type Flags struct {
 	Quiet         bool // no notices on stderr
 	NoInput       bool // ask nothing
 	NoDaemonStart bool // fail where no daemon runs
+	JSON          bool // the command was asked for JSON: nothing else is said
+	Color         Color
 }
 
 // Version describes a build.

@@ -30,7 +30,7 @@ func (f *Factory) Plain(text string) string {
 // a notice is nobody's result.
 func (f *Factory) Notice(format string, args ...any) {
 	if !f.Flags.Quiet && IsTTY(f.ErrTTY) {
-		_, _ = fmt.Fprintln(f.Err, plain.Text(fmt.Sprintf(format, args...)))
+		f.beside(plain.Text(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -38,13 +38,13 @@ func (f *Factory) Notice(format string, args ...any) {
 // second line of an error; only --quiet silences it.
 func (f *Factory) Say(format string, args ...any) {
 	if !f.Flags.Quiet {
-		_, _ = fmt.Fprintln(f.Err, plain.Text(fmt.Sprintf(format, args...)))
+		f.beside(plain.Text(fmt.Sprintf(format, args...)))
 	}
 }
 
 // Warn writes one line to stderr, always.
 func (f *Factory) Warn(format string, args ...any) {
-	_, _ = fmt.Fprintln(f.Err, "vexa: warning: "+plain.Line(fmt.Sprintf(format, args...)))
+	f.beside(f.ErrStyle().Doubtful("vexa: warning:") + " " + plain.Line(fmt.Sprintf(format, args...)))
 }
 
 // IsRoot reports whether this process runs as root, as which no agent runs.

@@ -142,6 +142,7 @@ func (f *Factory) onTerminal(instead string, ask func(Terminal) error) error {
 		return &fault.Error{Kind: fault.Usage, Msg: "there is no terminal to ask on", Hint: instead, Err: err}
 	}
 	defer t.Close()
+	defer f.pause()()
 	err = ask(t)
 	var classified *fault.Error
 	switch {

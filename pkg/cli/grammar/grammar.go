@@ -9,14 +9,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
-// Group returns a command that only holds others: vexa NOUN VERB.
+// shown is how many verbs the examples of a group show.
+const shown = 4
+
+// Group returns a command that only holds others: vexa NOUN VERB. Its examples are
+// those of its first verbs.
 func Group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
+	var examples []string
+	for _, verb := range verbs[:min(shown, len(verbs))] {
+		if first, _, _ := strings.Cut(verb.Example, "\n"); first != "" {
+			examples = append(examples, first)
+		}
+	}
 	cmd := &cobra.Command{
-		Use:   noun,
-		Short: short,
-		Args:  cobra.ArbitraryArgs,
+		Use:     noun,
+		Short:   short,
+		Example: strings.Join(examples, "\n"),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return UnknownCommand(cmd, args[0])
@@ -34,7 +46,7 @@ func UnknownCommand(parent *cobra.Command, word string) error {
 	hint := "see: " + parent.CommandPath() + " --help"
 	if verbs := verbsNamed(parent, word); len(verbs) > 0 {
 		hint = "did you mean: " + strings.Join(verbs, ", ")
-	} else if near := Nearest(word, names(parent)); near != "" {
+	} else if near := nearest.To(word, names(parent)); near != "" {
 		hint = "did you mean: " + parent.CommandPath() + " " + near
 	}
 	return fault.New(fault.Usage, fmt.Sprintf("unknown command %q for %q", word, parent.CommandPath()), hint)
@@ -98,46 +110,4 @@ func Args(want ...string) cobra.PositionalArgs {
 			return nil
 		}
 	}
-}
-
-// Nearest returns the candidate that word was probably meant to be: one it
-// begins, or one within two edits. It is empty where there is none.
-func Nearest(word string, candidates []string) string {
-	best, bestDistance := "", 3
-	for _, c := range candidates {
-		d := distance(word, c)
-		if len(word) > 1 && strings.HasPrefix(c, word) {
-			d = 1
-		}
-		if d < bestDistance && d < len(c) {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the edits (insert, remove, replace, swap neighbours) from a
-// to b: the optimal string alignment distance.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -129,7 +129,10 @@ func (o *Options) workspaces(ctx context.Context, c *client.Client) error {
 			}
 			continue
 		}
-		if _, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: name}); err != nil && !fault.Is(err, fault.Conflict) {
+		doing := o.Factory.Begin("creating workspace %s", name)
+		_, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: name})
+		doing.End()
+		if err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
 		if err := o.say("workspace: created %s", name); err != nil {

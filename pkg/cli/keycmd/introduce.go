@@ -78,7 +78,7 @@ func runIntroduce(ctx context.Context, o *IntroduceOptions) error {
 	if who.Name == "" {
 		u, err := user.Current()
 		if err != nil {
-			return fault.New(fault.Usage, "who are you? "+err.Error(), "say it with --name")
+			return fault.New(fault.Usage, "your name is not known: "+err.Error(), "say it with --name")
 		}
 		who.Name = u.Username
 	}

@@ -54,7 +54,8 @@ func newAdd(f *factory.Factory) *cobra.Command {
 		Example: "$ vexa model add claude --protocol anthropic-messages --url https://api.anthropic.com --model claude-sonnet-4-5\n" +
 			"$ vexa model add local --protocol openai-chat --url http://127.0.0.1:11434/v1 --model qwen3\n" +
 			"$ vexa model add rehearsal --protocol rehearsal --cassette ./turns.yaml",
-		Args: grammar.Args("NAME"),
+		Args:              grammar.Args("NAME"),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Request.Name = args[0]
 			if err := o.check(cmd); err != nil {

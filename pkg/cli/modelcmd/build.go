@@ -100,10 +100,12 @@ func runBuild(ctx context.Context, o *BuildOptions) error {
 	if err != nil {
 		return err
 	}
-	o.Build.Notice = func(text string) { f.Notice("%s", text) }
+	doing := f.Begin("making the image of runner %s", o.Build.Name)
+	o.Build.Notice = func(text string) { doing.Step("%s", text) }
 	ctx, _, stop := f.WatchInterrupts(ctx)
 	defer stop()
 	made, err := f.BuildRunner(ctx, h, o.Build)
+	doing.End()
 	if err != nil {
 		return err
 	}

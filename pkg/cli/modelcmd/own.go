@@ -96,7 +96,7 @@ func readRunnerFile(path string) ([]byte, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxRunnerFile+1))
 	if err == nil && len(data) > maxRunnerFile {
-		err = fault.New(fault.Invalid, path+" is over 1 MiB", "")
+		err = fault.New(fault.Invalid, path+" is over 1 MiB", "a manifest, and a lock, is a few KB: see whether it is the right file")
 	}
 	return data, err
 }

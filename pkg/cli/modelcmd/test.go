@@ -63,6 +63,8 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, asJSON *output.JSON,
 	}
 	ctx, _, unwatch := f.WatchInterrupts(ctx)
 	defer unwatch()
+	doing := f.Begin("making an installation to try runner %s in", name)
+	defer doing.End()
 	h, drop, err := f.Scratch(ctx, name)
 	if err != nil {
 		return err
@@ -84,10 +86,12 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, asJSON *output.JSON,
 	if err := furnish(ctx, c, h.Config); err != nil {
 		return err
 	}
+	doing.Step("running %s in containers", name)
 	report, err := conformance.Run(ctx, conformance.Options{
 		Installation: c, Manifest: m,
 		Each: func(c conformance.Check) { f.Notice("%s: %s", c.Name, c.State) },
 	})
+	doing.End()
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package modelcmd
 import (
 	"context"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -101,9 +99,9 @@ func runTest(ctx context.Context, o *TestOptions) error {
 		return err
 	}
 	defer c.Close()
-	waiting := &patience{f: f}
-	t, err := c.TestModel(ctx, o.Name, api.TestModel{Model: o.Model}, func(p api.ModelProgress) { waiting.begin(doing(p)) })
-	waiting.end()
+	trying := f.Begin("trying out %s", o.Name)
+	t, err := c.TestModel(ctx, o.Name, api.TestModel{Model: o.Model}, func(p api.ModelProgress) { trying.Step("%s", doing(p)) })
+	trying.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}
@@ -182,39 +180,6 @@ func addCommand(p api.Provider, more []string) string {
 		words = append(words, "--default")
 	}
 	return plain.Line(strings.Join(words, " "))
-}
-
-// patience tells a person what it is that takes longer than a second.
-type patience struct {
-	f     *factory.Factory
-	mu    sync.Mutex
-	timer *time.Timer
-	doing string
-}
-
-func (p *patience) begin(doing string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.doing = doing
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.timer = time.AfterFunc(time.Second, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.doing == doing { // else it has ended meanwhile
-			p.f.Notice("%s", doing)
-		}
-	})
-}
-
-func (p *patience) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.doing = ""
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 }
 
 // doing says what is tried next.

@@ -56,21 +56,7 @@ func fields() output.Fields[api.Proposal] {
 
 // complete completes a workspace, then a proposal of it.
 func complete(f *factory.Factory) cobra.CompletionFunc {
-	names := f.Complete(factory.WorkspaceNames)
-	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) != 1 {
-			return names(cmd, args, word)
-		}
-		ids := f.Complete(func(ctx context.Context, c *client.Client) ([]string, error) {
-			list, err := c.Proposals(ctx, args[0], true)
-			out := make([]string, 0, len(list))
-			for _, p := range list {
-				out = append(out, p.ID)
-			}
-			return out, err
-		})
-		return ids(cmd, nil, word)
-	}
+	return f.CompleteInWorkspace(factory.ProposalIDs)
 }
 
 func newList(f *factory.Factory) *cobra.Command {

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -20,6 +22,31 @@ func Diff(f *factory.Factory, cmd *cobra.Command, ask Ask[api.Diff], nothing str
 		if x.Patch == "" {
 			f.Notice("%s", nothing)
 		}
-		return f.Printf("%s", f.Plain(x.Patch))
+		return f.Printf("%s", colored(f.Plain(x.Patch), f.OutStyle()))
 	})
+}
+
+// colored gives the lines of a unified diff the colours of what they begin with.
+func colored(patch string, style factory.Style) string {
+	if !style.On() {
+		return patch
+	}
+	var b strings.Builder
+	for line := range strings.Lines(patch) {
+		text, end := strings.CutSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(text, "diff "), strings.HasPrefix(text, "+++ "), strings.HasPrefix(text, "--- "):
+			text = style.Bold(text)
+		case strings.HasPrefix(text, "@@"):
+			text = style.Aside(text)
+		case strings.HasPrefix(text, "+"):
+			text = style.Good(text)
+		case strings.HasPrefix(text, "-"):
+			text = style.Bad(text)
+		}
+		if b.WriteString(text); end {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }

@@ -49,7 +49,9 @@ func run[A any](f *factory.Factory, cmd *cobra.Command, ask Ask[A], show func(A)
 			return err
 		}
 		defer c.Close()
+		waiting := f.Begin("waiting for the daemon, which opens what it is asked about")
 		answer, err := ask(cmd.Context(), c, args)
+		waiting.End()
 		if err != nil {
 			return grammar.Argument(err)
 		}

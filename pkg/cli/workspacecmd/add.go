@@ -48,7 +48,9 @@ func runAdd(ctx context.Context, o *AddOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := o.Factory.Begin("reading the bucket of %s", o.Name)
 	w, err := c.AddWorkspace(ctx, api.AddWorkspace{Name: o.Name, URL: at})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

@@ -56,7 +56,9 @@ func runBackup(ctx context.Context, o *BackupOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("copying the bucket of %s to %s", o.Name, o.To)
 	v, err := c.BackupWorkspace(ctx, o.Name, api.BackupRequest{To: at, Check: o.Check})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

@@ -40,7 +40,7 @@ func newBlame(f *factory.Factory) *cobra.Command {
 			"that did it; where a person committed with their own git, the author.",
 		Example:           "$ vexa workspace blame personal notes/hello.md\n$ vexa workspace blame personal notes/hello.md --json line,unit,text",
 		Args:              grammar.Args("NAME", "PATH"),
-		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
+		ValidArgsFunction: f.CompleteInWorkspace(factory.FilePaths),
 	}
 	cmd.Flags().StringVar(&rev, "rev", "", "as of this `commit` (default: the newest of main)")
 	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.BlameLine, error) {

@@ -17,7 +17,7 @@ func newClose(f *factory.Factory) *cobra.Command {
 			"daemon stops.",
 		Example:           "$ vexa workspace close notes",
 		Args:              grammar.Args("NAME..."),
-		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
+		ValidArgsFunction: f.CompleteEach(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.Connect(cmd.Context())
 			if err != nil {
@@ -25,7 +25,10 @@ func newClose(f *factory.Factory) *cobra.Command {
 			}
 			defer c.Close()
 			for _, name := range args {
-				if err := c.CloseWorkspace(cmd.Context(), name); err != nil {
+				doing := f.Begin("saving and closing workspace %s", name)
+				err := c.CloseWorkspace(cmd.Context(), name)
+				doing.End()
+				if err != nil {
 					return grammar.Argument(err)
 				}
 				f.Notice("closed workspace %s", name)

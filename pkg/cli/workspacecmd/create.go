@@ -30,8 +30,9 @@ func newCreate(f *factory.Factory) *cobra.Command {
 		Long: "Creates a workspace: a Git repository that agents can be given. With --from its first\ncommit holds a copy of a directory (the files only, not its history).\n\n" +
 			"It rests encrypted, in a bucket: below this installation, or below what --bucket names, a\n" +
 			"directory, s3://BUCKET/PREFIX, or a Git remote that holds this one workspace.",
-		Example: "$ vexa workspace create notes\n$ vexa workspace create handbook --from ~/handbook\n$ vexa workspace create team --bucket s3://acme/vexa",
-		Args:    grammar.Args("NAME"),
+		Example:           "$ vexa workspace create notes\n$ vexa workspace create handbook --from ~/handbook\n$ vexa workspace create team --bucket s3://acme/vexa",
+		Args:              grammar.Args("NAME"),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return runCreate(cmd.Context(), o)
@@ -58,7 +59,9 @@ func runCreate(ctx context.Context, o *CreateOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := o.Factory.Begin("creating workspace %s", o.Name)
 	w, err := c.CreateWorkspace(ctx, api.CreateWorkspace{Name: o.Name, From: from, Bucket: at, PostQuantum: o.PostQuantum})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

@@ -37,5 +37,6 @@ func newDiff(f *factory.Factory) *cobra.Command {
 	ask := func(ctx context.Context, c *client.Client, args []string) (api.Diff, error) {
 		return c.Diff(ctx, args[0], q)
 	}
+	f.CompleteFlags(cmd, factory.Flagged{"unit": factory.UnitIDs})
 	return query.Diff(f, cmd, ask, "nothing changed")
 }

@@ -58,7 +58,7 @@ func newCat(f *factory.Factory) *cobra.Command {
 			"terminal control sequences are left out, and a binary file is refused.",
 		Example:           "$ vexa workspace cat personal notes/hello.md\n$ vexa workspace cat personal photo.jpg > photo.jpg",
 		Args:              grammar.Args("NAME", "PATH"),
-		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
+		ValidArgsFunction: f.CompleteInWorkspace(factory.FilePaths),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.Path = args[0], args[1]
 			return runCat(cmd.Context(), o)

@@ -47,7 +47,7 @@ func newInbox(f *factory.Factory) *cobra.Command {
 	cmd.Flags().StringVar(&drop, "drop", "", "remove the delivery with this `id`, which was not taken up")
 	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.Delivery, error) {
 		if limit < 0 {
-			return nil, fault.New(fault.Usage, "--limit is a number from 0 on", "")
+			return nil, fault.New(fault.Usage, "--limit cannot be negative", "as in --limit 20")
 		}
 		return c.Deliveries(ctx, args[0], limit)
 	}

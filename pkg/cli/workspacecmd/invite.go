@@ -23,15 +23,16 @@ func newInvite(f *factory.Factory) *cobra.Command {
 			"for them: where the workspace rests, who founded it, and its newest generation, signed by\n" +
 			"you. They take it up with vexa workspace join, and need not believe the storage then. It\n" +
 			"holds no secret. For somebody who is a member already: --member.",
-		Example: "$ vexa workspace invite notes joe.json > notes.invitation\n$ vexa workspace invite notes --member joe > notes.invitation",
-		Args:    grammar.Args("NAME", "[FILE]"),
+		Example:           "$ vexa workspace invite notes joe.json > notes.invitation\n$ vexa workspace invite notes --member joe > notes.invitation",
+		Args:              grammar.Args("NAME", "[FILE]"),
+		ValidArgsFunction: f.CompleteInWorkspace(nil),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
 			if len(args) > 1 {
 				o.File = args[1]
 			}
 			if (o.File == "") == (member == "") {
-				return fault.New(fault.Usage, "who is invited?", "name the file of their introduction, or a member with --member")
+				return fault.New(fault.Usage, "nobody is invited", "name the file of their introduction, or a member with --member")
 			}
 			for _, flag := range []string{"write", "approve", "admin", "read-only", "write-only", "as"} {
 				if member != "" && cmd.Flags().Changed(flag) {
@@ -70,7 +71,9 @@ func runInvite(ctx context.Context, o *MemberAddOptions, member string) error {
 		f.Say("added %s (%s): %s", m.Name, strings.Join(m.Fingerprints, " "), rightsText(m))
 		member = m.ID
 	}
+	doing := f.Begin("writing an invitation to %s", o.Name)
 	inv, err := c.Invite(ctx, o.Name, api.Invite{Member: member})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}
@@ -142,7 +145,9 @@ func runJoin(ctx context.Context, o *JoinOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("joining, and reading the bucket")
 	j, err := c.Join(ctx, api.Join{Invitation: string(text), Name: o.Name, Bucket: at, Anew: o.Anew})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

@@ -42,6 +42,7 @@ func newLog(f *factory.Factory) *cobra.Command {
 	ask := func(ctx context.Context, c *client.Client, args []string) ([]api.Commit, error) {
 		return c.Log(ctx, args[0], q)
 	}
+	f.CompleteFlags(cmd, factory.Flagged{"unit": factory.UnitIDs, "session": factory.SessionIDs})
 	return query.List(f, cmd, commitFields(), ask, func(list []api.Commit) error { return printLog(f, list) })
 }
 

@@ -218,8 +218,9 @@ func newMemberAdd(f *factory.Factory) *cobra.Command {
 			"With --write-only they read nothing, neither what is there nor what they wrote: what they\n" +
 			"push is encrypted and left in the workspace's inbox, from which whoever may write takes it\n" +
 			"up. That is for a build server, say, or for somebody outside who is to hand something in.",
-		Example: "$ vexa workspace member add notes joe.json\n$ vexa workspace member add notes joe.json --write 'joe/*' --approve main\n$ vexa workspace member add handbook audit.json --read-only\n$ vexa workspace member add notes ci.json --write-only --write 'ci/*'",
-		Args:    grammar.Args("NAME", "FILE"),
+		Example:           "$ vexa workspace member add notes joe.json\n$ vexa workspace member add notes joe.json --write 'joe/*' --approve main\n$ vexa workspace member add handbook audit.json --read-only\n$ vexa workspace member add notes ci.json --write-only --write 'ci/*'",
+		Args:              grammar.Args("NAME", "FILE"),
+		ValidArgsFunction: f.CompleteInWorkspace(nil),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.File = args[0], args[1]
 			return runMemberAdd(cmd.Context(), o)
@@ -251,7 +252,9 @@ func runMemberAdd(ctx context.Context, o *MemberAddOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := o.Factory.Begin("adding a member to %s", o.Name)
 	m, err := c.AddMember(ctx, o.Name, req)
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}
@@ -296,8 +299,9 @@ func newMemberRemove(f *factory.Factory) *cobra.Command {
 			"What they could read until then they can read wherever they kept a copy, and in the bucket\n" +
 			"while they can reach it: --reencrypt encrypts it again, and the storage's own credentials\n" +
 			"are to be changed with the storage.",
-		Example: "$ vexa workspace member remove notes joe\n$ vexa workspace member remove notes joe --reencrypt",
-		Args:    grammar.Args("NAME", "MEMBER"),
+		Example:           "$ vexa workspace member remove notes joe\n$ vexa workspace member remove notes joe --reencrypt",
+		Args:              grammar.Args("NAME", "MEMBER"),
+		ValidArgsFunction: f.CompleteInWorkspace(factory.MemberNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.Member = args[0], args[1]
 			return runMemberRemove(cmd.Context(), o)
@@ -315,12 +319,15 @@ func runMemberRemove(ctx context.Context, o *MemberRemoveOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("shutting %s out of %s", o.Member, o.Name)
+	defer doing.End()
 	out, err := c.RemoveMember(ctx, o.Name, api.RemoveMember{Member: o.Member})
 	if err != nil {
 		return grammar.Argument(err)
 	}
 	packs := 0
 	if o.Reencrypt {
+		doing.Step("encrypting %s to a new key", o.Name)
 		again, err := c.Rotate(ctx, o.Name, api.Rotate{Reencrypt: true})
 		if err != nil {
 			return &fault.Error{
@@ -330,6 +337,7 @@ func runMemberRemove(ctx context.Context, o *MemberRemoveOptions) error {
 		}
 		packs = again.Packs
 	}
+	doing.End()
 	if o.JSON.On() {
 		return output.One(f.Out, &o.JSON, removedFields(), out)
 	}

@@ -26,11 +26,12 @@ type MemberSetOptions struct {
 func newMemberSet(f *factory.Factory) *cobra.Command {
 	o := &MemberSetOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:     "set NAME MEMBER",
-		Short:   "Give a member other rights, or more keys",
-		Long:    "Gives a member the rights that the flags say, in place of those they have. What they signed\nbefore stays valid. With --introduction they may use the keys of an introduction, too: those of\nanother machine of theirs, or ones that they added since; their rights stay.",
-		Example: "$ vexa workspace member set notes joe --write main --approve main\n$ vexa workspace member set notes joe --read-only\n$ vexa workspace member set notes joe --introduction joe-laptop.json",
-		Args:    grammar.Args("NAME", "MEMBER"),
+		Use:               "set NAME MEMBER",
+		Short:             "Give a member other rights, or more keys",
+		Long:              "Gives a member the rights that the flags say, in place of those they have. What they signed\nbefore stays valid. With --introduction they may use the keys of an introduction, too: those of\nanother machine of theirs, or ones that they added since; their rights stay.",
+		Example:           "$ vexa workspace member set notes joe --write main --approve main\n$ vexa workspace member set notes joe --read-only\n$ vexa workspace member set notes joe --introduction joe-laptop.json",
+		Args:              grammar.Args("NAME", "MEMBER"),
+		ValidArgsFunction: f.CompleteInWorkspace(factory.MemberNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name, o.Member = args[0], args[1]
 			changed := slices.ContainsFunc([]string{"write", "approve", "admin", "read-only"}, cmd.Flags().Changed)

@@ -60,7 +60,9 @@ func runRepair(ctx context.Context, o *RepairOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("looking through the bucket of %s", o.Name)
 	v, err := c.RepairWorkspace(ctx, o.Name, api.RepairRequest{From: from, DryRun: o.DryRun, PassOver: o.PassOver})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

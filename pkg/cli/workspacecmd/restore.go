@@ -29,8 +29,9 @@ func newRestore(f *factory.Factory) *cobra.Command {
 			"is not known here. Nothing that is whole is changed. A state that is older than what this\n" +
 			"installation has seen is refused, since that is what a storage that cheats would offer;\n" +
 			"--accept-older takes it on purpose, and alone it accepts what the bucket has now.",
-		Example: "$ vexa workspace restore notes --from /media/stick/vexa/01jdx4\n$ vexa workspace restore notes --accept-older",
-		Args:    grammar.Args("NAME"),
+		Example:           "$ vexa workspace restore notes --from /media/stick/vexa/01jdx4\n$ vexa workspace restore notes --accept-older",
+		Args:              grammar.Args("NAME"),
+		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
 			if o.From == "" && !o.AcceptOlder {
@@ -56,7 +57,9 @@ func runRestore(ctx context.Context, o *RestoreOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("bringing the bucket of %s back", o.Name)
 	v, err := c.RestoreWorkspace(ctx, o.Name, api.RestoreRequest{From: from, AcceptOlder: o.AcceptOlder})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

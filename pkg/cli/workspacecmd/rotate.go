@@ -62,7 +62,9 @@ func runRotate(ctx context.Context, o *RotateOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("encrypting %s to a new key", o.Name)
 	out, err := c.Rotate(ctx, o.Name, api.Rotate{Epoch: !o.ReencryptOnly, Reencrypt: o.Reencrypt || o.ReencryptOnly})
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

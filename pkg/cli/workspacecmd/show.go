@@ -75,6 +75,7 @@ func newShow(f *factory.Factory) *cobra.Command {
 		}
 		return showCommits(ctx, c, w, q)
 	}
+	f.CompleteFlags(cmd, factory.Flagged{"unit": factory.UnitIDs, "session": factory.SessionIDs})
 	return query.One(f, cmd, shownFields(), ask, func(s shown) error {
 		if q.Rev+q.Unit+q.Session+q.Subject+q.Launcher+q.Path != "" {
 			return printCommits(f, s.commits)

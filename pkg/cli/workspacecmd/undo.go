@@ -45,6 +45,7 @@ func newUndo(f *factory.Factory) *cobra.Command {
 	cmd.Flags().StringVar(&o.Request.To, "to", "", "go back to the files of this `commit`")
 	cmd.Flags().StringVar(&o.Request.Dispatch, "dispatch", "", "take back all commits of this `unit`")
 	output.AddFlags(cmd, &o.JSON, undoneFields().Names(), f.OutTTY)
+	f.CompleteFlags(cmd, factory.Flagged{"dispatch": factory.UnitIDs})
 	return cmd
 }
 
@@ -55,7 +56,9 @@ func runUndo(ctx context.Context, o *UndoOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("taking commits of %s back", o.Name)
 	u, err := c.Undo(ctx, o.Name, o.Request)
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

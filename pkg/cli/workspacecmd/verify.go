@@ -51,7 +51,9 @@ func runVerify(ctx context.Context, o *VerifyOptions) error {
 		return err
 	}
 	defer c.Close()
+	doing := f.Begin("reading everything in the bucket of %s", o.Name)
 	v, err := c.VerifyWorkspace(ctx, o.Name, o.Request)
+	doing.End()
 	if err != nil {
 		return grammar.Argument(err)
 	}

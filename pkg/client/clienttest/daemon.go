@@ -173,7 +173,7 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 		return s, nil
 	}
 	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
-		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see vexa session list")
+		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see: vexa session list")
 	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {

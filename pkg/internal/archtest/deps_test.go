@@ -110,6 +110,7 @@ func TestOwners(t *testing.T) {
 		{[]string{"github.com/hiddeco"}, []string{"pkg/signature"}, "one package decides how manifests and approvals are signed"},
 		{[]string{jose}, []string{"pkg/identity"}, "one package decides which signatures count"},
 		{[]string{minio}, []string{"pkg/workspace/blob/s3"}, "one adapter speaks S3, and knows what its servers get wrong"},
+		{[]string{"github.com/fsnotify"}, []string{"pkg/watch"}, "one package knows what the kernel tells of files, and what it does not"},
 		{[]string{mcpSDK}, []string{"pkg/mcp"}, "one package knows the SDK of a protocol that moves"},
 		{[]string{charm1, charm2}, []string{"pkg/tui", "pkg/screentest"}, "the terminal chat is one model over pkg/client"},
 		{[]string{markup}, []string{"pkg/tui/markdown"}, "one package decides what Markdown looks like"},

@@ -54,7 +54,7 @@ func ignoredTop(t *testing.T, name string) bool {
 // tree, and an entry of the tree is not ignored.
 func TestIgnoredAtTheTop(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{".git", "bin", "dist", "completions", "vexa", "cpu.prof", "runtime.test"} {
+	for _, name := range []string{".git", "bin", "dist", "completions", "man", "vexa", "cpu.prof", "runtime.test"} {
 		if !ignoredTop(t, name) {
 			t.Errorf("%s is not ignored", name)
 		}

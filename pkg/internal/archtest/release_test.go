@@ -25,6 +25,9 @@ type release struct {
 		GoArch []string `yaml:"goarch"`
 		Time   string   `yaml:"mod_timestamp"`
 	} `yaml:"builds"`
+	Archives []struct {
+		Files []any `yaml:"files"`
+	} `yaml:"archives"`
 	Checksum struct {
 		Algorithm string `yaml:"algorithm"`
 	} `yaml:"checksum"`
@@ -71,21 +74,40 @@ func TestReleaseHooks(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(read(t, "goreleaser.yaml")), &r); err != nil {
 		t.Fatal(err)
 	}
-	written := regexp.MustCompile(`(?:>|mkdir -p )([\w.-]+)`)
-	n := 0
-	for _, hook := range r.Before.Hooks {
-		if regexp.MustCompile(`\bdist\b`).MatchString(hook) {
-			t.Errorf("a hook writes to dist: %s", hook)
-		}
-		for _, m := range written.FindAllStringSubmatch(hook, -1) {
-			n++
-			if !ignoredTop(t, m[1]) {
-				t.Errorf("a hook writes to %s, which Git does not ignore: %s", m[1], hook)
+	written := regexp.MustCompile(`mkdir -p ([\w. -]+)`)
+	shipped := map[string]bool{}
+	for _, a := range r.Archives {
+		for _, f := range a.Files {
+			if entry, ok := f.(map[string]any); ok {
+				src, _ := entry["src"].(string)
+				shipped[strings.TrimSuffix(src, "/*")] = true
 			}
 		}
 	}
-	if n == 0 {
-		t.Error("no hook writes anything")
+	n := 0
+	for _, hook := range r.Before.Hooks {
+		script, _, _ := strings.Cut(hook, " ")
+		text := read(t, script)
+		if regexp.MustCompile(`\bdist\b`).MatchString(hook + text) {
+			t.Errorf("a hook writes to dist: %s", hook)
+		}
+		for _, m := range written.FindAllStringSubmatch(text, -1) {
+			for dir := range strings.FieldsSeq(m[1]) {
+				n++
+				if !ignoredTop(t, dir) {
+					t.Errorf("a hook writes to %s, which Git does not ignore: %s", dir, hook)
+				}
+				if !shipped[dir] {
+					t.Errorf("a hook writes %s, which no archive ships: %s", dir, hook)
+				}
+			}
+		}
+	}
+	if n != 2 {
+		t.Errorf("the hooks write %d directories, and there are completions and a manual", n)
+	}
+	if !strings.Contains(read(t, ".ci/test"), ".ci/pages") {
+		t.Error("CI does not write what a release ships")
 	}
 }
 

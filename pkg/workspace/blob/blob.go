@@ -75,6 +75,15 @@ type Store interface { //nolint:interfacebloat // these ten are what a storage i
 	Close() error
 }
 
+// Watcher is a Store whose storage tells of what others change in it.
+type Watcher interface {
+	// Watch returns a channel that has a value where blobs whose names begin with
+	// prefix, which ends in a slash, may have come since the last was taken. It is
+	// closed when that is told no more. The error is errors.ErrUnsupported where this
+	// storage tells nothing. The caller stops it before it closes the store.
+	Watch(prefix string) (changed <-chan struct{}, stop func(), err error)
+}
+
 // Stage is a blob that is being written. It is not safe for concurrent use.
 type Stage interface {
 	io.Writer

@@ -151,6 +151,14 @@ func (b *Bucket) Probe(ctx context.Context) error { return b.store.Probe(ctx) }
 // Signer returns the key that signs for this installation.
 func (b *Bucket) Signer(ctx context.Context) (signature.Signer, error) { return b.opt.Keys.Signer(ctx) }
 
+// Watch tells of generations that others make, see blob.Watcher.
+func (b *Bucket) Watch() (changed <-chan struct{}, stop func(), err error) {
+	if w, ok := b.store.(blob.Watcher); ok {
+		return w.Watch(manifests)
+	}
+	return nil, nil, errors.ErrUnsupported
+}
+
 // Close closes the bucket's store.
 func (b *Bucket) Close() error { return b.store.Close() }
 

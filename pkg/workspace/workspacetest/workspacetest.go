@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/manifestv1"
 	"github.com/vexa-ai/vexa/pkg/seal"
 	"github.com/vexa-ai/vexa/pkg/signature"
+	"github.com/vexa-ai/vexa/pkg/watch"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/dir"
@@ -25,6 +26,7 @@ import (
 type Buckets struct {
 	*seal.Identity
 	root   string
+	files  *watch.Watcher // nil: nobody tells of changes
 	signer signature.Signer
 
 	signing  *seal.Identity // what is encrypted to the signing key opens with it
@@ -66,6 +68,17 @@ func New(tb testing.TB, root string) *Buckets {
 	return &Buckets{Identity: id, root: root, signer: signer, signing: signing}
 }
 
+// Watch has the buckets that are opened from now on tell of what others change in them.
+func (b *Buckets) Watch(tb testing.TB) {
+	tb.Helper()
+	files, err := watch.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = files.Close() })
+	b.files = files
+}
+
 // Place implements workspace.Buckets.
 func (b *Buckets) Place(id, at string) (string, error) {
 	if at != "" {
@@ -87,7 +100,7 @@ func (b *Buckets) options(address string, create bool) (bucket.Options, error) {
 			return bucket.Options{}, err
 		}
 	}
-	store, err := dir.Open(u.Path, dir.Options{Make: create})
+	store, err := dir.Open(u.Path, dir.Options{Make: create, Files: b.files})
 	return bucket.Options{Store: store, Keys: b, State: filepath.Join(b.root, "state"), Now: time.Now, Prove: proposal.Prove}, err
 }
 

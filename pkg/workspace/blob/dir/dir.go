@@ -36,6 +36,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/watch"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	Make bool
 	// NoHardLinks has names given by renameat2 alone.
 	NoHardLinks bool
+	// Files tells of what changes in directories; nil: nobody does, see Store.Watch.
+	Files *watch.Watcher
 }
 
 // Store implements blob.Store. It is safe for concurrent use.
@@ -56,6 +59,7 @@ type Options struct {
 type Store struct {
 	root    *root
 	url     string
+	files   *watch.Watcher
 	sys     system
 	ordered bool // the file system keeps the order of names
 	noLinks atomic.Bool
@@ -107,7 +111,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		root: r, url: (&url.URL{Scheme: "file", Path: abs}).String(), sys: operatingSystem(), ordered: keepsOrder(r.fd),
-		stages: map[*stage]struct{}{},
+		stages: map[*stage]struct{}{}, files: o.Files,
 	}
 	s.noLinks.Store(o.NoHardLinks)
 	return s, nil
