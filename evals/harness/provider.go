@@ -13,7 +13,7 @@ import (
 )
 
 // cmdProvider starts a provider of models on a port of this machine, until the
-// script ends. It speaks anthropic-messages and openai-chat and answers what the
+// script ends. It speaks every protocol of inference and answers what the
 // cassette says; FILE gets each request as it came in: provider VAR CASSETTE FILE.
 func cmdProvider(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 3, "provider VAR CASSETTE FILE")

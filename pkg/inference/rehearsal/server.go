@@ -25,8 +25,8 @@ const maxBody = 64 << 20
 // request, so that a change counts at once, and parses it when it has changed;
 // while the file is broken, every request is answered with what is wrong.
 //
-// It serves POST /v1/messages, /v1/messages/count_tokens, /v1/chat/completions
-// and /v1beta/models/MODEL:generateContent, :streamGenerateContent and
+// It serves POST /v1/messages, /v1/messages/count_tokens, /v1/chat/completions,
+// /v1/responses and /v1beta/models/MODEL:generateContent, :streamGenerateContent and
 // :countTokens, and GET /v1/models. It is safe for concurrent use.
 type Server struct {
 	path string
@@ -149,6 +149,8 @@ func protocolOf(path string) (protocol, bool) {
 		return protocol{refuse: refuseAnthropic, read: read, counted: "input_tokens"}, true
 	case "/v1/chat/completions", "/v1/models":
 		return protocol{refuse: refuseOpenAI, read: read, wire: newOpenAI}, true
+	case "/v1/responses":
+		return protocol{refuse: refuseOpenAI, read: readResponses, wire: newResponses}, true
 	default:
 		return geminiProtocol(path)
 	}
