@@ -145,12 +145,12 @@ func (c *Conversation) body(f wsv1.Frame) int {
 	case wsv1.Message:
 		return c.whole(f.Turn, b.Text)
 	case wsv1.ToolCall:
-		at := c.add(Item{Kind: Call, Turn: f.Turn, Open: true, Call: &ToolCall{ToolCall: b}})
+		from := c.add(Item{Kind: Call, Turn: f.Turn, Open: true, Call: &ToolCall{ToolCall: b}})
 		if c.calls == nil {
 			c.calls = map[string]int{}
 		}
-		c.calls[f.Turn+"\x00"+b.CallID] = at
-		return at
+		c.calls[f.Turn+"\x00"+b.CallID] = c.Len() - 1
+		return from
 	case wsv1.ToolResult:
 		return c.result(f.Turn, b)
 	case wsv1.Commit:
@@ -172,16 +172,18 @@ func (c *Conversation) body(f wsv1.Frame) int {
 	return c.Len()
 }
 
-// add puts an item at the end. What was open there is whole now, but for calls, whose
-// results come in any order.
+// add puts an item at the end, and returns the first that changed by that: what was open
+// there is whole now, but for calls, whose results come in any order.
 func (c *Conversation) add(i Item) int {
-	if n := len(c.items); n > 0 && c.items[n-1].Kind != Call {
-		c.items[n-1].Open = false
+	from := c.Len()
+	if last := c.last(); last != nil && last.Open && last.Kind != Call {
+		last.Open = false
+		from--
 	}
 	c.items = append(c.items, i)
 	c.bytes += i.size()
 	c.trim()
-	return c.Len() - 1
+	return from
 }
 
 // piece adds to the text that is open, or begins one.

@@ -69,7 +69,7 @@ func TestATurn(t *testing.T) {
 	if diff := cmp.Diff(want, items); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]int{0, 1, 1, 2, 2, 2, 3, 4, 4, 3, 5, 5, 6, 6, 7, 8, 9}, from); diff != "" {
+	if diff := cmp.Diff([]int{0, 1, 1, 1, 2, 2, 3, 4, 4, 3, 5, 5, 6, 5, 7, 8, 9}, from); diff != "" {
 		t.Errorf("what changed (-want +got):\n%s", diff)
 	}
 	if c.Session() != "s1" || c.Runner() != "vexa" || c.Model() != "local/m" || c.Usage().InputTokens != 7 || c.Running() != "" {

@@ -1,0 +1,258 @@
+package reading
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/diff"
+	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/markdown"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// The marks before items. Each says by itself what its colour says.
+const (
+	markSaid    = "> "
+	markOpen    = "▾ "
+	markFolded  = "▸ "
+	markRunning = "… "
+	markGood    = "✓ "
+	markBad     = "✗ "
+	markNote    = "! "
+	indent      = "  "
+)
+
+// mostLines is how much of a result or of thoughts is shown where it is not folded.
+const mostLines = 500
+
+// draw makes the lines of an item.
+func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) []string {
+	width = max(width, 1)
+	if item.Kind == conversation.Answer {
+		return append(r.answer(item, d, width), "")
+	}
+	var lines []flow.Line
+	switch item.Kind {
+	case conversation.Said:
+		lines = marked(markSaid, theme.Prompt, paragraphs(item.Text(), theme.Strong), width)
+	case conversation.Reasoning:
+		lines = r.reasoning(block, item, width)
+	case conversation.Call:
+		lines = r.call(block, item, width)
+	case conversation.Commit:
+		return append(r.commit(block, *item.Commit, width), "")
+	case conversation.Rejected:
+		lines = marked(markNote, theme.Warning, []flow.Line{flow.Plain(plain.Line("not saved: " + item.Rejected.Path + " (" + item.Rejected.Reason + ")"))}, width)
+	case conversation.Problem:
+		lines = marked(markNote, theme.Error, told(item.Problem.Message, item.Problem.Hint), width)
+	case conversation.Waiting:
+		lines = marked(markRunning, theme.Muted, paragraphs(item.Text(), theme.Muted), width)
+	case conversation.Ended:
+		lines = marked(markNote, theme.Error, told(ending(*item.Ended), item.Ended.Error), width)
+	case conversation.Answer:
+	}
+	return append(r.paint(lines), "")
+}
+
+func (r *Reading) paint(lines []flow.Line) []string {
+	out := make([]string, 0, len(lines)+1)
+	for _, l := range lines {
+		out = append(out, l.Paint(r.theme))
+	}
+	return out
+}
+
+// answer renders what has come of an answer; what was rendered stays.
+func (r *Reading) answer(item conversation.Item, d *drawn, width int) []string {
+	text := item.Text()
+	if d.answer == nil || len(text) < d.taken {
+		d.answer, d.taken = markdown.New(r.theme), 0
+	}
+	d.answer.Append(text[d.taken:])
+	d.taken = len(text)
+	return append([]string(nil), d.answer.Lines(width)...)
+}
+
+func (r *Reading) reasoning(block int, item conversation.Item, width int) []flow.Line {
+	said := plain.Text(item.Text())
+	head := fmt.Sprintf("thoughts (%s)", plural(len(strings.Fields(said)), "word"))
+	if item.Open {
+		head = "thinking…"
+	}
+	lines := r.head(block, "", theme.Muted, flow.Plain(head, theme.Muted), width)
+	if r.open[block] {
+		lines = append(lines, body(paragraphs(said, theme.Muted), width)...)
+	}
+	return lines
+}
+
+// call is a tool's name with the first of what it was given, and where it is open all of
+// that and what it returned.
+func (r *Reading) call(block int, item conversation.Item, width int) []flow.Line {
+	call := item.Call
+	mark, role := markRunning, theme.Muted
+	switch {
+	case call.Result != nil && call.Result.OK:
+		mark, role = markGood, theme.Success
+	case call.Result != nil:
+		mark, role = markBad, theme.Error
+	case !item.Open:
+		mark, role = markBad, theme.Warning // its turn ended without a result
+	}
+	head := flow.Plain(plain.Line(call.Tool), theme.Accent)
+	if what := gist(call.Arguments); what != "" {
+		head = flow.Join(head, flow.Plain(" "+what, theme.Muted))
+	}
+	lines := r.head(block, mark, role, head, width)
+	if !r.open[block] {
+		if call.Result != nil && !call.Result.OK {
+			lines = append(lines, flow.Plain(indent+indent+firstLine(call.Result.Output), theme.Error).Cut(width))
+		}
+		return lines
+	}
+	if len(call.Arguments) > 0 {
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, call.Arguments, "", "  ") == nil {
+			lines = append(lines, body(paragraphs(pretty.String(), theme.CodeBlock), width)...)
+		}
+	}
+	if call.Result != nil {
+		lines = append(lines, body(paragraphs(call.Result.Output, theme.Muted), width)...)
+		if call.Result.Truncated {
+			lines = append(lines, body([]flow.Line{flow.Plain("[cut off: the workspace, or vexa logs, has what there is]", theme.Muted)}, width)...)
+		}
+	}
+	return lines
+}
+
+func (r *Reading) commit(block int, c wsv1.Commit, width int) []string {
+	name := c.Name
+	if name == "" {
+		name = c.Workspace
+	}
+	name = plain.Line(name)
+	mark, role, head := markGood, theme.Success, fmt.Sprintf("commit %s in %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
+	var why []flow.Line
+	if !c.Merged {
+		mark, role = markNote, theme.Warning
+		head += " is not in main"
+		text := "it needs approval"
+		if len(c.Conflicts) > 0 {
+			text = "it conflicts in " + strings.Join(c.Conflicts, ", ")
+		}
+		why = body(paragraphs(text+"\nvexa proposal show "+name+" "+path.Base(c.Branch), theme.Muted), width)
+	}
+	out := append(r.paint(r.head(block, mark, role, flow.Plain(head), width)), r.paint(why)...)
+	if !r.open[block] {
+		return out
+	}
+	if !r.Patched(block) {
+		return append(out, flow.Plain(indent+indent+"what it changed is being fetched", theme.Muted).Cut(width).Paint(r.theme))
+	}
+	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width, Sides: r.sides, Context: 3, Most: mostLines})
+	return append(out, lines...)
+}
+
+// head is the first line of a block that folds.
+func (r *Reading) head(block int, mark string, role theme.Role, text flow.Line, width int) []flow.Line {
+	fold := markFolded
+	if r.open[block] {
+		fold = markOpen
+	}
+	return []flow.Line{flow.Join(flow.Plain(fold, theme.Muted), flow.Plain(mark, role), text).Cut(width)}
+}
+
+// marked wraps lines behind a mark, which stands before the first.
+func marked(mark string, role theme.Role, lines []flow.Line, width int) []flow.Line {
+	var out []flow.Line
+	for _, l := range lines {
+		out = append(out, l.Wrap(max(width-len(indent), 1))...)
+	}
+	return flow.Indent(out, flow.Plain(mark, role), flow.Plain(indent))
+}
+
+// body wraps what belongs to a block behind its head, and cuts what is too much.
+func body(lines []flow.Line, width int) []flow.Line {
+	var out []flow.Line
+	for _, l := range lines {
+		out = append(out, l.Wrap(max(width-2*len(indent), 1))...)
+		if len(out) > mostLines {
+			out = append(out[:mostLines], flow.Plain("[more of it is in vexa logs]", theme.Muted))
+			break
+		}
+	}
+	in := flow.Plain(indent + indent)
+	return flow.Indent(out, in, in)
+}
+
+// paragraphs are the lines of a foreign text.
+func paragraphs(text string, role theme.Role) []flow.Line {
+	var out []flow.Line
+	for line := range strings.SplitSeq(strings.TrimRight(plain.Text(text), "\n"), "\n") {
+		out = append(out, flow.Plain(flow.Tabs(line, 0), role))
+	}
+	return out
+}
+
+// told is a sentence and, behind it, what to do about it.
+func told(message, hint string) []flow.Line {
+	lines := paragraphs(message, theme.Text)
+	if hint != "" && hint != message {
+		lines = append(lines, paragraphs(hint, theme.Muted)...)
+	}
+	return lines
+}
+
+// ending says in words how a turn ended that did not complete.
+func ending(d wsv1.TurnDone) string {
+	switch d.Outcome {
+	case wsv1.OutcomeInterrupted:
+		return "interrupted; what was written is saved"
+	case wsv1.OutcomeLimit:
+		return "a limit of the dispatch is used up"
+	case wsv1.OutcomeTruncated:
+		return "the answer is incomplete"
+	case wsv1.OutcomeLost:
+		return "the container ended during the turn"
+	case wsv1.OutcomeFailed, wsv1.OutcomeCompleted:
+	}
+	return "the turn failed"
+}
+
+// gist is what of a call's arguments tells most: of several the first that is a text.
+func gist(arguments json.RawMessage) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(arguments, &members) != nil {
+		return ""
+	}
+	for _, name := range []string{"command", "cmd", "path", "file_path", "filePath", "pattern", "query", "url", "text"} {
+		var text string
+		if json.Unmarshal(members[name], &text) == nil && text != "" {
+			return firstLine(text)
+		}
+	}
+	return firstLine(string(arguments))
+}
+
+func firstLine(text string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(plain.Text(text)), "\n")
+	if more {
+		line += " …"
+	}
+	return line
+}
+
+func short(sha string) string { return sha[:min(len(sha), 12)] }
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

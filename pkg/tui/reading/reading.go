@@ -1,0 +1,172 @@
+// Package reading draws a conversation: each item as lines of a width, folded or not. It is
+// what a pane scrolls through.
+//
+// What was drawn is kept for the blocks that were looked at last, and nothing of the
+// others: a conversation of any length costs what is seen of it.
+package reading
+
+import (
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/diff"
+	"github.com/vexa-ai/vexa/pkg/tui/markdown"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// kept is how many blocks are kept as they were drawn: several screens of small ones.
+const kept = 256
+
+// Reading is the blocks of a conversation; see pane.Blocks. It is used by one goroutine.
+type Reading struct {
+	conversation *conversation.Conversation
+	theme        theme.Theme
+
+	open    map[int]bool        // blocks that are not folded
+	patches map[int][]diff.File // of commits, once they are known
+	sides   bool                // patches show before and after beside each other
+
+	drawn  map[int]*drawn
+	recent []int // blocks of drawn, the one that was asked for last at the end
+}
+
+// drawn is a block as it was drawn.
+type drawn struct {
+	width int
+	lines []string
+	stale bool
+
+	answer *markdown.Document // of an answer
+	taken  int                // bytes of its text that are in it
+}
+
+// New returns the blocks of c, which may go on.
+func New(c *conversation.Conversation, th theme.Theme) *Reading {
+	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, drawn: map[int]*drawn{}}
+}
+
+// First implements pane.Blocks.
+func (r *Reading) First() int { return r.conversation.First() }
+
+// Len implements pane.Blocks.
+func (r *Reading) Len() int { return r.conversation.Len() }
+
+// Changed says that items from there on changed, as Conversation.Apply tells, and that
+// those before the first are gone.
+func (r *Reading) Changed(from int) {
+	for i, d := range r.drawn {
+		switch {
+		case i < r.First() || i >= r.Len():
+			delete(r.drawn, i)
+		case i >= from:
+			d.stale = true
+		}
+	}
+	for i := range r.patches {
+		if i < r.First() {
+			delete(r.patches, i)
+			delete(r.open, i)
+		}
+	}
+}
+
+// Lines implements pane.Blocks. The last line of a block is empty: it stands apart from the
+// next.
+func (r *Reading) Lines(block, width int) []string {
+	d := r.drawn[block]
+	if d == nil {
+		d = &drawn{stale: true}
+		r.drawn[block] = d
+	}
+	r.touch(block)
+	if d.stale || d.width != width {
+		item, ok := r.conversation.At(block)
+		if !ok {
+			return nil
+		}
+		d.lines, d.width, d.stale = r.draw(block, item, d, width), width, false
+	}
+	return d.lines
+}
+
+// touch notes that a block was asked for, and lets the one go that was not for longest.
+func (r *Reading) touch(block int) {
+	if n := len(r.recent); n > 0 && r.recent[n-1] == block {
+		return
+	}
+	r.recent = append(r.recent, block)
+	if len(r.recent) < 4*kept {
+		return
+	}
+	seen, order := map[int]bool{}, []int{}
+	for i := len(r.recent) - 1; i >= 0 && len(order) < kept; i-- {
+		if b := r.recent[i]; !seen[b] {
+			seen[b] = true
+			order = append(order, b)
+		}
+	}
+	for b := range r.drawn {
+		if !seen[b] {
+			delete(r.drawn, b)
+		}
+	}
+	r.recent = r.recent[:0]
+	for i := len(order) - 1; i >= 0; i-- {
+		r.recent = append(r.recent, order[i])
+	}
+}
+
+// Folds reports whether there is more of a block than is shown of it folded.
+func (r *Reading) Folds(block int) bool {
+	item, ok := r.conversation.At(block)
+	if !ok {
+		return false
+	}
+	switch item.Kind {
+	case conversation.Reasoning, conversation.Call, conversation.Commit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Toggle folds a block, or shows all of it, and reports which.
+func (r *Reading) Toggle(block int) (open bool) {
+	if !r.Folds(block) {
+		return false
+	}
+	if r.open[block] {
+		delete(r.open, block)
+	} else {
+		r.open[block] = true
+	}
+	r.redraw(block)
+	return r.open[block]
+}
+
+// SetPatch gives a commit what it changed.
+func (r *Reading) SetPatch(block int, patch string) {
+	r.patches[block] = diff.Parse(patch)
+	r.redraw(block)
+}
+
+// Patched reports whether what a commit changed is known.
+func (r *Reading) Patched(block int) bool { return r.patches[block] != nil }
+
+// Sides shows patches with before and after beside each other, or not.
+func (r *Reading) Sides(on bool) {
+	r.sides = on
+	for block := range r.patches {
+		r.redraw(block)
+	}
+}
+
+// Restyle draws everything in another theme.
+func (r *Reading) Restyle(th theme.Theme) {
+	r.theme = th
+	clear(r.drawn)
+}
+
+func (r *Reading) redraw(block int) {
+	if d := r.drawn[block]; d != nil {
+		d.stale = true
+	}
+}
