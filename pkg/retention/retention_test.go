@@ -37,7 +37,7 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	for text, part := range map[string]string{
-		``:                                       "EOF",
+		``:                                       "ends too soon",
 		`{}`:                                     "version",
 		`{"version":2}`:                          "version",
 		`{"version":1} {}`:                       "after its end",

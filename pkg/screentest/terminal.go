@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +69,7 @@ func Start(o Options) (*Terminal, error) {
 	t.cmd.Env = append([]string{"TERM=xterm-256color", "COLORTERM=truecolor"}, o.Env...)
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if t.before, err = lineMode(slave); err == nil {
-		err = t.cmd.Start()
+		err = startHangable(t.cmd)
 	}
 	if err != nil {
 		slave.Close()
@@ -80,6 +81,15 @@ func Start(o Options) (*Terminal, error) {
 	go t.read()
 	go t.reap(slave)
 	return t, nil
+}
+
+// startHangable starts a program that ends when its terminal is closed, also where this
+// process was started with hang-ups ignored (nohup), which programs inherit.
+func startHangable(cmd *exec.Cmd) error {
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP) // what has a handler is given to a program as its default
+	defer signal.Stop(handled)
+	return cmd.Start()
 }
 
 // read feeds the model until the last process that holds the terminal has let go.

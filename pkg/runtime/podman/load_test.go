@@ -106,7 +106,7 @@ func TestARunnersImageIsLoadedAndRuns(t *testing.T) {
 // asks by the digest, and a name that is forgotten is no image.
 func TestAnImageByItsDigest(t *testing.T) {
 	t.Parallel()
-	const install, unit, ref = "f1257f1257f3", "01JDXKF1RSTVSE000000000003", "localhost/vexa/runner-test-digest:1"
+	const install, unit, ref = "f1257f1257f4", "01JDXKF1RSTVSE000000000004", "localhost/vexa/runner-test-digest:1"
 	d := open(t)
 	forget(t, ref)
 	clean(t, d, install)
