@@ -82,7 +82,7 @@ func (c content) said() string {
 	return strings.Join(parts, "\n")
 }
 
-func newResponses(w http.ResponseWriter, c *conversation, cassette string) wire {
+func newResponses(w http.ResponseWriter, c *conversation, cassette string) *responses {
 	head := object{"id": c.id("resp_", "response"), "object": "response", "created_at": 0, "model": "rehearsal/" + cassette, "status": "in_progress", "output": []any{}}
 	r := &responses{w: w, head: head, message: c.id("msg_", "message")}
 	if c.Stream {

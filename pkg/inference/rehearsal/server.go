@@ -150,7 +150,12 @@ func protocolOf(path string) (protocol, bool) {
 	case "/v1/chat/completions", "/v1/models":
 		return protocol{refuse: refuseOpenAI, read: read, wire: newOpenAI}, true
 	case "/v1/responses":
-		return protocol{refuse: refuseOpenAI, read: readResponses, wire: newResponses}, true
+		return protocol{
+			refuse: refuseOpenAI, read: readResponses,
+			wire: func(w http.ResponseWriter, c *conversation, cassette string) wire {
+				return newResponses(w, c, cassette)
+			},
+		}, true
 	default:
 		return geminiProtocol(path)
 	}

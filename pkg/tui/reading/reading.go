@@ -6,6 +6,8 @@
 package reading
 
 import (
+	"slices"
+
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/diff"
 	"github.com/vexa-ai/vexa/pkg/tui/markdown"
@@ -109,8 +111,8 @@ func (r *Reading) touch(block int) {
 		}
 	}
 	r.recent = r.recent[:0]
-	for i := len(order) - 1; i >= 0; i-- {
-		r.recent = append(r.recent, order[i])
+	for _, b := range slices.Backward(order) {
+		r.recent = append(r.recent, b)
 	}
 }
 

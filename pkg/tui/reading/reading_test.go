@@ -30,8 +30,11 @@ const hostile = "\x1b[2J\x1b]0;owned\x07\x1b]52;c;Y2FuYXJ5\x07\u202egnihton\x1bP
 func bodies() []wsv1.Body {
 	return []wsv1.Body{
 		wsv1.TurnAccepted{Session: "s1", Runner: "vexa", Text: "Write a note that says the otters are back,\nand tell me what you " + strings.Repeat("thought about it ", 5)},
-		wsv1.Reasoning{Text: "The person wants a note. "}, wsv1.Reasoning{Text: "I look for one first.\n\nThere is one."},
-		wsv1.MessageDelta{Text: "I look at **the no"}, wsv1.MessageDelta{Text: "te** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"}, wsv1.Message{Text: "I look at **the note** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
+		wsv1.Reasoning{Text: "The person wants a note. "},
+		wsv1.Reasoning{Text: "I look for one first.\n\nThere is one."},
+		wsv1.MessageDelta{Text: "I look at **the no"},
+		wsv1.MessageDelta{Text: "te** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
+		wsv1.Message{Text: "I look at **the note** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
 		wsv1.ToolCall{CallID: "1", Tool: "read_file", Arguments: json.RawMessage(`{"path":"notes/otters.md","lines":20}`)},
 		wsv1.ToolResult{CallID: "1", OK: true, Output: "# Otters\nThey are gone.\n"},
 		wsv1.ToolCall{CallID: "2", Tool: "shell" + hostile, Arguments: json.RawMessage(`{"command":"rm -rf \u001b[31m/\nls"}`)},
