@@ -47,11 +47,11 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	other := c
-	other.Bucket = c.Bucket[:30] + "00"
+	other.Bucket = c.Bucket[:31] + map[bool]string{true: "1", false: "0"}[c.Bucket[31:] == "0"]
 	founders := c
 	founders.Roots = []string{joe.who.signer.Key().Fingerprint()}
 	forked := c
-	forked.SHA256 = c.SHA256[:60] + "0000"
+	forked.SHA256 = c.SHA256[:63] + map[bool]string{true: "1", false: "0"}[c.SHA256[63:] == "0"]
 	for name, x := range map[string]struct {
 		c    bucket.Checkpoint
 		from *mem.Storage
