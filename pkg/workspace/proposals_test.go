@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -894,8 +895,8 @@ func TestUnapprovedMoves(t *testing.T) {
 			}
 			defer b.Close()
 			var updates []bucket.Update
-			for ref, id := range moves {
-				updates = append(updates, bucket.Update{Ref: ref, New: id, Force: true})
+			for _, ref := range slices.Sorted(maps.Keys(moves)) { // main before the proposal, which a bucket does not let be set back
+				updates = append(updates, bucket.Update{Ref: ref, New: moves[ref], Force: true})
 			}
 			if len(updates) > 0 {
 				_, results, err := b.Push(ctx, eve.bucketRepo(t, info.ID), updates, bucket.PushOptions{Approved: []string{main}})
