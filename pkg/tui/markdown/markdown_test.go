@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/markdown"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -53,17 +53,8 @@ func TestGolden(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%d", th.Name(), width), func(t *testing.T) {
 				t.Parallel()
 				got := strings.Join(whole(th, width, zoo(t)), "\n") + "\n"
-				file := filepath.Join("testdata", fmt.Sprintf("zoo-%s-%d.golden", th.Name(), width))
-				if *update {
-					if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
+				name := fmt.Sprintf("zoo-%s-%d", th.Name(), width)
+				if diff := cmp.Diff(goldentest.Want(t, name, got, *update), got); diff != "" {
 					t.Error(diff)
 				}
 			})

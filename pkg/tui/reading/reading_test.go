@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
 	"github.com/vexa-ai/vexa/pkg/tui/reading"
@@ -84,18 +83,9 @@ func TestGolden(t *testing.T) {
 					r.Sides(width == 120)
 				}
 				got := strings.Join(all(r, width), "\n") + "\n"
-				file := filepath.Join("testdata", fmt.Sprintf("%s-%d-%t.golden", name, width, open))
-				if *update {
-					if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", file, diff)
+				name := fmt.Sprintf("%s-%d-%t", name, width, open)
+				if diff := cmp.Diff(goldentest.Want(t, name, got, *update), got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
 			}
 		}
