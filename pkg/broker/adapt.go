@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -77,14 +76,4 @@ func (x *exchange) remember() {
 // adapted names what differs from the request as it was to be sent.
 func (x *exchange) adapted() string {
 	return strings.Join(x.adaptation.Changed(x.plain), ", ")
-}
-
-// refusalOf reads the body of an error, or nothing where it is not whole.
-func refusalOf(body io.Reader) []byte {
-	const most = 64 << 10
-	data, err := io.ReadAll(io.LimitReader(body, most))
-	if err != nil {
-		return nil
-	}
-	return data
 }

@@ -75,7 +75,7 @@ func (x *exchange) attempt(ctx context.Context, idle *watchdog) (*http.Response,
 		x.lose()
 		return nil, &missed{failure: x.unreachable(ctx, err), retry: ctx.Err() == nil}
 	}
-	refusal := refusalOf(resp.Body)
+	refusal := inference.ReadRefusal(resp.Body)
 	_ = resp.Body.Close() // it was read as far as it will be
 	x.recordRefusal(ctx, resp.StatusCode, refusal)
 	if ctx.Err() == nil && x.adaptTo(ctx, resp.StatusCode, refusal) {

@@ -3,10 +3,22 @@ package inference
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
+
+// ReadRefusal reads the body of a provider's error, at most its first 64 KiB; nil
+// where it breaks off, for what came of it is no whole error.
+func ReadRefusal(body io.Reader) []byte {
+	const most = 64 << 10
+	data, err := io.ReadAll(io.LimitReader(body, most))
+	if err != nil {
+		return nil
+	}
+	return data
+}
 
 // ErrorText returns what a provider's error says, in any of the forms that they
 // have in the field; empty where it is in none. It is foreign text, which may

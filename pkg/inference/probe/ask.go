@@ -131,10 +131,7 @@ func (t *test) send(ctx context.Context, protocol inference.Protocol, path strin
 	out.status = resp.StatusCode
 	limited := &bounded{r: resp.Body, left: maxBytes}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		refusal, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		if err != nil {
-			refusal = nil // what came of it is no whole error
-		}
+		refusal = inference.ReadRefusal(resp.Body)
 		out.err = refusalError(resp, refusal)
 		return out, refusal
 	}
