@@ -13,7 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // BenchmarkHelp compares `vexa --help` with `git --version`. Goal: 30 ms.
@@ -112,15 +112,15 @@ func turn(b *testing.B, l *harness.Live, r api.StartRequest) timing {
 			continue
 		}
 		now := time.Now()
-		if e.Frame.Source == wsv1.Agent {
+		if e.Frame.Source == wsv2.Agent {
 			if last = now; t.spoken == 0 {
 				t.spoken = now.Sub(begun)
 			}
 		}
 		switch body := e.Frame.Body.(type) {
-		case wsv1.TurnAccepted:
+		case wsv2.TurnAccepted:
 			t.accepted = now.Sub(begun)
-		case wsv1.TurnDone:
+		case wsv2.TurnDone:
 			if !body.OK {
 				b.Errorf("turn %s: %s", body.Outcome, body.Error)
 			}
@@ -154,10 +154,10 @@ func firstWord(b *testing.B, l *harness.Live) (running, spoken time.Duration) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if state, ok := e.Frame.Body.(wsv1.State); ok && state.State == string(runtimev1.Running) {
+		if state, ok := e.Frame.Body.(wsv2.State); ok && state.State == string(runtimev1.Running) {
 			running = time.Since(begun)
 		}
-		if e.Frame.Source == wsv1.Agent {
+		if e.Frame.Source == wsv2.Agent {
 			return running, time.Since(begun)
 		}
 	}

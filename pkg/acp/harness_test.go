@@ -15,7 +15,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/acp"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -117,7 +117,7 @@ type turn struct {
 	err    error
 	out    string
 	stderr string
-	bodies []wsv1.Body
+	bodies []wsv2.Body
 	result dialect.Result
 }
 
@@ -173,7 +173,7 @@ func read(t *testing.T, err error, out, stderr string) turn {
 
 func (r turn) errors() (all []string) {
 	for _, b := range r.bodies {
-		if e, ok := b.(wsv1.Error); ok {
+		if e, ok := b.(wsv2.Error); ok {
 			all = append(all, e.Message)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/agent/model"
 	"github.com/vexa-ai/vexa/pkg/agent/model/modeltest"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -124,7 +124,7 @@ func newPlace(t *testing.T, p *provider) *place {
 // outcome is what a turn left behind.
 type outcome struct {
 	code   int
-	bodies []wsv1.Body
+	bodies []wsv2.Body
 	result dialect.Result
 	out    string
 	stderr string

@@ -15,7 +15,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/agent"
 	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/mcp"
 )
 
@@ -89,7 +89,7 @@ func TestGrantedTools(t *testing.T) {
 			}
 			var said []string
 			for _, b := range o.bodies {
-				if r, ok := b.(wsv1.ToolResult); ok {
+				if r, ok := b.(wsv2.ToolResult); ok {
 					said = append(said, r.Output)
 				}
 			}

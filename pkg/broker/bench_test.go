@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/journal"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -266,7 +266,7 @@ func BenchmarkReport(b *testing.B) {
 		if err := c.Send(frame(seq, "some words of an answer")); err != nil {
 			b.Fatal(err)
 		}
-		var in wsv1.Input
+		var in wsv2.Input
 		if err := c.Receive(&in); err != nil || in.AgentSeq != seq {
 			b.Fatal(in, err)
 		}

@@ -26,7 +26,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/mcp"
@@ -99,7 +99,7 @@ type Session struct {
 	Dir          string        // run directory; the socket is Dir/broker.sock
 	Limits       unitv1.Limits // Tokens and CostUSD are enforced here
 	LastAgentSeq uint64        // newest report that is stored, so that a worker does not repeat it
-	Used         wsv1.Usage    // what the unit has used already, before a restart of the daemon
+	Used         wsv2.Usage    // what the unit has used already, before a restart of the daemon
 	Turn         string        // the turn in progress, if any, likewise
 	Events       Events
 }
@@ -109,18 +109,18 @@ type Session struct {
 // Usage and Denied may be called at any time, by several goroutines.
 type Events interface {
 	// Connected says that a worker has attached.
-	Connected(ctx context.Context, hello wsv1.Report) error
+	Connected(ctx context.Context, hello wsv2.Report) error
 	// Report hands over one report, each AgentSeq once and in order, and idle
 	// reports. After nil the worker is told that it is stored; an error ends the
 	// connection, and the worker will send the report again. A frame in it
-	// holds to ws.v1, is of the agent's source, and not of a type that is the
+	// holds to ws.v2, is of the agent's source, and not of a type that is the
 	// host's alone.
-	Report(ctx context.Context, r wsv1.Report) error
+	Report(ctx context.Context, r wsv2.Report) error
 	// Disconnected says that the worker is gone; err is nil where it closed the
 	// connection between two lines.
 	Disconnected(err error)
 	// Usage says what was metered: for the turn in progress, and in total.
-	Usage(turn, unit wsv1.Usage)
+	Usage(turn, unit wsv2.Usage)
 	// Denied says that something was refused. After DeniedFlood, and after
 	// DeniedReport of an attached worker, no worker is attached any more.
 	Denied(reason Denial, detail string)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
@@ -19,10 +19,10 @@ func TestTurnBytes(t *testing.T) {
 	await(t, "the worker", s.socket.Attached)
 	send(t, c, frame(1, strings.Repeat("x", 700)))
 	acked(t, c, 1)
-	if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: "t2", Text: "x"}); err != nil {
+	if err := s.socket.Send(t.Context(), wsv2.Input{Type: wsv2.InputTurn, Turn: "t2", Text: "x"}); err != nil {
 		t.Fatal(err)
 	}
-	var in wsv1.Input
+	var in wsv2.Input
 	if err := c.Receive(&in); err != nil || in.Turn != "t2" {
 		t.Fatalf("%+v, %v", in, err)
 	}

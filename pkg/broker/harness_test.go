@@ -21,7 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
@@ -91,12 +91,12 @@ func (a *trail) all() []audit.Event {
 type owner struct {
 	mu        sync.Mutex
 	said      []string      // in order
-	reports   []wsv1.Report // stored
+	reports   []wsv2.Report // stored
 	denied    []string
-	turn, all wsv1.Usage
+	turn, all wsv2.Usage
 
-	refuse func(wsv1.Report) error // nil: everything is stored
-	hello  func(wsv1.Report) error
+	refuse func(wsv2.Report) error // nil: everything is stored
+	hello  func(wsv2.Report) error
 }
 
 func (o *owner) note(format string, args ...any) {
@@ -105,7 +105,7 @@ func (o *owner) note(format string, args ...any) {
 	o.said = append(o.said, fmt.Sprintf(format, args...))
 }
 
-func (o *owner) Connected(_ context.Context, hello wsv1.Report) error {
+func (o *owner) Connected(_ context.Context, hello wsv2.Report) error {
 	o.note("connected %s", hello.Turn)
 	if o.hello != nil {
 		return o.hello(hello)
@@ -113,7 +113,7 @@ func (o *owner) Connected(_ context.Context, hello wsv1.Report) error {
 	return nil
 }
 
-func (o *owner) Report(_ context.Context, r wsv1.Report) error {
+func (o *owner) Report(_ context.Context, r wsv2.Report) error {
 	if o.refuse != nil {
 		if err := o.refuse(r); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (o *owner) Report(_ context.Context, r wsv1.Report) error {
 
 func (o *owner) Disconnected(err error) { o.note("disconnected %t", err == nil) }
 
-func (o *owner) Usage(turn, all wsv1.Usage) {
+func (o *owner) Usage(turn, all wsv2.Usage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.turn, o.all = turn, all
@@ -152,7 +152,7 @@ func (o *owner) history() string {
 	return strings.Join(o.said, ", ")
 }
 
-func (o *owner) used() (turn, all wsv1.Usage) {
+func (o *owner) used() (turn, all wsv2.Usage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.turn, o.all
@@ -357,7 +357,7 @@ func (s *stage) worker(turn string) *link.Conn {
 		s.tb.Fatal(err)
 	}
 	s.tb.Cleanup(func() { _ = c.Close() })
-	if err := c.Send(wsv1.Report{Type: wsv1.ReportHello, Turn: turn}); err != nil {
+	if err := c.Send(wsv2.Report{Type: wsv2.ReportHello, Turn: turn}); err != nil {
 		s.tb.Fatal(err)
 	}
 	return c

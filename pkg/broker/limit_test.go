@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
@@ -41,11 +41,11 @@ func TestLimits(t *testing.T) {
 		"cost of what has no price": {limits(0, 1), chat, "local/m2", 0, broker.DeniedCost, "price is not known"},
 		"what was used before a restart": {func(s *broker.Session) {
 			limits(120, 0)(s)
-			s.Used = wsv1.Usage{Requests: 5, InputTokens: 70, OutputTokens: 30}
+			s.Used = wsv2.Usage{Requests: 5, InputTokens: 70, OutputTokens: 30}
 		}, messages, "claude/m1", 1, broker.DeniedTokens, "used 150 of its 120"},
 		"a cost that is not known any more": {func(s *broker.Session) {
 			limits(0, 1)(s)
-			s.Used = wsv1.Usage{Requests: 5}
+			s.Used = wsv2.Usage{Requests: 5}
 		}, messages, "claude/m1", 0, broker.DeniedCost, "has no price"},
 		"both": {limits(1000, 0.0001), messages, "claude/m1", 2, broker.DeniedCost, "USD"},
 	} {
@@ -134,7 +134,7 @@ func TestTurns(t *testing.T) {
 	for i := 1; i <= 2; i++ {
 		id := fmt.Sprint("t", i)
 		for range i { // the second is sent again, as after a reconnect
-			if err := s.socket.Send(t.Context(), wsv1.Input{Type: wsv1.InputTurn, Turn: id, Text: "x"}); err != nil {
+			if err := s.socket.Send(t.Context(), wsv2.Input{Type: wsv2.InputTurn, Turn: id, Text: "x"}); err != nil {
 				t.Fatal(err)
 			}
 		}

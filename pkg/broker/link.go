@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/identityv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
@@ -81,20 +81,20 @@ func (s *Socket) serveLink(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func hello(conn *link.Conn) (wsv1.Report, error) {
+func hello(conn *link.Conn) (wsv2.Report, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
-		return wsv1.Report{}, err
+		return wsv2.Report{}, err
 	}
 	conn.LimitLine(helloBytes)
 	line, err := conn.ReceiveLine()
 	if err != nil {
-		return wsv1.Report{}, fmt.Errorf("no hello: %w", err)
+		return wsv2.Report{}, fmt.Errorf("no hello: %w", err)
 	}
-	hello, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
+	hello, err := contract.Decode[wsv2.Report]("ws.v2#Report", line)
 	if err != nil {
 		return hello, err
 	}
-	if hello.Type != wsv1.ReportHello {
+	if hello.Type != wsv2.ReportHello {
 		return hello, fmt.Errorf("the first line is %q, not hello", hello.Type)
 	}
 	return hello, conn.SetReadDeadline(time.Time{})
@@ -121,7 +121,7 @@ func (s *Socket) supersede(conn *link.Conn) *arrival {
 }
 
 // attend reads the worker's reports until the connection ends.
-func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report, a *arrival) error {
+func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv2.Report, a *arrival) error {
 	w := &worker{conn: conn, acks: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := s.attach(ctx, w, hello, a); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *Socket) attend(ctx context.Context, conn *link.Conn, hello wsv1.Report,
 }
 
 // attach tells the owner, and the worker what is stored already.
-func (s *Socket) attach(ctx context.Context, w *worker, hello wsv1.Report, a *arrival) error {
+func (s *Socket) attach(ctx context.Context, w *worker, hello wsv2.Report, a *arrival) error {
 	s.mu.Lock()
 	if s.closed || a != s.newest {
 		s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *Socket) sendAcks(w *worker) {
 		if seq == sent {
 			continue
 		}
-		if err := w.conn.Send(wsv1.Input{Type: wsv1.InputAck, AgentSeq: seq}); err != nil {
+		if err := w.conn.Send(wsv2.Input{Type: wsv2.InputAck, AgentSeq: seq}); err != nil {
 			s.log.Debug("no receipt was sent", "error", err)
 			return
 		}
@@ -225,14 +225,14 @@ func (s *Socket) brokenOff() bool {
 
 // report takes one line.
 func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
-	r, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
+	r, err := contract.Decode[wsv2.Report]("ws.v2#Report", line)
 	if err != nil {
 		return s.breakOff(ctx, DeniedReport, err)
 	}
 	switch r.Type {
-	case wsv1.ReportHello:
+	case wsv2.ReportHello:
 		return s.breakOff(ctx, DeniedReport, errors.New("a second hello"))
-	case wsv1.ReportIdle:
+	case wsv2.ReportIdle:
 		return s.hand(ctx, r)
 	default:
 	}
@@ -259,7 +259,7 @@ func (s *Socket) report(ctx context.Context, w *worker, line []byte) error {
 	return nil
 }
 
-func (s *Socket) hand(ctx context.Context, r wsv1.Report) error {
+func (s *Socket) hand(ctx context.Context, r wsv2.Report) error {
 	if !s.live() {
 		return errors.New("the socket is closed")
 	}

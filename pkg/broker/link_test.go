@@ -13,26 +13,26 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
-func frame(seq uint64, text string) wsv1.Report {
+func frame(seq uint64, text string) wsv2.Report {
 	body, err := json.Marshal(map[string]string{"type": "message-delta", "text": text})
 	if err != nil {
 		panic(err)
 	}
-	return wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: seq, Turn: "t1", Frame: body}
+	return wsv2.Report{Type: wsv2.ReportFrame, AgentSeq: seq, Turn: "t1", Frame: body}
 }
 
-func turnEnd(seq uint64) wsv1.Report {
-	return wsv1.Report{Type: wsv1.ReportTurnEnd, AgentSeq: seq, Turn: "t1", End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "done"}}
+func turnEnd(seq uint64) wsv2.Report {
+	return wsv2.Report{Type: wsv2.ReportTurnEnd, AgentSeq: seq, Turn: "t1", End: &wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted, Reply: "done"}}
 }
 
 // send writes the reports at once, so that an answer to the first finds the
 // others on their way.
-func send(t *testing.T, c *link.Conn, reports ...wsv1.Report) {
+func send(t *testing.T, c *link.Conn, reports ...wsv2.Report) {
 	t.Helper()
 	lines := make([][]byte, 0, len(reports))
 	for _, r := range reports {
@@ -54,11 +54,11 @@ func acked(t *testing.T, c *link.Conn, seq uint64) {
 		t.Fatal(err)
 	}
 	for {
-		var in wsv1.Input
+		var in wsv2.Input
 		if err := c.Receive(&in); err != nil {
 			t.Fatalf("waiting for the receipt of %d: %v", seq, err)
 		}
-		if in.Type != wsv1.InputAck || in.AgentSeq > seq {
+		if in.Type != wsv2.InputAck || in.AgentSeq > seq {
 			t.Fatalf("got %+v while waiting for the receipt of %d", in, seq)
 		}
 		if in.AgentSeq == seq {
@@ -92,7 +92,7 @@ func TestReports(t *testing.T) {
 	for i := uint64(1); i <= 500; i++ {
 		send(t, c, frame(i, fmt.Sprint("piece ", i)))
 	}
-	send(t, c, turnEnd(501), wsv1.Report{Type: wsv1.ReportIdle})
+	send(t, c, turnEnd(501), wsv2.Report{Type: wsv2.ReportIdle})
 	acked(t, c, 501)
 	await(t, "the idle report", func() bool { return strings.HasSuffix(s.owner.history(), "idle 0") })
 	s.owner.mu.Lock()
@@ -142,7 +142,7 @@ func TestNewestStays(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
 	o := &owner{}
-	o.refuse = func(r wsv1.Report) error {
+	o.refuse = func(r wsv2.Report) error {
 		if r.AgentSeq == 1 {
 			<-hold
 		}
@@ -196,7 +196,7 @@ func TestResume(t *testing.T) {
 func TestNotStored(t *testing.T) {
 	t.Parallel()
 	failures := 1
-	o := &owner{refuse: func(r wsv1.Report) error {
+	o := &owner{refuse: func(r wsv2.Report) error {
 		if r.AgentSeq == 2 && failures > 0 {
 			failures--
 			return errors.New("disk full")
@@ -222,7 +222,7 @@ func TestNotStored(t *testing.T) {
 // A worker that the owner does not take is sent away.
 func TestNotTaken(t *testing.T) {
 	t.Parallel()
-	s := open(t, config{owner: &owner{hello: func(wsv1.Report) error { return errors.New("ended") }}})
+	s := open(t, config{owner: &owner{hello: func(wsv2.Report) error { return errors.New("ended") }}})
 	ended(t, s.worker(""))
 	await(t, "the worker to be let go", func() bool { return !s.socket.Attached() })
 	if got := s.owner.history(); got != "connected " {
@@ -335,7 +335,7 @@ func TestNoUpgrade(t *testing.T) {
 func TestSend(t *testing.T) {
 	t.Parallel()
 	s := open(t, config{})
-	in := wsv1.Input{Type: wsv1.InputTurn, Turn: "t1", Text: "hello"}
+	in := wsv2.Input{Type: wsv2.InputTurn, Turn: "t1", Text: "hello"}
 	if err := s.socket.Send(t.Context(), in); !fault.Is(err, fault.Unavailable) {
 		t.Fatalf("without a worker: %v", err)
 	}
@@ -344,7 +344,7 @@ func TestSend(t *testing.T) {
 	if err := s.socket.Send(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	var got wsv1.Input
+	var got wsv2.Input
 	if err := c.Receive(&got); err != nil || got != in {
 		t.Fatalf("%+v, %v", got, err)
 	}

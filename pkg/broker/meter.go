@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/inference"
 )
 
@@ -35,8 +35,8 @@ type meter struct {
 	limits unitv1.Limits
 
 	mu       sync.Mutex
-	turn     wsv1.Usage
-	unit     wsv1.Usage
+	turn     wsv2.Usage
+	unit     wsv2.Usage
 	reserved int64 // estimated input of the requests under way
 	unpriced bool  // a request was made of a model without a price
 }
@@ -57,7 +57,7 @@ func newMeter(s Session) *meter {
 func (m *meter) newTurn() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.turn = wsv1.Usage{Model: m.unit.Model}
+	m.turn = wsv2.Usage{Model: m.unit.Model}
 }
 
 // exceeded is a limit that leaves no room for another request.
@@ -97,11 +97,11 @@ func (m *meter) admit(estimate int64, priced bool) (release func(), err *exceede
 }
 
 // settle adds what a request used and returns the new counts.
-func (m *meter) settle(s spent, model string, price inference.Price, priced bool) (turn, unit wsv1.Usage) {
+func (m *meter) settle(s spent, model string, price inference.Price, priced bool) (turn, unit wsv2.Usage) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.unpriced = m.unpriced || !priced
-	for _, u := range []*wsv1.Usage{&m.turn, &m.unit} {
+	for _, u := range []*wsv2.Usage{&m.turn, &m.unit} {
 		u.Model = model
 		u.Requests++
 		u.InputTokens += s.Input
@@ -120,7 +120,7 @@ func (m *meter) settle(s spent, model string, price inference.Price, priced bool
 	return m.turn, m.unit
 }
 
-func (m *meter) usage() (turn, unit wsv1.Usage) {
+func (m *meter) usage() (turn, unit wsv2.Usage) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.turn, m.unit

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/mcp"
@@ -113,7 +113,7 @@ func (s *Socket) routes() http.Handler {
 // is attached, or it does not take it: then it may or may not have come through
 // where the connection broke. An input of type turn begins a new count of what
 // the turn uses.
-func (s *Socket) Send(ctx context.Context, in wsv1.Input) error {
+func (s *Socket) Send(ctx context.Context, in wsv2.Input) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Socket) Send(ctx context.Context, in wsv1.Input) error {
 	if w == nil {
 		return fault.New(fault.Unavailable, "no worker is attached to unit "+s.session.Unit.ID, "")
 	}
-	if in.Type == wsv1.InputTurn {
+	if in.Type == wsv2.InputTurn {
 		s.begin(in.Turn)
 	}
 	return fault.Wrap(fault.Unavailable, "send to the worker of unit "+s.session.Unit.ID, w.conn.Send(in))
@@ -149,7 +149,7 @@ func (s *Socket) Attached() bool {
 }
 
 // Usage returns what was metered for the turn in progress, and in total.
-func (s *Socket) Usage() (turn, unit wsv1.Usage) { return s.meter.usage() }
+func (s *Socket) Usage() (turn, unit wsv2.Usage) { return s.meter.usage() }
 
 // Close ends every connection and request, and removes the socket. Calls of
 // Events that are under way may end after it; none begins. It may be called

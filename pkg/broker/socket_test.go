@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/broker"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/home"
 )
 
@@ -25,7 +25,7 @@ func TestCloseWithin(t *testing.T) {
 	var s *stage
 	closed := make(chan error, 1)
 	o := &owner{}
-	o.refuse = func(wsv1.Report) error {
+	o.refuse = func(wsv2.Report) error {
 		closed <- s.socket.Close()
 		return nil
 	}

@@ -169,7 +169,7 @@ func (k fileKeyring) Delete(_ context.Context, install string) error {
 
 type fakeContracts struct{}
 
-func (fakeContracts) Names() []string { return []string{"unit.v1", "ws.v1"} }
+func (fakeContracts) Names() []string { return []string{"unit.v1", "ws.v2"} }
 
 func (fakeContracts) Source(name string) ([]byte, error) {
 	if name != "unit.v1" {

@@ -17,7 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -236,7 +236,7 @@ func TestFramesSurviveABrokenConnection(t *testing.T) {
 	if len(broken) < 2 || !broken[0] || broken[1] || len(broken)%2 != 0 {
 		t.Errorf("of broken connections it was told %v", broken)
 	}
-	if _, ok := last.Frame.Body.(wsv1.State); !ok {
+	if _, ok := last.Frame.Body.(wsv2.State); !ok {
 		t.Errorf("the last frame is %T", last.Frame.Body)
 	}
 	tail, _ := seqs(t, c, s.Unit, client.FrameQuery{From: "c3"})

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -18,7 +18,7 @@ import (
 type Entry struct {
 	Cursor string          // a reader that goes on from here gets the next frame first
 	Raw    json.RawMessage // the frame as it was sent
-	Frame  wsv1.Frame
+	Frame  wsv2.Frame
 }
 
 // FrameQuery selects frames; the zero value is everything there is now.
@@ -102,7 +102,7 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 			return s.ended(ctx, err)
 		}
 		e := Entry{Cursor: ev.id, Raw: ev.data}
-		if e.Frame, err = contract.Decode[wsv1.Frame]("ws.v1#Frame", ev.data); err != nil {
+		if e.Frame, err = contract.Decode[wsv2.Frame]("ws.v2#Frame", ev.data); err != nil {
 			return false, fault.Newf(fault.Internal, "read a frame of unit %s: %w", s.unit, err)
 		}
 		if e.Frame.Seq <= s.seq {

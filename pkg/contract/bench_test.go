@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // BenchmarkValidateFrame validates what the host validates for every piece of
@@ -14,8 +14,8 @@ import (
 func BenchmarkValidateFrame(b *testing.B) {
 	report := `{"type":"frame","agentSeq":3,"turn":"01JZZZZZZZZZZZZZZZZZZZZZZY","frame":{"type":"message-delta","text":"a few words of an answer"}}`
 	for _, c := range []struct{ name, contract, text string }{
-		{"frame", "ws.v1#Frame", frameText},
-		{"report", "ws.v1#Report", report},
+		{"frame", "ws.v2#Frame", frameText},
+		{"report", "ws.v2#Report", report},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			data := []byte(c.text)
@@ -36,7 +36,7 @@ func BenchmarkDecodeFrame(b *testing.B) {
 	data := []byte(frameText)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Decode[wsv1.Frame]("ws.v1#Frame", data); err != nil {
+		if _, err := Decode[wsv2.Frame]("ws.v2#Frame", data); err != nil {
 			b.Fatal(err)
 		}
 	}

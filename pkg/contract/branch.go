@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// A shape that is nothing but a choice (see choice.go), such as ws.v1#Frame, is
+// A shape that is nothing but a choice (see choice.go), such as ws.v2#Frame, is
 // compiled one branch at a time: a command that reads a few frames pays for the
 // types that it meets. Only what breaks the contract needs the whole shape, for
 // the message.

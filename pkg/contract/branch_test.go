@@ -49,7 +49,7 @@ func TestBranchesDecideAsTheWholeDoes(t *testing.T) {
 			}
 		}
 	})
-	for _, id := range []string{"ws.v1#Frame", "ws.v1#AgentFrame", "ws.v1#Report", "ws.v1#Input"} {
+	for _, id := range []string{"ws.v2#Frame", "ws.v2#AgentFrame", "ws.v2#Report", "ws.v2#Input"} {
 		if settled[id] == 0 {
 			t.Errorf("no example was settled by a branch of %s", id)
 		}
@@ -64,16 +64,16 @@ func TestAFrameCompilesItsBranchAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Validate("ws.v1#Frame", []byte(frameText)); err != nil {
+	if err := s.Validate("ws.v2#Frame", []byte(frameText)); err != nil {
 		t.Fatal(err)
 	}
-	if c := s.each["ws.v1"].compiled; len(c) != 1 || c["Frame"] != nil {
+	if c := s.each["ws.v2"].compiled; len(c) != 1 || c["Frame"] != nil {
 		t.Errorf("compiled %d definitions, the whole shape among them: %v", len(c), c["Frame"] != nil)
 	}
-	if err := s.Validate("ws.v1#messageDeltaFrame", []byte(frameText)); !fault.Is(err, fault.NotFound) {
+	if err := s.Validate("ws.v2#messageDeltaFrame", []byte(frameText)); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a part of a shape: %v, want none of that name", err)
 	}
-	err = s.Validate("ws.v1#Frame", []byte(`{"type":"message-delta"}`))
+	err = s.Validate("ws.v2#Frame", []byte(`{"type":"message-delta"}`))
 	if broken, ok := errors.AsType[*Error](err); !ok || broken.Shape != "Frame" {
 		t.Errorf("a broken frame: %v, want what is wrong with the Frame", err)
 	}
@@ -87,7 +87,7 @@ func BenchmarkFirstFrame(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := s.Validate("ws.v1#Frame", []byte(frameText)); err != nil {
+		if err := s.Validate("ws.v2#Frame", []byte(frameText)); err != nil {
 			b.Fatal(err)
 		}
 	}

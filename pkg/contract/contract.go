@@ -1,7 +1,7 @@
 // Package contract loads the contracts under schemas/, validates what crosses a
 // seam against them, and keeps their seal.
 //
-// A contract is named "unit.v1"; one of its shapes "ws.v1#Frame". Everything
+// A contract is named "unit.v1"; one of its shapes "ws.v2#Frame". Everything
 // that enters a process is validated where it enters, in production too: Decode
 // for what is then used as a Go type, Validate for what is passed on. A sealed
 // contract never changes: see Check.
@@ -51,7 +51,7 @@ func Validate(name string, data []byte) error {
 	return s.Validate(name, data)
 }
 
-// Prepare compiles contracts of this binary, such as "unit.v1" or "ws.v1#Frame",
+// Prepare compiles contracts of this binary, such as "unit.v1" or "ws.v2#Frame",
 // in the background and in order: who validates by them a little later waits less.
 // It changes nothing else; a name that is not known is found by who uses it.
 func Prepare(names ...string) {

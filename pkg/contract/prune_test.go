@@ -57,7 +57,7 @@ func BenchmarkFirstInput(b *testing.B) {
 	for b.Loop() {
 		for i, set := range []*Set{pruned, whole} {
 			begun := time.Now()
-			if _, err := set.compile("ws.v1", "Input"); err != nil {
+			if _, err := set.compile("ws.v2", "Input"); err != nil {
 				b.Fatal(err)
 			}
 			took[i] += time.Since(begun)

@@ -49,7 +49,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"agent-runner.v1", "agent-runner.v2", "bucket-inbox.v1", "bucket-keyring.v1", "bucket-manifest.v1", "identity.v1", "invitation.v1", "proactive-card.v1", "proposal.v1", "runtime.v1", "schedule.v1",
-		"tool.v1", "transcript.v1", "unit.v1", "workspace.v1", "ws.v1",
+		"tool.v1", "transcript.v1", "unit.v1", "workspace.v1", "ws.v1", "ws.v2",
 	}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("Names() = %q, want %q", got, want)
@@ -162,7 +162,7 @@ func TestCheckFinds(t *testing.T) {
 		{"a golden of no shape", func(_ *testing.T, f fstest.MapFS) {
 			f["tool.v1/golden/Tol.x.json"] = &fstest.MapFile{Data: []byte(`{}`)}
 		}, "there is no shape Tol"},
-		{"no README", func(_ *testing.T, f fstest.MapFS) { delete(f, "ws.v1/README.md") }, "ws.v1: schema: it has no README.md"},
+		{"no README", func(_ *testing.T, f fstest.MapFS) { delete(f, "ws.v2/README.md") }, "ws.v2: schema: it has no README.md"},
 		{"a contract gone", func(_ *testing.T, f fstest.MapFS) {
 			maps.DeleteFunc(f, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "tool.v1/") })
 		}, "tool.v1: contract-version: it is sealed and gone"},
@@ -172,10 +172,10 @@ func TestCheckFinds(t *testing.T) {
 			if err := json.Unmarshal(f[SealFile].Data, &seal); err != nil {
 				t.Fatal(err)
 			}
-			delete(seal, "ws.v1")
+			delete(seal, "ws.v2")
 			data, _ := json.Marshal(seal)
 			f[SealFile] = &fstest.MapFile{Data: data}
-		}, "ws.v1: contract-version: it is not sealed"},
+		}, "ws.v2: contract-version: it is not sealed"},
 		{"the seal names a contract twice", func(_ *testing.T, f fstest.MapFS) {
 			f[SealFile] = &fstest.MapFile{Data: []byte(`{"unit.v1":"a","unit.v1":"b"}`)}
 		}, "seal.json: contract-version: seal.json is given twice"},

@@ -231,13 +231,13 @@ func unescape(tok string) (string, error) {
 	return strings.NewReplacer("~1", "/", "~0", "~").Replace(tok), err
 }
 
-// split divides "ws.v1#Frame" into contract and shape.
+// split divides "ws.v2#Frame" into contract and shape.
 func split(name string) (contract, shape string) {
 	contract, shape, _ = strings.Cut(name, "#")
 	return contract, shape
 }
 
-// schema returns the compiled schema of "unit.v1" or "ws.v1#Frame".
+// schema returns the compiled schema of "unit.v1" or "ws.v2#Frame".
 func (s *Set) schema(name string) (*jsonschema.Schema, error) {
 	name, shape := split(name)
 	e, ok := s.each[name]
@@ -284,7 +284,7 @@ func (s *Set) compiled(e *entry, name, def string) (*jsonschema.Schema, error) {
 }
 
 // Validate checks one JSON text against "unit.v1" (any of its shapes) or
-// "ws.v1#Frame" (that shape). What breaks the contract is a fault of kind
+// "ws.v2#Frame" (that shape). What breaks the contract is a fault of kind
 // Invalid with an *Error in its chain; a name that is not known is NotFound.
 func (s *Set) Validate(name string, data []byte) error {
 	_, err := s.validate(name, data)

@@ -50,7 +50,9 @@ func TestClosed(t *testing.T) {
 		"proactive-card.v1/$defs/call/properties/arguments", // a tool's own
 		"tool.v1/$defs/Call/properties/arguments",           // likewise
 		"tool.v1/$defs/Tool/properties/inputSchema",         // a schema of the tool's
-		"ws.v1/$defs/toolCallBody/properties/arguments",     // a tool's own
+		"ws.v2/$defs/toolCallBody/properties/arguments",     // a tool's own
+		"ws.v1/$defs/toolCallBody/properties/arguments",     // likewise
+		"ws.v2/$defs/opaqueBody/properties/json",            // a runner's own
 		"identity.v1/$defs/toolDetail/properties/arguments", // a schema that bounds them
 		"schedule.v1/$defs/ScheduleJob/properties/metadata", // the caller's own
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/transcriptv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/workspacev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // roundTrip reads a JSON text into a Go type and writes it again.
@@ -32,11 +32,11 @@ func through[T any](data []byte) ([]byte, error) {
 }
 
 func throughBody(data []byte) ([]byte, error) {
-	b, err := wsv1.UnmarshalBody(data)
+	b, err := wsv2.UnmarshalBody(data)
 	if err != nil {
 		return nil, err
 	}
-	return wsv1.MarshalBody(b)
+	return wsv2.MarshalBody(b)
 }
 
 // goTypes returns the Go type of every shape, by "unit.v1#Unit".
@@ -86,10 +86,16 @@ func goTypes() map[string]roundTrip {
 		"unit.v1#Unit":                    through[unitv1.Unit],
 		"workspace.v1#Workspace":          through[workspacev1.Workspace],
 		"ws.v1#AgentFrame":                throughBody,
-		"ws.v1#Frame":                     through[wsv1.Frame],
-		"ws.v1#Input":                     through[wsv1.Input],
-		"ws.v1#Outcome":                   through[wsv1.Outcome],
-		"ws.v1#Report":                    through[wsv1.Report],
-		"ws.v1#Subscribe":                 through[wsv1.Subscribe],
+		"ws.v1#Frame":                     through[wsv2.Frame],
+		"ws.v1#Input":                     through[wsv2.Input],
+		"ws.v1#Outcome":                   through[wsv2.Outcome],
+		"ws.v1#Report":                    through[wsv2.Report],
+		"ws.v1#Subscribe":                 through[wsv2.Subscribe],
+		"ws.v2#AgentFrame":                throughBody,
+		"ws.v2#Frame":                     through[wsv2.Frame],
+		"ws.v2#Input":                     through[wsv2.Input],
+		"ws.v2#Outcome":                   through[wsv2.Outcome],
+		"ws.v2#Report":                    through[wsv2.Report],
+		"ws.v2#Subscribe":                 through[wsv2.Subscribe],
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/schedulev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/schemas"
 )
@@ -43,14 +43,14 @@ func TestErrors(t *testing.T) {
 		{"unit.v1", `"runner":"vexa"`, `"runner":"vexa","runner":"text"`, `unit.v1: /runner: is given twice`},
 		{"unit.v1", unitText, `{"id":`, `unit.v1: /id: is not JSON: the text ends too early`},
 		{"unit.v1", unitText, `null`, `unit.v1: must be an object, not null`},
-		{"ws.v1#Frame", `"message-delta"`, `"system"`, `ws.v1: /type: must be one of "card", "commit", "error", "message", "message-delta", "reasoning", "rejected", "state", "tool-call", "tool-result", "turn-accepted", "turn-done", "usage"`},
-		{"ws.v1#Frame", `"type":"message-delta",`, ``, `ws.v1: must have "type"`},
-		{"ws.v1#Frame", `"2026-01-02T03:04:05.5Z"`, `"yesterday"`, `ws.v1: /ts: must be a date and time as in RFC 3339, for example 2026-06-18T10:00:00Z`},
-		{"ws.v1", `"text"`, `"txt"`, `ws.v1: must have "text" (and 1 more)`},
-		{"ws.v1#Frame", frameText, `[]`, `ws.v1: must be an object, not an array`},
+		{"ws.v2#Frame", `"message-delta"`, `"system"`, `ws.v2: /type: must be one of "card", "commit", "error", "message", "message-delta", "reasoning", "rejected", "state", "tool-call", "tool-result", "turn-accepted", "turn-done", "usage"`},
+		{"ws.v2#Frame", `"type":"message-delta",`, ``, `ws.v2: must have "type"`},
+		{"ws.v2#Frame", `"2026-01-02T03:04:05.5Z"`, `"yesterday"`, `ws.v2: /ts: must be a date and time as in RFC 3339, for example 2026-06-18T10:00:00Z`},
+		{"ws.v2", `"text"`, `"txt"`, `ws.v2: must have "text" (and 1 more)`},
+		{"ws.v2#Frame", frameText, `[]`, `ws.v2: must be an object, not an array`},
 	} {
 		base := unitText
-		if strings.HasPrefix(c.contract, "ws.v1") {
+		if strings.HasPrefix(c.contract, "ws.v2") {
 			base = frameText
 		}
 		if !strings.Contains(base, c.old) {
@@ -65,7 +65,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%v is no *Error of kind invalid", err)
 		}
 	}
-	for _, valid := range []struct{ name, text string }{{"unit.v1", unitText}, {"ws.v1", frameText}, {"ws.v1#Frame", frameText}} {
+	for _, valid := range []struct{ name, text string }{{"unit.v1", unitText}, {"ws.v2", frameText}, {"ws.v2#Frame", frameText}} {
 		if err := Validate(valid.name, []byte(valid.text)); err != nil {
 			t.Error(err)
 		}
@@ -139,8 +139,8 @@ func TestDecode(t *testing.T) {
 	if unit, err = Decode[unitv1.Unit]("unit.v1", []byte(`{}`)); err == nil || unit.ID != "" {
 		t.Errorf("Decode of an invalid unit = %+v, %v", unit, err)
 	}
-	frame, err := Decode[wsv1.Frame]("ws.v1#Frame", []byte(frameText))
-	if err != nil || frame.Seq != 7 || frame.Body != (wsv1.MessageDelta{Text: "a few words of an answer"}) {
+	frame, err := Decode[wsv2.Frame]("ws.v2#Frame", []byte(frameText))
+	if err != nil || frame.Seq != 7 || frame.Body != (wsv2.MessageDelta{Text: "a few words of an answer"}) {
 		t.Errorf("Decode = %+v, %v", frame, err)
 	}
 
@@ -224,7 +224,7 @@ func TestValidateConcurrently(t *testing.T) {
 			for _, name := range set.Names() {
 				_ = set.Validate(name, []byte(`{}`))
 			}
-			if err := set.Validate("ws.v1#Frame", []byte(frameText)); err != nil {
+			if err := set.Validate("ws.v2#Frame", []byte(frameText)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -23,7 +23,7 @@ const (
 )
 
 // frames serves unit:<id>:out as server-sent events (the HTML standard's
-// EventSource): the id of each is its cursor, its data one ws.v1 frame.
+// EventSource): the id of each is its cursor, its data one ws.v2 frame.
 // Last-Event-ID, else the parameter from, says after which frame to begin.
 // With follow=1 it goes on until the dispatch has ended.
 func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {

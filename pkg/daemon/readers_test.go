@@ -23,7 +23,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/home"
@@ -137,9 +137,9 @@ func (l *live) flood(n, size int) {
 	text := strings.Repeat("x", size)
 	for range n {
 		l.seq++
-		data, err := json.Marshal(wsv1.Frame{
-			Seq: uint64(l.seq), TS: time.Now().UTC(), Unit: unit, Source: wsv1.Agent, AgentSeq: uint64(l.seq), Turn: "t",
-			Body: wsv1.MessageDelta{Text: text},
+		data, err := json.Marshal(wsv2.Frame{
+			Seq: uint64(l.seq), TS: time.Now().UTC(), Unit: unit, Source: wsv2.Agent, AgentSeq: uint64(l.seq), Turn: "t",
+			Body: wsv2.MessageDelta{Text: text},
 		})
 		check(l.tb, err)
 		_, err = l.streams.Append(l.tb.Context(), dispatch.OutTopic(unit), data)

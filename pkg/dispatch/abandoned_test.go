@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -40,11 +40,11 @@ func (s *stack) told(unit string, turns, commits int) {
 			s.t.Errorf("frame %d has the number %d", i+1, f.Seq)
 		}
 		switch b := f.Body.(type) {
-		case wsv1.TurnAccepted:
+		case wsv2.TurnAccepted:
 			said["accepted "+f.Turn]++
-		case wsv1.TurnDone:
+		case wsv2.TurnDone:
 			said["done "+f.Turn]++
-		case wsv1.Commit:
+		case wsv2.Commit:
 			said["commit "+b.SHA]++
 		}
 	}

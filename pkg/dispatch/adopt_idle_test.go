@@ -8,7 +8,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -117,7 +117,7 @@ func TestAContainerThatIsAdoptedLateMakesRoom(t *testing.T) {
 		oneContainer(0)(o)
 		o.Runners = lateRunner{o.Runners, func() {
 			s.eventually("the other to wait", func() bool {
-				states := body[wsv1.State](s.all(waits.Unit))
+				states := body[wsv2.State](s.all(waits.Unit))
 				return len(states) > 0 && strings.HasPrefix(states[len(states)-1].Detail, "waits for")
 			})
 		}}

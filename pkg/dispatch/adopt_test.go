@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 func TestNewDaemonAdoptsARunningTurn(t *testing.T) {
@@ -32,7 +32,7 @@ func TestNewDaemonAdoptsARunningTurn(t *testing.T) {
 		if f.Seq != uint64(i+1) {
 			t.Errorf("frame %d has seq %d", i, f.Seq)
 		}
-		if m, ok := f.Body.(wsv1.MessageDelta); ok {
+		if m, ok := f.Body.(wsv2.MessageDelta); ok {
 			deltas.WriteString(m.Text)
 		}
 	}
@@ -55,7 +55,7 @@ func TestNewDaemonSealsWhatADeadContainerWrote(t *testing.T) {
 	}
 	s.m = s.manager()
 	must(t, s.m.Recover(t.Context()))
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	s.ended(st.Unit)

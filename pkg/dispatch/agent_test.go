@@ -13,7 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/agent"
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/runner"
@@ -98,7 +98,7 @@ func TestRequestOutlivesTheDaemon(t *testing.T) {
 				t.Errorf("turn-done %+v", d)
 			}
 			var shown strings.Builder
-			for _, d := range body[wsv1.MessageDelta](frames) {
+			for _, d := range body[wsv2.MessageDelta](frames) {
 				shown.WriteString(d.Text)
 			}
 			if shown.String() != "I started. Done." {

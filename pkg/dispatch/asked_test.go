@@ -11,7 +11,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -52,7 +52,7 @@ func TestStoppedWhileItWaitsAndTheDiskIsFull(t *testing.T) {
 	if row := s.ended(waits.Unit); row.StopReason != runtimev1.ReasonStopped {
 		t.Errorf("row %+v", row)
 	}
-	if d := done(t, s.turn(waits)); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, s.turn(waits)); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 	must(t, os.WriteFile(gate, nil, 0o600))
@@ -99,7 +99,7 @@ func TestStoppedBeforeTheStartWasRecorded(t *testing.T) {
 	})
 	kernel.down.Store(false)
 	must(t, <-stopped)
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 }

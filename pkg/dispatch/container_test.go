@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/runtime/runtimetest"
 	"github.com/vexa-ai/vexa/pkg/worker"
@@ -116,11 +116,11 @@ func (s *stack) speak(p *runtimetest.Process, say func(conn *link.Conn, turn str
 		return err
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello}); err != nil {
+	if err := conn.Send(wsv2.Report{Type: wsv2.ReportHello}); err != nil {
 		return err
 	}
-	var turn wsv1.Input
-	for turn.Type != wsv1.InputTurn {
+	var turn wsv2.Input
+	for turn.Type != wsv2.InputTurn {
 		if err := conn.Receive(&turn); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (s *stack) speak(p *runtimetest.Process, say func(conn *link.Conn, turn str
 // forge reports a commit that the host never made.
 func forge(conn *link.Conn, turn string) error {
 	forged := `{"type":"commit","workspace":"w","sha":"` + strings.Repeat("0", 40) + `","branch":"main","merged":true,"files":1}`
-	return conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(forged)})
+	return conn.Send(wsv2.Report{Type: wsv2.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(forged)})
 }
 
 // flood reports more than the broker takes, again and again.
@@ -140,7 +140,7 @@ func flood(conn *link.Conn, turn string) error {
 	if err != nil {
 		return err
 	}
-	report := wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: frame}
+	report := wsv2.Report{Type: wsv2.ReportFrame, AgentSeq: 1, Turn: turn, Frame: frame}
 	for range 3 {
 		_ = conn.Send(report) // the broker hangs up in its middle
 	}
@@ -149,15 +149,15 @@ func flood(conn *link.Conn, turn string) error {
 
 // started says so, as the scripts of these tests do.
 func started(conn *link.Conn, turn string) error {
-	return conn.Send(wsv1.Report{
-		Type: wsv1.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(`{"type":"message-delta","text":"started"}`),
+	return conn.Send(wsv2.Report{
+		Type: wsv2.ReportFrame, AgentSeq: 1, Turn: turn, Frame: json.RawMessage(`{"type":"message-delta","text":"started"}`),
 	})
 }
 
 // cutOff says that the turn was interrupted.
 func cutOff(conn *link.Conn, turn string) error {
-	return conn.Send(wsv1.Report{
-		Type: wsv1.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: 130},
+	return conn.Send(wsv2.Report{
+		Type: wsv2.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv2.TurnEnd{Outcome: wsv2.OutcomeInterrupted, ExitCode: 130},
 	})
 }
 
@@ -165,11 +165,11 @@ func cutOff(conn *link.Conn, turn string) error {
 // first is stored ends by itself.
 func (s *stack) hurry(p *runtimetest.Process) {
 	err := s.speak(p, func(conn *link.Conn, turn string) error {
-		end := wsv1.Report{Type: wsv1.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted}}
-		if err := errors.Join(conn.Send(end), conn.Send(wsv1.Report{Type: wsv1.ReportIdle})); err != nil {
+		end := wsv2.Report{Type: wsv2.ReportTurnEnd, AgentSeq: 1, Turn: turn, End: &wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted}}
+		if err := errors.Join(conn.Send(end), conn.Send(wsv2.Report{Type: wsv2.ReportIdle})); err != nil {
 			return err
 		}
-		var in wsv1.Input
+		var in wsv2.Input
 		for in.AgentSeq < end.AgentSeq {
 			if err := conn.Receive(&in); err != nil {
 				return err

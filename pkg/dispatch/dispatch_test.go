@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
@@ -28,22 +28,22 @@ func TestMessageBecomesFramesAndACommit(t *testing.T) {
 		}
 		data, err := json.Marshal(f)
 		must(t, err)
-		if err := contract.Validate("ws.v1#Frame", data); err != nil {
+		if err := contract.Validate("ws.v2#Frame", data); err != nil {
 			t.Errorf("%s: %v", data, err)
 		}
 	}
 	d := done(t, frames)
-	if !d.OK || d.Outcome != wsv1.OutcomeCompleted || strings.TrimSpace(d.Reply) != "written" || d.Session != st.Session {
+	if !d.OK || d.Outcome != wsv2.OutcomeCompleted || strings.TrimSpace(d.Reply) != "written" || d.Session != st.Session {
 		t.Errorf("turn-done %+v", d)
 	}
-	commits := body[wsv1.Commit](frames)
+	commits := body[wsv2.Commit](frames)
 	if len(commits) != 1 || !commits[0].Merged || commits[0].Files != 1 || commits[0].Name != "personal" {
 		t.Fatalf("commits %+v", commits)
 	}
 	if got := s.file("note.md"); got != "hello\n" {
 		t.Errorf("main holds %q", got)
 	}
-	accepted := body[wsv1.TurnAccepted](frames)
+	accepted := body[wsv2.TurnAccepted](frames)
 	if len(accepted) != 1 || accepted[0].Container == "" || accepted[0].Text != "echo written; echo hello > note.md" {
 		t.Errorf("turn-accepted %+v", accepted)
 	}
@@ -74,7 +74,7 @@ func TestLiveContainerTakesTheNextTurn(t *testing.T) {
 	req.Text, req.Session = "two", first.Session
 	second := s.start(req)
 	b := s.turn(second)
-	if second.Unit != first.Unit || body[wsv1.TurnAccepted](a)[0].Container != body[wsv1.TurnAccepted](b)[0].Container {
+	if second.Unit != first.Unit || body[wsv2.TurnAccepted](a)[0].Container != body[wsv2.TurnAccepted](b)[0].Container {
 		t.Error("the live container was not used")
 	}
 	if b[0].Seq != a[len(a)-1].Seq+1 {
@@ -97,7 +97,7 @@ func TestFreshContainerContinuesTheConversation(t *testing.T) {
 	if second.Unit == first.Unit || second.Session != first.Session {
 		t.Fatalf("units %s and %s, sessions %s and %s", first.Unit, second.Unit, first.Session, second.Session)
 	}
-	if body[wsv1.TurnAccepted](a)[0].Container == body[wsv1.TurnAccepted](b)[0].Container {
+	if body[wsv2.TurnAccepted](a)[0].Container == body[wsv2.TurnAccepted](b)[0].Container {
 		t.Error("both turns ran in one container")
 	}
 	if d := done(t, b); !strings.Contains(d.Reply, "the launch code is 4711") {
@@ -140,7 +140,7 @@ func TestReadOnlyGrantIsNeverCommitted(t *testing.T) {
 		Workspaces: []api.Grant{{Workspace: "personal", Mode: unitv1.ReadOnly}},
 	})
 	frames := s.turn(st)
-	if !done(t, frames).OK || len(body[wsv1.Commit](frames)) != 0 {
+	if !done(t, frames).OK || len(body[wsv2.Commit](frames)) != 0 {
 		t.Errorf("frames %+v", frames)
 	}
 }

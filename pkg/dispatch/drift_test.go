@@ -11,7 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -40,11 +40,11 @@ func TestHostFramesThatDrift(t *testing.T) {
 	entries, err := s.streams.Read(t.Context(), dispatch.OutTopic(st.Unit), "", 1000)
 	must(t, err)
 	for _, e := range entries {
-		if err := contract.Validate("ws.v1#Frame", e.Payload); err != nil {
+		if err := contract.Validate("ws.v2#Frame", e.Payload); err != nil {
 			t.Errorf("on the topic: %s: %v", e.Payload, err)
 		}
 	}
-	said := body[wsv1.Error](frames)
+	said := body[wsv2.Error](frames)
 	if len(said) == 0 || said[0].Code != string(fault.Internal) || !strings.Contains(said[0].Message, "/container") {
 		t.Errorf("said %+v, want that a frame is left out and why", said)
 	}
@@ -53,15 +53,15 @@ func TestHostFramesThatDrift(t *testing.T) {
 // Who waits for the end of a turn hears of it, whatever else is wrong with it.
 func TestWhatIsSaidInsteadOfAFrame(t *testing.T) {
 	t.Parallel()
-	for _, b := range []wsv1.Body{wsv1.TurnDone{Session: "s", Outcome: "splendid", OK: true}, wsv1.State{State: "party"}} {
+	for _, b := range []wsv2.Body{wsv2.TurnDone{Session: "s", Outcome: "splendid", OK: true}, wsv2.State{State: "party"}} {
 		said := dispatch.InsteadOf(b, fault.New(fault.Invalid, "why", ""))
-		frame, err := json.Marshal(wsv1.Frame{Seq: 1, Unit: "01JZZZZZZZZZZZZZZZZZZZZZZY", Source: wsv1.Host, Body: said})
+		frame, err := json.Marshal(wsv2.Frame{Seq: 1, Unit: "01JZZZZZZZZZZZZZZZZZZZZZZY", Source: wsv2.Host, Body: said})
 		must(t, err)
-		if err := contract.Validate("ws.v1#Frame", frame); err != nil {
+		if err := contract.Validate("ws.v2#Frame", frame); err != nil {
 			t.Errorf("instead of %T: %v", b, err)
 		}
-		_, was := b.(wsv1.TurnDone)
-		if d, is := said.(wsv1.TurnDone); is != was || d.OK {
+		_, was := b.(wsv2.TurnDone)
+		if d, is := said.(wsv2.TurnDone); is != was || d.OK {
 			t.Errorf("instead of %T: %+v", b, said)
 		}
 	}

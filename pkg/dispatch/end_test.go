@@ -14,7 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -27,7 +27,7 @@ func TestInterruptSealsWhatWasWritten(t *testing.T) {
 	_, err := s.m.Stop(t.Context(), st.Unit, true)
 	must(t, err)
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, frames); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 	if got := s.file("half.md"); got != "half\n" {
@@ -46,14 +46,14 @@ func TestWorkerThatForgesFramesIsEnded(t *testing.T) {
 	s.driver.Program("/.vexa/bin/vexa", s.speaker(forge))
 	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || d.Error == "" {
+	if d := done(t, frames); d.OK || d.Outcome != wsv2.OutcomeFailed || d.Error == "" {
 		t.Errorf("turn-done %+v", d)
 	}
-	if commits := body[wsv1.Commit](frames); len(commits) != 0 {
+	if commits := body[wsv2.Commit](frames); len(commits) != 0 {
 		t.Errorf("a forged commit was published: %+v", commits)
 	}
 	refused := false
-	for _, e := range body[wsv1.Error](frames) {
+	for _, e := range body[wsv2.Error](frames) {
 		refused = refused || e.Code == string(fault.Denied)
 	}
 	if !refused {
@@ -72,7 +72,7 @@ func TestContainerKilledUnderATurn(t *testing.T) {
 	for _, c := range s.driver.All() {
 		must(t, s.driver.Remove(t.Context(), c.ID))
 	}
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	s.ended(st.Unit)
@@ -120,7 +120,7 @@ func TestFailedTurnIsNeverSilent(t *testing.T) {
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "echo before; exit 7", Runner: "text", Limits: limits(0)})
 	d := done(t, s.turn(st))
-	if d.OK || d.Outcome != wsv1.OutcomeFailed || d.ExitCode == nil || *d.ExitCode != 7 {
+	if d.OK || d.Outcome != wsv2.OutcomeFailed || d.ExitCode == nil || *d.ExitCode != 7 {
 		t.Errorf("turn-done %+v", d)
 	}
 }
@@ -157,11 +157,11 @@ func TestAMissingImageIsToldWithItsCommand(t *testing.T) {
 	s := newStack(t)
 	st := s.start(api.StartRequest{Text: "true", Runner: "unbuilt", Limits: limits(0)})
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed || d.Error != "the container did not start: the image of runner unbuilt is not made yet" {
+	if d := done(t, frames); d.OK || d.Outcome != wsv2.OutcomeFailed || d.Error != "the container did not start: the image of runner unbuilt is not made yet" {
 		t.Errorf("turn-done %+v", d)
 	}
 	for _, f := range s.all(st.Unit) {
-		if e, ok := f.Body.(wsv1.Error); ok && f.Source == wsv1.Host {
+		if e, ok := f.Body.(wsv2.Error); ok && f.Source == wsv2.Host {
 			if e.Code != string(fault.NotFound) || !strings.Contains(e.Hint, "vexa runner build unbuilt") {
 				t.Errorf("error %+v", e)
 			}
@@ -178,7 +178,7 @@ func lastTurn(t *testing.T, s *stack, unit string) string {
 		entries, err := s.streams.Read(t.Context(), dispatch.OutTopic(unit), "", 100)
 		must(t, err)
 		for _, e := range entries {
-			var f wsv1.Frame
+			var f wsv2.Frame
 			must(t, json.Unmarshal(e.Payload, &f))
 			if f.Turn != "" {
 				turn = f.Turn
@@ -200,7 +200,7 @@ func TestCloseSealsRunningTurns(t *testing.T) {
 	if got := s.file("a.md"); got != "half\n" {
 		t.Errorf("what was written is lost: %q", got)
 	}
-	if d := done(t, s.turn(st)); d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, s.turn(st)); d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 	if _, err := s.m.Start(t.Context(), jane, api.StartRequest{Text: "true", Runner: "text"}); !fault.Is(err, fault.Unreachable) {
@@ -219,10 +219,10 @@ func TestWorkerThatFloodsIsEnded(t *testing.T) {
 	s.driver.Program("/.vexa/bin/vexa", s.speaker(flood))
 	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeLimit || !strings.Contains(d.Error, "more than") {
+	if d := done(t, frames); d.OK || d.Outcome != wsv2.OutcomeLimit || !strings.Contains(d.Error, "more than") {
 		t.Errorf("turn-done %+v", d)
 	}
-	told := body[wsv1.Error](frames)
+	told := body[wsv2.Error](frames)
 	if len(told) != 1 || told[0].Code != string(fault.Denied) || !strings.Contains(told[0].Message, "flood") {
 		t.Errorf("told %+v", told)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/removetree"
 )
@@ -25,7 +25,7 @@ func (r *run) containerEnded(ctx context.Context, status runtimev1.Status) {
 	r.endTurns(ctx, reason, status)
 	r.sealRest(ctx)
 	if r.unsaved == nil && !r.out.told.stopped { // it is said once, by whatever daemon
-		r.publish(ctx, "", wsv1.State{
+		r.publish(ctx, "", wsv2.State{
 			State: string(runtimev1.Stopped), Container: status.Container, StopReason: string(reason), Detail: detail,
 		})
 	}
@@ -108,22 +108,22 @@ func (r *run) sealRest(ctx context.Context) {
 // endTurns ends the running turn with what is known of it, and those that
 // waited behind it.
 func (r *run) endTurns(ctx context.Context, reason runtimev1.StopReason, status runtimev1.Status) {
-	end := wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)}
+	end := wsv2.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)}
 	if r.active != nil {
 		switch {
 		case r.active.end != nil:
 			end = r.settled(r.active, reason, status.Detail)
 		case r.aborted != "":
-			end = wsv1.TurnEnd{Outcome: r.abortedAs, Error: r.aborted}
+			end = wsv2.TurnEnd{Outcome: r.abortedAs, Error: r.aborted}
 		case r.active.interrupted:
-			end = wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, Error: "the turn was interrupted"}
+			end = wsv2.TurnEnd{Outcome: wsv2.OutcomeInterrupted, Error: "the turn was interrupted"}
 		}
 		r.finishTurn(ctx, end)
 	}
 	for len(r.queue) > 0 && !r.ended() {
 		r.active = &activeTurn{turn: r.queue[0], ended: make(chan struct{})}
 		r.queue = r.queue[1:]
-		r.finishTurn(ctx, wsv1.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)})
+		r.finishTurn(ctx, wsv2.TurnEnd{Outcome: outcomeOf(reason), Error: r.lostText(reason, status.Detail)})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -170,20 +170,20 @@ func fullAt(t *testing.T, p failpoint.Point, restarted bool) {
 func (s *small) whole(st api.Started) {
 	s.t.Helper()
 	frames := s.all(st.Unit)
-	commits := body[wsv1.Commit](frames)
+	commits := body[wsv2.Commit](frames)
 	var said bytes.Buffer
 	for i, f := range frames {
 		if f.Seq != uint64(i)+1 {
 			s.t.Errorf("frame %d has the number %d", i+1, f.Seq)
 		}
-		if d, ok := f.Body.(wsv1.MessageDelta); ok {
+		if d, ok := f.Body.(wsv2.MessageDelta); ok {
 			said.WriteString(d.Text)
 		}
 	}
 	if n := strings.Count(said.String(), "x"); n != pageful || !strings.Contains(said.String(), "here") {
 		s.t.Errorf("the agent said %d of %d bytes", n, pageful)
 	}
-	if d := done(s.t, frames); !d.OK || len(body[wsv1.TurnAccepted](frames)) != 1 {
+	if d := done(s.t, frames); !d.OK || len(body[wsv2.TurnAccepted](frames)) != 1 {
 		s.t.Errorf("turn-done %+v", d)
 	}
 	if len(commits) != 1 || !commits[0].Merged {
@@ -252,7 +252,7 @@ func TestFullRepository(t *testing.T) {
 	if d := done(t, frames); d.OK || !strings.Contains(d.Error, "no space left") {
 		t.Errorf("turn-done %+v", d)
 	}
-	if e := body[wsv1.Error](frames); len(e) != 1 || !strings.Contains(e[0].Message, "no space left") || !strings.Contains(e[0].Hint, "free space") {
+	if e := body[wsv2.Error](frames); len(e) != 1 || !strings.Contains(e[0].Message, "no space left") || !strings.Contains(e[0].Hint, "free space") {
 		t.Errorf("error frames %+v", e)
 	}
 	s.eventually("the dispatch to stand still", func() bool { return s.m.Unsaved(st.Unit) != nil })
@@ -260,7 +260,7 @@ func TestFullRepository(t *testing.T) {
 	if row := s.ended(st.Unit); len(row.Commits) != 1 || !row.Commits[0].Merged {
 		t.Errorf("row %+v", row)
 	}
-	if commits := body[wsv1.Commit](s.all(st.Unit)); len(commits) != 1 || s.file("kept.md") != "kept\n" {
+	if commits := body[wsv2.Commit](s.all(st.Unit)); len(commits) != 1 || s.file("kept.md") != "kept\n" {
 		t.Errorf("commits %+v, main holds %q", commits, s.file("kept.md"))
 	}
 }
@@ -287,7 +287,7 @@ func TestStopWithAFullDisk(t *testing.T) {
 		t.Errorf("it ended as %s: %s", row.StopReason, row.Detail)
 	}
 	stopped := 0
-	for _, state := range body[wsv1.State](s.all(st.Unit)) {
+	for _, state := range body[wsv2.State](s.all(st.Unit)) {
 		if state.State == string(runtimev1.Stopped) {
 			stopped++
 		}
@@ -312,10 +312,10 @@ func TestFullMemory(t *testing.T) {
 	free := fill(t, filepath.Dir(filepath.Dir(s.home.Units())))
 	st := s.start(api.StartRequest{Text: write("refused.md"), Runner: "text", Limits: limits(0)})
 	frames := s.turn(st)
-	if d := done(t, frames); d.OK || d.Outcome != wsv1.OutcomeFailed {
+	if d := done(t, frames); d.OK || d.Outcome != wsv2.OutcomeFailed {
 		t.Errorf("turn-done %+v", d)
 	}
-	if e := body[wsv1.Error](frames); len(e) == 0 || !strings.Contains(e[0].Hint, "VEXA_PLAINTEXT_DIR") {
+	if e := body[wsv2.Error](frames); len(e) == 0 || !strings.Contains(e[0].Hint, "VEXA_PLAINTEXT_DIR") {
 		t.Errorf("error frames %+v", e)
 	}
 	s.ended(st.Unit)

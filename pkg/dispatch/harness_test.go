@@ -21,7 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
@@ -265,26 +265,26 @@ func (s *stack) start(req api.StartRequest) api.Started {
 }
 
 // turn follows the frames of one turn to its end.
-func (s *stack) turn(st api.Started) []wsv1.Frame {
+func (s *stack) turn(st api.Started) []wsv2.Frame {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
-	var frames []wsv1.Frame
+	var frames []wsv2.Frame
 	for e, err := range s.streams.Tail(ctx, dispatch.OutTopic(st.Unit), stream.Cursor(st.From)) {
 		if err != nil {
 			s.t.Fatalf("after %d frames: %v", len(frames), err)
 		}
-		var f wsv1.Frame
+		var f wsv2.Frame
 		must(s.t, json.Unmarshal(e.Payload, &f))
 		frames = append(frames, f)
-		if _, ok := f.Body.(wsv1.TurnDone); ok && f.Turn == st.Turn {
+		if _, ok := f.Body.(wsv2.TurnDone); ok && f.Turn == st.Turn {
 			break
 		}
 	}
 	return frames
 }
 
-func body[B wsv1.Body](frames []wsv1.Frame) []B {
+func body[B wsv2.Body](frames []wsv2.Frame) []B {
 	var out []B
 	for _, f := range frames {
 		if b, ok := f.Body.(B); ok {
@@ -294,9 +294,9 @@ func body[B wsv1.Body](frames []wsv1.Frame) []B {
 	return out
 }
 
-func done(t *testing.T, frames []wsv1.Frame) wsv1.TurnDone {
+func done(t *testing.T, frames []wsv2.Frame) wsv2.TurnDone {
 	t.Helper()
-	all := body[wsv1.TurnDone](frames)
+	all := body[wsv2.TurnDone](frames)
 	if len(all) != 1 {
 		t.Fatalf("%d turn-done frames in %+v", len(all), frames)
 	}
@@ -315,11 +315,11 @@ func (s *stack) eventually(what string, ok func() bool) {
 }
 
 // all returns the frames of a unit so far.
-func (s *stack) all(unit string) []wsv1.Frame {
+func (s *stack) all(unit string) []wsv2.Frame {
 	s.t.Helper()
 	entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1000)
 	must(s.t, err)
-	frames := make([]wsv1.Frame, len(entries))
+	frames := make([]wsv2.Frame, len(entries))
 	for i, e := range entries {
 		must(s.t, json.Unmarshal(e.Payload, &frames[i]))
 	}
@@ -331,7 +331,7 @@ func (s *stack) waitForWord(unit string) {
 	s.t.Helper()
 	const word = "started"
 	s.eventually("the agent to say "+word, func() bool {
-		for _, d := range body[wsv1.MessageDelta](s.all(unit)) {
+		for _, d := range body[wsv2.MessageDelta](s.all(unit)) {
 			if strings.Contains(d.Text, word) {
 				return true
 			}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // A container that leaves after its idle time ended for that; TestMessageBecomesFramesAndACommit
@@ -21,7 +21,7 @@ func TestIdleTimeIsTheReason(t *testing.T) {
 		t.Errorf("row %+v", row)
 	}
 	frames := s.all(st.Unit)
-	if last, ok := frames[len(frames)-1].Body.(wsv1.State); !ok || last.StopReason != string(runtimev1.ReasonIdle) {
+	if last, ok := frames[len(frames)-1].Body.(wsv2.State); !ok || last.StopReason != string(runtimev1.ReasonIdle) {
 		t.Errorf("the last frame is %+v", frames[len(frames)-1])
 	}
 }

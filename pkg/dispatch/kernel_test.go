@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -60,7 +60,7 @@ func TestStoppedWhileTheKernelIsLost(t *testing.T) {
 	})
 	s.startKernel()
 	must(t, <-stopped)
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
@@ -109,7 +109,7 @@ func TestRefusalsDoNotBlockTheOwner(t *testing.T) {
 	}
 	s.ended(busy.Unit)
 	var said []string
-	for _, e := range body[wsv1.Error](s.all(busy.Unit)) {
+	for _, e := range body[wsv2.Error](s.all(busy.Unit)) {
 		said = append(said, e.Message)
 	}
 	if len(said) != 16 || !strings.HasSuffix(said[15], "; and 24 more") {

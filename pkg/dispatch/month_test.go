@@ -14,7 +14,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/journal"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -254,7 +254,7 @@ func (m *month) readable(atLeast int) {
 	}
 	for _, row := range rows {
 		frames := m.frames(row.ID)
-		last := len(body[wsv1.TurnDone](frames))
+		last := len(body[wsv2.TurnDone](frames))
 		if len(frames) == 0 || frames[0].Seq != 1 || last != row.Turns {
 			m.t.Errorf("unit %s has %d frames and %d turns that ended", row.ID, len(frames), last)
 		}

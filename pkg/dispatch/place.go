@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // enter brings a new dispatch up as soon as its owner may have one more
@@ -19,7 +19,7 @@ func (r *run) enter(ctx context.Context) {
 		return
 	default:
 	}
-	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Starting), Detail: r.waiting()})
+	r.publish(ctx, "", wsv2.State{State: string(runtimev1.Starting), Detail: r.waiting()})
 	r.m.makeRoom(r.plan.Unit.Identity.Subject)
 	go func() {
 		select {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/quota"
@@ -56,7 +56,7 @@ func TestBeyondTheQuotaADispatchWaits(t *testing.T) {
 		if d := done(t, frames); !d.OK || !strings.Contains(d.Reply, reply) {
 			t.Errorf("turn-done %+v, want %q", d, reply)
 		}
-		waited := body[wsv1.State](frames)[0].Detail != ""
+		waited := body[wsv2.State](frames)[0].Detail != ""
 		if waited == (unit == first) {
 			t.Errorf("%q: its topic says that it waited: %v", reply, waited)
 		}
@@ -111,7 +111,7 @@ func TestStoppedWhileItWaits(t *testing.T) {
 			if _, err := s.m.Stop(t.Context(), waits.Unit, interrupt); err != nil {
 				t.Fatal(err)
 			}
-			if d := done(t, s.turn(waits)); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+			if d := done(t, s.turn(waits)); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 				t.Errorf("turn-done %+v", d)
 			}
 			must(t, os.WriteFile(gate, nil, 0o600))

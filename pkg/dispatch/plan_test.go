@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
@@ -24,10 +24,10 @@ func TestPlanIsWhatTheAgentIsTold(t *testing.T) {
 	if d := done(t, frames); !d.OK || strings.TrimSpace(d.Reply) != "done" {
 		t.Errorf("turn-done %+v", d)
 	}
-	if accepted := body[wsv1.TurnAccepted](frames); len(accepted) != 1 || accepted[0].Text != script {
+	if accepted := body[wsv2.TurnAccepted](frames); len(accepted) != 1 || accepted[0].Text != script {
 		t.Errorf("turn-accepted %+v", accepted)
 	}
-	if commits := body[wsv1.Commit](frames); len(commits) != 1 || !commits[0].Merged {
+	if commits := body[wsv2.Commit](frames); len(commits) != 1 || !commits[0].Merged {
 		t.Errorf("commits %+v", commits)
 	}
 	row := s.ended(st.Unit)

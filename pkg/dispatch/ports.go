@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/toolv1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/retention"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
@@ -65,7 +65,7 @@ type OpenSocket func(ctx context.Context, s broker.Session) (Socket, error)
 
 // Socket is the host's end of one dispatch's socket.
 type Socket interface {
-	Send(ctx context.Context, in wsv1.Input) error
+	Send(ctx context.Context, in wsv2.Input) error
 	Close() error
 }
 

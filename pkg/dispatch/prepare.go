@@ -15,7 +15,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/workspace"
@@ -110,7 +110,7 @@ func (r *run) started(ctx context.Context, status runtimev1.Status) {
 		r.entry.container, r.entry.detail = status.Container, status.Detail
 	})
 	r.m.at(ctx, pointStarted)
-	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Running), Container: status.Container, Detail: status.Detail})
+	r.publish(ctx, "", wsv2.State{State: string(runtimev1.Running), Container: status.Container, Detail: status.Detail})
 	if !r.connected {
 		r.lose(r.m.connectGrace, runtimev1.ReasonStartFailed)
 	}
@@ -119,7 +119,7 @@ func (r *run) started(ctx context.Context, status runtimev1.Status) {
 
 // prepare makes the unit's directory, checkouts, session and socket.
 func (r *run) prepare(ctx context.Context) error {
-	r.publish(ctx, "", wsv1.State{State: string(runtimev1.Starting)})
+	r.publish(ctx, "", wsv2.State{State: string(runtimev1.Starting)})
 	dir := r.m.home.Unit(r.id())
 	for _, sub := range []string{"ws", "history", "meta", "session", "run"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
@@ -170,7 +170,7 @@ func (r *run) openSocket(ctx context.Context) error {
 	s := broker.Session{
 		Unit: r.plan.Unit, Dir: filepath.Join(r.m.home.Unit(r.id()), "run"), Limits: *r.plan.Unit.Limits,
 		LastAgentSeq: r.lastReport(), Events: &worker{run: r},
-		Used: wsv1.Usage{Requests: r.entry.requests, InputTokens: r.entry.tokens, CostUSD: r.entry.cost},
+		Used: wsv2.Usage{Requests: r.entry.requests, InputTokens: r.entry.tokens, CostUSD: r.entry.cost},
 	}
 	if r.active != nil {
 		s.Turn = r.active.id
@@ -272,7 +272,7 @@ func (r *run) mounts(dir string) []runtimev1.Mount {
 func (r *run) failStart(ctx context.Context, err error) {
 	err = r.m.explain(err)
 	r.m.ifDead(err)
-	r.publish(ctx, "", wsv1.Error{Code: code(err), Message: err.Error(), Hint: fault.HintOf(err)})
+	r.publish(ctx, "", wsv2.Error{Code: code(err), Message: err.Error(), Hint: fault.HintOf(err)})
 	r.stopAfterFailure(ctx)
 	r.containerEnded(ctx, runtimev1.Status{
 		State: runtimev1.Stopped, StopReason: runtimev1.ReasonStartFailed, Detail: err.Error(),
@@ -288,7 +288,7 @@ func (r *run) stopAfterFailure(ctx context.Context) {
 
 // publish writes a host frame. One that breaks its contract is left out, and
 // said: who waits for the end of a turn is told that it ended.
-func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
+func (r *run) publish(ctx context.Context, turn string, body wsv2.Body) {
 	if r.broken != nil {
 		return
 	}
@@ -303,12 +303,12 @@ func (r *run) publish(ctx context.Context, turn string, body wsv1.Body) {
 }
 
 // insteadOf is what is said where a frame breaks its contract.
-func insteadOf(body wsv1.Body, err error) wsv1.Body {
+func insteadOf(body wsv2.Body, err error) wsv2.Body {
 	why := "a defect: the frame " + string(body.FrameType()) + " is left out: " + err.Error()
-	if done, ok := body.(wsv1.TurnDone); ok {
-		return wsv1.TurnDone{Session: done.Session, Outcome: wsv1.OutcomeFailed, Error: why}
+	if done, ok := body.(wsv2.TurnDone); ok {
+		return wsv2.TurnDone{Session: done.Session, Outcome: wsv2.OutcomeFailed, Error: why}
 	}
-	return wsv1.Error{Code: string(fault.Internal), Message: why}
+	return wsv2.Error{Code: string(fault.Internal), Message: why}
 }
 
 // joined is errors.Join that keeps a lone error as it is, with its kind.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/journal"
 	"github.com/vexa-ai/vexa/pkg/quota"
 )
@@ -52,11 +52,11 @@ type record struct {
 	Turn     string         `json:"turn,omitempty"` // turn, turn-end, turn-done
 	Text     string         `json:"text,omitempty"` // turn
 	Key      string         `json:"key,omitempty"`  // turn: the idempotency key it was asked with
-	End      *wsv1.TurnEnd  `json:"end,omitempty"`  // turn-end
-	Done     *wsv1.TurnDone `json:"done,omitempty"` // turn-done
+	End      *wsv2.TurnEnd  `json:"end,omitempty"`  // turn-end
+	Done     *wsv2.TurnDone `json:"done,omitempty"` // turn-done
 	AgentSeq uint64         `json:"agentSeq,omitempty"`
-	Commits  []wsv1.Commit  `json:"commits,omitempty"`
-	Usage    *wsv1.Usage    `json:"usage,omitempty"`
+	Commits  []wsv2.Commit  `json:"commits,omitempty"`
+	Usage    *wsv2.Usage    `json:"usage,omitempty"`
 
 	StopReason runtimev1.StopReason `json:"stopReason,omitempty"` // ended
 	Bytes      int64                `json:"bytes,omitempty"`      // ended: of the frames it leaves
@@ -92,14 +92,14 @@ type entry struct {
 	last       turn              // the newest taken
 	keys       map[string]string // idempotency key to turn
 	open       []turn            // taken and not done, oldest first
-	end        *wsv1.TurnEnd     // how the worker said the first of them ended
+	end        *wsv2.TurnEnd     // how the worker said the first of them ended
 	quietSince time.Time         // when the newest turn's end was heard
 	agentSeq   uint64            // newest of the worker's numbers in a turn-end record
-	commits    []wsv1.Commit
+	commits    []wsv2.Commit
 	requests   int
 	tokens     int64
 	cost       *float64             // USD; nil while no priced model was asked
-	usage      wsv1.Usage           // of the running turn, as its last owner left it
+	usage      wsv2.Usage           // of the running turn, as its last owner left it
 	asked      runtimev1.StopReason // why that one was to end it
 	first      uint64               // number of its oldest record
 	order      order

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/quota"
 )
@@ -74,11 +74,11 @@ func (m *Manager) adopt(ctx context.Context, id string) error {
 	}
 	r := newRun(m, plan{accepted: e.accepted, manifest: manifest}, e, out, place)
 	if err != nil {
-		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
+		r.retired, r.abortedAs = true, wsv2.OutcomeFailed
 		r.aborted = "its frames cannot be read: " + err.Error()
 	} else if err := valid(e.Unit); err != nil {
 		m.log.ErrorContext(ctx, "the record of a unit of an earlier daemon breaks the contract; it is saved and ended", "unit", id, "error", err)
-		r.retired, r.abortedAs = true, wsv1.OutcomeFailed
+		r.retired, r.abortedAs = true, wsv2.OutcomeFailed
 		r.aborted = "its record cannot be used: " + err.Error()
 		r.plan.manifest = runnerv2.Manifest{} // it gets no socket
 	}

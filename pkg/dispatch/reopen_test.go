@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace"
@@ -92,7 +92,7 @@ func TestRestartWithoutTheImage(t *testing.T) {
 			return "", fault.New(fault.NotFound, "there is no such image", "")
 		}
 	})
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	s.ended(st.Unit)

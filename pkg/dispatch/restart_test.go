@@ -12,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/journal"
@@ -55,7 +55,7 @@ func TestWorkerThatDoesNotComeBackIsEnded(t *testing.T) {
 		return row.Container != ""
 	})
 	s.restart(brief)
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonFailed {
@@ -77,7 +77,7 @@ func TestRestartWithoutTheRunner(t *testing.T) {
 	st := s.start(api.StartRequest{Text: "echo half > a.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
 	s.waitForWord(st.Unit)
 	s.restart(func(o *dispatch.Options) { o.Runners = noRunners{} })
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	s.ended(st.Unit)
@@ -161,7 +161,7 @@ func TestRestartWhileTheKernelIsDown(t *testing.T) {
 	})
 	s.eventually("the daemon to ask", func() bool { return kernel.refused.Load() > 0 })
 	kernel.down.Store(false)
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeLost {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
 		t.Errorf("turn-done %+v", d)
 	}
 	s.ended(st.Unit)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -333,7 +333,7 @@ func TestLiveTopicIsBounded(t *testing.T) {
 		s.eventually("the turn to end", func() bool {
 			frames := s.frames(st.Unit)
 			last := frames[len(frames)-1]
-			_, ended := last.Body.(wsv1.TurnDone)
+			_, ended := last.Body.(wsv2.TurnDone)
 			return ended && last.Turn == more.Turn && len(frames) == 1
 		})
 		if last := s.frames(st.Unit)[0].Seq; last <= seq {
@@ -344,11 +344,11 @@ func TestLiveTopicIsBounded(t *testing.T) {
 	}
 }
 
-func (s *stack) frames(unit string) []wsv1.Frame {
+func (s *stack) frames(unit string) []wsv2.Frame {
 	s.t.Helper()
 	entries, err := s.streams.Read(s.t.Context(), dispatch.OutTopic(unit), "", 1<<20)
 	must(s.t, err)
-	out := make([]wsv1.Frame, len(entries))
+	out := make([]wsv2.Frame, len(entries))
 	for i, e := range entries {
 		must(s.t, json.Unmarshal(e.Payload, &out[i]))
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/workspace"
@@ -34,7 +34,7 @@ type turn struct {
 // activeTurn is the turn that the agent works on.
 type activeTurn struct {
 	turn
-	end         *wsv1.TurnEnd // once the worker has said it
+	end         *wsv2.TurnEnd // once the worker has said it
 	interrupted bool
 	limited     bool          // the broker refused it a model for a limit of the unit
 	ended       chan struct{} // closed when its turn-done is on disk
@@ -57,7 +57,7 @@ type run struct {
 
 	// Guarded by m.mu, for the table and for fits.
 	state   runtimev1.State
-	usage   wsv1.Usage    // of the running turn
+	usage   wsv2.Usage    // of the running turn
 	busy    bool          // a turn runs or waits
 	retired bool          // takes no more turns
 	yields  bool          // was asked to make room for another
@@ -78,7 +78,7 @@ type run struct {
 	broken    error // why a record or a frame could not be written; nothing is done after it
 	asked     runtimev1.StopReason
 	aborted   string           // why the host ended it, where the container gave cause
-	abortedAs wsv1.Outcome     // of its turn
+	abortedAs wsv2.Outcome     // of its turn
 	deadline  <-chan time.Time // when patience with the container ends
 	patience  runtimev1.StopReason
 	after     []func(context.Context) // to do once the sender of the mail has its answer
@@ -272,13 +272,13 @@ func (r *run) askStop(ctx context.Context, reason runtimev1.StopReason) {
 		return // it is being sealed; the container is stopped after that
 	}
 	r.lose(stopGrace, reason)
-	if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop, Turn: r.active.id}); err != nil {
+	if err := r.send(ctx, wsv2.Input{Type: wsv2.InputStop, Turn: r.active.id}); err != nil {
 		r.stopContainer(ctx, reason)
 	}
 }
 
 // abort ends the container at once, for what it did.
-func (r *run) abort(ctx context.Context, as wsv1.Outcome, why string) {
+func (r *run) abort(ctx context.Context, as wsv2.Outcome, why string) {
 	if r.asked != "" {
 		return
 	}
@@ -309,7 +309,7 @@ func (r *run) interrupt() <-chan struct{} {
 		}
 		active.interrupted = true
 		r.lose(stopGrace, runtimev1.ReasonStopped)
-		if err := r.send(ctx, wsv1.Input{Type: wsv1.InputInterrupt, Turn: active.id}); err != nil {
+		if err := r.send(ctx, wsv2.Input{Type: wsv2.InputInterrupt, Turn: active.id}); err != nil {
 			r.stopContainer(ctx, runtimev1.ReasonStopped)
 		}
 	})
@@ -347,7 +347,7 @@ func (r *run) stopContainer(ctx context.Context, reason runtimev1.StopReason) {
 
 // send passes an input to the worker; what cannot be sent now is sent when the
 // worker connects again.
-func (r *run) send(ctx context.Context, in wsv1.Input) error {
+func (r *run) send(ctx context.Context, in wsv2.Input) error {
 	if r.socket == nil { // what an earlier daemon left of it is gone
 		return fault.New(fault.Unavailable, "unit "+r.id()+" has no socket", "")
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 )
 
@@ -30,7 +30,7 @@ func TestStopWithoutASocket(t *testing.T) {
 			s.eventually("the daemon to ask", func() bool { return kernel.refused.Load() > 0 })
 			_, err := s.m.Stop(t.Context(), st.Unit, interrupt)
 			must(t, err)
-			if d := done(t, s.turn(st)); d.Outcome != wsv1.OutcomeInterrupted {
+			if d := done(t, s.turn(st)); d.Outcome != wsv2.OutcomeInterrupted {
 				t.Errorf("turn-done %+v", d)
 			}
 			kernel.down.Store(false)

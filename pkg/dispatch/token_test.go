@@ -11,7 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
@@ -60,7 +60,7 @@ func TestTokenWorksOnNoOtherSocket(t *testing.T) {
 	s.eventually("the record", func() bool { return s.denials(thief.Unit) == 1+s.refusedByKernel(thief.Unit) })
 	must(t, os.WriteFile(gate, nil, 0o600))
 	for _, st := range []api.Started{thief, victim} {
-		if d := done(t, s.turn(st)); !d.OK || d.Outcome != wsv1.OutcomeCompleted {
+		if d := done(t, s.turn(st)); !d.OK || d.Outcome != wsv2.OutcomeCompleted {
 			t.Errorf("turn-done %+v", d)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // told is what the host has said of one turn on its unit's topic. A daemon that
@@ -12,36 +12,36 @@ import (
 type told struct {
 	turn     string
 	accepted bool
-	commits  []wsv1.Commit
-	rejected []wsv1.Rejected
-	usage    *wsv1.Usage
-	done     *wsv1.TurnDone
+	commits  []wsv2.Commit
+	rejected []wsv2.Rejected
+	usage    *wsv2.Usage
+	done     *wsv2.TurnDone
 
 	stopped bool // the last that was said of the container; belongs to no turn
 }
 
 // note keeps what a frame says of the newest turn that there are frames of, and
 // of the container.
-func (t *told) note(f wsv1.Frame) {
-	if state, ok := f.Body.(wsv1.State); ok {
+func (t *told) note(f wsv2.Frame) {
+	if state, ok := f.Body.(wsv2.State); ok {
 		t.stopped = state.State == string(runtimev1.Stopped)
 	}
-	if f.Turn == "" || f.Source != wsv1.Host {
+	if f.Turn == "" || f.Source != wsv2.Host {
 		return
 	}
 	if f.Turn != t.turn {
 		*t = told{turn: f.Turn, stopped: t.stopped}
 	}
 	switch b := f.Body.(type) {
-	case wsv1.TurnAccepted:
+	case wsv2.TurnAccepted:
 		t.accepted = true
-	case wsv1.Commit:
+	case wsv2.Commit:
 		t.commits = append(t.commits, b)
-	case wsv1.Rejected:
+	case wsv2.Rejected:
 		t.rejected = append(t.rejected, b)
-	case wsv1.Usage:
+	case wsv2.Usage:
 		t.usage = &b
-	case wsv1.TurnDone:
+	case wsv2.TurnDone:
 		t.done = &b
 	}
 }
@@ -55,9 +55,9 @@ func (p *publisher) about(turn string) *told {
 }
 
 func (t *told) commit(workspace, sha string) bool {
-	return slices.ContainsFunc(t.commits, func(c wsv1.Commit) bool { return c.Workspace == workspace && c.SHA == sha })
+	return slices.ContainsFunc(t.commits, func(c wsv2.Commit) bool { return c.Workspace == workspace && c.SHA == sha })
 }
 
 func (t *told) reject(workspace, path string) bool {
-	return slices.ContainsFunc(t.rejected, func(r wsv1.Rejected) bool { return r.Workspace == workspace && r.Path == path })
+	return slices.ContainsFunc(t.rejected, func(r wsv2.Rejected) bool { return r.Workspace == workspace && r.Path == path })
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -43,7 +43,7 @@ func TestGrantedTool(t *testing.T) {
 `)
 	st := s.start(api.StartRequest{Text: "go", Tools: []string{"vexa.echo"}, Limits: limits(0)})
 	frames := s.turn(st)
-	results := body[wsv1.ToolResult](frames)
+	results := body[wsv2.ToolResult](frames)
 	if d := done(t, frames); !d.OK || d.Reply != "It said: a blue door" || len(results) != 1 || !results[0].OK {
 		t.Errorf("%+v, %+v", d, results)
 	}

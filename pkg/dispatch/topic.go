@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/stream"
 )
 
 // frameContract is what every frame on a topic keeps to.
-const frameContract = "ws.v1#Frame"
+const frameContract = "ws.v2#Frame"
 
 // OutTopic is the topic of the frames of a unit.
 func OutTopic(unit string) string { return "unit:" + unit + ":out" }
@@ -65,7 +65,7 @@ func (p *publisher) catchUp(ctx context.Context) error {
 			return err
 		}
 		for _, e := range entries {
-			f, err := contract.Decode[wsv1.Frame](frameContract, e.Payload)
+			f, err := contract.Decode[wsv2.Frame](frameContract, e.Payload)
 			if err != nil {
 				return fault.Newf(fault.Internal, "the frame at %s breaks its contract: %w", e.Cursor, err)
 			}
@@ -78,16 +78,16 @@ func (p *publisher) catchUp(ctx context.Context) error {
 }
 
 // host publishes a frame that the host vouches for.
-func (p *publisher) host(ctx context.Context, turn string, body wsv1.Body) error {
-	return p.publish(ctx, wsv1.Frame{Source: wsv1.Host, Turn: turn, Body: body})
+func (p *publisher) host(ctx context.Context, turn string, body wsv2.Body) error {
+	return p.publish(ctx, wsv2.Frame{Source: wsv2.Host, Turn: turn, Body: body})
 }
 
 // agent publishes a frame that came out of the container.
-func (p *publisher) agent(ctx context.Context, turn string, agentSeq uint64, body wsv1.Body) error {
-	return p.publish(ctx, wsv1.Frame{Source: wsv1.Agent, Turn: turn, AgentSeq: agentSeq, Body: body})
+func (p *publisher) agent(ctx context.Context, turn string, agentSeq uint64, body wsv2.Body) error {
+	return p.publish(ctx, wsv2.Frame{Source: wsv2.Agent, Turn: turn, AgentSeq: agentSeq, Body: body})
 }
 
-func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
+func (p *publisher) publish(ctx context.Context, f wsv2.Frame) error {
 	if p.mute {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (p *publisher) publish(ctx context.Context, f wsv1.Frame) error {
 	if err != nil {
 		return err
 	}
-	if f.Source == wsv1.Host { // what came from the container was validated where it came in
+	if f.Source == wsv2.Host { // what came from the container was validated where it came in
 		if err := contract.Validate(frameContract, data); err != nil {
 			return fault.Newf(fault.Internal, "a frame of the host breaks its contract: %w", err)
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/workspace"
@@ -26,7 +26,7 @@ func (r *run) deliver(ctx context.Context) {
 	r.queue = r.queue[1:]
 	r.deadline = nil
 	r.sayAccepted(ctx)
-	input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
+	input := wsv2.Input{Type: wsv2.InputTurn, Turn: r.active.id, Text: r.active.text}
 	r.noteInput(ctx, input)
 	if err := r.send(ctx, input); err != nil {
 		r.m.log.WarnContext(ctx, "send turn; it is sent again when the worker connects", "unit", r.id(), "error", err)
@@ -39,14 +39,14 @@ func (r *run) sayAccepted(ctx context.Context) {
 	if r.out.about(r.active.id).accepted {
 		return
 	}
-	r.publish(ctx, r.active.id, wsv1.TurnAccepted{
+	r.publish(ctx, r.active.id, wsv2.TurnAccepted{
 		Session: r.plan.Session, Runner: r.plan.Unit.Runner, Model: r.plan.Model,
 		Container: r.entry.container, Resumed: r.plan.Resumed || r.entry.turns > 1, Text: r.active.text,
 	})
 }
 
 // noteInput puts what the worker is asked on unit:<id>:in.
-func (r *run) noteInput(ctx context.Context, in wsv1.Input) {
+func (r *run) noteInput(ctx context.Context, in wsv2.Input) {
 	data, err := json.Marshal(in)
 	if err == nil {
 		_, err = r.m.streams.Append(ctx, InTopic(r.id()), data)
@@ -58,15 +58,16 @@ func (r *run) noteInput(ctx context.Context, in wsv1.Input) {
 
 // finishTurn seals what the turn wrote, saves its session and says so. It is
 // the only way a turn ends.
-func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
+func (r *run) finishTurn(ctx context.Context, end wsv2.TurnEnd) {
 	active := r.active
 	if active == nil {
 		return
 	}
-	done := wsv1.TurnDone{
-		OK: end.Outcome == wsv1.OutcomeCompleted, Session: r.plan.Session, Reply: end.Reply, Outcome: end.Outcome, Error: end.Error,
+	done := wsv2.TurnDone{
+		OK: end.Outcome == wsv2.OutcomeCompleted, Session: r.plan.Session, Reply: end.Reply, Outcome: end.Outcome, Error: end.Error,
+		Unknown: end.Unknown,
 	}
-	if end.Outcome != wsv1.OutcomeLost && end.Outcome != wsv1.OutcomeLimit {
+	if end.Outcome != wsv2.OutcomeLost && end.Outcome != wsv2.OutcomeLimit {
 		code := end.ExitCode
 		done.ExitCode = &code
 	}
@@ -84,7 +85,7 @@ func (r *run) finishTurn(ctx context.Context, end wsv1.TurnEnd) {
 	sessionErr := <-saved
 	r.m.at(ctx, pointSealed)
 	if err := r.m.explain(joined(sealErr, sessionErr)); err != nil {
-		r.publish(ctx, active.id, wsv1.Error{Code: code(err), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
+		r.publish(ctx, active.id, wsv2.Error{Code: code(err), Message: "cannot save what the turn wrote: " + err.Error(), Hint: fault.HintOf(err)})
 		done.OK, done.Error = false, err.Error()
 	}
 	usage := r.usage
@@ -125,7 +126,7 @@ func (r *run) closeTurn(ctx context.Context, rec record) {
 	r.show(func() {
 		rec.At = r.m.now()
 		r.entry.apply(rec)
-		r.usage = wsv1.Usage{}
+		r.usage = wsv2.Usage{}
 		r.busy, r.told = len(r.queue) > 0, nil
 		r.retired = r.retired || oneShot
 	})
@@ -150,7 +151,7 @@ func (r *run) afterTurn(ctx context.Context) {
 // sealAll commits what the agent wrote to each writable workspace. One that
 // fails does not keep the others from being saved. A thorough seal reads every
 // file again.
-func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv1.Commit, err error) {
+func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv2.Commit, err error) {
 	for i, c := range r.checkouts {
 		w := r.plan.Unit.Workspaces[i]
 		if !writable(w) {
@@ -163,13 +164,13 @@ func (r *run) sealAll(ctx context.Context, t turn, thorough bool) (commits []wsv
 		}
 		for _, rej := range sealed.Rejected {
 			if !r.out.about(t.id).reject(w.ID, rej.Path) {
-				r.publish(ctx, t.id, wsv1.Rejected{Workspace: w.ID, Path: rej.Path, Reason: rej.Reason})
+				r.publish(ctx, t.id, wsv2.Rejected{Workspace: w.ID, Path: rej.Path, Reason: rej.Reason})
 			}
 		}
 		if sealed.SHA == "" {
 			continue
 		}
-		commit := wsv1.Commit{
+		commit := wsv2.Commit{
 			Workspace: w.ID, Name: r.plan.Names[w.ID], SHA: sealed.SHA, Branch: sealed.Branch,
 			Merged: sealed.Merged, Conflicts: sealed.Conflicts, Files: sealed.Files,
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -48,30 +48,30 @@ func ending(s runtimev1.Status) bool {
 // cutOff reports whether the worker said that the turn was interrupted and
 // nobody had asked for it.
 func (t *activeTurn) cutOff() bool {
-	return t.end != nil && t.end.Outcome == wsv1.OutcomeInterrupted && !t.interrupted
+	return t.end != nil && t.end.Outcome == wsv2.OutcomeInterrupted && !t.interrupted
 }
 
 // settled is how the worker said that the turn ended, put right by why the
 // kernel stopped its container.
-func (r *run) settled(t *activeTurn, reason runtimev1.StopReason, detail string) wsv1.TurnEnd {
+func (r *run) settled(t *activeTurn, reason runtimev1.StopReason, detail string) wsv2.TurnEnd {
 	end := *t.end
-	if t.cutOff() && outcomeOf(reason) == wsv1.OutcomeLimit {
-		end.Outcome, end.Error = wsv1.OutcomeLimit, r.lostText(reason, detail)
+	if t.cutOff() && outcomeOf(reason) == wsv2.OutcomeLimit {
+		end.Outcome, end.Error = wsv2.OutcomeLimit, r.lostText(reason, detail)
 	}
 	return end
 }
 
 // outcomeOf is what a turn is called that a container's end cut off.
-func outcomeOf(reason runtimev1.StopReason) wsv1.Outcome {
+func outcomeOf(reason runtimev1.StopReason) wsv2.Outcome {
 	switch reason {
 	case runtimev1.ReasonQuota, runtimev1.ReasonMaxLifetime:
-		return wsv1.OutcomeLimit
+		return wsv2.OutcomeLimit
 	case runtimev1.ReasonStopped:
-		return wsv1.OutcomeInterrupted
+		return wsv2.OutcomeInterrupted
 	case runtimev1.ReasonStartFailed:
-		return wsv1.OutcomeFailed
+		return wsv2.OutcomeFailed
 	default:
-		return wsv1.OutcomeLost
+		return wsv2.OutcomeLost
 	}
 }
 

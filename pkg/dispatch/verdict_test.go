@@ -6,7 +6,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/runtime/remote"
 )
@@ -39,7 +39,7 @@ func TestKernelLimitIsTheOutcome(t *testing.T) {
 				s.waitForWord(st.Unit)
 				s.kernelStops(st.Unit, reason)
 				d := done(t, s.turn(st))
-				if d.OK || d.Outcome != wsv1.OutcomeLimit || !strings.Contains(d.Error, want) || d.ExitCode != nil {
+				if d.OK || d.Outcome != wsv2.OutcomeLimit || !strings.Contains(d.Error, want) || d.ExitCode != nil {
 					t.Errorf("turn-done %+v", d)
 				}
 				if row := s.ended(st.Unit); row.StopReason != reason {
@@ -65,7 +65,7 @@ func TestVerdictWaitsForTheKernel(t *testing.T) {
 	s.kernelStops(st.Unit, runtimev1.ReasonQuota)
 	s.eventually("the daemon to ask", func() bool { return kernel.refused.Load() > 0 })
 	kernel.down.Store(false)
-	if d := done(t, s.turn(st)); d.Outcome != wsv1.OutcomeLimit {
+	if d := done(t, s.turn(st)); d.Outcome != wsv2.OutcomeLimit {
 		t.Errorf("turn-done %+v", d)
 	}
 }
@@ -77,7 +77,7 @@ func TestInterruptedByItself(t *testing.T) {
 	s := newStack(t)
 	s.driver.Program("/.vexa/bin/vexa", s.speaker(cutOff))
 	st := s.start(api.StartRequest{Text: "true", Runner: "text", Limits: limits(60)})
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv1.OutcomeInterrupted {
+	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("turn-done %+v", d)
 	}
 	row, err := s.m.Get(st.Unit)

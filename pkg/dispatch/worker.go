@@ -7,7 +7,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -18,7 +18,7 @@ import (
 type worker struct{ run *run }
 
 // Connected takes the worker's first line of a connection.
-func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
+func (w *worker) Connected(ctx context.Context, hello wsv2.Report) error {
 	r := w.run
 	return r.call(ctx, func(ctx context.Context) error {
 		r.connected = true
@@ -33,7 +33,7 @@ func (w *worker) Connected(ctx context.Context, hello wsv1.Report) error {
 		if r.active.end == nil && hello.Turn != r.active.id {
 			// It was sent to a connection that broke. A worker that has run it
 			// already ignores it and repeats its report.
-			input := wsv1.Input{Type: wsv1.InputTurn, Turn: r.active.id, Text: r.active.text}
+			input := wsv2.Input{Type: wsv2.InputTurn, Turn: r.active.id, Text: r.active.text}
 			r.after = append(r.after, func(ctx context.Context) {
 				if err := r.send(ctx, input); err != nil {
 					r.m.log.WarnContext(ctx, "send turn again", "unit", r.id(), "error", err)
@@ -56,12 +56,12 @@ func (w *worker) Disconnected(err error) {
 }
 
 // Report takes one numbered report and returns when it is stored.
-func (w *worker) Report(ctx context.Context, rep wsv1.Report) error {
+func (w *worker) Report(ctx context.Context, rep wsv2.Report) error {
 	return w.run.call(ctx, func(ctx context.Context) error { return w.run.report(ctx, rep) })
 }
 
 // Usage takes the broker's meter. It may be called while the owner is busy.
-func (w *worker) Usage(turn, _ wsv1.Usage) {
+func (w *worker) Usage(turn, _ wsv2.Usage) {
 	w.run.show(func() { w.run.usage = turn })
 }
 
@@ -82,31 +82,31 @@ func (w *worker) Denied(reason broker.Denial, detail string) {
 		if more := r.denials.said(reason); more > 0 {
 			message += fmt.Sprintf("; and %d more", more)
 		}
-		r.publish(ctx, turn, wsv1.Error{Code: string(fault.Denied), Message: message})
+		r.publish(ctx, turn, wsv2.Error{Code: string(fault.Denied), Message: message})
 		if r.active != nil && (reason == broker.DeniedTokens || reason == broker.DeniedCost) {
 			r.active.limited = true
 		}
 		switch reason {
 		case broker.DeniedReport:
-			r.abort(ctx, wsv1.OutcomeFailed, "the worker broke the rules of its socket: "+detail)
+			r.abort(ctx, wsv2.OutcomeFailed, "the worker broke the rules of its socket: "+detail)
 		case broker.DeniedFlood:
-			r.abort(ctx, wsv1.OutcomeLimit, "the worker reported more than a turn may: "+detail)
+			r.abort(ctx, wsv2.OutcomeLimit, "the worker reported more than a turn may: "+detail)
 		default:
 		}
 	})
 }
 
-func (r *run) report(ctx context.Context, rep wsv1.Report) error {
+func (r *run) report(ctx context.Context, rep wsv2.Report) error {
 	switch rep.Type {
-	case wsv1.ReportFrame:
+	case wsv2.ReportFrame:
 		return r.agentFrame(ctx, rep)
-	case wsv1.ReportTurnEnd:
+	case wsv2.ReportTurnEnd:
 		return r.turnEnd(ctx, rep)
-	case wsv1.ReportIdle:
+	case wsv2.ReportIdle:
 		if r.active == nil && len(r.queue) == 0 {
 			r.show(func() { r.retired = true })
 			r.lose(stopGrace, runtimev1.ReasonCompleted)
-			if err := r.send(ctx, wsv1.Input{Type: wsv1.InputStop}); err != nil {
+			if err := r.send(ctx, wsv2.Input{Type: wsv2.InputStop}); err != nil {
 				r.m.log.DebugContext(ctx, "the worker left before it was told to", "unit", r.id(), "error", err)
 			}
 		}
@@ -118,7 +118,7 @@ func (r *run) report(ctx context.Context, rep wsv1.Report) error {
 
 // agentFrame publishes a frame of the running turn; one of another turn is
 // dropped, which is all that writing after the end of a turn achieves.
-func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
+func (r *run) agentFrame(ctx context.Context, rep wsv2.Report) error {
 	if rep.AgentSeq <= r.out.agentSeq {
 		return nil
 	}
@@ -141,21 +141,21 @@ func (r *run) agentFrame(ctx context.Context, rep wsv1.Report) error {
 }
 
 // agentBody reads the body of a worker's frame.
-func agentBody(data json.RawMessage) (wsv1.Body, error) { return wsv1.UnmarshalBody(data) }
+func agentBody(data json.RawMessage) (wsv2.Body, error) { return wsv2.UnmarshalBody(data) }
 
 // turnEnd stores how the turn ended, so that the worker may go; the sealing
 // follows once it has its answer.
-func (r *run) turnEnd(ctx context.Context, rep wsv1.Report) error {
+func (r *run) turnEnd(ctx context.Context, rep wsv2.Report) error {
 	if r.active == nil || rep.Turn != r.active.id || r.active.end != nil || rep.End == nil {
 		return nil
 	}
 	end := *rep.End
 	switch {
-	case end.Outcome == wsv1.OutcomeCompleted:
+	case end.Outcome == wsv2.OutcomeCompleted:
 	case r.active.interrupted:
-		end.Outcome = wsv1.OutcomeInterrupted
+		end.Outcome = wsv2.OutcomeInterrupted
 	case r.active.limited:
-		end.Outcome = wsv1.OutcomeLimit
+		end.Outcome = wsv2.OutcomeLimit
 	}
 	rec := record{Type: recordTurnEnd, Unit: r.id(), Turn: rep.Turn, End: &end, AgentSeq: rep.AgentSeq}
 	if err := r.m.write(ctx, rec); err != nil {

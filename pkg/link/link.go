@@ -4,7 +4,7 @@
 //
 // The worker dials the broker's Unix socket and calls Dial; the broker serves
 // Path and calls Accept. The package knows nothing of what the lines say: the
-// messages are wsv1.Report and wsv1.Input, and each side validates what it
+// messages are wsv2.Report and wsv2.Input, and each side validates what it
 // receives. It bounds what a peer can make it hold: a line is at most MaxLine
 // bytes.
 package link

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -18,16 +18,16 @@ const DefaultGrace = 5 * time.Second
 // Outcome judges a turn that was not ended from outside: by the exit code and,
 // where the dialect has one, by the terminal event. Neither alone is enough.
 // The codes are the shell's: 128 plus the signal for a killed process.
-func Outcome(m runnerv2.Manifest, r dialect.Result, exit int) wsv1.Outcome {
+func Outcome(m runnerv2.Manifest, r dialect.Result, exit int) wsv2.Outcome {
 	switch {
 	case slices.Contains(m.Exit.Interrupted, exit):
-		return wsv1.OutcomeInterrupted
+		return wsv2.OutcomeInterrupted
 	case !slices.Contains(m.Exit.OK, exit), r.Failed:
-		return wsv1.OutcomeFailed
+		return wsv2.OutcomeFailed
 	case m.Stream.Terminal != "" && !r.Terminal:
-		return wsv1.OutcomeTruncated
+		return wsv2.OutcomeTruncated
 	default:
-		return wsv1.OutcomeCompleted
+		return wsv2.OutcomeCompleted
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
@@ -163,16 +163,16 @@ func TestOutcome(t *testing.T) {
 		runner string
 		result dialect.Result
 		exit   int
-		want   wsv1.Outcome
+		want   wsv2.Outcome
 	}{
-		{"vexa", done, 0, wsv1.OutcomeCompleted},
-		{"vexa", dialect.Result{}, 0, wsv1.OutcomeTruncated},
-		{"vexa", done, 1, wsv1.OutcomeFailed},
-		{"vexa", dialect.Result{}, 137, wsv1.OutcomeFailed},
-		{"vexa", dialect.Result{Terminal: true, Failed: true}, 0, wsv1.OutcomeFailed},
-		{"vexa", done, 130, wsv1.OutcomeInterrupted},
-		{"text", dialect.Result{}, 0, wsv1.OutcomeCompleted},
-		{"text", dialect.Result{Reply: "x"}, 2, wsv1.OutcomeFailed},
+		{"vexa", done, 0, wsv2.OutcomeCompleted},
+		{"vexa", dialect.Result{}, 0, wsv2.OutcomeTruncated},
+		{"vexa", done, 1, wsv2.OutcomeFailed},
+		{"vexa", dialect.Result{}, 137, wsv2.OutcomeFailed},
+		{"vexa", dialect.Result{Terminal: true, Failed: true}, 0, wsv2.OutcomeFailed},
+		{"vexa", done, 130, wsv2.OutcomeInterrupted},
+		{"text", dialect.Result{}, 0, wsv2.OutcomeCompleted},
+		{"text", dialect.Result{Reply: "x"}, 2, wsv2.OutcomeFailed},
 	} {
 		if got := runner.Outcome(shipped(t, c.runner), c.result, c.exit); got != c.want {
 			t.Errorf("%s %+v exit %d: %s, want %s", c.runner, c.result, c.exit, got, c.want)

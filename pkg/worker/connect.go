@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
@@ -21,7 +21,7 @@ type connector struct {
 	options Options
 	token   string
 	box     *outbox
-	inputs  chan wsv1.Input // turns, interrupts and stops, in order
+	inputs  chan wsv2.Input // turns, interrupts and stops, in order
 	status  chan status     // the latest only
 
 	mu   sync.Mutex
@@ -32,7 +32,7 @@ type connector struct {
 func newConnector(o Options, token string, box *outbox) *connector {
 	return &connector{
 		options: o, token: token, box: box,
-		inputs: make(chan wsv1.Input),
+		inputs: make(chan wsv2.Input),
 		status: make(chan status, 1),
 	}
 }
@@ -81,7 +81,7 @@ func (c *connector) once(ctx context.Context) error {
 	defer stop()
 	defer conn.Close()
 	defer c.setConn(nil)
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello, Turn: c.setConn(conn)}); err != nil {
+	if err := conn.Send(wsv2.Report{Type: wsv2.ReportHello, Turn: c.setConn(conn)}); err != nil {
 		return err
 	}
 	c.publish(nil)
@@ -125,11 +125,11 @@ func (c *connector) receive(ctx context.Context, conn *link.Conn) error {
 		if err != nil {
 			return fault.Wrap(fault.Unreachable, "the link ended", err)
 		}
-		in, err := contract.Decode[wsv1.Input]("ws.v1#Input", line)
+		in, err := contract.Decode[wsv2.Input]("ws.v2#Input", line)
 		if err != nil {
 			return fault.Wrap(fault.Invalid, "input from the broker", err)
 		}
-		if in.Type == wsv1.InputAck {
+		if in.Type == wsv2.InputAck {
 			c.box.ack(in.AgentSeq)
 			continue
 		}
@@ -157,7 +157,7 @@ func (c *connector) setConn(conn *link.Conn) (turn string) {
 }
 
 // tell sends an unnumbered report if there is a connection; it may be lost.
-func (c *connector) tell(r wsv1.Report) {
+func (c *connector) tell(r wsv2.Report) {
 	c.mu.Lock()
 	conn := c.conn
 	c.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
 
@@ -28,8 +28,8 @@ type host struct {
 	server  *http.Server
 	conn    *link.Conn
 	last    uint64
-	stored  []wsv1.Report
-	hellos  []wsv1.Report
+	stored  []wsv2.Report
+	hellos  []wsv2.Report
 	idle    int
 	breakAt map[uint64]breakPoint
 	mute    bool // never acknowledge
@@ -105,12 +105,12 @@ func (h *host) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		report, err := contract.Decode[wsv1.Report]("ws.v1#Report", line)
+		report, err := contract.Decode[wsv2.Report]("ws.v2#Report", line)
 		if err != nil {
 			h.t.Errorf("report %.300s: %v", line, err)
 			return
 		}
-		if first != (report.Type == wsv1.ReportHello) {
+		if first != (report.Type == wsv2.ReportHello) {
 			h.t.Errorf("hello is not the first line and only there: %s", line)
 		}
 		first = false
@@ -121,7 +121,7 @@ func (h *host) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // take handles one report and says whether the connection goes on.
-func (h *host) take(c *link.Conn, r wsv1.Report) bool {
+func (h *host) take(c *link.Conn, r wsv2.Report) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer func() {
@@ -129,11 +129,11 @@ func (h *host) take(c *link.Conn, r wsv1.Report) bool {
 		h.changed = make(chan struct{})
 	}()
 	switch r.Type {
-	case wsv1.ReportHello:
+	case wsv2.ReportHello:
 		h.conn = c
 		h.hellos = append(h.hellos, r)
 		return true
-	case wsv1.ReportIdle:
+	case wsv2.ReportIdle:
 		h.idle++
 		return true
 	}
@@ -154,7 +154,7 @@ func (h *host) take(c *link.Conn, r wsv1.Report) bool {
 		return false
 	}
 	if !h.mute {
-		_ = c.Send(wsv1.Input{Type: wsv1.InputAck, AgentSeq: h.last})
+		_ = c.Send(wsv2.Input{Type: wsv2.InputAck, AgentSeq: h.last})
 	}
 	return !breaks
 }
@@ -179,7 +179,7 @@ func (h *host) await(what string, ready func() bool) {
 }
 
 // send sends an input over the current connection.
-func (h *host) send(in wsv1.Input) {
+func (h *host) send(in wsv2.Input) {
 	h.t.Helper()
 	h.await("connection", func() bool { return h.conn != nil })
 	h.mu.Lock()
@@ -191,16 +191,16 @@ func (h *host) send(in wsv1.Input) {
 
 func (h *host) turn(id, text string) {
 	h.t.Helper()
-	h.send(wsv1.Input{Type: wsv1.InputTurn, Turn: id, Text: text})
+	h.send(wsv2.Input{Type: wsv2.InputTurn, Turn: id, Text: text})
 }
 
 // end waits for the end of a turn.
-func (h *host) end(turn string) wsv1.TurnEnd {
+func (h *host) end(turn string) wsv2.TurnEnd {
 	h.t.Helper()
-	var end *wsv1.TurnEnd
+	var end *wsv2.TurnEnd
 	h.await("end of turn "+turn, func() bool {
 		for _, r := range h.stored {
-			if r.Type == wsv1.ReportTurnEnd && r.Turn == turn {
+			if r.Type == wsv2.ReportTurnEnd && r.Turn == turn {
 				end = r.End
 			}
 		}
@@ -219,18 +219,18 @@ func (h *host) said(turn, want string) {
 func (h *host) deltas(turn string) string {
 	var out string
 	for _, b := range h.bodies(turn) {
-		if d, ok := b.(wsv1.MessageDelta); ok {
+		if d, ok := b.(wsv2.MessageDelta); ok {
 			out += d.Text
 		}
 	}
 	return out
 }
 
-func (h *host) bodies(turn string) []wsv1.Body {
-	var out []wsv1.Body
+func (h *host) bodies(turn string) []wsv2.Body {
+	var out []wsv2.Body
 	for _, r := range h.stored {
-		if r.Type == wsv1.ReportFrame && r.Turn == turn {
-			b, err := wsv1.UnmarshalBody(r.Frame)
+		if r.Type == wsv2.ReportFrame && r.Turn == turn {
+			b, err := wsv2.UnmarshalBody(r.Frame)
 			if err != nil {
 				h.t.Fatal(err)
 			}

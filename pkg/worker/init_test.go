@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/link"
 	"github.com/vexa-ai/vexa/pkg/worker"
@@ -96,7 +96,7 @@ echo answered`)
 		if err := os.WriteFile(filepath.Join(h.dir, "work", "ready"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if end := h.end(turn); end.Outcome != wsv1.OutcomeCompleted || end.Reply != "answered\n" {
+		if end := h.end(turn); end.Outcome != wsv2.OutcomeCompleted || end.Reply != "answered\n" {
 			t.Errorf("turn-end %+v", end)
 		}
 		// Nobody has the pipe open any more: reading ends at once.
@@ -112,7 +112,7 @@ echo answered`)
 		}
 		must(t, os.Remove(filepath.Join(h.dir, "work", "ready")))
 	}
-	h.send(wsv1.Input{Type: wsv1.InputStop})
+	h.send(wsv2.Input{Type: wsv2.InputStop})
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}

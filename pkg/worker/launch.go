@@ -30,7 +30,7 @@ func loadLaunch(path string) (runnerv2.Launch, error) {
 // warmUp compiles the contract of inputs, which takes as long as connecting
 // does: the first turn of a container waits for the longer of both only.
 func warmUp() {
-	_ = contract.Validate("ws.v1#Input", []byte(`{"type":"turn","turn":"01","text":"-"}`)) // where it fails, the first input says so
+	_ = contract.Validate("ws.v2#Input", []byte(`{"type":"turn","turn":"01","text":"-"}`)) // where it fails, the first input says so
 }
 
 func loadToken(path string) (string, error) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
 
@@ -34,7 +34,7 @@ func TestLinkEndIsNoWarning(t *testing.T) {
 	h.turn("t1", "echo one")
 	h.end("t1")
 	h.await("another connection", func() bool { return len(h.hellos) == 2 })
-	h.send(wsv1.Input{Type: wsv1.InputStop})
+	h.send(wsv2.Input{Type: wsv2.InputStop})
 	w.exit(worker.ExitOK)
 	if log := out.b.String(); !contains(log, "no link to the broker") || contains(log, "level=WARN") {
 		t.Errorf("logged:\n%s", log)

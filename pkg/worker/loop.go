@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -23,7 +23,7 @@ type loop struct {
 	conn    *connector
 	turns   *turns
 
-	queue    []wsv1.Input // turns that wait for the running one
+	queue    []wsv2.Input // turns that wait for the running one
 	seen     map[string]bool
 	running  string // the turn in progress, if any
 	end      context.CancelCauseFunc
@@ -108,24 +108,24 @@ func (l *loop) linked(err error) int {
 }
 
 // input does what the host asks for.
-func (l *loop) input(live context.Context, in wsv1.Input) {
+func (l *loop) input(live context.Context, in wsv2.Input) {
 	switch in.Type {
-	case wsv1.InputTurn:
+	case wsv2.InputTurn:
 		if l.seen[in.Turn] {
 			return // sent again after a reconnect
 		}
 		l.seen[in.Turn] = true
 		l.queue = append(l.queue, in)
 		l.next(live)
-	case wsv1.InputInterrupt:
+	case wsv2.InputInterrupt:
 		if in.Turn == "" || in.Turn == l.running {
 			l.cancel(errInterrupted)
 		} else {
 			l.drop(in.Turn)
 		}
-	case wsv1.InputStop:
+	case wsv2.InputStop:
 		l.stop(errInterrupted)
-	case wsv1.InputAck: // the connector's
+	case wsv2.InputAck: // the connector's
 	}
 }
 
@@ -173,7 +173,7 @@ func (l *loop) drop(turn string) {
 	for i, in := range l.queue {
 		if in.Turn == turn {
 			l.queue = append(l.queue[:i], l.queue[i+1:]...)
-			l.turns.end(turn, wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: -1, Error: "the turn was interrupted before it began"})
+			l.turns.end(turn, wsv2.TurnEnd{Outcome: wsv2.OutcomeInterrupted, ExitCode: -1, Error: "the turn was interrupted before it began"})
 			return
 		}
 	}
@@ -186,12 +186,12 @@ func (l *loop) stop(cause error) {
 		l.stopping = cause
 	}
 	l.cancel(cause)
-	outcome := wsv1.OutcomeInterrupted
+	outcome := wsv2.OutcomeInterrupted
 	if errors.Is(cause, errLimit) {
-		outcome = wsv1.OutcomeLimit
+		outcome = wsv2.OutcomeLimit
 	}
 	for _, in := range l.queue {
-		l.turns.end(in.Turn, wsv1.TurnEnd{Outcome: outcome, ExitCode: -1, Error: cause.Error() + " before it began"})
+		l.turns.end(in.Turn, wsv2.TurnEnd{Outcome: outcome, ExitCode: -1, Error: cause.Error() + " before it began"})
 	}
 	l.queue = nil
 }
@@ -235,15 +235,15 @@ func (l *loop) finish(live context.Context) (code int, again bool, err error) {
 	default:
 	}
 	if errors.Is(l.stopping, errIdle) {
-		l.conn.tell(wsv1.Report{Type: wsv1.ReportIdle})
+		l.conn.tell(wsv2.Report{Type: wsv2.ReportIdle})
 	}
 	return ExitOK, false, nil
 }
 
 // resume handles an input of the last moment. An idle worker takes a turn after
 // all; one that was told to end reports that it does not.
-func (l *loop) resume(live context.Context, in wsv1.Input) bool {
-	if in.Type != wsv1.InputTurn || l.seen[in.Turn] {
+func (l *loop) resume(live context.Context, in wsv2.Input) bool {
+	if in.Type != wsv2.InputTurn || l.seen[in.Turn] {
 		return false
 	}
 	if errors.Is(l.stopping, errIdle) {
@@ -252,7 +252,7 @@ func (l *loop) resume(live context.Context, in wsv1.Input) bool {
 		return true
 	}
 	l.seen[in.Turn] = true
-	l.turns.end(in.Turn, wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: -1, Error: "the dispatch was ending"})
+	l.turns.end(in.Turn, wsv2.TurnEnd{Outcome: wsv2.OutcomeInterrupted, ExitCode: -1, Error: "the dispatch was ending"})
 	return false
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // outboxBytes is how much the worker holds for a host that does not take it;
@@ -39,7 +39,7 @@ func newOutbox() *outbox {
 
 // add numbers a report and keeps it. It waits while too much is kept, until
 // the context ends or the outbox is closed.
-func (b *outbox) add(ctx context.Context, build func() (wsv1.Report, error)) error {
+func (b *outbox) add(ctx context.Context, build func() (wsv2.Report, error)) error {
 	for {
 		b.mu.Lock()
 		if b.closed {
@@ -61,7 +61,7 @@ func (b *outbox) add(ctx context.Context, build func() (wsv1.Report, error)) err
 }
 
 // force is add without the wait: for the few reports that end turns.
-func (b *outbox) force(build func() (wsv1.Report, error)) error {
+func (b *outbox) force(build func() (wsv2.Report, error)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -71,7 +71,7 @@ func (b *outbox) force(build func() (wsv1.Report, error)) error {
 }
 
 // append needs mu.
-func (b *outbox) append(build func() (wsv1.Report, error)) error {
+func (b *outbox) append(build func() (wsv2.Report, error)) error {
 	seq := b.first + uint64(len(b.lines))
 	report, err := build()
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
-func report(size int) func() (wsv1.Report, error) {
-	return func() (wsv1.Report, error) {
-		return wsv1.Report{Type: wsv1.ReportFrame, Turn: strings.Repeat("x", size)}, nil
+func report(size int) func() (wsv2.Report, error) {
+	return func() (wsv2.Report, error) {
+		return wsv2.Report{Type: wsv2.ReportFrame, Turn: strings.Repeat("x", size)}, nil
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
 
@@ -50,7 +50,7 @@ func TestResumeFollowsTheFiles(t *testing.T) {
 	if end := h.end("t1"); end.Reply != "new\n" {
 		t.Errorf("without its files the conversation was %q", end.Reply)
 	}
-	if e, ok := h.bodies("t1")[0].(wsv1.Error); !ok || !contains(e.Message, "does not remember") {
+	if e, ok := h.bodies("t1")[0].(wsv2.Error); !ok || !contains(e.Message, "does not remember") {
 		t.Errorf("nobody was told: %v", h.bodies("t1")[0])
 	}
 	if err := os.WriteFile(filepath.Join(h.dir, "work", "save"), nil, 0o600); err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
 	"github.com/vexa-ai/vexa/pkg/runner"
@@ -40,15 +40,15 @@ type turns struct {
 // run runs one turn to its end, whatever happens: its frames and then its
 // turn-end are in the outbox when it returns. Cancelling the context ends the
 // agent; the cause says as what.
-func (t *turns) run(ctx context.Context, in wsv1.Input) {
+func (t *turns) run(ctx context.Context, in wsv2.Input) {
 	end, err := t.agent(ctx, in)
 	if err != nil {
-		end.Outcome, end.Error = wsv1.OutcomeFailed, message(err)
+		end.Outcome, end.Error = wsv2.OutcomeFailed, message(err)
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errLimit) {
-		end.Outcome, end.Error = wsv1.OutcomeLimit, cause.Error()
+		end.Outcome, end.Error = wsv2.OutcomeLimit, cause.Error()
 	} else if cause != nil {
-		end.Outcome = wsv1.OutcomeInterrupted
+		end.Outcome = wsv2.OutcomeInterrupted
 	}
 	t.count++
 	if end.SessionRef != "" {
@@ -58,9 +58,9 @@ func (t *turns) run(ctx context.Context, in wsv1.Input) {
 }
 
 // end reports the end of a turn.
-func (t *turns) end(turn string, end wsv1.TurnEnd) {
-	err := t.box.force(func() (wsv1.Report, error) {
-		return wsv1.Report{Type: wsv1.ReportTurnEnd, Turn: turn, End: &end}, nil
+func (t *turns) end(turn string, end wsv2.TurnEnd) {
+	err := t.box.force(func() (wsv2.Report, error) {
+		return wsv2.Report{Type: wsv2.ReportTurnEnd, Turn: turn, End: &end}, nil
 	})
 	if err != nil && !errors.Is(err, errClosed) {
 		t.options.Log.Error("turn-end was not reported", slog.Any("error", err))
@@ -69,10 +69,10 @@ func (t *turns) end(turn string, end wsv1.TurnEnd) {
 
 // frame reports one body. It waits for a slow host; what a broker that was
 // given up does not take is lost, as the exit code says.
-func (t *turns) frame(ctx context.Context, turn string, body wsv1.Body) {
-	err := t.box.add(ctx, func() (wsv1.Report, error) {
-		frame, err := wsv1.MarshalBody(body)
-		return wsv1.Report{Type: wsv1.ReportFrame, Turn: turn, Frame: frame}, err
+func (t *turns) frame(ctx context.Context, turn string, body wsv2.Body) {
+	err := t.box.add(ctx, func() (wsv2.Report, error) {
+		frame, err := wsv2.MarshalBody(body)
+		return wsv2.Report{Type: wsv2.ReportFrame, Turn: turn, Frame: frame}, err
 	})
 	if err != nil && !errors.Is(err, errClosed) {
 		t.options.Log.WarnContext(ctx, "frame was not reported", slog.Any("error", err))
@@ -80,8 +80,8 @@ func (t *turns) frame(ctx context.Context, turn string, body wsv1.Body) {
 }
 
 // agent runs the agent's process and says how the turn ended.
-func (t *turns) agent(ctx context.Context, in wsv1.Input) (wsv1.TurnEnd, error) {
-	failed := wsv1.TurnEnd{ExitCode: -1, SessionRef: t.sessionRef()}
+func (t *turns) agent(ctx context.Context, in wsv2.Input) (wsv2.TurnEnd, error) {
+	failed := wsv2.TurnEnd{ExitCode: -1, SessionRef: t.sessionRef()}
 	// Frames must reach the host while the turn is being ended too.
 	live := context.WithoutCancel(ctx)
 	command, err := t.command(live, in)
@@ -119,7 +119,7 @@ func (t *turns) agent(ctx context.Context, in wsv1.Input) (wsv1.TurnEnd, error) 
 	if result.SessionRef == "" {
 		result.SessionRef = t.sessionRef()
 	}
-	end := wsv1.TurnEnd{
+	end := wsv2.TurnEnd{
 		Outcome: runner.Outcome(t.launch.Manifest, result, exit), ExitCode: exit,
 		Reply: result.Reply, SessionRef: result.SessionRef, Unknown: result.Unknown,
 	}
@@ -128,7 +128,7 @@ func (t *turns) agent(ctx context.Context, in wsv1.Input) (wsv1.TurnEnd, error) 
 }
 
 // command renders the turn's command and writes the files it wants.
-func (t *turns) command(ctx context.Context, in wsv1.Input) (runner.Command, error) {
+func (t *turns) command(ctx context.Context, in wsv2.Input) (runner.Command, error) {
 	m := t.launch.Manifest
 	vars := runner.Vars{
 		Session: t.launch.Session.ID, SessionRef: t.sessionRef(),
@@ -184,7 +184,7 @@ func (t *turns) resumes(ctx context.Context, turn string) bool {
 		return true
 	}
 	if t.launch.Session.Resume {
-		t.frame(ctx, turn, wsv1.Error{
+		t.frame(ctx, turn, wsv2.Error{
 			Code:    string(fault.NotFound),
 			Message: "the files of this conversation are missing: the agent does not remember it",
 		})
@@ -247,8 +247,8 @@ func (t *turns) wait(ctx context.Context) (int, error) {
 
 // explain returns why a turn did not complete: the runner's own words if it
 // found any, else the last it said on standard error.
-func explain(end wsv1.TurnEnd, r dialect.Result, stderr string) string {
-	if end.Outcome == wsv1.OutcomeCompleted {
+func explain(end wsv2.TurnEnd, r dialect.Result, stderr string) string {
+	if end.Outcome == wsv2.OutcomeCompleted {
 		return ""
 	}
 	for _, words := range []string{r.Error, stderr, r.Noise} {
@@ -256,7 +256,7 @@ func explain(end wsv1.TurnEnd, r dialect.Result, stderr string) string {
 			return words
 		}
 	}
-	if end.Outcome == wsv1.OutcomeTruncated {
+	if end.Outcome == wsv2.OutcomeTruncated {
 		return "the agent ended without saying that it was done"
 	}
 	return fmt.Sprintf("the agent ended with code %d", end.ExitCode)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/worker"
 )
@@ -24,14 +24,14 @@ func TestATurn(t *testing.T) {
 	h, w := startWith(t, launch)
 	h.turn("t1", "echo one; echo two > file; pwd; cat file")
 	want := "one\n" + filepath.Join(h.dir, "work") + "\ntwo\n"
-	if diff := cmp.Diff(wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: want}, h.end("t1")); diff != "" {
+	if diff := cmp.Diff(wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted, Reply: want}, h.end("t1")); diff != "" {
 		t.Errorf("turn-end (-want +got):\n%s", diff)
 	}
 	w.exit(worker.ExitOK)
 	if got := h.deltas("t1"); got != want {
 		t.Errorf("deltas %q, want %q", got, want)
 	}
-	if last := h.bodies("t1"); last[len(last)-1] != (wsv1.Message{Text: want}) {
+	if last := h.bodies("t1"); last[len(last)-1] != (wsv2.Message{Text: want}) {
 		t.Errorf("the last frame is %v", last[len(last)-1])
 	}
 }
@@ -43,7 +43,7 @@ func TestReconnect(t *testing.T) {
 {"type":"text-delta","text":"b"}
 {"type":"message","text":"ab"}
 {"type":"result","ok":true,"reply":"ab"}'`
-	run := func(t *testing.T, breaks map[uint64]breakPoint) []wsv1.Report {
+	run := func(t *testing.T, breaks map[uint64]breakPoint) []wsv2.Report {
 		t.Helper()
 		h := newHost(t)
 		maps.Copy(h.breakAt, breaks)
@@ -98,7 +98,7 @@ func TestBrokerRestart(t *testing.T) {
 	if end := h.end("t1"); end.Reply != "before\nafter\n" {
 		t.Errorf("reply %q", end.Reply)
 	}
-	h.send(wsv1.Input{Type: wsv1.InputStop})
+	h.send(wsv2.Input{Type: wsv2.InputStop})
 	w.exit(worker.ExitOK)
 	if n := len(h.hellos); n != 2 || h.hellos[0].Turn != "" || h.hellos[1].Turn != "t1" {
 		t.Errorf("hellos %+v", h.hellos)
@@ -113,13 +113,13 @@ func TestInterrupt(t *testing.T) {
 	h, w := startWith(t, launchOf(shell()))
 	h.turn("t1", "trap 'echo bye; exit 7' INT; echo ready; sleep 60 & wait")
 	h.said("t1", "ready")
-	h.send(wsv1.Input{Type: wsv1.InputInterrupt, Turn: "t1"})
+	h.send(wsv2.Input{Type: wsv2.InputInterrupt, Turn: "t1"})
 	end := h.end("t1")
-	if end.Outcome != wsv1.OutcomeInterrupted || end.ExitCode != 7 || end.Reply != "ready\nbye\n" {
+	if end.Outcome != wsv2.OutcomeInterrupted || end.ExitCode != 7 || end.Reply != "ready\nbye\n" {
 		t.Errorf("turn-end %+v", end)
 	}
 	h.turn("t2", "echo still here")
-	if end := h.end("t2"); end.Outcome != wsv1.OutcomeCompleted {
+	if end := h.end("t2"); end.Outcome != wsv2.OutcomeCompleted {
 		t.Errorf("the turn after it: %+v", end)
 	}
 	w.end()
@@ -131,8 +131,8 @@ func TestAgentThatIgnoresTheInterruptIsKilled(t *testing.T) {
 	h, _ := startWith(t, launchOf(shell()))
 	h.turn("t1", "trap '' INT TERM HUP; echo ready; while :; do sleep 1; done")
 	h.said("t1", "ready")
-	h.send(wsv1.Input{Type: wsv1.InputInterrupt})
-	if end := h.end("t1"); end.Outcome != wsv1.OutcomeInterrupted || end.ExitCode != 137 {
+	h.send(wsv2.Input{Type: wsv2.InputInterrupt})
+	if end := h.end("t1"); end.Outcome != wsv2.OutcomeInterrupted || end.ExitCode != 137 {
 		t.Errorf("turn-end %+v", end)
 	}
 }
@@ -145,17 +145,17 @@ func TestTurnsQueueAndStopEndsThemAll(t *testing.T) {
 	h.turn("t3", "echo never")
 	h.turn("t4", "echo never")
 	h.said("t1", "one")
-	h.send(wsv1.Input{Type: wsv1.InputInterrupt, Turn: "t3"})
-	if end := h.end("t3"); end.Outcome != wsv1.OutcomeInterrupted {
+	h.send(wsv2.Input{Type: wsv2.InputInterrupt, Turn: "t3"})
+	if end := h.end("t3"); end.Outcome != wsv2.OutcomeInterrupted {
 		t.Errorf("the interrupted turn of the queue: %+v", end)
 	}
 	if err := os.WriteFile(filepath.Join(h.dir, "work", "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h.said("t2", "two")
-	h.send(wsv1.Input{Type: wsv1.InputStop})
+	h.send(wsv2.Input{Type: wsv2.InputStop})
 	w.exit(worker.ExitOK)
-	for turn, want := range map[string]wsv1.Outcome{"t1": wsv1.OutcomeCompleted, "t2": wsv1.OutcomeInterrupted, "t4": wsv1.OutcomeInterrupted} {
+	for turn, want := range map[string]wsv2.Outcome{"t1": wsv2.OutcomeCompleted, "t2": wsv2.OutcomeInterrupted, "t4": wsv2.OutcomeInterrupted} {
 		if end := h.end(turn); end.Outcome != want {
 			t.Errorf("%s: %+v, want %s", turn, end, want)
 		}
@@ -172,7 +172,7 @@ func TestSIGTERMEndsTheTurnAndReportsIt(t *testing.T) {
 	h.said("t1", "ready")
 	w.end()
 	w.exit(worker.ExitOK)
-	if end := h.end("t1"); end.Outcome != wsv1.OutcomeInterrupted || end.Reply != "ready\n" {
+	if end := h.end("t1"); end.Outcome != wsv2.OutcomeInterrupted || end.Reply != "ready\n" {
 		t.Errorf("turn-end %+v", end)
 	}
 }
@@ -183,16 +183,16 @@ func TestOutcomes(t *testing.T) {
 	result := `echo '{"type":"result","ok":true,"reply":"r"}'`
 	cases := []struct {
 		script string
-		want   wsv1.TurnEnd
+		want   wsv2.TurnEnd
 	}{
-		{result, wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "r"}},
-		{"true", wsv1.TurnEnd{Outcome: wsv1.OutcomeTruncated, Error: "the agent ended without saying that it was done"}},
-		{result + "; echo went wrong >&2; exit 3", wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, ExitCode: 3, Reply: "r", Error: "went wrong"}},
-		{"kill -9 $$", wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, ExitCode: 137, Error: "the agent ended with code 137"}},
-		{"exit 130", wsv1.TurnEnd{Outcome: wsv1.OutcomeInterrupted, ExitCode: 130, Error: "the agent ended with code 130"}},
-		{`echo '{"type":"result","error":"no credit"}'`, wsv1.TurnEnd{Outcome: wsv1.OutcomeFailed, Error: "no credit"}},
-		{"echo panic: boom; echo '{\"type\":\"x\"}'", wsv1.TurnEnd{Outcome: wsv1.OutcomeTruncated, Error: "panic: boom", Unknown: 2}},
-		{`echo '{"type":"init","session":"own"}';` + result, wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "r", SessionRef: "own"}},
+		{result, wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted, Reply: "r"}},
+		{"true", wsv2.TurnEnd{Outcome: wsv2.OutcomeTruncated, Error: "the agent ended without saying that it was done"}},
+		{result + "; echo went wrong >&2; exit 3", wsv2.TurnEnd{Outcome: wsv2.OutcomeFailed, ExitCode: 3, Reply: "r", Error: "went wrong"}},
+		{"kill -9 $$", wsv2.TurnEnd{Outcome: wsv2.OutcomeFailed, ExitCode: 137, Error: "the agent ended with code 137"}},
+		{"exit 130", wsv2.TurnEnd{Outcome: wsv2.OutcomeInterrupted, ExitCode: 130, Error: "the agent ended with code 130"}},
+		{`echo '{"type":"result","error":"no credit"}'`, wsv2.TurnEnd{Outcome: wsv2.OutcomeFailed, Error: "no credit"}},
+		{"echo panic: boom; echo '{\"type\":\"x\"}'", wsv2.TurnEnd{Outcome: wsv2.OutcomeTruncated, Error: "panic: boom", Unknown: 2}},
+		{`echo '{"type":"init","session":"own"}';` + result, wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted, Reply: "r", SessionRef: "own"}},
 	}
 	for i, c := range cases {
 		turn := fmt.Sprintf("t%d", i)
@@ -209,7 +209,7 @@ func TestProgramThatIsNotThere(t *testing.T) {
 	m.Argv.New = []string{"no-such-program"}
 	h, _ := startWith(t, launchOf(m))
 	h.turn("t1", "x")
-	if end := h.end("t1"); end.Outcome != wsv1.OutcomeFailed || !contains(end.Error, `no program "no-such-program"`) {
+	if end := h.end("t1"); end.Outcome != wsv2.OutcomeFailed || !contains(end.Error, `no program "no-such-program"`) {
 		t.Errorf("turn-end %+v", end)
 	}
 }
@@ -223,11 +223,11 @@ func TestHugeLineAndHugeOutput(t *testing.T) {
 head -c 3000000 /dev/zero | tr '\0' y; echo
 echo '{"type":"result","ok":true,"reply":"r"}'`)
 	end := h.end("t1")
-	if end.Outcome != wsv1.OutcomeCompleted || end.Unknown != 1 || len(h.deltas("t1")) != 900000 {
+	if end.Outcome != wsv2.OutcomeCompleted || end.Unknown != 1 || len(h.deltas("t1")) != 900000 {
 		t.Errorf("turn-end %+v with %d bytes of deltas", end, len(h.deltas("t1")))
 	}
-	if !slices.ContainsFunc(h.bodies("t1"), func(b wsv1.Body) bool {
-		e, ok := b.(wsv1.Error)
+	if !slices.ContainsFunc(h.bodies("t1"), func(b wsv2.Body) bool {
+		e, ok := b.(wsv2.Error)
 		return ok && contains(e.Message, "3000000 bytes")
 	}) {
 		t.Error("nobody was told of the dropped line")
@@ -279,7 +279,7 @@ func TestWallClockLimit(t *testing.T) {
 	launch.MaxSec = 1
 	h, w := startWith(t, launch)
 	h.turn("t1", "echo ready; exec sleep 60")
-	if end := h.end("t1"); end.Outcome != wsv1.OutcomeLimit || !contains(end.Error, "time") {
+	if end := h.end("t1"); end.Outcome != wsv2.OutcomeLimit || !contains(end.Error, "time") {
 		t.Errorf("turn-end %+v", end)
 	}
 	w.exit(worker.ExitOK)
@@ -366,7 +366,7 @@ func TestFilesAreWrittenBeforeEachTurn(t *testing.T) {
 	read := "cat " + filepath.Join(h.dir, ".agent", "settings") + " " + filepath.Join(h.dir, "state", "models")
 	for turn, spoil := range map[string]string{"t1": "", "t2": "; ln -sf ../token " + filepath.Join(h.dir, ".agent", "settings"), "t3": "; rm -r " + filepath.Join(h.dir, "state")} {
 		h.turn(turn, read+spoil)
-		if end := h.end(turn); end.Outcome != wsv1.OutcomeCompleted || end.Reply != want {
+		if end := h.end(turn); end.Outcome != wsv2.OutcomeCompleted || end.Reply != want {
 			t.Errorf("%s: %+v, want %q", turn, end, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/link"
 )
@@ -55,7 +55,7 @@ func connect(ctx context.Context) (*speaker, error) {
 		return nil, err
 	}
 	s := &speaker{conn: conn}
-	if err := conn.Send(wsv1.Report{Type: wsv1.ReportHello}); err != nil {
+	if err := conn.Send(wsv2.Report{Type: wsv2.ReportHello}); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	// The host says what is stored, and sends the turn that hello does not name.
@@ -72,12 +72,12 @@ func (s *speaker) hear() error {
 	if err := s.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
 	}
-	var in wsv1.Input
+	var in wsv2.Input
 	err := s.conn.Receive(&in)
 	switch in.Type {
-	case wsv1.InputTurn:
+	case wsv2.InputTurn:
 		s.turn = in.Turn
-	case wsv1.InputAck:
+	case wsv2.InputAck:
 		s.seq = max(s.seq, in.AgentSeq)
 	default:
 	}
@@ -111,9 +111,9 @@ func (s *speaker) say(what string, args []string) (bool, error) {
 		s.hangUp(nil)
 	case what == "end" && len(args) == 1:
 		s.seq++
-		err := s.conn.Send(wsv1.Report{
-			Type: wsv1.ReportTurnEnd, AgentSeq: s.seq, Turn: s.turn,
-			End: &wsv1.TurnEnd{Outcome: wsv1.OutcomeCompleted, Reply: "I am done, believe me."},
+		err := s.conn.Send(wsv2.Report{
+			Type: wsv2.ReportTurnEnd, AgentSeq: s.seq, Turn: s.turn,
+			End: &wsv2.TurnEnd{Outcome: wsv2.OutcomeCompleted, Reply: "I am done, believe me."},
 		})
 		return true, errors.Join(err, write(args[0]))
 	default:
@@ -130,7 +130,7 @@ func (s *speaker) report(turn string, body map[string]any) error {
 		return err
 	}
 	s.seq++
-	return s.conn.Send(wsv1.Report{Type: wsv1.ReportFrame, AgentSeq: s.seq, Turn: turn, Frame: frame})
+	return s.conn.Send(wsv2.Report{Type: wsv2.ReportFrame, AgentSeq: s.seq, Turn: turn, Frame: frame})
 }
 
 // hangUp waits until the host has ended the connection, for whatever reason.

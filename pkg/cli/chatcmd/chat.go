@@ -44,7 +44,7 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
 			"tells how the turn ended. Otherwise it is a conversation, line by line, until Ctrl-D.\n" +
 			"Ctrl-C ends the agent's turn and saves what was written; a second one leaves at once.\n\n" +
-			"With --json it prints the frames of the turn (contract ws.v1), one a line; the last\n" +
+			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",
 		Example: "$ vexa chat -p \"Write a note that says hello\"\n" +
 			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
@@ -11,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // jsonRenderer prints each frame as one line of JSON.
@@ -30,8 +31,9 @@ type textRenderer struct {
 	f        *factory.Factory
 	w        *plain.Writer
 	last     lastByte
-	streamed bool // deltas of a message came, not yet the message
-	said     bool // some of the reply was printed
+	streamed bool     // deltas of a message came, not yet the message
+	said     bool     // some of the reply was printed
+	strange  []string // types of events that could not be used, each once
 }
 
 func newTextRenderer(f *factory.Factory) *textRenderer {
@@ -43,30 +45,58 @@ func newTextRenderer(f *factory.Factory) *textRenderer {
 
 func (r *textRenderer) frame(e client.Entry) error {
 	switch b := e.Frame.Body.(type) {
-	case wsv1.MessageDelta:
+	case wsv2.MessageDelta:
 		return r.delta(b.Text)
-	case wsv1.Message:
+	case wsv2.Message:
 		return r.message(b.Text)
-	case wsv1.ToolCall:
+	case wsv2.ToolCall:
 		r.note("* %s %s", b.Tool, plain.Short(string(b.Arguments), 100))
-	case wsv1.ToolResult:
+	case wsv2.ToolResult:
 		if !b.OK {
 			r.note("! the tool failed: %s", plain.Short(b.Output, 100))
 		}
-	case wsv1.State:
+	case wsv2.State:
 		r.state(b)
-	case wsv1.Commit:
+	case wsv2.Commit:
 		r.commit(b)
-	case wsv1.Rejected:
+	case wsv2.Rejected:
 		r.warn("! not saved: %s (%s)", plain.Line(b.Path), plain.Line(b.Reason))
-	case wsv1.Error:
+	case wsv2.Error:
 		r.warn("! %s", plain.Line(b.Message))
-	case wsv1.TurnDone:
+	case wsv2.Plan:
+		r.plan(b)
+	case wsv2.Opaque:
+		if len(r.strange) < maxStrange && !slices.Contains(r.strange, b.Event) {
+			r.strange = append(r.strange, b.Event)
+		}
+	case wsv2.TurnDone:
+		if len(r.strange) > 0 {
+			r.warn("! the runner printed events that this version of Vexa does not know: %s", strings.Join(r.strange, ", "))
+		}
 		if !r.said {
 			return r.message(b.Reply)
 		}
 	}
 	return nil
+}
+
+// maxStrange is how many types of events are named.
+const maxStrange = 8
+
+// plan tells what the agent is at: the step that is active, else how many are done.
+func (r *textRenderer) plan(p wsv2.Plan) {
+	done := 0
+	for _, s := range p.Steps {
+		switch s.State {
+		case wsv2.StepActive:
+			r.note("* plan: %s", plain.Short(s.Text, 100))
+			return
+		case wsv2.StepDone:
+			done++
+		case wsv2.StepPending:
+		}
+	}
+	r.note("* plan: %d of %s done", done, output.Plural(len(p.Steps), "step"))
 }
 
 func (r *textRenderer) delta(text string) error {
@@ -91,14 +121,14 @@ func (r *textRenderer) message(text string) error {
 
 // state tells a person, terminal or not, why nothing happens: the dispatch waits
 // for a container. How many are before it changes; vexa ps has the number.
-func (r *textRenderer) state(s wsv1.State) {
+func (r *textRenderer) state(s wsv2.State) {
 	if s.State == string(runtimev1.Starting) && s.Detail != "" {
 		r.breakLine()
 		r.f.Say("%s", plain.Line(s.Detail))
 	}
 }
 
-func (r *textRenderer) commit(c wsv1.Commit) {
+func (r *textRenderer) commit(c wsv2.Commit) {
 	name := c.Name
 	if name == "" {
 		name = c.Workspace

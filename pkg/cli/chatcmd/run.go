@@ -35,7 +35,7 @@ func NewRun(f *factory.Factory) *cobra.Command {
 		Long: "Runs an agent on a task in a container of its own, prints what it says and exits\n" +
 			"with the outcome. The task is TEXT, stdin for -, or a plan: a file in the first\n" +
 			"workspace. With --detach it prints the unit's id and leaves the agent running.\n\n" +
-			"With --json it prints the frames (contract ws.v1), one a line; with --detach too, one\n" +
+			"With --json it prints the frames (contract ws.v2), one a line; with --detach too, one\n" +
 			"object with unit, turn, session and the cursor from.",
 		Example: "$ vexa run \"Sort the notes by topic\" -w notes\n" +
 			"$ vexa run --plan plans/weekly.md -w notes:rw -w handbook:ro\n" +

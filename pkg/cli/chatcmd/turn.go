@@ -11,7 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -71,7 +71,7 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 
 // follow shows frames until the turn's last. Cause is the kind of the last error
 // that the host told of.
-func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, cause wsv1.Error, err error) {
+func (t *turn) follow(ctx context.Context, s api.Started) (done wsv2.TurnDone, cause wsv2.Error, err error) {
 	for e, err := range t.c.Frames(ctx, s.Unit, client.FrameQuery{From: s.From, Follow: true}) {
 		if err != nil {
 			return done, cause, err
@@ -83,11 +83,11 @@ func (t *turn) follow(ctx context.Context, s api.Started) (done wsv1.TurnDone, c
 			return done, cause, err
 		}
 		switch body := e.Frame.Body.(type) {
-		case wsv1.Error:
-			if e.Frame.Source == wsv1.Host {
+		case wsv2.Error:
+			if e.Frame.Source == wsv2.Host {
 				cause = body
 			}
-		case wsv1.TurnDone:
+		case wsv2.TurnDone:
 			return body, cause, nil
 		}
 	}
@@ -125,28 +125,28 @@ func (t *turn) wasLeft() bool {
 
 // outcome maps the end of a turn to an error. cause is the host's latest word of
 // what went wrong.
-func outcome(unit string, done wsv1.TurnDone, cause wsv1.Error) error {
+func outcome(unit string, done wsv2.TurnDone, cause wsv2.Error) error {
 	if done.OK {
 		return nil
 	}
 	kind, msg, hint := fault.Failed, "the turn failed", "see: vexa logs "+unit
 	switch done.Outcome {
-	case wsv1.OutcomeInterrupted:
+	case wsv2.OutcomeInterrupted:
 		kind, msg = fault.Interrupted, "the turn was interrupted"
-	case wsv1.OutcomeLimit:
+	case wsv2.OutcomeLimit:
 		kind, msg = fault.Timeout, "a limit of the dispatch is used up"
-	case wsv1.OutcomeTruncated:
+	case wsv2.OutcomeTruncated:
 		msg = "the agent's answer is incomplete"
-	case wsv1.OutcomeLost:
+	case wsv2.OutcomeLost:
 		msg = "the container ended during the turn"
-	case wsv1.OutcomeFailed:
+	case wsv2.OutcomeFailed:
 		switch code := fault.Kind(cause.Code); {
 		case code == fault.Unavailable:
 			kind = code
 		case code == fault.NotFound && cause.Hint != "": // something that the person can make
 			kind, hint = code, cause.Hint
 		}
-	case wsv1.OutcomeCompleted: // by the agent, and then Vexa could not save it
+	case wsv2.OutcomeCompleted: // by the agent, and then Vexa could not save it
 		kind = fault.Internal
 	}
 	e := fault.New(kind, msg, hint)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner"
 )
 
@@ -45,7 +45,7 @@ func answers(t turn, err error, want string) (string, bool) {
 	switch {
 	case err != nil:
 		return err.Error(), false
-	case t.done.Outcome != wsv1.OutcomeCompleted:
+	case t.done.Outcome != wsv2.OutcomeCompleted:
 		return "the turn ended as " + string(t.done.Outcome) + ": " + t.errors(), false
 	case !strings.Contains(flat(t.says()), want):
 		return "it answers " + quote(t.says()) + ", and " + quote(want) + " was to be in it", false
@@ -77,9 +77,9 @@ func (r *run) start(ctx context.Context) verdict {
 
 // stream: the answer comes in pieces where the manifest says so, and as a whole.
 func (r *run) stream(context.Context) verdict {
-	deltas, messages := of[wsv1.MessageDelta](r.said), of[wsv1.Message](r.said)
+	deltas, messages := of[wsv2.MessageDelta](r.said), of[wsv2.Message](r.said)
 	switch {
-	case r.said.done.Outcome != wsv1.OutcomeCompleted:
+	case r.said.done.Outcome != wsv2.OutcomeCompleted:
 		return skip("it did not answer")
 	case r.Manifest.Stream.Deltas && len(deltas) < 2:
 		return fail("the manifest says that the answer comes in pieces (stream.deltas), and %d came", len(deltas))
@@ -104,7 +104,7 @@ func (r *run) tool(ctx context.Context) verdict {
 	if r.Manifest.Inference == nil {
 		return skip("it asks no model, which could call one")
 	}
-	calls, results := of[wsv1.ToolCall](t), of[wsv1.ToolResult](t)
+	calls, results := of[wsv2.ToolCall](t), of[wsv2.ToolResult](t)
 	switch {
 	case len(calls) == 0 || len(results) == 0:
 		return fail("%d calls and %d results were shown", len(calls), len(results))
@@ -120,7 +120,7 @@ func (r *run) tool(ctx context.Context) verdict {
 
 // commit: what it wrote is a commit on main, as it wrote it.
 func (r *run) commit(ctx context.Context) verdict {
-	commits := of[wsv1.Commit](r.wrote)
+	commits := of[wsv2.Commit](r.wrote)
 	if len(commits) != 1 || !commits[0].Merged {
 		return fail("%d commits came, and one on main was to", len(commits))
 	}
@@ -202,7 +202,7 @@ func (r *run) interrupt(ctx context.Context) verdict {
 		return fail("%s", err)
 	case stopErr != nil:
 		return fail("%s", stopErr)
-	case t.done.Outcome != wsv1.OutcomeInterrupted:
+	case t.done.Outcome != wsv2.OutcomeInterrupted:
 		return fail("the turn ended as %s, and was to end as interrupted: %s", t.done.Outcome, t.errors())
 	}
 	took := ended.Sub(at)
@@ -225,7 +225,7 @@ func (r *run) failure(ctx context.Context) verdict {
 	switch {
 	case err != nil:
 		return fail("%s", err)
-	case t.done.Outcome != wsv1.OutcomeFailed:
+	case t.done.Outcome != wsv2.OutcomeFailed:
 		return fail("the turn ended as %s, and was to end as failed", t.done.Outcome)
 	case !strings.Contains(t.errors(), reason):
 		return fail("it does not say why: %s", quote(t.errors()))
@@ -252,7 +252,7 @@ func (r *run) mcp(ctx context.Context) verdict {
 	if what, ok := answers(t, err, "a blue door"); !ok {
 		return fail("%s", what)
 	}
-	calls, results := of[wsv1.ToolCall](t), of[wsv1.ToolResult](t)
+	calls, results := of[wsv2.ToolCall](t), of[wsv2.ToolResult](t)
 	if len(calls) != 1 || len(results) != 1 || !results[0].OK {
 		return fail("%d calls and %d results were shown, and one of each was to be", len(calls), len(results))
 	}
@@ -266,7 +266,7 @@ const slowTail = 3 * time.Second
 func (r *run) offline(context.Context) verdict {
 	worst := time.Duration(0)
 	for _, t := range r.turns {
-		if t.done.Outcome == wsv1.OutcomeCompleted {
+		if t.done.Outcome == wsv2.OutcomeCompleted {
 			worst = max(worst, t.tail)
 		}
 	}

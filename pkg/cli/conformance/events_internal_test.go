@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -28,7 +28,7 @@ func TestEventsAreHeldToTheDialect(t *testing.T) {
 			}
 			frames := p.Feed([]byte(printed + "\n"))
 			rest, _ := p.End()
-			r.note(turn{frames: append(frames, rest...), done: wsv1.TurnDone{Outcome: wsv1.OutcomeCompleted}})
+			r.note(turn{frames: append(frames, rest...), done: wsv2.TurnDone{Outcome: wsv2.OutcomeCompleted}})
 		}
 		switch v := r.events(t.Context()); {
 		case want == "" && v.state != Pass, want != "" && (v.state != Fail || !strings.HasSuffix(v.detail, ": "+want)):

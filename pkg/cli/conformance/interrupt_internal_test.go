@@ -10,7 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // slowStop ends a turn before the request that interrupts it is answered.
@@ -35,7 +35,7 @@ func (i *slowStop) Frames(context.Context, string, client.FrameQuery) iter.Seq2[
 		unit := <-i.asked
 		var e client.Entry
 		e.Frame.Turn = "t"
-		e.Frame.Body = wsv1.TurnDone{Outcome: wsv1.OutcomeInterrupted, Error: unit}
+		e.Frame.Body = wsv2.TurnDone{Outcome: wsv2.OutcomeInterrupted, Error: unit}
 		yield(e, nil)
 	}
 }

@@ -8,22 +8,21 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
-	"github.com/vexa-ai/vexa/pkg/runner/dialect"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // turn is what was seen of one turn.
 type turn struct {
 	unit    string
-	done    wsv1.TurnDone
-	frames  []wsv1.Body
+	done    wsv2.TurnDone
+	frames  []wsv2.Body
 	first   time.Duration // from the request to the first word of the agent's
 	tail    time.Duration // from the agent's last word to the end
 	resumed bool
 }
 
 // frames of a type.
-func of[T wsv1.Body](t turn) (out []T) {
+func of[T wsv2.Body](t turn) (out []T) {
 	for _, b := range t.frames {
 		if x, ok := b.(T); ok {
 			out = append(out, x)
@@ -46,7 +45,7 @@ func (t *turn) began(after time.Duration, onFirst func(unit string)) {
 // text is what the deltas come to.
 func (t *turn) text() string {
 	var b strings.Builder
-	for _, d := range of[wsv1.MessageDelta](*t) {
+	for _, d := range of[wsv2.MessageDelta](*t) {
 		b.WriteString(d.Text)
 	}
 	return b.String()
@@ -58,7 +57,7 @@ func (t *turn) says() string { return strings.TrimSpace(t.done.Reply) }
 // errors are what the frames and the end say that went wrong.
 func (t *turn) errors() string {
 	var all []string
-	for _, e := range of[wsv1.Error](*t) {
+	for _, e := range of[wsv2.Error](*t) {
 		all = append(all, e.Message)
 	}
 	if t.done.Error != "" {
@@ -110,14 +109,14 @@ func (r *run) say(ctx context.Context, what saying) (turn, error) {
 			continue
 		}
 		t.frames = append(t.frames, e.Frame.Body)
-		if e.Frame.Source == wsv1.Agent {
+		if e.Frame.Source == wsv2.Agent {
 			last = time.Now()
 			t.began(last.Sub(began), what.onFirst)
 		}
 		switch b := e.Frame.Body.(type) {
-		case wsv1.TurnAccepted:
+		case wsv2.TurnAccepted:
 			t.resumed = b.Resumed
-		case wsv1.TurnDone:
+		case wsv2.TurnDone:
 			t.done, t.tail = b, time.Since(last)
 			r.note(t)
 			return t, nil
@@ -129,13 +128,15 @@ func (r *run) say(ctx context.Context, what saying) (turn, error) {
 // note keeps what a turn tells besides.
 func (r *run) note(t turn) {
 	r.turns = append(r.turns, t)
-	for _, e := range of[wsv1.Error](t) {
-		for _, name := range dialect.UnknownTypes(e.Message) {
-			if r.unknown == nil {
-				r.unknown = map[string]bool{}
-			}
-			r.unknown[name] = true
+	for _, o := range of[wsv2.Opaque](t) {
+		if r.unknown == nil {
+			r.unknown = map[string]bool{}
 		}
+		name := o.Event
+		if o.Known {
+			name += " (of another shape)"
+		}
+		r.unknown[name] = true
 	}
 }
 

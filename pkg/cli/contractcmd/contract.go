@@ -100,7 +100,7 @@ func newValidate(f *factory.Factory) *cobra.Command {
 		Short: "Check a document against a contract",
 		Long: "Checks a JSON document against a contract. The exit code is 0 where it holds and 1 where\n" +
 			"it does not; the error names the place as a JSON pointer and the rule.",
-		Example:           "$ vexa contract validate unit.v1 unit.json\n$ vexa chat -p hello --json | head -1 | vexa contract validate ws.v1 -",
+		Example:           "$ vexa contract validate unit.v1 unit.json\n$ vexa chat -p hello --json | head -1 | vexa contract validate ws.v2 -",
 		Args:              grammar.Args("NAME", "FILE"),
 		ValidArgsFunction: completeNames(f),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -37,7 +37,7 @@ func NewLogs(f *factory.Factory) *cobra.Command {
 		Short: "Print what happened in a dispatch",
 		Long: "Prints the frames of a dispatch's topic, oldest first, one a line. Pieces of an answer\n" +
 			"are left out: the whole answer follows them. With --json the frames are printed as they\n" +
-			"are (contract ws.v1).\n\n" +
+			"are (contract ws.v2).\n\n" +
 			"--from goes on after a cursor; --cursors prints the cursor of each frame. A reader that\n" +
 			"goes on from the last cursor it saw misses and repeats nothing.\n\n" +
 			"--inference prints instead what the dispatch sent to models and what came back, for you\n" +
@@ -111,7 +111,7 @@ func (o *LogsOptions) print(e client.Entry) error {
 // line prints a frame as time, type and text: in columns on a terminal, else
 // separated by tabs.
 func (o *LogsOptions) line(e client.Entry) error {
-	if _, delta := e.Frame.Body.(wsv1.MessageDelta); delta {
+	if _, delta := e.Frame.Body.(wsv2.MessageDelta); delta {
 		return nil
 	}
 	kind, text := string(e.Frame.Body.FrameType()), plain.Line(describe(e.Frame.Body))
@@ -129,38 +129,64 @@ func (o *LogsOptions) line(e client.Entry) error {
 }
 
 // describe says in words what a frame holds. The result is foreign text.
-func describe(body wsv1.Body) string {
+func describe(body wsv2.Body) string {
 	switch b := body.(type) {
-	case wsv1.TurnAccepted:
+	case wsv2.TurnAccepted:
 		return fmt.Sprintf("%s %s: %s", b.Runner, b.Model, b.Text)
-	case wsv1.Message:
+	case wsv2.Message:
 		return b.Text
-	case wsv1.Reasoning:
+	case wsv2.Reasoning:
 		return b.Text
-	case wsv1.ToolCall:
+	case wsv2.ToolCall:
 		return b.Tool + " " + string(b.Arguments)
-	case wsv1.ToolResult:
+	case wsv2.ToolResult:
 		return verdict(b.OK) + " " + b.Output
-	case wsv1.Usage:
+	case wsv2.Plan:
+		return describePlan(b)
+	case wsv2.Opaque:
+		return strings.TrimSpace(b.Event + " " + string(b.JSON))
+	case wsv2.Usage:
 		return fmt.Sprintf("%s: %s, %d tokens in, %d out", b.Model, output.Plural(b.Requests, "request"), b.InputTokens, b.OutputTokens)
-	case wsv1.Commit:
+	case wsv2.Commit:
 		return describeCommit(b)
-	case wsv1.Card:
+	case wsv2.Card:
 		return string(b.Card)
-	case wsv1.Rejected:
+	case wsv2.Rejected:
 		return b.Path + ": " + b.Reason
-	case wsv1.Error:
+	case wsv2.Error:
 		return b.Message
-	case wsv1.TurnDone:
-		return strings.TrimSpace(string(b.Outcome) + " " + b.Error)
-	case wsv1.State:
+	case wsv2.TurnDone:
+		return describeEnd(b)
+	case wsv2.State:
 		return strings.Join(strings.Fields(b.State+" "+b.StopReason+" "+b.Detail), " ")
 	default:
 		return ""
 	}
 }
 
-func describeCommit(c wsv1.Commit) string {
+func describePlan(p wsv2.Plan) string {
+	steps := make([]string, len(p.Steps))
+	for i, s := range p.Steps {
+		steps[i] = s.Text
+		if s.State != wsv2.StepPending {
+			steps[i] += " (" + string(s.State) + ")"
+		}
+	}
+	return strings.Join(steps, "; ")
+}
+
+func describeEnd(d wsv2.TurnDone) string {
+	s := string(d.Outcome)
+	if d.Error != "" {
+		s += " " + d.Error
+	}
+	if d.Unknown > 0 {
+		s += fmt.Sprintf(" (%s not understood)", output.Plural(d.Unknown, "event"))
+	}
+	return s
+}
+
+func describeCommit(c wsv2.Commit) string {
 	name := c.Name
 	if name == "" {
 		name = c.Workspace

@@ -15,7 +15,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
@@ -56,7 +56,7 @@ type Daemon struct {
 
 type unit struct {
 	d       api.Dispatch
-	frames  []wsv1.Frame
+	frames  []wsv2.Frame
 	reports uint64 // of the agent's frames
 	turn    string // waiting to be interrupted
 	sent    []api.Exchange
@@ -116,10 +116,10 @@ func (d *Daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // say appends frames to a unit's topic. The caller holds mu.
-func (d *Daemon) say(u *unit, turn string, source wsv1.Source, bodies ...wsv1.Body) {
+func (d *Daemon) say(u *unit, turn string, source wsv2.Source, bodies ...wsv2.Body) {
 	for _, b := range bodies {
-		f := wsv1.Frame{Seq: uint64(len(u.frames) + 1), TS: Epoch(), Unit: u.d.ID, Source: source, Turn: turn, Body: b}
-		if source == wsv1.Agent {
+		f := wsv2.Frame{Seq: uint64(len(u.frames) + 1), TS: Epoch(), Unit: u.d.ID, Source: source, Turn: turn, Body: b}
+		if source == wsv2.Agent {
 			u.reports++
 			f.AgentSeq = u.reports
 		}
@@ -192,9 +192,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	d.keys[r.Key] = s
 	if strings.Contains(r.Text, "queue") {
 		u.d.State, u.d.Detail = runtimev1.Starting, "waits for one of the 2 containers of u_jane; 3 before it"+Hostile
-		d.say(u, "", wsv1.Host, wsv1.State{State: string(u.d.State), Detail: u.d.Detail})
+		d.say(u, "", wsv2.Host, wsv2.State{State: string(u.d.State), Detail: u.d.Detail})
 	}
-	d.say(u, s.Turn, wsv1.Host, wsv1.TurnAccepted{
+	d.say(u, s.Turn, wsv2.Host, wsv2.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
 	})
 	if d.recording {
@@ -238,13 +238,13 @@ func (d *Daemon) end(u *unit, reason runtimev1.StopReason) {
 	}
 	now := Epoch()
 	u.d.State, u.d.StopReason, u.d.EndedAt = runtimev1.Destroyed, reason, &now
-	d.say(u, "", wsv1.Host, wsv1.State{State: string(runtimev1.Destroyed), Container: u.d.Container, StopReason: string(reason)})
+	d.say(u, "", wsv2.Host, wsv2.State{State: string(runtimev1.Destroyed), Container: u.d.Container, StopReason: string(reason)})
 }
 
 // done ends a turn.
-func (d *Daemon) done(u *unit, turn, reply string, outcome wsv1.Outcome, cause string) {
-	d.say(u, turn, wsv1.Host, wsv1.TurnDone{
-		OK: outcome == wsv1.OutcomeCompleted, Session: u.d.Session, Reply: reply, Outcome: outcome, Error: cause,
+func (d *Daemon) done(u *unit, turn, reply string, outcome wsv2.Outcome, cause string) {
+	d.say(u, turn, wsv2.Host, wsv2.TurnDone{
+		OK: outcome == wsv2.OutcomeCompleted, Session: u.d.Session, Reply: reply, Outcome: outcome, Error: cause,
 	})
 }
 
@@ -257,8 +257,8 @@ func (d *Daemon) stop(id string, interrupt bool) (api.Dispatch, error) {
 		return api.Dispatch{}, err
 	}
 	if u.turn != "" && !d.Deaf {
-		d.say(u, u.turn, wsv1.Host, commit("note.md"))
-		d.done(u, u.turn, "", wsv1.OutcomeInterrupted, "")
+		d.say(u, u.turn, wsv2.Host, commit("note.md"))
+		d.done(u, u.turn, "", wsv2.OutcomeInterrupted, "")
 		u.turn = ""
 	}
 	if !interrupt {

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // Hostile is text that steers a terminal where it is not made plain.
@@ -13,8 +13,8 @@ const Hostile = "\x1b]0;owned\a\x1b[2Jplain\u202e text"
 
 const sha = "9c0ffee1d2c3b4a5968778695a4b3c2d1e0f1a2b"
 
-func commit(paths ...string) wsv1.Commit {
-	return wsv1.Commit{Workspace: "ws_01jdx0personal", Name: "personal", SHA: sha, Branch: "main", Merged: true, Files: len(paths)}
+func commit(paths ...string) wsv2.Commit {
+	return wsv2.Commit{Workspace: "ws_01jdx0personal", Name: "personal", SHA: sha, Branch: "main", Merged: true, Files: len(paths)}
 }
 
 // parrot answers a message; see Daemon for the words it knows.
@@ -26,45 +26,45 @@ func (d *Daemon) parrot(u *unit, turn, text string) {
 	}
 	switch {
 	case has("wait"):
-		d.say(u, turn, wsv1.Agent, wsv1.MessageDelta{Text: "waiting"})
+		d.say(u, turn, wsv2.Agent, wsv2.MessageDelta{Text: "waiting"})
 		u.turn = turn
 		return
 	case has("fail"):
-		d.done(u, turn, "", wsv1.OutcomeFailed, "the agent exited with code 3")
+		d.done(u, turn, "", wsv2.OutcomeFailed, "the agent exited with code 3")
 		return
 	case has("truncate"):
-		d.say(u, turn, wsv1.Agent, wsv1.MessageDelta{Text: "half an ans"})
-		d.done(u, turn, "", wsv1.OutcomeTruncated, "")
+		d.say(u, turn, wsv2.Agent, wsv2.MessageDelta{Text: "half an ans"})
+		d.done(u, turn, "", wsv2.OutcomeTruncated, "")
 		return
 	case has("lose"):
-		d.done(u, turn, "", wsv1.OutcomeLost, "")
+		d.done(u, turn, "", wsv2.OutcomeLost, "")
 		return
 	case has("limit"):
-		d.done(u, turn, "", wsv1.OutcomeLimit, "tokens")
+		d.done(u, turn, "", wsv2.OutcomeLimit, "tokens")
 		return
 	case has("hostile"):
 		reply = Hostile
 	case has("quiet"):
-		d.done(u, turn, reply, wsv1.OutcomeCompleted, "")
+		d.done(u, turn, reply, wsv2.OutcomeCompleted, "")
 		return
 	}
-	d.say(u, turn, wsv1.Agent, wsv1.Message{Text: "Let me write that down."},
-		wsv1.ToolCall{CallID: "1", Tool: "write", Arguments: json.RawMessage(`{"path":"note.md"}`)},
-		wsv1.ToolResult{CallID: "1", OK: !has("tool"), Output: "7 bytes"})
+	d.say(u, turn, wsv2.Agent, wsv2.Message{Text: "Let me write that down."},
+		wsv2.ToolCall{CallID: "1", Tool: "write", Arguments: json.RawMessage(`{"path":"note.md"}`)},
+		wsv2.ToolResult{CallID: "1", OK: !has("tool"), Output: "7 bytes"})
 	for _, piece := range pieces(reply) {
-		d.say(u, turn, wsv1.Agent, wsv1.MessageDelta{Text: piece})
+		d.say(u, turn, wsv2.Agent, wsv2.MessageDelta{Text: piece})
 	}
-	d.say(u, turn, wsv1.Agent, wsv1.Message{Text: reply})
+	d.say(u, turn, wsv2.Agent, wsv2.Message{Text: reply})
 	c := commit("note.md")
 	if has("conflict") {
 		c.Merged, c.Conflicts, c.Branch = false, []string{"note.md"}, "vexa/"+u.d.ID
 	}
 	if has("reject") {
-		d.say(u, turn, wsv1.Host, wsv1.Rejected{Workspace: c.Workspace, Path: `evil\x1b[2Jlink`, Reason: "a link out of the workspace"})
+		d.say(u, turn, wsv2.Host, wsv2.Rejected{Workspace: c.Workspace, Path: `evil\x1b[2Jlink`, Reason: "a link out of the workspace"})
 	}
-	d.say(u, turn, wsv1.Host, wsv1.Usage{Model: "rehearsal", Requests: 1, InputTokens: 100, OutputTokens: 20}, c)
+	d.say(u, turn, wsv2.Host, wsv2.Usage{Model: "rehearsal", Requests: 1, InputTokens: 100, OutputTokens: 20}, c)
 	u.d.Commits = append(u.d.Commits, api.DispatchCommit{Workspace: c.Workspace, SHA: c.SHA, Merged: c.Merged})
-	d.done(u, turn, reply, wsv1.OutcomeCompleted, "")
+	d.done(u, turn, reply, wsv2.OutcomeCompleted, "")
 }
 
 // pieces cuts s into pieces of three bytes, in the middle of sequences.

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
@@ -257,7 +257,7 @@ func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
 func (d *Daemon) session(u *unit) api.Session {
 	s := api.Session{ID: u.d.Session, Title: d.titles[u.d.Session], Runner: u.d.Runner, Unit: u.d.ID, UpdatedAt: Epoch()}
 	for _, f := range u.frames {
-		if said, ok := f.Body.(wsv1.TurnAccepted); ok && s.Title == "" {
+		if said, ok := f.Body.(wsv2.TurnAccepted); ok && s.Title == "" {
 			s.Title = said.Text
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // The types of the events of the dialect acp.
@@ -46,6 +46,8 @@ type acpUpdate struct {
 	Input     json.RawMessage `json:"rawInput"`
 	Output    json.RawMessage `json:"rawOutput"`
 	Locations json.RawMessage `json:"locations"`
+
+	Entries json.RawMessage `json:"entries"` // of a plan
 }
 
 // acpParser reads acp. The protocol has no whole messages: the pieces between two
@@ -57,31 +59,30 @@ type acpParser struct {
 	calls  acpCalls
 }
 
-func (p *acpParser) Line(line []byte) []wsv1.Body {
+func (p *acpParser) Line(line []byte) []wsv2.Body {
 	var e ACPEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	switch e.Type {
 	case ACPSession:
 		p.result.SessionRef, _ = cut(e.Session, maxName)
 		return nil
 	case ACPUpdate:
-		return p.update(e.Update)
+		return p.update(e.Update, line)
 	case ACPPermission:
-		return p.permission(e.Update)
+		return p.permission(e.Update, line)
 	case ACPNoise:
 		p.result.Noise, _ = cut(e.Text, maxNoise)
 		p.result.Unknown++
 		return nil
 	case ACPWarning:
 		text, _ := cut(named(e.Error), maxError)
-		return []wsv1.Body{wsv1.Error{Code: code(e.Code), Message: text}}
+		return []wsv2.Body{wsv2.Error{Code: code(e.Code), Message: text}}
 	case ACPResult:
-		return p.ended(e)
+		return p.ended(e, line)
 	default:
-		p.result.unknown(e.Type)
-		return nil
+		return p.result.unknown(e.Type, line)
 	}
 }
 
@@ -91,68 +92,68 @@ func (p *acpParser) End() Result {
 	return p.result
 }
 
-func (p *acpParser) ended(e ACPEvent) []wsv1.Body {
+func (p *acpParser) ended(e ACPEvent, line []byte) []wsv2.Body {
 	p.result.Terminal = true
 	p.result.Failed = !e.OK
 	p.result.Error, _ = cut(e.Error, maxError)
 	switch e.StopReason {
 	case "", "end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled":
 	default:
-		p.result.unknown("stopReason/" + e.StopReason)
+		return append(p.whole(), p.result.unknown("stopReason/"+e.StopReason, line)...)
 	}
 	return p.whole()
 }
 
 // whole ends the message that was coming.
-func (p *acpParser) whole() []wsv1.Body {
+func (p *acpParser) whole() []wsv2.Body {
 	text := p.text.take()
 	p.named = ""
 	if text == "" {
 		return nil
 	}
 	p.result.Reply = text
-	return []wsv1.Body{wsv1.Message{Text: text}}
+	return []wsv2.Body{wsv2.Message{Text: text}}
 }
 
-func (p *acpParser) update(raw json.RawMessage) []wsv1.Body {
+func (p *acpParser) update(raw json.RawMessage, line []byte) []wsv2.Body {
 	var u acpUpdate
 	if json.Unmarshal(raw, &u) != nil {
-		p.result.misshapen("update")
-		return nil
+		return p.result.misshapen("update", line)
 	}
 	switch u.Kind {
 	case "agent_message_chunk":
-		return p.piece(u)
+		return p.piece(u, line)
 	case "agent_thought_chunk":
-		return pieces(p.block(u), reasoning)
+		text, strange := p.block(u, line)
+		return append(strange, pieces(text, reasoning)...)
 	case "tool_call", "tool_call_update":
 		return p.call(u, false)
-	case "user_message_chunk", "plan", "available_commands_update", "current_mode_update", "config_option_update",
+	case "plan":
+		return p.plan(u, line)
+	case "user_message_chunk", "available_commands_update", "current_mode_update", "config_option_update",
 		"session_info_update", "usage_update":
 		return nil
 	default:
-		p.result.unknown(u.Kind)
-		return nil
+		return p.result.unknown(u.Kind, line)
 	}
 }
 
 // block is the text of an update whose content is one block.
-func (p *acpParser) block(u acpUpdate) string {
+func (p *acpParser) block(u acpUpdate, line []byte) (string, []wsv2.Body) {
 	var object struct{}
 	if json.Unmarshal(u.Content, &object) != nil {
-		p.result.misshapen(u.Kind)
-		return ""
+		return "", p.result.misshapen(u.Kind, line)
 	}
-	return acpText(u.Content)
+	return acpText(u.Content), nil
 }
 
 // piece is a piece of the answer.
-func (p *acpParser) piece(u acpUpdate) []wsv1.Body {
-	text := p.block(u)
+func (p *acpParser) piece(u acpUpdate, line []byte) []wsv2.Body {
+	text, strange := p.block(u, line)
 	if text == "" {
-		return nil
+		return strange
 	}
-	var out []wsv1.Body
+	var out []wsv2.Body
 	name, _ := cut(u.Message, maxName)
 	if p.named != "" && name != "" && name != p.named {
 		out = p.whole()
@@ -166,18 +167,17 @@ func (p *acpParser) piece(u acpUpdate) []wsv1.Body {
 
 // permission shows a call that begins because it was allowed: some agents tell of it
 // in no other way.
-func (p *acpParser) permission(raw json.RawMessage) []wsv1.Body {
+func (p *acpParser) permission(raw json.RawMessage, line []byte) []wsv2.Body {
 	var u acpUpdate
 	if json.Unmarshal(raw, &u) != nil {
-		p.result.misshapen("permission")
-		return nil
+		return p.result.misshapen("permission", line)
 	}
 	return p.call(u, true)
 }
 
-func (p *acpParser) call(u acpUpdate, allowed bool) []wsv1.Body {
+func (p *acpParser) call(u acpUpdate, allowed bool) []wsv2.Body {
 	begin, end := p.calls.update(u, allowed)
-	var out []wsv1.Body
+	var out []wsv2.Body
 	if begin != nil {
 		out = append(p.whole(), begin)
 	}

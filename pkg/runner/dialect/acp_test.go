@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -108,7 +108,7 @@ func TestWhatAgentsOfACPTell(t *testing.T) {
 		},
 		"what a frame has no place for": {
 			[]string{
-				`{"sessionUpdate":"plan","entries":[{"content":"x","priority":"high","status":"pending"}]}`, `{"sessionUpdate":"available_commands_update","availableCommands":[]}`,
+				`{"sessionUpdate":"available_commands_update","availableCommands":[]}`,
 				`{"sessionUpdate":"current_mode_update","currentModeId":"x"}`, `{"sessionUpdate":"config_option_update","configOptions":[]}`,
 				`{"sessionUpdate":"session_info_update","title":"x"}`, `{"sessionUpdate":"usage_update","used":1,"size":2}`,
 				`{"sessionUpdate":"user_message_chunk","content":{"type":"text","text":"x"}}`,
@@ -175,7 +175,7 @@ func TestACPHoldsLittle(t *testing.T) { // not parallel: it looks at the memory 
 		t.Errorf("%d MiB are held", n>>20)
 	}
 	bodies := p.Feed([]byte(`{"type":"result","ok":true}` + "\n"))
-	if m, ok := bodies[0].(wsv1.Message); !ok || len(m.Text) > dialect.MaxMessage+100 {
+	if m, ok := bodies[0].(wsv2.Message); !ok || len(m.Text) > dialect.MaxMessage+100 {
 		t.Errorf("a message of %d bytes", len(m.Text))
 	}
 	if _, r := p.End(); !r.Terminal {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // maxHeld bounds the outputs of calls that have not ended, together, and
@@ -36,7 +36,7 @@ type acpCalls struct {
 
 // update takes what an agent tells of a call and returns the frames of its beginning
 // and of its end, nil where it is not that far.
-func (c *acpCalls) update(u acpUpdate, allowed bool) (begin, end wsv1.Body) {
+func (c *acpCalls) update(u acpUpdate, allowed bool) (begin, end wsv2.Body) {
 	id := callID(u.ID)
 	call := c.get(id, u.Kind == "tool_call")
 	if call == nil {

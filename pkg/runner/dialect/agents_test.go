@@ -56,6 +56,7 @@ func TestWhatAgentsPrint(t *testing.T) {
 {"type":"tool-call","callId":"i3","tool":"shell","arguments":{"command":"false"}}
 {"type":"tool-result","callId":"i3","ok":false,"output":"no"}
 {"type":"reasoning","text":"hm"}
+{"type":"plan","steps":[]}
 {"type":"error","code":"internal","message":"Reconnecting... 1/5"}`,
 		},
 		"gemini and its tools": {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/ijson"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -18,6 +20,7 @@ const (
 	MaxMessage   = 1 << 20   // a longer answer is cut, and says so
 	MaxOutput    = 256 << 10 // a longer tool output is cut and marked as truncated
 	MaxArguments = 256 << 10 // longer arguments are replaced by their size
+	MaxOpaque    = 64 << 10  // of a longer event that the dialect does not know the size alone is told
 	maxName      = 256
 	maxNoise     = 512
 	maxError     = 4 << 10
@@ -54,8 +57,8 @@ func message(s string) string {
 func moreBytes(n int) string { return fmt.Sprintf("\n[%d more bytes]", n) }
 
 // pieces splits s into parts of at most MaxDelta bytes.
-func pieces(s string, body func(string) wsv1.Body) []wsv1.Body {
-	var out []wsv1.Body
+func pieces(s string, body func(string) wsv2.Body) []wsv2.Body {
+	var out []wsv2.Body
 	for s != "" {
 		part, _ := cut(s, MaxDelta)
 		out = append(out, body(part))
@@ -64,8 +67,8 @@ func pieces(s string, body func(string) wsv1.Body) []wsv1.Body {
 	return out
 }
 
-func delta(s string) wsv1.Body     { return wsv1.MessageDelta{Text: s} }
-func reasoning(s string) wsv1.Body { return wsv1.Reasoning{Text: s} }
+func delta(s string) wsv2.Body     { return wsv2.MessageDelta{Text: s} }
+func reasoning(s string) wsv2.Body { return wsv2.Reasoning{Text: s} }
 
 // named stands in for a name that a runner left out: the contract wants one.
 func named(s string) string {
@@ -81,35 +84,68 @@ func callID(id string) string {
 	return strings.Clone(id) // a part would hold the whole
 }
 
-func toolResult(id string, ok bool, output string) wsv1.Body {
+func toolResult(id string, ok bool, output string) wsv2.Body {
 	text, long := cut(valid(output), MaxOutput)
-	return wsv1.ToolResult{CallID: callID(id), OK: ok, Output: text, Truncated: long}
+	return wsv2.ToolResult{CallID: callID(id), OK: ok, Output: text, Truncated: long}
 }
 
-func toolCall(id, tool string, arguments json.RawMessage) wsv1.Body {
+func toolCall(id, tool string, arguments json.RawMessage) wsv2.Body {
 	tool, _ = cut(valid(named(tool)), maxName)
-	return wsv1.ToolCall{CallID: callID(id), Tool: tool, Arguments: object(arguments)}
+	return wsv2.ToolCall{CallID: callID(id), Tool: tool, Arguments: object(arguments)}
 }
 
-// object makes arguments a JSON object of bounded size, compact and valid
-// UTF-8: what is none is wrapped as {"value": …}, what is too large is
-// {"bytes": n}.
+// object makes arguments a JSON object of bounded size: what is none is wrapped
+// as {"value": …}, what is too large or cannot be passed on is {"bytes": n}.
 func object(arguments json.RawMessage) json.RawMessage {
 	arguments = bytes.TrimSpace(arguments)
 	if len(arguments) == 0 || bytes.Equal(arguments, []byte("null")) {
 		return nil
 	}
 	if len(arguments) > MaxArguments {
-		return json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, len(arguments)))
+		return sizeOf(arguments)
 	}
+	out, ok := passable(arguments)
+	switch {
+	case !ok:
+		return sizeOf(arguments)
+	case out[0] == '{':
+		return out
+	}
+	return append(append([]byte(`{"value":`), out...), '}')
+}
+
+func sizeOf(arguments []byte) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, len(arguments)))
+}
+
+// passable is a JSON value as the contracts take it, compact: in UTF-8, and I-JSON
+// (RFC 7493). A member that stands twice counts as the last one does, as every agent
+// reads it. It is false for what is no JSON, for numbers that no double holds, and
+// for what nests deeper than a frame may.
+func passable(value []byte) (json.RawMessage, bool) {
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, bytes.ToValidUTF8(arguments, []byte(string(utf8.RuneError)))); err != nil {
-		return nil
+	if json.Compact(&compact, bytes.ToValidUTF8(value, []byte(string(utf8.RuneError)))) != nil {
+		return nil, false
 	}
-	if compact.Bytes()[0] == '{' {
-		return compact.Bytes()
+	if framed(compact.Bytes()) {
+		return compact.Bytes(), true
 	}
-	return append(append([]byte(`{"value":`), compact.Bytes()...), '}')
+	var v any
+	if json.Unmarshal(compact.Bytes(), &v) != nil {
+		return nil, false
+	}
+	again, err := json.Marshal(v)
+	if err != nil || !framed(again) {
+		return nil, false
+	}
+	return again, true
+}
+
+// framed reports whether a value may stand in a member of a reported frame.
+func framed(value []byte) bool {
+	const above = "[[[" // the report, its frame, and what wraps a value that is no object
+	_, err := ijson.Parse(slices.Concat([]byte(above), value, bytes.Repeat([]byte{']'}, len(above))))
+	return err == nil
 }
 
 // kinds are the codes an error body may carry, the fallback first.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -60,10 +60,10 @@ type claudeParser struct {
 	deltas bool // pieces were printed, so that whole blocks repeat them
 }
 
-func (p *claudeParser) Line(line []byte) []wsv1.Body {
+func (p *claudeParser) Line(line []byte) []wsv2.Body {
 	var e claudeEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	if e.Session != "" {
 		p.result.SessionRef, _ = cut(e.Session, maxName)
@@ -72,15 +72,14 @@ func (p *claudeParser) Line(line []byte) []wsv1.Body {
 	case "stream_event":
 		return p.piece(e)
 	case "assistant", "user":
-		return p.blocks(e)
+		return p.blocks(e, line)
 	case "system":
 		return retrying(e)
 	case "result":
 		p.ended(e)
 		return nil
 	default:
-		p.result.unknown(e.Type)
-		return nil
+		return p.result.unknown(e.Type, line)
 	}
 }
 
@@ -100,7 +99,7 @@ func (p *claudeParser) ended(e claudeEvent) {
 
 // piece is a piece of the answer or of the reasoning. What a subagent says is
 // no part of the answer.
-func (p *claudeParser) piece(e claudeEvent) []wsv1.Body {
+func (p *claudeParser) piece(e claudeEvent) []wsv2.Body {
 	p.deltas = true
 	if e.Parent != "" {
 		return nil
@@ -116,22 +115,21 @@ func (p *claudeParser) piece(e claudeEvent) []wsv1.Body {
 }
 
 // blocks are the parts of a message: text, reasoning, calls and their results.
-func (p *claudeParser) blocks(e claudeEvent) []wsv1.Body {
+func (p *claudeParser) blocks(e claudeEvent, line []byte) []wsv2.Body {
 	var m struct {
 		Content json.RawMessage `json:"content"`
 	}
 	if len(e.Message) > 0 && json.Unmarshal(e.Message, &m) != nil {
-		p.result.misshapen(e.Type + "/message")
-		return nil
+		return p.result.misshapen(e.Type+"/message", line)
 	}
 	var list []claudeBlock
 	if json.Unmarshal(m.Content, &list) != nil {
 		if len(m.Content) > 0 && (e.Type == "assistant" || !isText(m.Content)) { // a message of the person is text
-			p.result.misshapen(e.Type + "/content")
+			return p.result.misshapen(e.Type+"/content", line)
 		}
 		return nil
 	}
-	var out []wsv1.Body
+	var out []wsv2.Body
 	for _, b := range list {
 		switch {
 		case b.Type == "tool_use":
@@ -141,7 +139,7 @@ func (p *claudeParser) blocks(e claudeEvent) []wsv1.Body {
 		case e.Parent != "" || e.Type != "assistant":
 		case b.Type == "text" && b.Text != "":
 			p.result.Reply = message(b.Text)
-			out = append(out, wsv1.Message{Text: p.result.Reply})
+			out = append(out, wsv2.Message{Text: p.result.Reply})
 		case b.Type == "thinking" && !p.deltas:
 			out = append(out, pieces(b.Thinking, reasoning)...)
 		}
@@ -171,13 +169,13 @@ func blockText(raw json.RawMessage) string {
 }
 
 // retrying tells of a request that is made again.
-func retrying(e claudeEvent) []wsv1.Body {
+func retrying(e claudeEvent) []wsv2.Body {
 	if e.Subtype != "api_retry" {
 		return nil
 	}
 	text := fmt.Sprintf("the model did not answer (%s %s); try %d of %d", bare(e.Status), bare(e.Error), e.Attempt, e.MaxRetries)
 	text, _ = cut(valid(text), maxError)
-	return []wsv1.Body{wsv1.Error{Code: string(fault.Unreachable), Message: text}}
+	return []wsv2.Body{wsv2.Error{Code: string(fault.Unreachable), Message: text}}
 }
 
 // said is the message of an error that is an object.

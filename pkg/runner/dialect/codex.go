@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -56,19 +56,26 @@ type codexParser struct {
 	open   map[string]bool // calls that were shown
 }
 
-func (p *codexParser) Line(line []byte) []wsv1.Body {
+func (p *codexParser) Line(line []byte) []wsv2.Body {
 	var e codexEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	switch e.Type {
 	case "thread.started":
 		p.result.SessionRef, _ = cut(e.Thread, maxName)
-	case "turn.started", "item.updated":
+	case "turn.started":
+	case "item.updated":
+		if e.Item.Type == "todo_list" {
+			return p.plan(e.Item, line)
+		}
 	case "item.started":
+		if e.Item.Type == "todo_list" {
+			return p.plan(e.Item, line)
+		}
 		return p.begin(e.Item)
 	case "item.completed":
-		return p.done(e.Item)
+		return p.done(e.Item, line)
 	case "turn.completed":
 		p.result.Terminal = true
 	case "turn.failed":
@@ -77,7 +84,7 @@ func (p *codexParser) Line(line []byte) []wsv1.Body {
 	case "error":
 		return seen(e.Message)
 	default:
-		p.result.unknown(e.Type)
+		return p.result.unknown(e.Type, line)
 	}
 	return nil
 }
@@ -85,7 +92,7 @@ func (p *codexParser) Line(line []byte) []wsv1.Body {
 func (p *codexParser) End() Result { return p.result }
 
 // begin shows a call as it begins.
-func (p *codexParser) begin(i codexItem) []wsv1.Body {
+func (p *codexParser) begin(i codexItem) []wsv2.Body {
 	tool, arguments := i.call()
 	if tool == "" || len(p.open) >= maxOpen {
 		return nil
@@ -94,19 +101,19 @@ func (p *codexParser) begin(i codexItem) []wsv1.Body {
 		p.open = map[string]bool{}
 	}
 	p.open[callID(i.ID)] = true
-	return []wsv1.Body{toolCall(i.ID, tool, arguments)}
+	return []wsv2.Body{toolCall(i.ID, tool, arguments)}
 }
 
 // done shows what was said, or the outcome of a call, and the call itself where
 // its beginning was not printed.
-func (p *codexParser) done(i codexItem) []wsv1.Body {
+func (p *codexParser) done(i codexItem, line []byte) []wsv2.Body {
 	switch i.Type {
 	case "agent_message":
 		if i.Text == "" {
 			return nil
 		}
 		p.result.Reply = message(i.Text)
-		return []wsv1.Body{wsv1.Message{Text: p.result.Reply}}
+		return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
 	case "reasoning":
 		return pieces(i.Text, reasoning)
 	case "error":
@@ -115,14 +122,13 @@ func (p *codexParser) done(i codexItem) []wsv1.Body {
 		}
 		return seen(i.Message)
 	case "todo_list":
-		return nil
+		return p.plan(i, line)
 	}
 	tool, arguments := i.call()
 	if tool == "" {
-		p.result.unknown("item/" + i.Type)
-		return nil
+		return p.result.unknown("item/"+i.Type, line)
 	}
-	var out []wsv1.Body
+	var out []wsv2.Body
 	id := callID(i.ID)
 	if !p.open[id] {
 		out = append(out, toolCall(i.ID, tool, arguments))
@@ -169,7 +175,7 @@ func members(name string, value any) json.RawMessage {
 }
 
 // seen is something to be seen that does not end the turn.
-func seen(text string) []wsv1.Body {
+func seen(text string) []wsv2.Body {
 	text, _ = cut(valid(named(text)), maxError)
-	return []wsv1.Body{wsv1.Error{Code: string(fault.Internal), Message: text}}
+	return []wsv2.Body{wsv2.Error{Code: string(fault.Internal), Message: text}}
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // Ids of calls whose end is awaited are kept as short as they are shown.
@@ -24,7 +24,7 @@ func TestKeptIDsAreShort(t *testing.T) {
 	if len(out) != 1 || len(p.open) != 0 {
 		t.Fatalf("%d bodies, %d open", len(out), len(p.open))
 	}
-	if _, ok := out[0].(wsv1.ToolResult); !ok {
+	if _, ok := out[0].(wsv2.ToolResult); !ok {
 		t.Errorf("%T", out[0])
 	}
 }

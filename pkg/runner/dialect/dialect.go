@@ -1,4 +1,4 @@
-// Package dialect reads what runners print and turns it into ws.v1 bodies.
+// Package dialect reads what runners print and turns it into ws.v2 bodies.
 //
 // A dialect is a pure parser: bytes in, bodies out, no clock, no I/O. Whatever
 // a runner prints, a parser neither panics nor fails nor holds more than a
@@ -13,7 +13,7 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -25,31 +25,30 @@ const DefaultMaxLine = 32 << 20
 type Parser interface {
 	// Feed takes the next bytes, cut anywhere, and returns the bodies they
 	// complete. It does not keep chunk.
-	Feed(chunk []byte) []wsv1.Body
+	Feed(chunk []byte) []wsv2.Body
 	// End says that the output is over and returns the bodies that remain and
 	// what the turn came to. The parser is of no use afterwards.
-	End() ([]wsv1.Body, Result)
+	End() ([]wsv2.Body, Result)
 }
 
 // LineParser is a dialect of lines; NewLines makes a Parser of it.
 type LineParser interface {
 	// Line takes one line without its newline and returns its bodies. It does
 	// not keep line.
-	Line(line []byte) []wsv1.Body
+	Line(line []byte) []wsv2.Body
 	// End returns what the turn came to.
 	End() Result
 }
 
 // Result is what a whole output says about its turn.
 type Result struct {
-	Reply      string   // the answer; the last one where there were several
-	Terminal   bool     // the event that ends a turn was seen
-	Failed     bool     // that event, or another, says that the turn failed
-	Error      string   // why, in the runner's words
-	SessionRef string   // the runner's own session id
-	Unknown    int      // events of a type the dialect does not know, and lines it could not use
-	Types      []string `json:",omitempty"` // of those events, each once, at most maxTypes
-	Noise      string   // the last line that is no event of the dialect: often the only word on a crash
+	Reply      string // the answer; the last one where there were several
+	Terminal   bool   // the event that ends a turn was seen
+	Failed     bool   // that event, or another, says that the turn failed
+	Error      string // why, in the runner's words
+	SessionRef string // the runner's own session id
+	Unknown    int    // events of a type the dialect does not know, and lines it could not use
+	Noise      string // the last line that is no event of the dialect: often the only word on a crash
 }
 
 // Info says what a dialect is able to express.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
@@ -33,10 +33,10 @@ func TestTooLongALineIsDroppedAndSaid(t *testing.T) {
 		`{"type":"text-delta","text":"b"}` + "\n"
 	for _, size := range []int{1, 7, 99, 100, 101, 1000} {
 		bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON, MaxLine: 100}, []byte(in), size)
-		want := []wsv1.Body{
-			wsv1.MessageDelta{Text: "a"},
-			wsv1.Error{Code: "invalid", Message: "the runner printed a line of 231 bytes, which is over its limit of 100: it was dropped"},
-			wsv1.MessageDelta{Text: "b"},
+		want := []wsv2.Body{
+			wsv2.MessageDelta{Text: "a"},
+			wsv2.Error{Code: "invalid", Message: "the runner printed a line of 231 bytes, which is over its limit of 100: it was dropped"},
+			wsv2.MessageDelta{Text: "b"},
 		}
 		if diff := cmp.Diff(want, bodies); diff != "" || result.Unknown != 1 {
 			t.Errorf("chunks of %d: unknown %d, bodies (-want +got):\n%s", size, result.Unknown, diff)
@@ -52,7 +52,7 @@ func TestHugeLine(t *testing.T) {
 	bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 64<<10)
 	var got strings.Builder
 	for _, b := range bodies {
-		d := b.(wsv1.MessageDelta)
+		d := b.(wsv2.MessageDelta)
 		if len(d.Text) > dialect.MaxDelta || !utf8.ValidString(d.Text) {
 			t.Fatalf("a delta of %d bytes, valid %v", len(d.Text), utf8.ValidString(d.Text))
 		}
@@ -72,16 +72,16 @@ func TestBounds(t *testing.T) {
 {"type":"tool-result","id":"1","ok":true,"output":"%[1]s"}
 {"type":"result","ok":true,"reply":"%[1]s"}`, big)
 	bodies, result := parse(t, runnerv2.Stream{Dialect: dialect.VexaNDJSON}, []byte(in), 1<<20)
-	if m := bodies[0].(wsv1.Message); len(m.Text) > dialect.MaxMessage+100 || !strings.HasSuffix(m.Text, "more bytes]") {
+	if m := bodies[0].(wsv2.Message); len(m.Text) > dialect.MaxMessage+100 || !strings.HasSuffix(m.Text, "more bytes]") {
 		t.Errorf("a message of %d bytes", len(m.Text))
 	}
-	if c := bodies[1].(wsv1.ToolCall); string(c.Arguments) != fmt.Sprintf(`{"bytes":%d}`, len(big)+8) {
+	if c := bodies[1].(wsv2.ToolCall); string(c.Arguments) != fmt.Sprintf(`{"bytes":%d}`, len(big)+8) {
 		t.Errorf("arguments are %.100s", c.Arguments)
 	}
-	if c := bodies[2].(wsv1.ToolCall); string(c.Arguments) != `{"value":[1,2]}` || c.CallID == "" || c.Tool == "" {
+	if c := bodies[2].(wsv2.ToolCall); string(c.Arguments) != `{"value":[1,2]}` || c.CallID == "" || c.Tool == "" {
 		t.Errorf("call is %+v", c)
 	}
-	if r := bodies[3].(wsv1.ToolResult); len(r.Output) != dialect.MaxOutput || !r.Truncated {
+	if r := bodies[3].(wsv2.ToolResult); len(r.Output) != dialect.MaxOutput || !r.Truncated {
 		t.Errorf("output of %d bytes, truncated %v", len(r.Output), r.Truncated)
 	}
 	if len(result.Reply) > dialect.MaxMessage+100 {
@@ -99,13 +99,13 @@ func TestTextStreamsBeforeTheLineIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]wsv1.Body{wsv1.MessageDelta{Text: "50%"}}, p.Feed([]byte("50%"))); diff != "" {
+	if diff := cmp.Diff([]wsv2.Body{wsv2.MessageDelta{Text: "50%"}}, p.Feed([]byte("50%"))); diff != "" {
 		t.Error(diff)
 	}
 	if got := p.Feed([]byte("\xe2")); len(got) != 0 {
 		t.Errorf("half a character came out as %v", got)
 	}
-	if diff := cmp.Diff([]wsv1.Body{wsv1.MessageDelta{Text: "€"}}, p.Feed([]byte("\x82\xac"))); diff != "" {
+	if diff := cmp.Diff([]wsv2.Body{wsv2.MessageDelta{Text: "€"}}, p.Feed([]byte("\x82\xac"))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -126,7 +126,7 @@ func fuzz(f *testing.F, stream runnerv2.Stream, seeds ...string) {
 			t.Fatalf("chunks of %d give\n%s\nat once\n%s", size, got, want)
 		}
 		for _, b := range bodies {
-			if d, ok := b.(wsv1.MessageDelta); ok && (d.Text == "" || !utf8.ValidString(d.Text)) {
+			if d, ok := b.(wsv2.MessageDelta); ok && (d.Text == "" || !utf8.ValidString(d.Text)) {
 				t.Fatalf("delta %q", d.Text)
 			}
 		}
@@ -151,15 +151,10 @@ func FuzzAgents(f *testing.F) {
 		f.Add([]byte(seed), uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
-		for _, name := range []string{dialect.ClaudeNDJSON, dialect.CodexJSONL, dialect.OpencodeNDJSON} {
+		for _, name := range []string{dialect.ClaudeNDJSON, dialect.CodexJSONL, dialect.OpencodeNDJSON, dialect.GeminiNDJSON, dialect.PiJSONL, dialect.ACP} {
 			s := runnerv2.Stream{Dialect: name, MaxLine: 200}
 			bodies, result := parse(t, s, data, int(size)+1)
 			render(t, bodies, result)
-			for _, body := range bodies {
-				if e, ok := body.(wsv1.Error); ok && len(dialect.UnknownTypes(e.Message)) > 8 {
-					t.Errorf("%q", e.Message)
-				}
-			}
 		}
 	})
 }

@@ -3,7 +3,7 @@ package dialect
 import (
 	"encoding/json"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -32,10 +32,10 @@ type geminiParser struct {
 	said   answer
 }
 
-func (p *geminiParser) Line(line []byte) []wsv1.Body {
+func (p *geminiParser) Line(line []byte) []wsv2.Body {
 	var e geminiEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	switch e.Type {
 	case "init":
@@ -53,7 +53,7 @@ func (p *geminiParser) Line(line []byte) []wsv1.Body {
 		return append(p.whole(), toolResult(e.Call, e.Status == "success", firstOf(e.Output, e.Error.Message)))
 	case "error": // the turn goes on
 		text, _ := cut(named(e.Message), maxError)
-		return []wsv1.Body{wsv1.Error{Code: string(fault.Internal), Message: text}}
+		return []wsv2.Body{wsv2.Error{Code: string(fault.Internal), Message: text}}
 	case "result":
 		p.result.Terminal = true
 		if e.Status != "success" {
@@ -62,19 +62,18 @@ func (p *geminiParser) Line(line []byte) []wsv1.Body {
 		}
 		return p.whole()
 	default:
-		p.result.unknown(e.Type)
-		return nil
+		return p.result.unknown(e.Type, line)
 	}
 }
 
 // whole is what was said since the last call.
-func (p *geminiParser) whole() []wsv1.Body {
+func (p *geminiParser) whole() []wsv2.Body {
 	text := p.said.take()
 	if text == "" {
 		return nil
 	}
 	p.result.Reply = text
-	return []wsv1.Body{wsv1.Message{Text: text}}
+	return []wsv2.Body{wsv2.Message{Text: text}}
 }
 
 // End takes an answer whose end was not said for whole: its reader has it all.

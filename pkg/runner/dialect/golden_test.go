@@ -13,7 +13,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 	"github.com/vexa-ai/vexa/runners"
@@ -22,13 +22,13 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden frames")
 
 // parse feeds data in chunks of at most size bytes.
-func parse(tb testing.TB, s runnerv2.Stream, data []byte, size int) ([]wsv1.Body, dialect.Result) {
+func parse(tb testing.TB, s runnerv2.Stream, data []byte, size int) ([]wsv2.Body, dialect.Result) {
 	tb.Helper()
 	p, err := dialect.New(s)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var out []wsv1.Body
+	var out []wsv2.Body
 	for len(data) > 0 {
 		n := min(size, len(data))
 		chunk := bytes.Clone(data[:n])
@@ -41,15 +41,15 @@ func parse(tb testing.TB, s runnerv2.Stream, data []byte, size int) ([]wsv1.Body
 }
 
 // render is the golden form: a frame a line, then the result.
-func render(tb testing.TB, bodies []wsv1.Body, r dialect.Result) string {
+func render(tb testing.TB, bodies []wsv2.Body, r dialect.Result) string {
 	tb.Helper()
 	var out strings.Builder
 	for _, b := range bodies {
-		frame, err := wsv1.MarshalBody(b)
+		frame, err := wsv2.MarshalBody(b)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if err := contract.Validate("ws.v1#AgentFrame", frame); err != nil {
+		if err := contract.Validate("ws.v2#AgentFrame", frame); err != nil {
 			tb.Fatalf("%s: %v", frame, err)
 		}
 		out.Write(frame)
@@ -67,13 +67,13 @@ func render(tb testing.TB, bodies []wsv1.Body, r dialect.Result) string {
 
 // joined is what a reader sees whatever the chunks were: neighbouring deltas are
 // one.
-func joined(bodies []wsv1.Body) []wsv1.Body {
-	var out []wsv1.Body
+func joined(bodies []wsv2.Body) []wsv2.Body {
+	var out []wsv2.Body
 	for _, b := range bodies {
-		d, ok := b.(wsv1.MessageDelta)
+		d, ok := b.(wsv2.MessageDelta)
 		if n := len(out); ok && n > 0 {
-			if last, ok := out[n-1].(wsv1.MessageDelta); ok {
-				out[n-1] = wsv1.MessageDelta{Text: last.Text + d.Text}
+			if last, ok := out[n-1].(wsv2.MessageDelta); ok {
+				out[n-1] = wsv2.MessageDelta{Text: last.Text + d.Text}
 				continue
 			}
 		}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -26,8 +26,8 @@ func NewLines(limit int, p LineParser) *Lines {
 }
 
 // Feed implements Parser.
-func (l *Lines) Feed(chunk []byte) []wsv1.Body {
-	var out []wsv1.Body
+func (l *Lines) Feed(chunk []byte) []wsv2.Body {
+	var out []wsv2.Body
 	for len(chunk) > 0 {
 		end := bytes.IndexByte(chunk, '\n')
 		if end < 0 {
@@ -46,11 +46,11 @@ func (l *Lines) Feed(chunk []byte) []wsv1.Body {
 }
 
 // End implements Parser.
-func (l *Lines) End() ([]wsv1.Body, Result) {
+func (l *Lines) End() ([]wsv2.Body, Result) {
 	out := l.flush()
 	result := l.parser.End()
 	result.Unknown += l.tooLong
-	return append(out, result.drift()...), result
+	return out, result
 }
 
 // hold keeps a part of a line, or of a line that is too long only its length.
@@ -64,12 +64,12 @@ func (l *Lines) hold(part []byte) {
 }
 
 // flush ends the line that was held.
-func (l *Lines) flush() []wsv1.Body {
+func (l *Lines) flush() []wsv2.Body {
 	length, line := l.length, l.pending
 	l.length, l.pending = 0, l.pending[:0]
 	if length > l.limit {
 		l.tooLong++
-		return []wsv1.Body{wsv1.Error{
+		return []wsv2.Body{wsv2.Error{
 			Code:    string(fault.Invalid),
 			Message: fmt.Sprintf("the runner printed a line of %d bytes, which is over its limit of %d: it was dropped", length, l.limit),
 		}}
@@ -77,7 +77,7 @@ func (l *Lines) flush() []wsv1.Body {
 	return l.line(line)
 }
 
-func (l *Lines) line(line []byte) []wsv1.Body {
+func (l *Lines) line(line []byte) []wsv2.Body {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil

@@ -3,7 +3,7 @@ package dialect
 import (
 	"encoding/json"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // opencodeEvent is what is used of a line of opencode run --format json.
@@ -33,10 +33,10 @@ type opencodeEvent struct {
 // and no event ends a turn: the exit code does.
 type opencodeParser struct{ result Result }
 
-func (p *opencodeParser) Line(line []byte) []wsv1.Body {
+func (p *opencodeParser) Line(line []byte) []wsv2.Body {
 	var e opencodeEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	if e.Session != "" {
 		p.result.SessionRef, _ = cut(e.Session, maxName)
@@ -49,12 +49,12 @@ func (p *opencodeParser) Line(line []byte) []wsv1.Body {
 			return nil
 		}
 		p.result.Reply = message(e.Part.Text)
-		return []wsv1.Body{wsv1.Message{Text: p.result.Reply}}
+		return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
 	case "reasoning":
 		return pieces(e.Part.Text, reasoning)
 	case "tool_use":
 		s := e.Part.State
-		return []wsv1.Body{
+		return []wsv2.Body{
 			toolCall(e.Part.Call, e.Part.Tool, s.Input),
 			toolResult(e.Part.Call, s.Status == "completed", firstOf(s.Output, s.Error)),
 		}
@@ -63,8 +63,7 @@ func (p *opencodeParser) Line(line []byte) []wsv1.Body {
 		p.result.Error, _ = cut(firstOf(e.Error.Data.Message, e.Error.Name, "the turn failed"), maxError)
 		return nil
 	default:
-		p.result.unknown(e.Type)
-		return nil
+		return p.result.unknown(e.Type, line)
 	}
 }
 

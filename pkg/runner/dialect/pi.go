@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -39,10 +39,10 @@ type piEvent struct {
 // of the model says whether the turn failed.
 type piParser struct{ result Result }
 
-func (p *piParser) Line(line []byte) []wsv1.Body {
+func (p *piParser) Line(line []byte) []wsv2.Body {
 	var e piEvent
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	switch e.Type {
 	case "session":
@@ -57,23 +57,23 @@ func (p *piParser) Line(line []byte) []wsv1.Body {
 			return pieces(e.Update.Delta, reasoning)
 		}
 	case "message_end":
-		return p.message(e)
+		return p.message(e, line)
 	case "tool_execution_start":
-		return []wsv1.Body{toolCall(e.Call, e.Tool, e.Arguments)}
+		return []wsv2.Body{toolCall(e.Call, e.Tool, e.Arguments)}
 	case "tool_execution_end":
-		return []wsv1.Body{toolResult(e.Call, !e.IsError, blockText(e.Result.Content))}
+		return []wsv2.Body{toolResult(e.Call, !e.IsError, blockText(e.Result.Content))}
 	case "auto_retry_start":
 		text, _ := cut(fmt.Sprintf("the model did not answer (%s); try %d of %d", e.Error, e.Attempt, e.MaxAttempts), maxError)
-		return []wsv1.Body{wsv1.Error{Code: string(fault.Unreachable), Message: text}}
+		return []wsv2.Body{wsv2.Error{Code: string(fault.Unreachable), Message: text}}
 	case "agent_start", "agent_end", "turn_start", "turn_end", "message_start", "tool_execution_update", "auto_retry_end", "entry_appended":
 	default:
-		p.result.unknown(e.Type)
+		return p.result.unknown(e.Type, line)
 	}
 	return nil
 }
 
 // message is a whole one of the model's.
-func (p *piParser) message(e piEvent) []wsv1.Body {
+func (p *piParser) message(e piEvent, line []byte) []wsv2.Body {
 	if e.Message.Role != "assistant" {
 		return nil
 	}
@@ -84,8 +84,7 @@ func (p *piParser) message(e piEvent) []wsv1.Body {
 	}
 	var blocks []claudeBlock
 	if len(e.Message.Content) > 0 && json.Unmarshal(e.Message.Content, &blocks) != nil {
-		p.result.misshapen(e.Type + "/content")
-		return nil
+		return p.result.misshapen(e.Type+"/content", line)
 	}
 	var text strings.Builder
 	for _, b := range blocks {
@@ -97,7 +96,7 @@ func (p *piParser) message(e piEvent) []wsv1.Body {
 		return nil
 	}
 	p.result.Reply = message(text.String())
-	return []wsv1.Body{wsv1.Message{Text: p.result.Reply}}
+	return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
 }
 
 func (p *piParser) End() Result { return p.result }

@@ -3,7 +3,7 @@ package dialect
 import (
 	"unicode/utf8"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // textParser takes everything a program prints for its answer. Each chunk is a
@@ -14,7 +14,7 @@ type textParser struct {
 	said    answer
 }
 
-func (p *textParser) Feed(chunk []byte) []wsv1.Body {
+func (p *textParser) Feed(chunk []byte) []wsv2.Body {
 	data := chunk
 	if len(p.partial) > 0 {
 		data = append(p.partial, chunk...)
@@ -24,16 +24,16 @@ func (p *textParser) Feed(chunk []byte) []wsv1.Body {
 	return p.emit(valid(string(data[:whole])))
 }
 
-func (p *textParser) End() ([]wsv1.Body, Result) {
+func (p *textParser) End() ([]wsv2.Body, Result) {
 	out := p.emit(valid(string(p.partial)))
 	reply := p.said.take()
 	if reply == "" {
 		return out, Result{}
 	}
-	return append(out, wsv1.Message{Text: reply}), Result{Reply: reply}
+	return append(out, wsv2.Message{Text: reply}), Result{Reply: reply}
 }
 
-func (p *textParser) emit(text string) []wsv1.Body {
+func (p *textParser) emit(text string) []wsv2.Body {
 	p.said.add(text)
 	return pieces(text, delta)
 }

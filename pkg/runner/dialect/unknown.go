@@ -3,33 +3,27 @@ package dialect
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
-	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
-// maxTypes is how many types of events that are not known are named, and maxType how
-// many bytes of each.
-const (
-	maxTypes = 8
-	maxType  = 64
-)
+// maxType is how many bytes the name of an event's type may have.
+const maxType = 64
 
 // event reads a line into an event. One that is JSON and does not fit is an event of
-// another shape. Any other is none, of whatever dialect: agents print a warning now
-// and then, and one that is killed half a line. It is counted, and kept as what was
-// printed last.
-func (r *Result) event(line []byte, e any) bool {
+// another shape, which is passed on. Any other is none, of whatever dialect: agents print
+// a warning now and then, and one that is killed half a line. It is counted, and kept as
+// what was printed last.
+func (r *Result) event(line []byte, e any) ([]wsv2.Body, bool) {
 	object := bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{"))
 	if object && json.Unmarshal(line, e) == nil {
-		return true
+		return nil, true
 	}
 	r.Noise, _ = cut(valid(string(line)), maxNoise)
 	if !object || !json.Valid(line) {
 		r.Unknown++
-		return false
+		return nil, false
 	}
 	var typed struct {
 		Type json.RawMessage `json:"type"`
@@ -39,55 +33,37 @@ func (r *Result) event(line []byte, e any) bool {
 	if json.Unmarshal(typed.Type, &name) != nil {
 		name = "type"
 	}
-	r.misshapen(name)
-	return false
+	return r.misshapen(name, line), false
 }
 
-// unknown counts an event of a type that the dialect does not know. A turn goes on
-// without it; that there are such is said at the end.
-func (r *Result) unknown(name string) { r.count(typeName(name)) }
+// unknown counts an event of a type that the dialect does not know, and passes it on as
+// it is. A turn goes on without it.
+func (r *Result) unknown(name string, line []byte) []wsv2.Body {
+	return r.opaque(name, false, line)
+}
 
-// misshapen counts an event of a type that the dialect knows, of which it could not use
-// what it holds.
-func (r *Result) misshapen(name string) { r.count(typeName(name) + otherShape) }
+// misshapen is unknown for an event of a type that the dialect knows, of which it could
+// not use what it holds.
+func (r *Result) misshapen(name string, line []byte) []wsv2.Body {
+	return r.opaque(name, true, line)
+}
 
-const otherShape = " (of another shape)"
-
-func (r *Result) count(name string) {
+func (r *Result) opaque(name string, known bool, line []byte) []wsv2.Body {
 	r.Unknown++
-	if len(r.Types) < maxTypes && !slices.Contains(r.Types, name) {
-		r.Types = append(r.Types, name)
+	body := wsv2.Opaque{Event: typeName(name), Known: known, Bytes: len(line)}
+	if len(line) <= MaxOpaque {
+		body.JSON, _ = passable(line)
 	}
+	return []wsv2.Body{body}
 }
 
-// typeName is a type as it is named: one word, without the comma that ends it in a list.
+// typeName is a type as it is named: one word, whatever the runner printed.
 func typeName(name string) string {
 	name, _ = cut(strings.Map(func(c rune) rune {
-		if c <= ' ' || c == ',' || c == 0x7f {
+		if c <= ' ' || c == 0x7f {
 			return '_'
 		}
 		return c
 	}, valid(named(name))), maxType)
 	return name
-}
-
-// strange begins what is said of such events.
-const strange = "the runner printed events that this version of Vexa does not know: "
-
-// drift tells that there were any: a newer version of the agent, most likely.
-func (r *Result) drift() []wsv1.Body {
-	if len(r.Types) == 0 {
-		return nil
-	}
-	return []wsv1.Body{wsv1.Error{Code: string(fault.Invalid), Message: strange + strings.Join(r.Types, ", ")}}
-}
-
-// UnknownTypes returns the types of events that an error body of this package names as
-// not known; of any other message none.
-func UnknownTypes(message string) []string {
-	list, ok := strings.CutPrefix(message, strange)
-	if !ok {
-		return nil
-	}
-	return strings.Split(list, ", ")
 }

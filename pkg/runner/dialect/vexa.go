@@ -3,7 +3,7 @@ package dialect
 import (
 	"encoding/json"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // The types of the events of vexa-ndjson.
@@ -40,10 +40,10 @@ type vexaParser struct {
 	result Result
 }
 
-func (p *vexaParser) Line(line []byte) []wsv1.Body {
+func (p *vexaParser) Line(line []byte) []wsv2.Body {
 	var e Event
-	if !p.result.event(line, &e) {
-		return nil
+	if strange, ok := p.result.event(line, &e); !ok {
+		return strange
 	}
 	switch e.Type {
 	case EventInit:
@@ -58,14 +58,14 @@ func (p *vexaParser) Line(line []byte) []wsv1.Body {
 			return nil
 		}
 		p.result.Reply = message(e.Text)
-		return []wsv1.Body{wsv1.Message{Text: p.result.Reply}}
+		return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
 	case EventToolCall:
-		return []wsv1.Body{toolCall(e.ID, e.Name, e.Arguments)}
+		return []wsv2.Body{toolCall(e.ID, e.Name, e.Arguments)}
 	case EventToolResult:
-		return []wsv1.Body{toolResult(e.ID, e.OK, e.Output)}
+		return []wsv2.Body{toolResult(e.ID, e.OK, e.Output)}
 	case EventError:
 		text, _ := cut(named(e.Error), maxError)
-		return []wsv1.Body{wsv1.Error{Code: code(e.Code), Message: text}}
+		return []wsv2.Body{wsv2.Error{Code: code(e.Code), Message: text}}
 	case EventResult:
 		p.result.Terminal = true
 		p.result.Failed = !e.OK
@@ -73,8 +73,7 @@ func (p *vexaParser) Line(line []byte) []wsv1.Body {
 		p.result.Error, _ = cut(e.Error, maxError)
 		return nil
 	default:
-		p.result.unknown(e.Type)
-		return nil
+		return p.result.unknown(e.Type, line)
 	}
 }
 

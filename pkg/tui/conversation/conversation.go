@@ -1,4 +1,4 @@
-// Package conversation is what the frames of a session (ws.v1) come to: items, in the
+// Package conversation is what the frames of a session (ws.v2) come to: items, in the
 // order in which a person reads them. It is pure: frames go in, and which items changed
 // comes out, so that a view draws those alone.
 //
@@ -9,7 +9,7 @@ package conversation
 import (
 	"strings"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // Kind says what an item is.
@@ -21,6 +21,8 @@ const (
 	Answer    Kind = "answer"    // the agent's words
 	Reasoning Kind = "reasoning" // its thoughts
 	Call      Kind = "call"      // of a tool, with what it returned
+	Plan      Kind = "plan"      // what the agent means to do; one for a turn, the newest
+	Unknown   Kind = "unknown"   // events of the runner's that its dialect could not use; one for a turn
 	Commit    Kind = "commit"    // what the agent changed
 	Rejected  Kind = "rejected"  // a path that was not saved
 	Problem   Kind = "problem"   // an error, which the turn may survive
@@ -36,10 +38,12 @@ type Item struct {
 	Open bool // pieces of it may still come
 
 	Call     *ToolCall
-	Commit   *wsv1.Commit
-	Rejected *wsv1.Rejected
-	Problem  *wsv1.Error
-	Ended    *wsv1.TurnDone
+	Plan     *wsv2.Plan
+	Unknown  *UnknownEvents
+	Commit   *wsv2.Commit
+	Rejected *wsv2.Rejected
+	Problem  *wsv2.Error
+	Ended    *wsv2.TurnDone
 
 	text *strings.Builder // what grows piece by piece is not copied for each
 }
@@ -60,8 +64,8 @@ func words(kind Kind, turn, text string, open bool) Item {
 
 // ToolCall is a call of a tool, and its result once there is one.
 type ToolCall struct {
-	wsv1.ToolCall
-	Result *wsv1.ToolResult
+	wsv2.ToolCall
+	Result *wsv2.ToolResult
 }
 
 // Conversation is the items of a session. It is used by one goroutine; the zero value is
@@ -75,10 +79,11 @@ type Conversation struct {
 	dropped int            // items that went
 	bytes   int            // of the texts of items
 	calls   map[string]int // items of calls that have no result yet, by turn and call
+	single  map[Kind]place // of the kinds of which a turn has one item
 
 	// What the status line says.
 	session, runner, model, container string
-	usage                             wsv1.Usage
+	usage                             wsv2.Usage
 	running                           string // the turn in progress
 }
 
@@ -114,14 +119,14 @@ func (c *Conversation) Model() string { return c.model }
 func (c *Conversation) Container() string { return c.container }
 
 // Usage is what the dispatch has used so far.
-func (c *Conversation) Usage() wsv1.Usage { return c.usage }
+func (c *Conversation) Usage() wsv2.Usage { return c.usage }
 
 // Running is the turn in progress, "" where there is none.
 func (c *Conversation) Running() string { return c.running }
 
 // Apply takes the next frame, and returns the first item that is new or changed: all
 // from there on may be. It returns Len where nothing is.
-func (c *Conversation) Apply(f wsv1.Frame) (from int) {
+func (c *Conversation) Apply(f wsv2.Frame) (from int) {
 	from = c.Len()
 	if n := len(c.items); n > 0 && c.items[n-1].Kind == Waiting {
 		c.forget(n - 1)
@@ -132,38 +137,42 @@ func (c *Conversation) Apply(f wsv1.Frame) (from int) {
 }
 
 // body takes what a frame says.
-func (c *Conversation) body(f wsv1.Frame) int {
+func (c *Conversation) body(f wsv2.Frame) int {
 	switch b := f.Body.(type) {
-	case wsv1.TurnAccepted:
+	case wsv2.TurnAccepted:
 		c.session, c.runner, c.running = b.Session, b.Runner, f.Turn
 		c.model = b.Model
 		return c.add(words(Said, f.Turn, b.Text, false))
-	case wsv1.MessageDelta:
+	case wsv2.MessageDelta:
 		return c.piece(Answer, f.Turn, b.Text)
-	case wsv1.Reasoning:
+	case wsv2.Reasoning:
 		return c.piece(Reasoning, f.Turn, b.Text)
-	case wsv1.Message:
+	case wsv2.Message:
 		return c.whole(f.Turn, b.Text)
-	case wsv1.ToolCall:
+	case wsv2.ToolCall:
 		from := c.add(Item{Kind: Call, Turn: f.Turn, Open: true, Call: &ToolCall{ToolCall: b}})
 		if c.calls == nil {
 			c.calls = map[string]int{}
 		}
 		c.calls[f.Turn+"\x00"+b.CallID] = c.Len() - 1
 		return from
-	case wsv1.ToolResult:
+	case wsv2.ToolResult:
 		return c.result(f.Turn, b)
-	case wsv1.Commit:
+	case wsv2.Plan:
+		return c.once(f.Turn, Item{Kind: Plan, Plan: &b})
+	case wsv2.Opaque:
+		return c.unknown(f.Turn, b)
+	case wsv2.Commit:
 		return c.add(Item{Kind: Commit, Turn: f.Turn, Commit: &b})
-	case wsv1.Rejected:
+	case wsv2.Rejected:
 		return c.add(Item{Kind: Rejected, Turn: f.Turn, Rejected: &b})
-	case wsv1.Error:
+	case wsv2.Error:
 		return c.add(Item{Kind: Problem, Turn: f.Turn, Problem: &b})
-	case wsv1.TurnDone:
+	case wsv2.TurnDone:
 		return c.done(f.Turn, b)
-	case wsv1.Usage:
+	case wsv2.Usage:
 		c.usage = b
-	case wsv1.State:
+	case wsv2.State:
 		c.container = b.Container
 		if b.Detail != "" && c.running == "" {
 			return c.add(words(Waiting, f.Turn, b.Detail, false))
@@ -216,7 +225,7 @@ func (c *Conversation) whole(turn, text string) int {
 }
 
 // result belongs to a call of its turn; one of a call that nobody saw is left out.
-func (c *Conversation) result(turn string, b wsv1.ToolResult) int {
+func (c *Conversation) result(turn string, b wsv2.ToolResult) int {
 	key := turn + "\x00" + b.CallID
 	at, ok := c.calls[key]
 	delete(c.calls, key)
@@ -231,7 +240,7 @@ func (c *Conversation) result(turn string, b wsv1.ToolResult) int {
 }
 
 // done ends a turn. Its reply is shown where nothing of it was.
-func (c *Conversation) done(turn string, b wsv1.TurnDone) int {
+func (c *Conversation) done(turn string, b wsv2.TurnDone) int {
 	from := c.Len()
 	if c.running == turn {
 		c.running = ""
@@ -299,6 +308,11 @@ func (c *Conversation) forget(i int) {
 func (i Item) size() int {
 	const own = 256 // of the item itself
 	n := own + len(i.Text())
+	if i.Plan != nil {
+		for _, s := range i.Plan.Steps {
+			n += len(s.Text)
+		}
+	}
 	if i.Call != nil {
 		n += len(i.Call.Arguments)
 		if i.Call.Result != nil {

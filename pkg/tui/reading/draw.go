@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/diff"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
@@ -25,6 +25,7 @@ const (
 	markGood    = "✓ "
 	markBad     = "✗ "
 	markNote    = "! "
+	markPending = "· "
 	indent      = "  "
 )
 
@@ -45,6 +46,10 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 		lines = r.reasoning(block, item, width)
 	case conversation.Call:
 		lines = r.call(block, item, width)
+	case conversation.Plan:
+		lines = plan(*item.Plan, width)
+	case conversation.Unknown:
+		lines = marked(markNote, theme.Muted, []flow.Line{flow.Plain(unknown(*item.Unknown), theme.Muted)}, width)
 	case conversation.Commit:
 		return append(r.commit(block, *item.Commit, width), "")
 	case conversation.Rejected:
@@ -131,7 +136,7 @@ func (r *Reading) call(block int, item conversation.Item, width int) []flow.Line
 	return lines
 }
 
-func (r *Reading) commit(block int, c wsv1.Commit, width int) []string {
+func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	name := c.Name
 	if name == "" {
 		name = c.Workspace
@@ -157,6 +162,32 @@ func (r *Reading) commit(block int, c wsv1.Commit, width int) []string {
 	}
 	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width, Sides: r.sides, Context: 3, Most: mostLines})
 	return append(out, lines...)
+}
+
+// plan is a step a line, each behind how far it is.
+func plan(p wsv2.Plan, width int) []flow.Line {
+	lines := []flow.Line{flow.Plain("plan", theme.Muted)}
+	for _, s := range p.Steps {
+		mark, role, words := markPending, theme.Muted, theme.Text
+		switch s.State {
+		case wsv2.StepDone:
+			mark, role, words = markGood, theme.Success, theme.Muted
+		case wsv2.StepActive:
+			mark, role, words = markRunning, theme.Accent, theme.Strong
+		case wsv2.StepPending:
+		}
+		lines = append(lines, marked(mark, role, paragraphs(plain.Line(s.Text), words), width)...)
+	}
+	return lines
+}
+
+// unknown says of which events nothing is shown.
+func unknown(u conversation.UnknownEvents) string {
+	names := make([]string, len(u.Types))
+	for i, name := range u.Types {
+		names[i] = plain.Line(name)
+	}
+	return fmt.Sprintf("%s of the runner that this version of Vexa does not know: %s", plural(u.Count, "event"), strings.Join(names, ", "))
 }
 
 // head is the first line of a block that folds.
@@ -210,17 +241,17 @@ func told(message, hint string) []flow.Line {
 }
 
 // ending says in words how a turn ended that did not complete.
-func ending(d wsv1.TurnDone) string {
+func ending(d wsv2.TurnDone) string {
 	switch d.Outcome {
-	case wsv1.OutcomeInterrupted:
+	case wsv2.OutcomeInterrupted:
 		return "interrupted; what was written is saved"
-	case wsv1.OutcomeLimit:
+	case wsv2.OutcomeLimit:
 		return "a limit of the dispatch is used up"
-	case wsv1.OutcomeTruncated:
+	case wsv2.OutcomeTruncated:
 		return "the answer is incomplete"
-	case wsv1.OutcomeLost:
+	case wsv2.OutcomeLost:
 		return "the container ended during the turn"
-	case wsv1.OutcomeFailed, wsv1.OutcomeCompleted:
+	case wsv2.OutcomeFailed, wsv2.OutcomeCompleted:
 	}
 	return "the turn failed"
 }

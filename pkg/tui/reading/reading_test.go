@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vexa-ai/vexa/pkg/contract/wsv1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
@@ -26,32 +26,37 @@ const patch = "diff --git a/notes/otters.md b/notes/otters.md\nindex 1..2 100644
 const hostile = "\x1b[2J\x1b]0;owned\x07\x1b]52;c;Y2FuYXJ5\x07\u202egnihton\x1bP+q\x1b\\\r\x08"
 
 // bodies are a conversation that has everything.
-func bodies() []wsv1.Body {
-	return []wsv1.Body{
-		wsv1.TurnAccepted{Session: "s1", Runner: "vexa", Text: "Write a note that says the otters are back,\nand tell me what you " + strings.Repeat("thought about it ", 5)},
-		wsv1.Reasoning{Text: "The person wants a note. "},
-		wsv1.Reasoning{Text: "I look for one first.\n\nThere is one."},
-		wsv1.MessageDelta{Text: "I look at **the no"},
-		wsv1.MessageDelta{Text: "te** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
-		wsv1.Message{Text: "I look at **the note** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
-		wsv1.ToolCall{CallID: "1", Tool: "read_file", Arguments: json.RawMessage(`{"path":"notes/otters.md","lines":20}`)},
-		wsv1.ToolResult{CallID: "1", OK: true, Output: "# Otters\nThey are gone.\n"},
-		wsv1.ToolCall{CallID: "2", Tool: "shell" + hostile, Arguments: json.RawMessage(`{"command":"rm -rf \u001b[31m/\nls"}`)},
-		wsv1.ToolResult{CallID: "2", Output: "refused" + hostile + "\nsecond line", Truncated: true},
-		wsv1.ToolCall{CallID: "3", Tool: "wait"},
-		wsv1.Commit{SHA: "0123456789abcdef0123", Name: "notes", Merged: true, Files: 1},
-		wsv1.Commit{SHA: "fedcba9876543210fedc", Name: "shared" + hostile, Branch: "vexa/01X", Conflicts: []string{"a.md", "b.md"}, Files: 2},
-		wsv1.Rejected{Path: "link" + hostile, Reason: "it leads out of the workspace"},
-		wsv1.Error{Message: "the model did not answer" + hostile, Hint: "vexa model test"},
-		wsv1.MessageDelta{Text: "Half an ans" + hostile},
-		wsv1.TurnDone{Outcome: wsv1.OutcomeInterrupted},
+func bodies() []wsv2.Body {
+	return []wsv2.Body{
+		wsv2.TurnAccepted{Session: "s1", Runner: "vexa", Text: "Write a note that says the otters are back,\nand tell me what you " + strings.Repeat("thought about it ", 5)},
+		wsv2.Reasoning{Text: "The person wants a note. "},
+		wsv2.Reasoning{Text: "I look for one first.\n\nThere is one."},
+		wsv2.MessageDelta{Text: "I look at **the no"},
+		wsv2.MessageDelta{Text: "te** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
+		wsv2.Message{Text: "I look at **the note** first:\n\n- `notes/otters.md`\n- 漢字 🦦\n"},
+		wsv2.ToolCall{CallID: "1", Tool: "read_file", Arguments: json.RawMessage(`{"path":"notes/otters.md","lines":20}`)},
+		wsv2.ToolResult{CallID: "1", OK: true, Output: "# Otters\nThey are gone.\n"},
+		wsv2.ToolCall{CallID: "2", Tool: "shell" + hostile, Arguments: json.RawMessage(`{"command":"rm -rf \u001b[31m/\nls"}`)},
+		wsv2.ToolResult{CallID: "2", Output: "refused" + hostile + "\nsecond line", Truncated: true},
+		wsv2.ToolCall{CallID: "3", Tool: "wait"},
+		wsv2.Plan{Steps: []wsv2.Step{
+			{Text: "read the note" + hostile, State: wsv2.StepDone}, {Text: "write it anew, " + strings.Repeat("with what is known ", 4), State: wsv2.StepActive}, {Text: "say so", State: wsv2.StepPending},
+		}},
+		wsv2.Opaque{Event: "from_the_future" + hostile, Bytes: 7},
+		wsv2.Opaque{Event: "from_the_future" + hostile, Bytes: 7},
+		wsv2.Commit{SHA: "0123456789abcdef0123", Name: "notes", Merged: true, Files: 1},
+		wsv2.Commit{SHA: "fedcba9876543210fedc", Name: "shared" + hostile, Branch: "vexa/01X", Conflicts: []string{"a.md", "b.md"}, Files: 2},
+		wsv2.Rejected{Path: "link" + hostile, Reason: "it leads out of the workspace"},
+		wsv2.Error{Message: "the model did not answer" + hostile, Hint: "vexa model test"},
+		wsv2.MessageDelta{Text: "Half an ans" + hostile},
+		wsv2.TurnDone{Outcome: wsv2.OutcomeInterrupted},
 	}
 }
 
 func played(upTo int) *conversation.Conversation {
 	var c conversation.Conversation
 	for _, b := range bodies()[:upTo] {
-		c.Apply(wsv1.Frame{Turn: "t1", Body: b})
+		c.Apply(wsv2.Frame{Turn: "t1", Body: b})
 	}
 	return &c
 }
@@ -123,7 +128,7 @@ func TestItComes(t *testing.T) {
 	var c conversation.Conversation
 	r := reading.New(&c, theme.Dark())
 	for i, b := range bodies() {
-		r.Changed(c.Apply(wsv1.Frame{Turn: "t1", Body: b}))
+		r.Changed(c.Apply(wsv2.Frame{Turn: "t1", Body: b}))
 		want := all(reading.New(played(i+1), theme.Dark()), 60)
 		if diff := cmp.Diff(want, all(r, 60)); diff != "" {
 			t.Fatalf("after %d (-want +got):\n%s", i, diff)
@@ -168,7 +173,7 @@ func TestItKeepsLittle(t *testing.T) {
 	c := conversation.Conversation{MaxBytes: 1 << 20}
 	r := reading.New(&c, theme.Dark())
 	for i := range 10_000 {
-		r.Changed(c.Apply(wsv1.Frame{Turn: "t", Body: wsv1.Message{Text: fmt.Sprintf("message **%d** of many", i)}}))
+		r.Changed(c.Apply(wsv2.Frame{Turn: "t", Body: wsv2.Message{Text: fmt.Sprintf("message **%d** of many", i)}}))
 		if lines := r.Lines(r.Len()-1, 80); !strings.Contains(strings.Join(lines, ""), fmt.Sprint(i)) {
 			t.Fatalf("%d: %q", i, lines)
 		}
@@ -192,11 +197,11 @@ func BenchmarkDelta(b *testing.B) {
 		var c conversation.Conversation
 		r := reading.New(&c, theme.Dark())
 		for i := range before {
-			c.Apply(wsv1.Frame{Turn: "t", Body: wsv1.Message{Text: fmt.Sprint("message ", i)}})
+			c.Apply(wsv2.Frame{Turn: "t", Body: wsv2.Message{Text: fmt.Sprint("message ", i)}})
 		}
-		c.Apply(wsv1.Frame{Turn: "t", Body: wsv1.TurnAccepted{Text: "x"}})
+		c.Apply(wsv2.Frame{Turn: "t", Body: wsv2.TurnAccepted{Text: "x"}})
 		for b.Loop() {
-			r.Changed(c.Apply(wsv1.Frame{Turn: "t", Body: wsv1.MessageDelta{Text: "word "}}))
+			r.Changed(c.Apply(wsv2.Frame{Turn: "t", Body: wsv2.MessageDelta{Text: "word "}}))
 			r.Lines(r.Len()-1, 80)
 		}
 		return float64(b.Elapsed()) / float64(b.N)

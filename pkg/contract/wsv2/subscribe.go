@@ -1,4 +1,4 @@
-package wsv1
+package wsv2
 
 // Subscribe asks for the frames of topics; Unsubscribe ends that.
 type Subscribe struct {

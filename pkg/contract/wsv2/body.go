@@ -1,4 +1,4 @@
-package wsv1
+package wsv2
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 // unit, source and turn when it publishes the frame.
 func MarshalBody(b Body) (json.RawMessage, error) {
 	if b == nil {
-		return nil, errors.New("ws.v1 frame has no body")
+		return nil, errors.New("ws.v2 frame has no body")
 	}
 	h, err := json.Marshal(struct {
 		Type Type `json:"type"`
@@ -22,7 +22,7 @@ func MarshalBody(b Body) (json.RawMessage, error) {
 }
 
 // UnmarshalBody reads what MarshalBody wrote. What enters is validated against
-// ws.v1#AgentFrame first, which allows no type that is the host's alone.
+// ws.v2#AgentFrame first, which allows no type that is the host's alone.
 func UnmarshalBody(data []byte) (Body, error) {
 	var h struct {
 		Type Type `json:"type"`

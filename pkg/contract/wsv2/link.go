@@ -1,4 +1,4 @@
-package wsv1
+package wsv2
 
 import "encoding/json"
 
@@ -53,5 +53,5 @@ type TurnEnd struct {
 	Reply      string  `json:"reply"`
 	SessionRef string  `json:"sessionRef,omitempty"` // the runner's own session id
 	Error      string  `json:"error,omitempty"`
-	Unknown    int     `json:"unknown,omitempty"` // stream events of a type the dialect does not know
+	Unknown    int     `json:"unknown,omitempty"` // events of types that the dialect does not know, and lines it could not use
 }

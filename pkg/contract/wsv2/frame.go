@@ -1,10 +1,10 @@
-// Package wsv1 holds the Go types of the contract ws.v1: the frames on a
+// Package wsv2 holds the Go types of the contract ws.v2: the frames on a
 // dispatch's topics, what the worker reports and the subscription messages of
 // pages.
 //
 // A frame is flat: the common members and the members of its type stand side
 // by side in one JSON object.
-package wsv1
+package wsv2
 
 import (
 	"encoding/json"
@@ -33,6 +33,8 @@ const (
 	TypeReasoning    Type = "reasoning"
 	TypeToolCall     Type = "tool-call"
 	TypeToolResult   Type = "tool-result"
+	TypePlan         Type = "plan"
+	TypeOpaque       Type = "opaque"
 	TypeUsage        Type = "usage"    // host: metered at the broker
 	TypeCommit       Type = "commit"   // host
 	TypeCard         Type = "card"     // host
@@ -106,6 +108,35 @@ type ToolResult struct {
 	Truncated bool   `json:"truncated,omitempty"`
 }
 
+// Plan is what the agent means to do, whole: it replaces the plan before it.
+type Plan struct {
+	Steps []Step `json:"steps"` // at most 256
+}
+
+// Step is one thing of a plan.
+type Step struct {
+	Text  string    `json:"text"`
+	State StepState `json:"state"`
+}
+
+// StepState is how far a step is.
+type StepState string
+
+// The states of a step.
+const (
+	StepPending StepState = "pending"
+	StepActive  StepState = "active"
+	StepDone    StepState = "done"
+)
+
+// Opaque is an event of the runner's that its dialect could not use.
+type Opaque struct {
+	Event string          `json:"event"`           // its type, as the runner calls it
+	Known bool            `json:"known,omitempty"` // the dialect knows the type: what the event holds is of another shape
+	Bytes int             `json:"bytes"`           // how long the event is
+	JSON  json.RawMessage `json:"json,omitempty"`  // the event, an object; absent where it is too large for a frame
+}
+
 // Usage is what the broker metered for the turn so far.
 type Usage struct {
 	Model            string   `json:"model"`
@@ -168,6 +199,7 @@ type TurnDone struct {
 	Outcome  Outcome `json:"outcome"`
 	ExitCode *int    `json:"exitCode,omitempty"` // of the agent
 	Error    string  `json:"error,omitempty"`
+	Unknown  int     `json:"unknown,omitempty"` // events and lines of the runner's that its dialect could not use
 }
 
 // State reports a change of the unit's workload.
@@ -195,6 +227,12 @@ func (ToolCall) FrameType() Type { return TypeToolCall }
 
 // FrameType returns the type.
 func (ToolResult) FrameType() Type { return TypeToolResult }
+
+// FrameType returns the type.
+func (Plan) FrameType() Type { return TypePlan }
+
+// FrameType returns the type.
+func (Opaque) FrameType() Type { return TypeOpaque }
 
 // FrameType returns the type.
 func (Usage) FrameType() Type { return TypeUsage }
@@ -231,7 +269,7 @@ type head struct {
 // MarshalJSON writes the flat form, common members first.
 func (f Frame) MarshalJSON() ([]byte, error) {
 	if f.Body == nil {
-		return nil, fmt.Errorf("ws.v1 frame %d of unit %s has no body", f.Seq, f.Unit)
+		return nil, fmt.Errorf("ws.v2 frame %d of unit %s has no body", f.Seq, f.Unit)
 	}
 	h, err := json.Marshal(head{f.Seq, f.TS, f.Unit, f.Source, f.Body.FrameType(), f.Turn, f.AgentSeq})
 	if err != nil {
@@ -269,6 +307,10 @@ func unmarshalBody(t Type, data []byte) (Body, error) {
 		return decode[ToolCall](data)
 	case TypeToolResult:
 		return decode[ToolResult](data)
+	case TypePlan:
+		return decode[Plan](data)
+	case TypeOpaque:
+		return decode[Opaque](data)
 	case TypeUsage:
 		return decode[Usage](data)
 	case TypeCommit:
@@ -284,7 +326,7 @@ func unmarshalBody(t Type, data []byte) (Body, error) {
 	case TypeState:
 		return decode[State](data)
 	default:
-		return nil, fmt.Errorf("ws.v1 has no frame type %q", t)
+		return nil, fmt.Errorf("ws.v2 has no frame type %q", t)
 	}
 }
 
