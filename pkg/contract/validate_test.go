@@ -43,7 +43,7 @@ func TestErrors(t *testing.T) {
 		{"unit.v1", `"runner":"vexa"`, `"runner":"vexa","runner":"text"`, `unit.v1: /runner: is given twice`},
 		{"unit.v1", unitText, `{"id":`, `unit.v1: /id: is not JSON: the text ends too early`},
 		{"unit.v1", unitText, `null`, `unit.v1: must be an object, not null`},
-		{"ws.v2#Frame", `"message-delta"`, `"system"`, `ws.v2: /type: must be one of "card", "commit", "error", "message", "message-delta", "reasoning", "rejected", "state", "tool-call", "tool-result", "turn-accepted", "turn-done", "usage"`},
+		{"ws.v2#Frame", `"message-delta"`, `"system"`, `ws.v2: /type: must be one of "card", "commit", "error", "message", "message-delta", "opaque", "plan", "reasoning", "rejected", "state", "tool-call", "tool-result", "turn-accepted", "turn-done", "usage"`},
 		{"ws.v2#Frame", `"type":"message-delta",`, ``, `ws.v2: must have "type"`},
 		{"ws.v2#Frame", `"2026-01-02T03:04:05.5Z"`, `"yesterday"`, `ws.v2: /ts: must be a date and time as in RFC 3339, for example 2026-06-18T10:00:00Z`},
 		{"ws.v2", `"text"`, `"txt"`, `ws.v2: must have "text" (and 1 more)`},
