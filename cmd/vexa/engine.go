@@ -217,19 +217,25 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 	if err != nil {
 		return err
 	}
+	kernel := remote.New(p.home.RuntimeSocket())
 	e.Dispatch, err = dispatch.New(ctx, dispatch.Options{
 		Home: p.home, Binary: self, Records: records, Streams: e.Streams,
-		Runtime: remote.New(p.home.RuntimeSocket()), Workspaces: e.Workspaces, Sessions: e.Sessions,
+		Runtime: kernel, Workspaces: e.Workspaces, Sessions: e.Sessions,
 		Tokens:     identity.NewAuthority(identity.Options{Issuer: issuer(p.home), Key: key, Now: clock, NewID: newID}),
 		Audit:      trail,
 		OpenSocket: func(ctx context.Context, s broker.Session) (dispatch.Socket, error) { return b.Open(ctx, s) },
-		Runners:    c.runners, Models: resolveModel(e.Models), Images: runner.Builds{Dir: p.home.Images()}.Reference, Tools: c.tools,
+		Runners:    c.runners, Models: resolveModel(e.Models), Images: images(p.home, kernel).Reference, Tools: c.tools,
 		Quota: gate, Failpoints: failpoint.New(os.Getenv(failpoint.Env)), Now: time.Now, NewID: newID, Log: p.log, Retention: keep,
 		AlsoRetain: func(ctx context.Context, now time.Time) error {
 			return errors.Join(audit.Trim(auditJournal, keep.Audit, now), e.Transcripts.Trim(ctx, now, func() map[string]bool { return liveUnits(e.Dispatch) }))
 		},
 	})
 	return err
+}
+
+// images are those of runners: made here, or brought.
+func images(h home.Home, engine runner.Engine) runner.Images {
+	return runner.Images{Builds: runner.Builds{Dir: h.Images()}, Checked: runner.Builds{Dir: h.CheckedImages()}, Engine: engine}
 }
 
 // liveUnits are the dispatches that have not ended.

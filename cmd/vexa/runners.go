@@ -74,65 +74,22 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 	return out, runner.Builds{Dir: h.Images()}.Put(m, out.Digest)
 }
 
-// How a probe ends.
-const (
-	saysVersion  = 8 // its program says the version
-	otherVersion = 9 // it says another one, or none
-	noShell      = 126
-	noProgram    = 127
-)
-
-// probeScript runs a probe, its arguments, and looks for a version, its name, in what it
-// prints: as a word of its own, so that 2.0 is not found in 12.0.9 or 2.0-rc1.
-const probeScript = `case " $("$@" 2>/dev/null </dev/null) " in *[!0-9A-Za-uw-z.+_-]"$0"[!0-9A-Za-z.+_-]*) exit 8 ;; *) exit 9 ;; esac`
-
 // pinned refuses an image whose program is of another version than the manifest pins,
 // where it has a shell that could tell.
 func pinned(ctx context.Context, h home.Home, m runnerv2.Manifest) error {
-	if m.Package == nil || len(m.Argv.Probe) == 0 {
+	if !runner.Pins(m) {
 		return nil
 	}
 	return withPodman(ctx, h, func(d *podman.Driver) error {
-		why, err := probed(ctx, d, h, m)
-		if err != nil || why == "" {
-			return err
+		err := runner.CheckVersion(ctx, m, m.Image.Ref, func(ctx context.Context, argv []string) (int, error) {
+			exit, err := d.Try(ctx, m.Image.Ref, h.InstallID, argv)
+			return exit.Code, err
+		})
+		if fault.Is(err, fault.Invalid) { // else a message would run it by its name
+			err = errors.Join(err, d.Forget(ctx, m.Image.Ref))
 		}
-		if err := d.Forget(ctx, m.Image.Ref); err != nil { // else a message would run it by its name
-			return err
-		}
-		return fault.New(fault.Invalid, "the program in "+m.Image.Ref+" "+why+", which the manifest of runner "+m.Name+" pins",
-			"give it an image with that version; or add a runner of your own whose manifest pins the other one: vexa runner add DIR")
+		return err
 	})
-}
-
-// probeTime is how long a program may take to say its version.
-const probeTime = time.Minute
-
-// probed says what is wrong with the version that the program of an image says; "":
-// nothing, or it has no shell that could tell.
-func probed(ctx context.Context, d *podman.Driver, h home.Home, m runnerv2.Manifest) (why string, err error) {
-	wants := "does not say that it is " + m.Package.Name + " " + m.Package.Version
-	limited, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	exit, err := d.Try(limited, m.Image.Ref, h.InstallID, append([]string{"/bin/sh", "-c", probeScript, m.Package.Version}, m.Argv.Probe...))
-	switch {
-	case ctx.Err() != nil:
-		return "", fault.Wrap(fault.Interrupted, "ask the program for its version", context.Cause(ctx))
-	case limited.Err() != nil:
-		return wants + " within " + probeTime.String(), nil
-	case podman.NoProgram(err):
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	switch exit.Code {
-	case saysVersion, noShell, noProgram:
-		return "", nil
-	case otherVersion:
-		return wants, nil
-	default:
-		return fmt.Sprintf("%s: the probe of its version ended with code %d", wants, exit.Code), nil
-	}
 }
 
 // buildable refuses a runner whose image is not to be made.

@@ -86,4 +86,4 @@ type ResolveModel func(model string) (protocols []string, name string, err error
 
 // Images resolves the image that a runner wants to a reference that the
 // runtime kernel knows.
-type Images func(runnerv2.Manifest) (string, error)
+type Images func(context.Context, runnerv2.Manifest) (string, error)

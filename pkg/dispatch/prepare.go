@@ -149,7 +149,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.openSocket(ctx); err != nil {
 		return err
 	}
-	return r.describe(dir)
+	return r.describe(ctx, dir)
 }
 
 // noteStart records what the kernel made of the workload and its token. A
@@ -189,7 +189,7 @@ func (r *run) lastReport() uint64 { return max(r.out.agentSeq, r.entry.agentSeq)
 // describe mints the tokens, writes the dispatch file and builds the workload.
 // The kernel's token stays with the host: what the container reads is for its
 // own socket alone.
-func (r *run) describe(dir string) error {
+func (r *run) describe(ctx context.Context, dir string) error {
 	var models []string
 	if r.plan.Model != "" {
 		models = []string{r.plan.Model}
@@ -219,13 +219,13 @@ func (r *run) describe(dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "dispatch.json"), launch, 0o600); err != nil {
 		return err
 	}
-	r.spec, err = r.workload(dir)
+	r.spec, err = r.workload(ctx, dir)
 	return err
 }
 
 // workload is what the kernel is asked to run.
-func (r *run) workload(dir string) (runtimev1.Spec, error) {
-	image, err := r.m.images(r.plan.manifest)
+func (r *run) workload(ctx context.Context, dir string) (runtimev1.Spec, error) {
+	image, err := r.m.images(ctx, r.plan.manifest)
 	if err != nil {
 		return runtimev1.Spec{}, err
 	}

@@ -233,7 +233,7 @@ func (r *run) reopen(ctx context.Context) error {
 	}
 	err := r.openSocket(ctx)
 	if err == nil {
-		err = r.describe(dir)
+		err = r.describe(ctx, dir)
 	}
 	if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
 		return err

@@ -88,7 +88,7 @@ func TestRestartWithoutTheImage(t *testing.T) {
 	s.waitForWord(st.Unit)
 	s.restart(func(o *dispatch.Options) {
 		again(o)
-		o.Images = func(runnerv2.Manifest) (string, error) {
+		o.Images = func(context.Context, runnerv2.Manifest) (string, error) {
 			return "", fault.New(fault.NotFound, "there is no such image", "")
 		}
 	})

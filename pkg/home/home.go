@@ -179,6 +179,10 @@ func (h Home) ImageInputs() string { return filepath.Join(h.Cache, "images") }
 // Images is the directory of what is known of the images that were made for runners.
 func (h Home) Images() string { return filepath.Join(h.State, "images") }
 
+// CheckedImages is the directory of what is known of the images that were brought for
+// runners, ready-made.
+func (h Home) CheckedImages() string { return filepath.Join(h.Images(), "checked") }
+
 // Runners is the directory of a person's own runners.
 func (h Home) Runners() string { return filepath.Join(h.Config, "runners") }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -24,8 +23,9 @@ type Builds struct{ Dir string }
 
 // build is a runner's file.
 type build struct {
-	Image  string `json:"image"`  // the name in its manifest
-	Digest string `json:"digest"` // of the image's manifest: sha256: and hexadecimal digits
+	Image  string `json:"image"`          // the name in its manifest
+	Digest string `json:"digest"`         // of the image's manifest: sha256: and hexadecimal digits
+	Pins   string `json:"pins,omitempty"` // what its program says that it is, as the manifest had it
 }
 
 var imageDigest = textform.Regexp(`^sha256:[0-9a-f]{64}$`)
@@ -35,7 +35,7 @@ func (b Builds) Put(m runnerv2.Manifest, digest string) error {
 	if !imageDigest.MatchString(digest) {
 		return fault.Newf(fault.Internal, "note the image of runner %s: %q is no digest", m.Name, digest)
 	}
-	data, err := json.Marshal(build{m.Image.Ref, digest})
+	data, err := json.Marshal(build{m.Image.Ref, digest, pins(m)})
 	if err == nil {
 		err = os.MkdirAll(b.Dir, 0o700)
 	}
@@ -46,7 +46,7 @@ func (b Builds) Put(m runnerv2.Manifest, digest string) error {
 }
 
 // Digest is the digest of the image that was made for m, "" where none was made under
-// the name that its manifest has now. A file that cannot be read is fault.Invalid.
+// the name, and for the version, that its manifest has now. A file that cannot be read is fault.Invalid.
 func (b Builds) Digest(m runnerv2.Manifest) (string, error) {
 	data, err := os.ReadFile(b.file(m))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +62,7 @@ func (b Builds) Digest(m runnerv2.Manifest) (string, error) {
 	if err != nil {
 		return "", &fault.Error{Kind: fault.Invalid, Msg: b.file(m), Err: err, Hint: "make the image again: vexa runner build " + m.Name}
 	}
-	if made.Image != m.Image.Ref {
+	if made.Image != m.Image.Ref || made.Pins != pins(m) {
 		return "", nil
 	}
 	return made.Digest, nil
@@ -78,8 +78,7 @@ func (b Builds) Reference(m runnerv2.Manifest) (string, error) {
 	if err != nil || digest == "" {
 		return m.Image.Ref, err
 	}
-	repository, _, _ := strings.Cut(m.Image.Ref, ":") // localhost has no port: only such images are made
-	return repository + "@" + digest, nil
+	return byDigest(m.Image.Ref, digest), nil
 }
 
 // Forget takes the note of a runner away, whose manifest or lock is another one now, or

@@ -76,6 +76,21 @@ type Pauser interface {
 	Resume(ctx context.Context, id string) error
 }
 
+// Prober is implemented by a driver that can say of an image what it is. An image that
+// is not there is fault.NotFound.
+type Prober interface {
+	// ImageDigest is the digest of the manifest of the image that has a name now.
+	ImageDigest(ctx context.Context, ref string) (string, error)
+
+	// Try runs a program of an image in the boundary of a workload, without a mount, for
+	// the installation, and says how it ended. A program that the image does not have
+	// ends with ExitNoProgram. No container is left.
+	Try(ctx context.Context, ref, install string, argv []string) (Exit, error)
+}
+
+// ExitNoProgram is how a program ends that is not there, as a shell says it.
+const ExitNoProgram = 127
+
 // Finder is implemented by a driver whose containers are processes of this
 // machine. Processes returns the process ids of the running ones among ids, as
 // this process sees them; one that is not running has none. What was found is

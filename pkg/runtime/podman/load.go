@@ -57,9 +57,9 @@ func noSpace(err error) error {
 	return err
 }
 
-// NoProgram reports whether a container could not be started because its image has no
+// noProgram reports whether a container could not be started because its image has no
 // such program, as the runtimes runc and crun say it.
-func NoProgram(err error) bool {
+func noProgram(err error) bool {
 	var refused *apiError
 	return errors.As(err, &refused) && (strings.Contains(refused.Message, "no such file or directory") ||
 		strings.Contains(refused.Message, "executable file") && strings.Contains(refused.Message, "not found"))
@@ -105,15 +105,23 @@ func (d *Driver) Warm(ctx context.Context, ref, install string) error {
 	return d.Remove(context.WithoutCancel(ctx), id)
 }
 
-// Try runs a program of an image in the boundary of a dispatch, without a mount, and says
-// how it ended. No container is left.
+// ImageDigest implements runtime.Prober.
+func (d *Driver) ImageDigest(ctx context.Context, ref string) (string, error) {
+	info, err := d.Image(ctx, ref)
+	return info.Digest, err
+}
+
+// Try implements runtime.Prober.
 func (d *Driver) Try(ctx context.Context, ref, install string, argv []string) (exit runtime.Exit, err error) {
 	id, err := d.brief(ctx, ref, install, argv, runtime.Limits{Processes: 512, OpenFiles: 1024, TmpMB: 64, HomeMB: 64})
 	if err != nil {
 		return exit, err
 	}
 	defer func() { err = errors.Join(err, d.Remove(context.WithoutCancel(ctx), id)) }()
-	if err := d.Start(ctx, id); err != nil {
+	switch err := d.Start(ctx, id); {
+	case noProgram(err):
+		return runtime.Exit{Code: runtime.ExitNoProgram}, nil
+	case err != nil:
 		return exit, err
 	}
 	return d.Wait(ctx, id)

@@ -21,7 +21,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/runner/image/imagetest"
 	"github.com/vexa-ai/vexa/pkg/runner/image/store"
 	"github.com/vexa-ai/vexa/pkg/runtime"
-	"github.com/vexa-ai/vexa/pkg/runtime/podman"
 )
 
 // forget removes images at the end of a test.
@@ -88,7 +87,7 @@ func TestARunnersImageIsLoadedAndRuns(t *testing.T) {
 	if exit, err := d.Try(t.Context(), ref, install, []string{"/usr/bin/env", "sh", "-c", "exit 7"}); err != nil || exit.Code != 7 {
 		t.Errorf("a program that is there: %+v, %v", exit, err)
 	}
-	if exit, err := d.Try(t.Context(), ref, install, []string{"/bin/absent"}); !podman.NoProgram(err) && exit.Code != 127 {
+	if exit, err := d.Try(t.Context(), ref, install, []string{"/bin/absent"}); err != nil || exit.Code != runtime.ExitNoProgram {
 		t.Errorf("a program that is not there: %+v, %v", exit, err)
 	}
 	s := newStack(t, d, install)

@@ -10,6 +10,8 @@
 //	DELETE /workloads/{id}       ends it if need be, and forgets it
 //	GET    /events               Server-Sent Events, each a RuntimeEvent; Last-Event-ID is honoured
 //	POST   /refusals             {"recorded": id}, optional: what was refused since, [api.Refusal]; waits until there is something
+//	GET    /images/digest?ref=…  {"digest": …} of the image of that name
+//	POST   /images/try           {"image": …, "argv": […]}: {"code": …}, of a program of it in a container of its own
 //	GET    /healthz              runtime.Health
 //
 // Bodies are validated against the sealed contract on their way in, and errors
@@ -57,6 +59,8 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 	mux.Handle("DELETE /workloads/{id}", unixhttp.Handle(s.remove))
 	mux.Handle("GET /events", unixhttp.Handle(s.events))
 	mux.Handle("POST /refusals", unixhttp.Handle(s.refusals))
+	mux.Handle("GET /images/digest", unixhttp.Handle(s.digest))
+	mux.Handle("POST /images/try", unixhttp.Handle(s.try))
 	mux.Handle("GET /healthz", unixhttp.Handle(s.health))
 	return unixhttp.Guard(unixhttp.Paths(mux, kernel.Version()), maxBody, log)
 }

@@ -1,0 +1,99 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
+)
+
+// engine is one with an image of each name, whose program is of a version.
+type engine struct {
+	digests map[string]string
+	code    int
+	err     error
+	tried   []string // images
+}
+
+func (e *engine) ImageDigest(_ context.Context, ref string) (string, error) {
+	if d, ok := e.digests[ref]; ok {
+		return d, e.err
+	}
+	return "", fault.New(fault.NotFound, "no such image", "")
+}
+
+func (e *engine) Try(_ context.Context, ref string, argv []string) (int, error) {
+	e.tried = append(e.tried, ref)
+	if !slices.Contains(argv, "2.0") || argv[len(argv)-1] != "--version" {
+		return 0, errors.New("it is asked for something else")
+	}
+	return e.code, e.err
+}
+
+// TestBrought: an image that was brought is asked for its version before it is run, once
+// for each image that has the name, and runs as the one that was asked.
+func TestBrought(t *testing.T) {
+	t.Parallel()
+	const ref = "registry.example:5000/tool:latest"
+	one, two := "sha256:"+strings.Repeat("1a", 32), "sha256:"+strings.Repeat("2b", 32)
+	e := &engine{digests: map[string]string{ref: one}, code: 8}
+	dir := t.TempDir()
+	images := runner.Images{Builds: runner.Builds{Dir: dir}, Checked: runner.Builds{Dir: filepath.Join(dir, "checked")}, Engine: e}
+	m := runnerv2.Manifest{Name: "tool", Image: runnerv2.Image{Ref: ref}}
+	m.Argv.Probe, m.Package = []string{"tool", "--version"}, &runnerv2.Package{Kind: "release", Name: "tool", Version: "2.0"}
+	is := func(what, want string, tries int) {
+		t.Helper()
+		got, err := images.Reference(t.Context(), m)
+		if err != nil || got != want || len(e.tried) != tries {
+			t.Errorf("%s: %q, %v, asked %q", what, got, err, e.tried)
+		}
+	}
+	refused := func(what string, tries int) {
+		t.Helper()
+		got, err := images.Reference(t.Context(), m)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "tool 2.0") || len(e.tried) != tries {
+			t.Errorf("%s: %q, %v, asked %q", what, got, err, e.tried)
+		}
+	}
+	is("the first time", "registry.example:5000/tool@"+one, 1)
+	is("again", "registry.example:5000/tool@"+one, 1)
+	e.digests[ref] = two
+	e.code = 9
+	refused("another image of the name, of another version", 2)
+	refused("it is not forgotten that it was refused", 3)
+	e.code = 1
+	refused("a probe that fails", 4)
+	e.code = 127
+	is("one without a shell cannot tell", "registry.example:5000/tool@"+two, 5)
+	is("again", "registry.example:5000/tool@"+two, 5)
+
+	m.Argv.Probe = []string{"tool", "really", "--version"}
+	e.code = 9
+	refused("a manifest that pins another", 6)
+	m.Argv.Probe = nil
+	is("one that pins nothing", ref, 6)
+	m.Argv.Probe = []string{"tool", "--version"}
+	delete(e.digests, ref)
+	is("none of the name", ref, 6)
+	e.digests[ref], e.err = two, errors.ErrUnsupported
+	is("an engine without digests", ref, 6)
+	e.err = errors.New("broken")
+	if got, err := images.Reference(t.Context(), m); err == nil {
+		t.Errorf("an engine that is broken: %q", got)
+	}
+
+	// What was made here was asked when it was made, for the version that it was made for.
+	e.err, e.code = nil, 9
+	if err := images.Builds.Put(m, one); err != nil {
+		t.Fatal(err)
+	}
+	is("one that was made", "registry.example:5000/tool@"+one, 6)
+	m.Argv.Probe = []string{"tool", "now", "--version"}
+	refused("one that was made for another version", 7)
+}
