@@ -259,8 +259,12 @@ func (r *run) mcp(ctx context.Context) verdict {
 	return pass("%s as %s", tool, calls[0].Tool)
 }
 
-// slowTail is more than an agent takes to end that asks for no network.
-const slowTail = 3 * time.Second
+// More than an agent takes that asks for no network: to its first word in a container that
+// runs, and to its end after the last.
+const (
+	slowStart = 20 * time.Second
+	slowTail  = 3 * time.Second
+)
 
 // offline: it loses no time by asking for a network that it has not.
 func (r *run) offline(context.Context) verdict {
@@ -274,7 +278,10 @@ func (r *run) offline(context.Context) verdict {
 	if worst > slowTail {
 		return fail("it ends %.1f s after its last word: something of it waits for a network", worst.Seconds())
 	}
-	return pass("it ends %.1f s after its last word", worst.Seconds())
+	if r.report.WarmSec > slowStart.Seconds() {
+		return fail("its first word comes after %.1f s, in a container that runs: something of it waits for a network", r.report.WarmSec)
+	}
+	return pass("its first word comes after %.1f s in a container that runs, and its end %.1f s after the last", r.report.WarmSec, worst.Seconds())
 }
 
 // memory: what it took.
