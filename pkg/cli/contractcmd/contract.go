@@ -53,7 +53,7 @@ func newList(f *factory.Factory) *cobra.Command {
 			if o.On() {
 				return output.List(f.Out, &o, fields, c.Names())
 			}
-			t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME")
+			t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME").In(f.OutStyle())
 			for _, name := range c.Names() {
 				t.Row(name)
 			}

@@ -35,7 +35,7 @@ func NewPS(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "UNIT", "STATE", "RUNNER", "TRIGGER", "WORKSPACES", "STARTED", "REASON")
+		t := output.NewTable(f.Out, tty, "UNIT", "STATE", "RUNNER", "TRIGGER", "WORKSPACES", "STARTED", "REASON").In(f.OutStyle())
 		for _, d := range list {
 			t.Row(d.ID, string(d.State), d.Runner, string(d.Trigger), grants(d.Workspaces),
 				output.Time(d.StartedAt, f.Now(), tty), reason(d))

@@ -34,7 +34,7 @@ func newSessionList(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "SESSION", "RUNNER", "LAST UNIT", "UPDATED", "TITLE")
+		t := output.NewTable(f.Out, tty, "SESSION", "RUNNER", "LAST UNIT", "UPDATED", "TITLE").In(f.OutStyle())
 		for _, s := range list {
 			t.Row(s.ID, s.Runner, s.Unit, output.Time(s.UpdatedAt, f.Now(), tty), s.Title)
 		}

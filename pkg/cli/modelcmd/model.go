@@ -59,7 +59,7 @@ func newList(f *factory.Factory) *cobra.Command {
 			f.Notice("no models yet; add one with: vexa model add, or let vexa init find one")
 			return nil
 		}
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "PROTOCOL", "WHERE", "MODELS", "KEY", "DEFAULT")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "PROTOCOL", "WHERE", "MODELS", "KEY", "DEFAULT").In(f.OutStyle())
 		for _, p := range list {
 			where := p.URL
 			if p.Cassette != "" {

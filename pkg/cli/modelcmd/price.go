@@ -111,7 +111,7 @@ func newPrice(f *factory.Factory) *cobra.Command {
 		return costs(p), err
 	}
 	query.List(f, cmd, costFields(), ask, func(list []cost) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODEL", "INPUT", "OUTPUT", "CACHE READ", "CACHE WRITE")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODEL", "INPUT", "OUTPUT", "CACHE READ", "CACHE WRITE").In(f.OutStyle())
 		for _, c := range list {
 			t.Row(c.model, amount(c.input()), amount(c.output()), amount(c.cacheRead()), amount(c.cacheWrite()))
 		}

@@ -50,7 +50,7 @@ func newRunnerList(f *factory.Factory) *cobra.Command {
 	}
 	ask := func(ctx context.Context, c *client.Client, _ []string) ([]api.Runner, error) { return c.Runners(ctx) }
 	return query.List(f, cmd, runnerFields(), ask, func(list []api.Runner) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "BUILT", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "IMAGE", "BUILT", "DIALECT", "PROTOCOLS", "RESUMES", "TITLE").In(f.OutStyle())
 		for _, r := range list {
 			t.Row(r.Name, r.Image, built(r), r.Dialect, strings.Join(r.Protocols, ","), yes(r.Resumes), r.Title)
 		}

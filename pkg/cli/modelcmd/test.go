@@ -122,7 +122,7 @@ func printReport(f *factory.Factory, asJSON *output.JSON, r conformance.Report) 
 	if asJSON.On() {
 		return output.One(f.Out, asJSON, reportFields(), r)
 	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "CHECK", "STATE", "SECONDS", "DETAIL")
+	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "CHECK", "STATE", "SECONDS", "DETAIL").In(f.OutStyle())
 	for _, c := range r.Checks {
 		t.Row(c.Name, c.State, fmt.Sprintf("%.1f", c.Sec), c.Detail)
 	}

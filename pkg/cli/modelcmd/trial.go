@@ -117,7 +117,7 @@ func runTest(ctx context.Context, o *TestOptions) error {
 }
 
 func printTest(f *factory.Factory, t api.ModelTest) error {
-	table := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "CHECK", "STATE", "PROTOCOL", "DETAIL")
+	table := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "CHECK", "STATE", "PROTOCOL", "DETAIL").In(f.OutStyle())
 	for _, c := range t.Checks {
 		table.Row(c.Check, c.State, c.Protocol, c.Detail)
 	}

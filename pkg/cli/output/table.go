@@ -20,6 +20,7 @@ type Table struct {
 	tty    bool
 	header []string
 	rows   [][]string
+	style  Style // nil: none
 }
 
 // NewTable returns an empty table.
@@ -46,7 +47,13 @@ func (t *Table) Flush() error {
 		t.align(&buf)
 	} else {
 		for _, row := range t.rows {
-			buf.WriteString(strings.Join(row, "\t") + "\n")
+			for i, cell := range row {
+				if i > 0 {
+					buf.WriteByte('\t')
+				}
+				buf.WriteString(t.paint(i, cell))
+			}
+			buf.WriteByte('\n')
 		}
 	}
 	_, err := t.w.Write(buf.Bytes())
@@ -61,15 +68,21 @@ func (t *Table) align(buf *bytes.Buffer) {
 			widths[i] = max(widths[i], Width(cell))
 		}
 	}
-	for _, row := range rows {
-		var line strings.Builder
+	for n, row := range rows {
+		gap := 0 // before the next cell that holds something: no line ends in spaces
 		for i, cell := range row {
-			line.WriteString(cell)
-			if i < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", widths[i]-Width(cell)+2))
+			if cell != "" {
+				buf.WriteString(strings.Repeat(" ", gap))
+				gap = 0
+				if n == 0 {
+					buf.WriteString(t.head(cell))
+				} else {
+					buf.WriteString(t.paint(i, cell))
+				}
 			}
+			gap += widths[i] - Width(cell) + 2
 		}
-		buf.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		buf.WriteByte('\n')
 	}
 }
 

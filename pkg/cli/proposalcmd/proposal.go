@@ -81,7 +81,7 @@ func newList(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "ID", "WHEN", "STATE", "TARGET", "TITLE")
+		t := output.NewTable(f.Out, tty, "ID", "WHEN", "STATE", "TARGET", "TITLE").In(f.OutStyle())
 		for _, p := range list {
 			t.Row(p.ID, output.Time(p.UpdatedAt, f.Now(), tty), state(p), short(p.Target), p.Title)
 		}

@@ -54,7 +54,7 @@ func newList(f *factory.Factory) *cobra.Command {
 	}
 	ask := func(ctx context.Context, c *client.Client, _ []string) ([]toolv1.Tool, error) { return c.Tools(ctx) }
 	return query.List(f, cmd, fields(), ask, func(list []toolv1.Tool) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "EFFECT", "GRANT", "TRANSPORT", "TITLE")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "EFFECT", "GRANT", "TRANSPORT", "TITLE").In(f.OutStyle())
 		for _, x := range list {
 			t.Row(x.Name, string(x.Effect), string(x.Grant), string(x.Transport), x.Title)
 		}

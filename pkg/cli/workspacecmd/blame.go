@@ -48,7 +48,7 @@ func newBlame(f *factory.Factory) *cobra.Command {
 	}
 	return query.List(f, cmd, blameFields(), ask, func(list []api.BlameLine) error {
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "UNIT", "LINE", "TEXT")
+		t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "UNIT", "LINE", "TEXT").In(f.OutStyle())
 		for _, l := range list {
 			who := l.Commit.Subject
 			if who == "" {

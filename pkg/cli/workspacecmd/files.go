@@ -33,7 +33,7 @@ func newFiles(f *factory.Factory) *cobra.Command {
 		return c.Files(ctx, args[0], rev)
 	}
 	return query.List(f, cmd, fileFields(), ask, func(list []api.FileEntry) error {
-		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODE", "SIZE", "PATH")
+		t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "MODE", "SIZE", "PATH").In(f.OutStyle())
 		for _, e := range list {
 			t.Row(e.Mode, strconv.FormatInt(e.Size, 10), e.Path)
 		}

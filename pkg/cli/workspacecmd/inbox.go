@@ -57,7 +57,7 @@ func newInbox(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "ID", "FROM", "TIME", "STATE", "REFS")
+		t := output.NewTable(f.Out, tty, "ID", "FROM", "TIME", "STATE", "REFS").In(f.OutStyle())
 		for _, d := range list {
 			t.Row(d.ID, d.Member, output.Time(d.Time, f.Now(), tty), stateText(d), refsText(d))
 		}

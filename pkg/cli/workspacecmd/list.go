@@ -31,7 +31,7 @@ func newList(f *factory.Factory) *cobra.Command {
 			return nil
 		}
 		tty := factory.IsTTY(f.OutTTY)
-		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "UPDATED", "BUCKET", "PROBLEM")
+		t := output.NewTable(f.Out, tty, "NAME", "HEAD", "UPDATED", "BUCKET", "PROBLEM").In(f.OutStyle())
 		for _, w := range list {
 			if w.WriteOnly {
 				t.Row(w.Name, "", "", w.Bucket, "written, not read: git push delivers to it")

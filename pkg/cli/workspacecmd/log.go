@@ -52,7 +52,7 @@ func printLog(f *factory.Factory, list []api.Commit) error {
 		return nil
 	}
 	tty := factory.IsTTY(f.OutTTY)
-	t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "LAUNCHER", "UNIT", "MESSAGE")
+	t := output.NewTable(f.Out, tty, "COMMIT", "WHEN", "SUBJECT", "LAUNCHER", "UNIT", "MESSAGE").In(f.OutStyle())
 	for _, x := range list {
 		subject := x.Subject
 		message, _, _ := strings.Cut(x.Message, "\n")

@@ -89,7 +89,7 @@ func runMemberList(ctx context.Context, o *MemberListOptions) error {
 	if o.JSON.On() {
 		return output.List(f.Out, &o.JSON, memberFields(), rows)
 	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "MAY", "FINGERPRINT", "ID")
+	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "NAME", "MAY", "FINGERPRINT", "ID").In(f.OutStyle())
 	for _, m := range rows {
 		t.Row(memberName(m), rightsText(m), strings.Join(m.Fingerprints, " "), m.ID)
 	}

@@ -82,7 +82,7 @@ func printVerified(f *factory.Factory, v api.Verified) error {
 	if err := p.Flush(); err != nil || v.Healthy {
 		return err
 	}
-	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "OBJECT", "GENERATION", "KIND", "WHAT", "READABLE")
+	t := output.NewTable(f.Out, factory.IsTTY(f.OutTTY), "OBJECT", "GENERATION", "KIND", "WHAT", "READABLE").In(f.OutStyle())
 	for _, x := range v.Findings {
 		t.Row(x.Object, strconv.FormatInt(x.Generation, 10), x.Kind, x.What, x.Readable)
 	}
