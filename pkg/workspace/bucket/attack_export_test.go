@@ -166,7 +166,7 @@ func StorePack(ctx context.Context, b *Bucket, pack, index string, set map[strin
 		if err != nil {
 			return change{}, false, err
 		}
-		p, err := b.storePack(ctx, to, pack, index)
+		p, err := b.storePack(ctx, to, pack, index, nil)
 		p.Generation = st.Generation + 1
 		return change{add: []manifestv1.Pack{p}, set: set, drop: drop}, true, err
 	})

@@ -65,7 +65,7 @@ func (b *Bucket) offer(ctx context.Context, x *exchange, st *State) error {
 		return err
 	}
 	x.since = unnamedAfter(st)
-	if x.stored, err = b.storePack(ctx, to, x.files.pack, x.files.index); err != nil {
+	if x.stored, err = b.storePack(ctx, to, x.files.pack, x.files.index, nil); err != nil {
 		return err
 	}
 	x.stored.Generation = x.newest

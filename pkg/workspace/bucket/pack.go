@@ -159,7 +159,7 @@ func (p *push) base(ctx context.Context, to seal.Recipient, ids []string) error 
 	if err != nil || pack == "" {
 		return err
 	}
-	stored, err := p.b.storePack(ctx, to, pack, index)
+	stored, err := p.b.storePack(ctx, to, pack, index, p.repo.Progress)
 	if err != nil {
 		return err
 	}
@@ -198,9 +198,16 @@ func (p *push) take(ctx context.Context, to seal.Recipient, path string) error {
 	return nil
 }
 
-// storePack stores a pack and its index.
-func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index string) (manifestv1.Pack, error) {
+// storePack stores a pack and its index, and tells progress, which may be nil, how far it
+// is.
+func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index string, progress io.Writer) (manifestv1.Pack, error) {
 	out := manifestv1.Pack{Kind: kindBase}
+	info, err := os.Stat(pack)
+	if err != nil {
+		return out, err
+	}
+	up := newUpload(progress, info.Size(), b.opt.Now)
+	defer up.end()
 	var head packHead
 	for _, f := range []struct {
 		path string
@@ -216,7 +223,7 @@ func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index s
 			}
 			defer file.Close()
 			if f.path == pack {
-				head.w = w
+				head.w = io.MultiWriter(w, up)
 				w = &head
 			}
 			_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{file}, make([]byte, 1<<20))

@@ -287,7 +287,7 @@ func (r *repair) publish(ctx context.Context) (*State, error) {
 		next = r.work.over.Generation + 1
 	}
 	for _, f := range r.fresh {
-		p, err := b.storePack(ctx, to, f.pack, f.index)
+		p, err := b.storePack(ctx, to, f.pack, f.index, r.repo.Progress)
 		if err != nil {
 			return nil, err
 		}
