@@ -55,6 +55,8 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 	if err := buildable(catalog, m); err != nil {
 		return out, err
 	}
+	builds := runner.Builds{Dir: h.Images()}
+	former, _ := builds.Reference(m) // what cannot be read is written anew
 	way := makeRunner
 	switch {
 	case b.Download != "":
@@ -71,7 +73,28 @@ func buildRunner(ctx context.Context, h home.Home, b factory.RunnerBuild) (facto
 	if err := pinned(ctx, h, m); err != nil {
 		return out, err
 	}
-	return out, runner.Builds{Dir: h.Images()}.Put(m, out.Digest)
+	if err := builds.Put(m, out.Digest); err != nil {
+		return out, err
+	}
+	if now, err := builds.Reference(m); err == nil && former != now && former != m.Image.Ref {
+		discard(ctx, h, former)
+	}
+	return out, nil
+}
+
+// discard removes an image that another took the place of: nothing would ask for it any
+// more. One that has another name, or a container, stays.
+func discard(ctx context.Context, h home.Home, ref string) {
+	err := withPodman(ctx, h, func(d *podman.Driver) error {
+		info, err := d.Image(ctx, ref)
+		if err != nil {
+			return err
+		}
+		return d.Forget(ctx, info.ID)
+	})
+	if err != nil {
+		newLog().DebugContext(ctx, "a former image stays", "image", ref, "error", err)
+	}
 }
 
 // pinned refuses an image whose program is of another version than the manifest pins,
