@@ -53,6 +53,9 @@ func TestParseRefuses(t *testing.T) {
 			if syntax.Pointer != c.pointer || !strings.Contains(syntax.Msg, c.msg) {
 				t.Errorf("Parse(%.40q) = %q: %q, want %q: …%s…", c.in, syntax.Pointer, syntax.Msg, c.pointer, c.msg)
 			}
+			if err := ijson.Check([]byte(c.in), 0); err == nil || err.Error() != syntax.Msg {
+				t.Errorf("Check(%.40q) = %v, want %s", c.in, err, syntax.Msg)
+			}
 		})
 	}
 }
@@ -127,6 +130,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := ijson.Parse(data)
+		if checked := ijson.Check(data, 0); (checked == nil) != (err == nil) {
+			t.Fatalf("Parse says %v and Check %v of %q", err, checked, data)
+		}
 		if err != nil {
 			return
 		}

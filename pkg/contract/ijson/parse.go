@@ -21,6 +21,7 @@ const MaxDepth = 64
 const (
 	maxDigits = 400     // characters of a number; the longest exact double in plain digits has 326
 	maxExact  = 1 << 53 // every integer up to it is a double
+	maxSure   = 15      // so is every integer of so many characters
 )
 
 // A SyntaxError says why a text is not I-JSON, and where. Pointer is the JSON
@@ -46,17 +47,31 @@ func Escape(tok string) string {
 // Parse reads one value: nil, bool, json.Number, string, []any or
 // map[string]any. The error is a *SyntaxError.
 func Parse(data []byte) (any, error) {
-	if !utf8.Valid(data) {
+	p := parser{data: data}
+	return p.all(0)
+}
+
+// Check reports whether Parse reads the value where it stands below so many arrays and
+// objects. It makes nothing of it, and costs less. The error is a *SyntaxError, whose
+// Pointer leaves out what is in arrays.
+func Check(data []byte, depth int) error {
+	p := parser{data: data, check: true}
+	_, err := p.all(depth)
+	return err
+}
+
+// all reads everything as one value.
+func (p *parser) all(depth int) (any, error) {
+	if !utf8.Valid(p.data) {
 		return nil, &SyntaxError{Msg: "is not valid UTF-8"}
 	}
-	p := parser{data: data}
 	p.space()
-	v, ok := p.value(0)
+	v, ok := p.value(depth)
 	if !ok {
 		return nil, p.failure()
 	}
 	p.space()
-	if p.pos < len(data) {
+	if p.pos < len(p.data) {
 		p.fail("is followed by more data")
 		return nil, p.failure()
 	}
@@ -65,10 +80,11 @@ func Parse(data []byte) (any, error) {
 
 // parser reads data from pos on. A method that returns false has set msg.
 type parser struct {
-	data []byte
-	pos  int
-	path []string
-	msg  string
+	data  []byte
+	pos   int
+	path  []string
+	msg   string
+	check bool // nobody wants the values
 }
 
 func (p *parser) fail(msg string) { p.msg = msg }
@@ -124,6 +140,9 @@ func (p *parser) value(depth int) (any, bool) {
 		}
 		return p.object(depth)
 	case '"':
+		if p.check && p.plain() {
+			return nil, true
+		}
 		return p.text()
 	case 't':
 		return true, p.literal("true")
@@ -152,13 +171,17 @@ func (p *parser) array(depth int) (any, bool) {
 		return arr, true
 	}
 	for {
-		p.path = append(p.path, strconv.Itoa(len(arr)))
+		if !p.check {
+			p.path = append(p.path, strconv.Itoa(len(arr)))
+		}
 		v, ok := p.value(depth + 1)
 		if !ok {
 			return nil, false
 		}
-		p.path = p.path[:len(p.path)-1]
-		arr = append(arr, v)
+		if !p.check {
+			p.path = p.path[:len(p.path)-1]
+			arr = append(arr, v)
+		}
 		if more, ok := p.next(']'); !more {
 			return arr, ok
 		}
@@ -186,7 +209,7 @@ func (p *parser) object(depth int) (any, bool) {
 			return nil, false
 		}
 		p.path = p.path[:len(p.path)-1]
-		obj[name] = v
+		obj[name] = v // the name counts, where nobody wants the value
 		if more, ok := p.next('}'); !more {
 			return obj, ok
 		}
@@ -260,10 +283,16 @@ func (p *parser) number() (any, bool) {
 		p.unexpected()
 		return nil, false
 	}
+	if p.check && integer && p.pos-start <= maxSure {
+		return nil, true
+	}
 	n := string(p.data[start:p.pos])
 	if msg := checkNumber(n, integer); msg != "" {
 		p.fail(msg)
 		return nil, false
+	}
+	if p.check {
+		return nil, true
 	}
 	return json.Number(n), true
 }
@@ -280,7 +309,7 @@ func (p *parser) digits() bool {
 // checkNumber refuses what would read differently elsewhere: a number beyond a
 // double's range, and an integer that a double would round.
 func checkNumber(n string, integer bool) string {
-	if integer && len(n) <= 15 {
+	if integer && len(n) <= maxSure {
 		return ""
 	}
 	if len(n) > maxDigits {

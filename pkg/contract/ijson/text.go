@@ -6,6 +6,21 @@ import (
 	"unicode/utf8"
 )
 
+// plain passes over the string that begins at the current byte, a quote, where it has no
+// escapes and is right.
+func (p *parser) plain() bool {
+	for i, c := range p.data[p.pos+1:] {
+		switch {
+		case c == '"':
+			p.pos += i + 2
+			return true
+		case c == '\\' || c < ' ':
+			return false
+		}
+	}
+	return false
+}
+
 // text reads the string that begins at the current byte, a quote.
 func (p *parser) text() (string, bool) {
 	p.pos++

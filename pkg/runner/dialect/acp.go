@@ -127,7 +127,7 @@ func (p *acpParser) update(raw json.RawMessage, line []byte) []wsv2.Body {
 		text, strange := p.block(u, line)
 		return append(strange, pieces(text, reasoning)...)
 	case "tool_call", "tool_call_update":
-		return p.call(u, false)
+		return p.call(u, false, line)
 	case "plan":
 		return p.plan(u, line)
 	case "user_message_chunk", "available_commands_update", "current_mode_update", "config_option_update",
@@ -172,14 +172,19 @@ func (p *acpParser) permission(raw json.RawMessage, line []byte) []wsv2.Body {
 	if json.Unmarshal(raw, &u) != nil {
 		return p.result.misshapen("permission", line)
 	}
-	return p.call(u, true)
+	return p.call(u, true, line)
 }
 
-func (p *acpParser) call(u acpUpdate, allowed bool) []wsv2.Body {
-	begin, end := p.calls.update(u, allowed)
+func (p *acpParser) call(u acpUpdate, allowed bool, line []byte) []wsv2.Body {
 	var out []wsv2.Body
+	switch u.Status {
+	case "", "pending", "in_progress", "completed", "failed":
+	default:
+		out = p.result.unknown("tool_call/"+u.Status, line)
+	}
+	begin, end := p.calls.update(u, allowed)
 	if begin != nil {
-		out = append(p.whole(), begin)
+		out = append(append(out, p.whole()...), begin)
 	}
 	if end != nil {
 		out = append(out, end)

@@ -162,7 +162,7 @@ func TestHowClaudeEnds(t *testing.T) {
 func TestClaudesOtherMessages(t *testing.T) {
 	t.Parallel()
 	for in, unknown := range map[string]int{
-		`{"type":"system","subtype":"notice","message":"text","session_id":"s"}`: 0,
+		`{"type":"system","subtype":"status","message":"text","session_id":"s"}`: 0,
 		`{"type":"result","subtype":"success","message":7,"session_id":"s"}`:     0,
 		`{"type":"assistant","message":"text","session_id":"s"}`:                 1,
 	} {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -119,9 +118,9 @@ func sizeOf(arguments []byte) json.RawMessage {
 }
 
 // passable is a JSON value as the contracts take it, compact: in UTF-8, and I-JSON
-// (RFC 7493). A member that stands twice counts as the last one does, as every agent
-// reads it. It is false for what is no JSON, for numbers that no double holds, and
-// for what nests deeper than a frame may.
+// (RFC 7493). Of a member that stands twice the last one counts, as every agent reads
+// it, and a number that no double holds is a string of its digits, as the RFC has it. It
+// is false for what is no JSON and for what nests deeper than a frame may.
 func passable(value []byte) (json.RawMessage, bool) {
 	var compact bytes.Buffer
 	if json.Compact(&compact, bytes.ToValidUTF8(value, []byte(string(utf8.RuneError)))) != nil {
@@ -130,23 +129,41 @@ func passable(value []byte) (json.RawMessage, bool) {
 	if framed(compact.Bytes()) {
 		return compact.Bytes(), true
 	}
+	dec := json.NewDecoder(&compact)
+	dec.UseNumber()
 	var v any
-	if json.Unmarshal(compact.Bytes(), &v) != nil {
+	if dec.Decode(&v) != nil {
 		return nil, false
 	}
-	again, err := json.Marshal(v)
+	again, err := json.Marshal(numbered(v))
 	if err != nil || !framed(again) {
 		return nil, false
 	}
 	return again, true
 }
 
-// framed reports whether a value may stand in a member of a reported frame.
-func framed(value []byte) bool {
-	const above = "[[[" // the report, its frame, and what wraps a value that is no object
-	_, err := ijson.Parse(slices.Concat([]byte(above), value, bytes.Repeat([]byte{']'}, len(above))))
-	return err == nil
+// numbered has strings in the places of numbers that no double holds.
+func numbered(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if ijson.Check([]byte(v), 0) != nil {
+			return v.String()
+		}
+	case []any:
+		for i := range v {
+			v[i] = numbered(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = numbered(v[name])
+		}
+	}
+	return v
 }
+
+// framed reports whether a value may stand in a member of a reported frame: below the
+// report, its frame, and what wraps a value that is no object.
+func framed(value []byte) bool { return ijson.Check(value, 3) == nil }
 
 // kinds are the codes an error body may carry, the fallback first.
 func kinds() []fault.Kind {

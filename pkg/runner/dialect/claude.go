@@ -70,11 +70,13 @@ func (p *claudeParser) Line(line []byte) []wsv2.Body {
 	}
 	switch e.Type {
 	case "stream_event":
-		return p.piece(e)
+		return p.piece(e, line)
 	case "assistant", "user":
 		return p.blocks(e, line)
 	case "system":
-		return retrying(e)
+		return p.system(e, line)
+	case "rate_limit_event", "tool_progress", "tool_use_summary", "auth_status", "conversation_reset", "prompt_suggestion": // nothing of it is shown
+		return nil
 	case "result":
 		p.ended(e)
 		return nil
@@ -99,8 +101,13 @@ func (p *claudeParser) ended(e claudeEvent) {
 
 // piece is a piece of the answer or of the reasoning. What a subagent says is
 // no part of the answer.
-func (p *claudeParser) piece(e claudeEvent) []wsv2.Body {
+func (p *claudeParser) piece(e claudeEvent, line []byte) []wsv2.Body {
 	p.deltas = true
+	switch e.Event.Delta.Type {
+	case "", "text_delta", "thinking_delta", "input_json_delta", "signature_delta", "citations_delta":
+	default:
+		return p.result.unknown(e.Type+"/"+e.Event.Delta.Type, line)
+	}
 	if e.Parent != "" {
 		return nil
 	}
@@ -124,27 +131,42 @@ func (p *claudeParser) blocks(e claudeEvent, line []byte) []wsv2.Body {
 	}
 	var list []claudeBlock
 	if json.Unmarshal(m.Content, &list) != nil {
-		if len(m.Content) > 0 && (e.Type == "assistant" || !isText(m.Content)) { // a message of the person is text
+		if e.Type == "assistant" || !isText(m.Content) { // a message of the person is text
 			return p.result.misshapen(e.Type+"/content", line)
 		}
 		return nil
 	}
 	var out []wsv2.Body
 	for _, b := range list {
-		switch {
-		case b.Type == "tool_use":
-			out = append(out, toolCall(b.ID, b.Name, b.Input))
-		case b.Type == "tool_result":
-			out = append(out, toolResult(b.CallID, !b.IsError, blockText(b.Content)))
-		case e.Parent != "" || e.Type != "assistant":
-		case b.Type == "text" && b.Text != "":
-			p.result.Reply = message(b.Text)
-			out = append(out, wsv2.Message{Text: p.result.Reply})
-		case b.Type == "thinking" && !p.deltas:
-			out = append(out, pieces(b.Thinking, reasoning)...)
-		}
+		out = append(out, p.block(e, b, line)...)
 	}
 	return out
+}
+
+// block is a part of a message.
+func (p *claudeParser) block(e claudeEvent, b claudeBlock, line []byte) []wsv2.Body {
+	aside := e.Parent != "" || e.Type != "assistant" // what a subagent says, and what the agent is told
+	switch b.Type {
+	case "tool_use", "server_tool_use":
+		return []wsv2.Body{toolCall(b.ID, b.Name, b.Input)}
+	case "tool_result", "web_search_tool_result", "web_fetch_tool_result":
+		return []wsv2.Body{toolResult(b.CallID, !b.IsError, blockText(b.Content))}
+	case "text":
+		if aside || b.Text == "" {
+			return nil
+		}
+		p.result.Reply = message(b.Text)
+		return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
+	case "thinking":
+		if aside || p.deltas {
+			return nil
+		}
+		return pieces(b.Thinking, reasoning)
+	case "redacted_thinking", "image", "document":
+		return nil
+	default:
+		return p.result.unknown(e.Type+"/content/"+b.Type, line)
+	}
 }
 
 // blockText is the text of a content that is a string or a list of blocks.
@@ -168,10 +190,15 @@ func blockText(raw json.RawMessage) string {
 	return strings.Join(parts, "\n")
 }
 
-// retrying tells of a request that is made again.
-func retrying(e claudeEvent) []wsv2.Body {
-	if e.Subtype != "api_retry" {
+// system is what the program says of itself: shown is a request that is made again.
+func (p *claudeParser) system(e claudeEvent, line []byte) []wsv2.Body {
+	switch e.Subtype {
+	case "api_retry":
+	case "init", "session_start", "status", "compact_boundary", "hook_started", "hook_progress", "hook_response", "task_started", "task_progress",
+		"task_notification", "task_updated", "files_persisted", "local_command_output", "session_state_changed":
 		return nil
+	default:
+		return p.result.unknown(e.Type+"/"+e.Subtype, line)
 	}
 	text := fmt.Sprintf("the model did not answer (%s %s); try %d of %d", bare(e.Status), bare(e.Error), e.Attempt, e.MaxRetries)
 	text, _ = cut(valid(text), maxError)

@@ -66,12 +66,10 @@ func (p *codexParser) Line(line []byte) []wsv2.Body {
 		p.result.SessionRef, _ = cut(e.Thread, maxName)
 	case "turn.started":
 	case "item.updated":
-		if e.Item.Type == "todo_list" {
-			return p.plan(e.Item, line)
-		}
+		return p.other(e.Item, line)
 	case "item.started":
-		if e.Item.Type == "todo_list" {
-			return p.plan(e.Item, line)
+		if tool, _ := e.Item.call(); tool == "" {
+			return p.other(e.Item, line)
 		}
 		return p.begin(e.Item)
 	case "item.completed":
@@ -102,6 +100,19 @@ func (p *codexParser) begin(i codexItem) []wsv2.Body {
 	}
 	p.open[callID(i.ID)] = true
 	return []wsv2.Body{toolCall(i.ID, tool, arguments)}
+}
+
+// other is an item that is no call and that has not ended: of a plan it is known what it
+// is, of what is being said not yet.
+func (p *codexParser) other(i codexItem, line []byte) []wsv2.Body {
+	switch tool, _ := i.call(); {
+	case i.Type == "todo_list":
+		return p.plan(i, line)
+	case tool != "", i.Type == "agent_message", i.Type == "reasoning", i.Type == "error":
+		return nil
+	default:
+		return p.result.unknown("item/"+i.Type, line)
+	}
 }
 
 // done shows what was said, or the outcome of a call, and the call itself where

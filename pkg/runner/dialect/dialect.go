@@ -49,6 +49,8 @@ type Result struct {
 	SessionRef string // the runner's own session id
 	Unknown    int    // events of a type the dialect does not know, and lines it could not use
 	Noise      string // the last line that is no event of the dialect: often the only word on a crash
+
+	strange strange
 }
 
 // Info says what a dialect is able to express.

@@ -174,3 +174,24 @@ func BenchmarkVexaDeltas(b *testing.B) {
 		p.Feed(line)
 	}
 }
+
+// A tool's arguments of 200 KB, small members and text, are made fit for a frame.
+func BenchmarkArguments(b *testing.B) {
+	for name, arguments := range map[string]string{
+		"members": `{"list":[` + strings.Repeat(`{"a":1,"b":"c"},`, 12_000) + `0]}`,
+		"text":    `{"content":"` + strings.Repeat(`some code = \"of a file\"\n`, 7_000) + `"}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			line := []byte(`{"type":"tool-call","id":"1","name":"x","arguments":` + arguments + "}\n")
+			p, err := dialect.New(runnerv2.Stream{Dialect: dialect.VexaNDJSON})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Feed(line)
+			}
+		})
+	}
+}

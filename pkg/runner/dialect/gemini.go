@@ -42,8 +42,12 @@ func (p *geminiParser) Line(line []byte) []wsv2.Body {
 		p.result.SessionRef, _ = cut(e.Session, maxName)
 		return nil
 	case "message":
-		if e.Role != "assistant" {
+		switch e.Role {
+		case "assistant":
+		case "user", "system":
 			return nil
+		default:
+			return p.result.unknown(e.Type+"/"+e.Role, line)
 		}
 		p.said.add(e.Content)
 		return pieces(e.Content, delta)

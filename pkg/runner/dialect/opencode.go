@@ -11,9 +11,9 @@ type opencodeEvent struct {
 	Type    string `json:"type"`
 	Session string `json:"sessionID"`
 	Part    struct {
-		Text  string `json:"text"`
-		Tool  string `json:"tool"`
-		Call  string `json:"callID"`
+		Text  *string `json:"text"`
+		Tool  string  `json:"tool"`
+		Call  string  `json:"callID"`
 		State struct {
 			Status string          `json:"status"`
 			Input  json.RawMessage `json:"input"`
@@ -45,13 +45,19 @@ func (p *opencodeParser) Line(line []byte) []wsv2.Body {
 	case "step_start", "step_finish":
 		return nil
 	case "text":
-		if e.Part.Text == "" {
+		switch {
+		case e.Part.Text == nil:
+			return p.result.misshapen(e.Type, line)
+		case *e.Part.Text == "":
 			return nil
 		}
-		p.result.Reply = message(e.Part.Text)
+		p.result.Reply = message(*e.Part.Text)
 		return []wsv2.Body{wsv2.Message{Text: p.result.Reply}}
 	case "reasoning":
-		return pieces(e.Part.Text, reasoning)
+		if e.Part.Text == nil {
+			return p.result.misshapen(e.Type, line)
+		}
+		return pieces(*e.Part.Text, reasoning)
 	case "tool_use":
 		s := e.Part.State
 		return []wsv2.Body{

@@ -55,6 +55,9 @@ func (p *piParser) Line(line []byte) []wsv2.Body {
 			return pieces(e.Update.Delta, delta)
 		case "thinking_delta":
 			return pieces(e.Update.Delta, reasoning)
+		case "start", "text_start", "text_end", "thinking_start", "thinking_end", "toolcall_start", "toolcall_delta", "toolcall_end", "done", "error":
+		default:
+			return p.result.unknown(e.Type+"/"+e.Update.Type, line)
 		}
 	case "message_end":
 		return p.message(e, line)

@@ -35,7 +35,7 @@ func TestEventsOfAnotherShapeAreNamed(t *testing.T) {
 		"vexa":        {dialect.VexaNDJSON, []string{`{"type":"message","text":7}`}, "message" + other, 0},
 		"claude":      {dialect.ClaudeNDJSON, []string{`{"type":"assistant","message":"words"}`}, "assistant/message" + other, 0},
 		"its content": {dialect.ClaudeNDJSON, []string{`{"type":"assistant","message":{"content":"words"}}`, `{"type":"user","message":{"content":[7]}}`}, "assistant/content" + other + ", user/content" + other, 0},
-		"its person":  {dialect.ClaudeNDJSON, []string{`{"type":"user","message":{"content":"words"}}`, `{"type":"assistant","message":{}}`}, "", 0},
+		"its person":  {dialect.ClaudeNDJSON, []string{`{"type":"user","message":{"content":"words"}}`, `{"type":"assistant","message":{}}`}, "assistant/content" + other, 0},
 		"acp":         {dialect.ACP, []string{`{"type":"update","update":7}`, `{"type":"permission","update":7}`}, "update" + other + ", permission" + other, 0},
 		"its pieces": {
 			dialect.ACP,
@@ -77,7 +77,8 @@ func TestWhatIsPassedOnIsTaken(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"type":"new","a":1,"a":2}`:                                   `{"a":2,"type":"new"}`,
 		`{"type":"new","a":"` + "\xff" + `"}`:                          "{\"type\":\"new\",\"a\":\"\ufffd\"}",
-		`{"type":"new","a":1e999}`:                                     "",
+		`{"type":"new","a":1e999}`:                                     `{"a":"1e999","type":"new"}`,
+		`{"type":"new","id":1712345678901234567,"s":1.50}`:             `{"id":"1712345678901234567","s":1.50,"type":"new"}`,
 		`{"type":"new","a":"\ud800"}`:                                  "{\"a\":\"\ufffd\",\"type\":\"new\"}",
 		`{"type":"new","a":` + deep(40) + `}`:                          `{"type":"new","a":` + deep(40) + `}`,
 		`{"type":"new","a":` + deep(70) + `}`:                          "",
@@ -100,6 +101,74 @@ func TestWhatIsPassedOnIsTaken(t *testing.T) {
 		render(t, bodies, result)
 		if c, _ := bodies[0].(wsv2.ToolCall); c.Tool != "t" || len(c.Arguments) == 0 {
 			t.Errorf("%.100s: %+v", call, bodies[0])
+		}
+	}
+}
+
+// What is new within an event that is known is named, too.
+func TestNewPartsAreNamed(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"claude-ndjson\n" + `{"type":"system","subtype":"dance"}`:                                                                             "system/dance",
+		"claude-ndjson\n" + `{"type":"assistant","message":{"content":[{"type":"dance"}]}}`:                                                   "assistant/content/dance",
+		"claude-ndjson\n" + `{"type":"stream_event","event":{"delta":{"type":"dance_delta"}}}`:                                                "stream_event/dance_delta",
+		"pi-jsonl\n" + `{"type":"message_update","assistantMessageEvent":{"type":"dance"}}`:                                                   "message_update/dance",
+		"codex-jsonl\n" + `{"type":"item.started","item":{"type":"dance"}}`:                                                                   "item/dance",
+		"codex-jsonl\n" + `{"type":"item.updated","item":{"type":"dance"}}`:                                                                   "item/dance",
+		"opencode-ndjson\n" + `{"type":"text","part":{"words":"x"}}`:                                                                          "text",
+		"opencode-ndjson\n" + `{"type":"reasoning","part":{"words":"x"}}`:                                                                     "reasoning",
+		"gemini-ndjson\n" + `{"type":"message","role":"dancer","content":"x"}`:                                                                "message/dancer",
+		"acp\n" + `{"type":"update","update":{"sessionUpdate":"tool_call_update","toolCallId":"1","status":"dancing"}}`:                       "tool_call/dancing",
+		"claude-ndjson\n" + `{"type":"assistant","message":{"content":[{"type":"server_tool_use","id":"1","name":"web_search","input":{}}]}}`: "",
+		"codex-jsonl\n" + `{"type":"item.started","item":{"type":"agent_message"}}`:                                                           "",
+		"opencode-ndjson\n" + `{"type":"text","part":{"text":""}}`:                                                                            "",
+	} {
+		name, line, _ := strings.Cut(in, "\n")
+		bodies, result := parse(t, runnerv2.Stream{Dialect: name}, []byte(line), 9)
+		render(t, bodies, result)
+		var said string
+		for _, b := range bodies {
+			if o, ok := b.(wsv2.Opaque); ok {
+				said += o.Event
+			}
+		}
+		if said != want || (result.Unknown > 0) != (want != "") {
+			t.Errorf("%s: %q, %d", in, said, result.Unknown)
+		}
+	}
+}
+
+// However much a runner prints that is not known, little of it is passed on, each type by
+// its name, and all of it is counted: a turn's limits are for what is understood.
+func TestUnknownEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	const lines = 2000
+	for name, text := range map[string]string{"large": strings.Repeat("<", 60<<10), "small": "<"} {
+		p, err := dialect.New(runnerv2.Stream{Dialect: dialect.CodexJSONL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, frames, last := 0, 0, ""
+		for i := range lines {
+			event := "progress"
+			if i == lines-1 {
+				event = "the last one"
+			}
+			for _, b := range p.Feed([]byte(`{"type":"` + event + `","x":"` + text + `"}` + "\n")) {
+				frame, err := wsv2.MarshalBody(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sent += len(frame)
+				frames++
+				if o, ok := b.(wsv2.Opaque); ok {
+					last = o.Event
+				}
+			}
+		}
+		_, r := p.End()
+		if r.Unknown != lines || last != "the_last_one" || sent > 2<<20 || frames < 3 || frames > 300 {
+			t.Errorf("%s: %d bytes in %d frames, the last of %q; %d counted", name, sent, frames, last, r.Unknown)
 		}
 	}
 }
