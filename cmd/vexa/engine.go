@@ -234,8 +234,8 @@ func (p *parts) openDispatch(ctx context.Context, e *daemon.Engine, c catalogs) 
 }
 
 // images are those of runners: made here, or brought.
-func images(h home.Home, engine runner.Engine) runner.Images {
-	return runner.Images{Builds: runner.Builds{Dir: h.Images()}, Checked: runner.Builds{Dir: h.CheckedImages()}, Engine: engine}
+func images(h home.Home, engine runner.Engine) *runner.Images {
+	return &runner.Images{Builds: runner.Builds{Dir: h.Images()}, Checked: runner.Builds{Dir: h.CheckedImages()}, Engine: engine}
 }
 
 // liveUnits are the dispatches that have not ended.

@@ -97,6 +97,9 @@ func discard(ctx context.Context, h home.Home, ref string) {
 	}
 }
 
+// probeTime is how long a program may take to say its version.
+const probeTime = time.Minute
+
 // pinned refuses an image whose program is of another version than the manifest pins,
 // where it has a shell that could tell.
 func pinned(ctx context.Context, h home.Home, m runnerv2.Manifest) error {
@@ -105,7 +108,7 @@ func pinned(ctx context.Context, h home.Home, m runnerv2.Manifest) error {
 	}
 	return withPodman(ctx, h, func(d *podman.Driver) error {
 		err := runner.CheckVersion(ctx, m, m.Image.Ref, func(ctx context.Context, argv []string) (int, error) {
-			exit, err := d.Try(ctx, m.Image.Ref, h.InstallID, argv)
+			exit, err := d.Try(ctx, m.Image.Ref, h.InstallID, argv, probeTime)
 			return exit.Code, err
 		})
 		if fault.Is(err, fault.Invalid) { // else a message would run it by its name

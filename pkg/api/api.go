@@ -11,7 +11,7 @@ import (
 )
 
 // Level counts compatible additions to the API; it is sent with each response.
-const Level = 1
+const Level = 2
 
 // Headers of every response.
 const (

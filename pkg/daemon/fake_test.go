@@ -18,6 +18,10 @@ type noRuntime struct{}
 
 func down() error { return fault.New(fault.Unavailable, "the kernel is down", "start it") }
 
+func (noRuntime) Try(context.Context, string, string, string, []string) (int, error) {
+	return 0, down()
+}
+
 func (noRuntime) Create(context.Context, runtimev1.Spec, string) (runtimev1.Status, error) {
 	return runtimev1.Status{}, down()
 }

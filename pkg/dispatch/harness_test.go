@@ -217,7 +217,7 @@ func (s *stack) manager() *dispatch.Manager {
 		OpenSocket: func(ctx context.Context, q broker.Session) (dispatch.Socket, error) { return b.Open(ctx, q) },
 		Runners:    catalog,
 		Models:     func(string) ([]string, string, error) { return nil, "", fault.New(fault.NotFound, "no model", "") },
-		Images:     runner.Images{Builds: runner.Builds{Dir: s.home.Images()}, Checked: runner.Builds{Dir: s.home.CheckedImages()}, Engine: remote.New(s.home.RuntimeSocket())}.Reference,
+		Images:     (&runner.Images{Builds: runner.Builds{Dir: s.home.Images()}, Checked: runner.Builds{Dir: s.home.CheckedImages()}, Engine: remote.New(s.home.RuntimeSocket())}).Reference,
 		Quota:      quota.NewGate(quota.Policy{}),
 		Now:        time.Now, NewID: newID, Log: s.log,
 	}

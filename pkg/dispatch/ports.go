@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/retention"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
@@ -25,6 +26,9 @@ type Runtime interface {
 	Stop(ctx context.Context, id string, reason runtimev1.StopReason) (runtimev1.Status, error)
 	Delete(ctx context.Context, id string) error
 	Events(ctx context.Context) iter.Seq2[runtimev1.Event, error]
+	// Try runs a program of an image with a dispatch's token, in a container that has
+	// nothing of anybody's, and returns its exit code.
+	Try(ctx context.Context, unit, token, image string, argv []string) (code int, err error)
 	// Refusals returns what the kernel refused after the one that is recorded
 	// already, "" for none, and waits a while for it.
 	Refusals(ctx context.Context, recorded string) ([]api.Refusal, error)
@@ -85,5 +89,6 @@ type Tools interface {
 type ResolveModel func(model string) (protocols []string, name string, err error)
 
 // Images resolves the image that a runner wants to a reference that the
-// runtime kernel knows.
-type Images func(context.Context, runnerv2.Manifest) (string, error)
+// runtime kernel knows. Where ask is not nil, the program in it is to be asked first
+// whether it is the one that the manifest means, which takes a while: see runner.Images.
+type Images func(context.Context, runnerv2.Manifest) (ref string, ask func(context.Context, runner.Try) error, err error)

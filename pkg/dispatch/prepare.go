@@ -54,6 +54,9 @@ func (r *run) create(ctx context.Context, tries int) {
 	if r.over || r.asked != "" || r.broken != nil {
 		return // stopped while the kernel was away, or standing still: the next owner makes the container
 	}
+	if r.spec.Image == "" && !r.findImage(ctx, tries) {
+		return
+	}
 	r.m.at(ctx, pointPrepared)
 	status, err := r.m.runtime.Create(ctx, r.spec, r.token)
 	r.m.at(ctx, pointCreated)
@@ -149,7 +152,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.openSocket(ctx); err != nil {
 		return err
 	}
-	return r.describe(ctx, dir)
+	return r.describe(dir)
 }
 
 // noteStart records what the kernel made of the workload and its token. A
@@ -189,7 +192,7 @@ func (r *run) lastReport() uint64 { return max(r.out.agentSeq, r.entry.agentSeq)
 // describe mints the tokens, writes the dispatch file and builds the workload.
 // The kernel's token stays with the host: what the container reads is for its
 // own socket alone.
-func (r *run) describe(ctx context.Context, dir string) error {
+func (r *run) describe(dir string) error {
 	var models []string
 	if r.plan.Model != "" {
 		models = []string{r.plan.Model}
@@ -219,21 +222,17 @@ func (r *run) describe(ctx context.Context, dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, "run", "dispatch.json"), launch, 0o600); err != nil {
 		return err
 	}
-	r.spec, err = r.workload(ctx, dir)
-	return err
+	r.spec = r.workload(dir)
+	return nil
 }
 
-// workload is what the kernel is asked to run.
-func (r *run) workload(ctx context.Context, dir string) (runtimev1.Spec, error) {
-	image, err := r.m.images(ctx, r.plan.manifest)
-	if err != nil {
-		return runtimev1.Spec{}, err
-	}
+// workload is what the kernel is asked to run, but for the image.
+func (r *run) workload(dir string) runtimev1.Spec {
 	unit, limits := r.plan.Unit, r.plan.Unit.Limits
 	idle, life := *limits.IdleSec+int(idleSlack/time.Second), *limits.MaxSec+int(lifeSlack/time.Second)
 	spec := runtimev1.Spec{
 		WorkloadID: unit.ID, Profile: "agent", Env: map[string]string{}, Backend: "podman",
-		Image: image, Argv: []string{binary, "worker"}, Mounts: r.mounts(dir),
+		Argv: []string{binary, "worker"}, Mounts: r.mounts(dir),
 		IdleTimeoutSec: &idle, MaxLifetimeSec: &life,
 		Limits: &runtimev1.Limits{DiskMB: *limits.DiskMB},
 	}
@@ -241,7 +240,7 @@ func (r *run) workload(ctx context.Context, dir string) (runtimev1.Spec, error) 
 		spec.Limits.Processes, spec.Limits.OpenFiles, spec.Limits.DataMB = l.Processes, l.OpenFiles, l.DataMB
 		spec.Limits.TmpMB, spec.Limits.HomeMB = l.TmpMB, l.HomeMB
 	}
-	return spec, nil
+	return spec
 }
 
 func (r *run) mounts(dir string) []runtimev1.Mount {

@@ -233,7 +233,10 @@ func (r *run) reopen(ctx context.Context) error {
 	}
 	err := r.openSocket(ctx)
 	if err == nil {
-		err = r.describe(ctx, dir)
+		err = r.describe(dir)
+	}
+	if err == nil && r.entry.container != "" {
+		r.keepImage(ctx)
 	}
 	if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
 		return err

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -12,9 +13,9 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
-	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/dispatch"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
 
@@ -80,23 +81,36 @@ func TestRestartWithoutFiles(t *testing.T) {
 	}
 }
 
-// A unit whose image was removed meanwhile is saved and ended.
+// A container goes on whatever became of its image meanwhile: it is gone, another has its
+// name, and whose program is of another version.
 func TestRestartWithoutTheImage(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	st := s.start(api.StartRequest{Text: "echo half > a.md; echo started; exec sleep 600", Runner: "text", Limits: limits(60)})
-	s.waitForWord(st.Unit)
-	s.restart(func(o *dispatch.Options) {
-		again(o)
-		o.Images = func(context.Context, runnerv2.Manifest) (string, error) {
-			return "", fault.New(fault.NotFound, "there is no such image", "")
+	none := func(kind fault.Kind) dispatch.Images {
+		return func(context.Context, runnerv2.Manifest) (string, func(context.Context, runner.Try) error, error) {
+			return "", nil, fault.New(kind, "there is no such image", "")
 		}
-	})
-	if d := done(t, s.turn(st)); d.OK || d.Outcome != wsv2.OutcomeLost {
-		t.Errorf("turn-done %+v", d)
 	}
-	s.ended(st.Unit)
-	if got := s.file("a.md"); got != "half\n" {
-		t.Errorf("what was written is lost: %q", got)
+	asks := func(context.Context, runnerv2.Manifest) (string, func(context.Context, runner.Try) error, error) {
+		return "another", func(context.Context, runner.Try) error { return errors.New("a container that runs is asked again") }, nil
+	}
+	for name, images := range map[string]dispatch.Images{"gone": none(fault.NotFound), "another": none(fault.Invalid), "not known": asks} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			gate := s.home.State + "/gate"
+			st := s.start(api.StartRequest{
+				Text: "echo half > a.md; echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done; echo whole > a.md", Runner: "text", Limits: limits(0),
+			})
+			s.waitForWord(st.Unit)
+			s.restart(func(o *dispatch.Options) { again(o); o.Images = images })
+			must(t, os.WriteFile(gate, nil, 0o600))
+			if d := done(t, s.turn(st)); !d.OK {
+				t.Errorf("turn-done %+v", d)
+			}
+			s.ended(st.Unit)
+			if got := s.file("a.md"); got != "whole\n" {
+				t.Errorf("what was written is %q", got)
+			}
+		})
 	}
 }

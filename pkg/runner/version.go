@@ -2,11 +2,9 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -24,11 +22,8 @@ const (
 // prints: as a word of its own, so that 2.0 is not found in 12.0.9 or 2.0-rc1.
 const probeScript = `case " $("$@" 2>/dev/null </dev/null) " in *[!0-9A-Za-uw-z.+_-]"$0"[!0-9A-Za-z.+_-]*) exit 8 ;; *) exit 9 ;; esac`
 
-// probeTime is how long a program may take to say its version.
-const probeTime = time.Minute
-
 // Try runs a program of an image where it can do nothing, and returns its exit code: 127
-// of one that is not there.
+// of one that is not there. One that does not end is fault.Timeout.
 type Try func(ctx context.Context, argv []string) (code int, err error)
 
 // Pins reports whether a manifest says which version its program has to be, and how the
@@ -44,18 +39,16 @@ func pins(m runnerv2.Manifest) string {
 }
 
 // CheckVersion asks the program of an image of m, which pins one, for its version, in a
-// shell of the image. It is fault.Invalid where that is another than m pins. An image
-// without a shell cannot tell, and passes.
+// shell of the image. It is fault.Invalid where that is another than m pins, and
+// fault.Timeout where it does not say it. An image without a shell cannot tell, and passes.
 func CheckVersion(ctx context.Context, m runnerv2.Manifest, image string, try Try) error {
-	limited, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	code, err := try(limited, slices.Concat([]string{"/bin/sh", "-c", probeScript, m.Package.Version}, m.Argv.Probe))
+	code, err := try(ctx, slices.Concat([]string{"/bin/sh", "-c", probeScript, m.Package.Version}, m.Argv.Probe))
 	wants := "does not say that it is " + m.Package.Name + " " + m.Package.Version
 	switch {
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Interrupted, "ask the program of "+image+" for its version", context.Cause(ctx))
-	case errors.Is(limited.Err(), context.DeadlineExceeded):
-		wants += " within " + probeTime.String()
+	case fault.Is(err, fault.Timeout):
+		return fault.Wrap(fault.Timeout, "the program in "+image+" was asked for its version and does not answer", err)
 	case err != nil:
 		return err
 	case code == saysVersion, code == noShell, code == noProgram:

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
@@ -28,12 +30,14 @@ func (e *engine) ImageDigest(_ context.Context, ref string) (string, error) {
 	return "", fault.New(fault.NotFound, "no such image", "")
 }
 
-func (e *engine) Try(_ context.Context, ref string, argv []string) (int, error) {
-	e.tried = append(e.tried, ref)
-	if !slices.Contains(argv, "2.0") || argv[len(argv)-1] != "--version" {
-		return 0, errors.New("it is asked for something else")
+func (e *engine) try(ref string) runner.Try {
+	return func(_ context.Context, argv []string) (int, error) {
+		e.tried = append(e.tried, ref)
+		if !slices.Contains(argv, "2.0") || argv[len(argv)-1] != "--version" {
+			return 0, errors.New("it is asked for something else")
+		}
+		return e.code, e.err
 	}
-	return e.code, e.err
 }
 
 // TestBrought: an image that was brought is asked for its version before it is run, once
@@ -44,19 +48,26 @@ func TestBrought(t *testing.T) {
 	one, two := "sha256:"+strings.Repeat("1a", 32), "sha256:"+strings.Repeat("2b", 32)
 	e := &engine{digests: map[string]string{ref: one}, code: 8}
 	dir := t.TempDir()
-	images := runner.Images{Builds: runner.Builds{Dir: dir}, Checked: runner.Builds{Dir: filepath.Join(dir, "checked")}, Engine: e}
+	images := &runner.Images{Builds: runner.Builds{Dir: dir}, Checked: runner.Builds{Dir: filepath.Join(dir, "checked")}, Engine: e}
 	m := runnerv2.Manifest{Name: "tool", Image: runnerv2.Image{Ref: ref}}
 	m.Argv.Probe, m.Package = []string{"tool", "--version"}, &runnerv2.Package{Kind: "release", Name: "tool", Version: "2.0"}
+	reference := func() (string, error) {
+		ref, ask, err := images.Reference(t.Context(), m)
+		if err == nil && ask != nil {
+			err = ask(t.Context(), e.try(ref))
+		}
+		return ref, err
+	}
 	is := func(what, want string, tries int) {
 		t.Helper()
-		got, err := images.Reference(t.Context(), m)
+		got, err := reference()
 		if err != nil || got != want || len(e.tried) != tries {
 			t.Errorf("%s: %q, %v, asked %q", what, got, err, e.tried)
 		}
 	}
 	refused := func(what string, tries int) {
 		t.Helper()
-		got, err := images.Reference(t.Context(), m)
+		got, err := reference()
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "tool 2.0") || len(e.tried) != tries {
 			t.Errorf("%s: %q, %v, asked %q", what, got, err, e.tried)
 		}
@@ -84,7 +95,7 @@ func TestBrought(t *testing.T) {
 	e.digests[ref], e.err = two, errors.ErrUnsupported
 	is("an engine without digests", ref, 6)
 	e.err = errors.New("broken")
-	if got, err := images.Reference(t.Context(), m); err == nil {
+	if got, err := reference(); err == nil {
 		t.Errorf("an engine that is broken: %q", got)
 	}
 
@@ -96,4 +107,78 @@ func TestBrought(t *testing.T) {
 	is("one that was made", "registry.example:5000/tool@"+one, 6)
 	m.Argv.Probe = []string{"tool", "now", "--version"}
 	refused("one that was made for another version", 7)
+}
+
+// TestAskedOnce: however many dispatches want an image at once, its program is asked once,
+// and all of them have the answer; one that stops waiting leaves it to the others.
+func TestAskedOnce(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{8, 9} {
+		dir := t.TempDir()
+		e := &engine{digests: map[string]string{"localhost/tool:1": "sha256:" + strings.Repeat("1a", 32)}}
+		images := &runner.Images{Builds: runner.Builds{Dir: dir}, Checked: runner.Builds{Dir: filepath.Join(dir, "checked")}, Engine: e}
+		m := runnerv2.Manifest{Name: "tool", Image: runnerv2.Image{Ref: "localhost/tool:1"}}
+		m.Argv.Probe, m.Package = []string{"tool", "--version"}, &runnerv2.Package{Kind: "release", Name: "tool", Version: "2.0"}
+		var asked atomic.Int32
+		first, gate := make(chan struct{}), make(chan struct{})
+		ask := func(ctx context.Context, try runner.Try) error {
+			_, ask, err := images.Reference(ctx, m)
+			if err != nil || ask == nil {
+				t.Errorf("nothing is asked: %v", err)
+				return err
+			}
+			return ask(ctx, try)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		broken := make(chan error, 1)
+		go func() { // it is asked, and stopped
+			broken <- ask(ctx, func(ctx context.Context, _ []string) (int, error) {
+				close(first)
+				<-ctx.Done()
+				return 0, context.Cause(ctx)
+			})
+		}()
+		<-first
+		answers := make(chan error, 20)
+		for range cap(answers) {
+			go func() {
+				answers <- ask(t.Context(), func(context.Context, []string) (int, error) {
+					asked.Add(1)
+					<-gate
+					return code, nil
+				})
+			}()
+		}
+		cancel()
+		if err := <-broken; !fault.Is(err, fault.Interrupted) {
+			t.Errorf("one that was stopped: %v", err)
+		}
+		for asked.Load() == 0 {
+			goruntime.Gosched()
+		}
+		close(gate)
+		for range cap(answers) {
+			if err := <-answers; (err == nil) != (code == 8) {
+				t.Errorf("code %d: %v", code, err)
+			}
+		}
+		if n := asked.Load(); code == 8 && n != 1 {
+			t.Errorf("it was asked %d times", n)
+		}
+	}
+}
+
+// TestAnswersThatAreNone: one that does not answer is no other version.
+func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	m := runnerv2.Manifest{Name: "tool", Package: &runnerv2.Package{Name: "tool", Version: "2.0"}}
+	m.Argv.Probe = []string{"tool", "--version"}
+	for want, err := range map[fault.Kind]error{
+		fault.Timeout: fault.New(fault.Timeout, "it does not end", ""), fault.Unavailable: fault.New(fault.Unavailable, "no engine", ""),
+	} {
+		got := runner.CheckVersion(t.Context(), m, "localhost/tool:1", func(context.Context, []string) (int, error) { return 0, err })
+		if !fault.Is(got, want) || strings.Contains(got.Error(), "2.0") {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
 }

@@ -181,6 +181,24 @@ func TestAVerifierThatMixesUpUnitsIsCaught(t *testing.T) {
 }
 
 // TestATouchNeedsTheTokenToo: knowing an id is no authority over it.
+// TestATryNeedsTheTokenToo: no program runs, and nothing is said of an image, without the
+// token of the dispatch that it is for.
+func TestATryNeedsTheTokenToo(t *testing.T) {
+	t.Parallel()
+	for _, forge := range []func(w *world) string{
+		func(*world) string { return "" },
+		func(*world) string { return "a.b.c" },
+		func(w *world) string { return w.token(unitB) },
+		func(w *world) string { return mint(w, authority(newKey("forger")), unit(unitA), time.Minute) },
+	} {
+		w := newWorld(t)
+		k, stop := w.run()
+		_, err := k.Try(t.Context(), unitA, forge(w), "tool:1", []string{"true"})
+		w.wantRefused(err)
+		stop()
+	}
+}
+
 func TestATouchNeedsTheTokenToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -77,15 +77,16 @@ type Pauser interface {
 }
 
 // Prober is implemented by a driver that can say of an image what it is. An image that
-// is not there is fault.NotFound.
+// is not there is fault.NotFound, one of another machine's architecture fault.Invalid.
 type Prober interface {
 	// ImageDigest is the digest of the manifest of the image that has a name now.
 	ImageDigest(ctx context.Context, ref string) (string, error)
 
-	// Try runs a program of an image in the boundary of a workload, without a mount, for
-	// the installation, and says how it ended. A program that the image does not have
-	// ends with ExitNoProgram. No container is left.
-	Try(ctx context.Context, ref, install string, argv []string) (Exit, error)
+	// Try runs a program of an image in the boundary of a workload, without a mount and
+	// in the root directory, for the installation, and says how it ended. A program that
+	// the image does not have ends with ExitNoProgram; one that does not end within most,
+	// counted from its start, is fault.Timeout. No container is left.
+	Try(ctx context.Context, ref, install string, argv []string, most time.Duration) (Exit, error)
 }
 
 // ExitNoProgram is how a program ends that is not there, as a shell says it.
@@ -109,6 +110,7 @@ type Image struct {
 type Container struct {
 	Name   string
 	Image  string // an Image.Ref
+	Dir    string // the program's working directory; empty: TargetWorkspace
 	Argv   []string
 	Env    map[string]string
 	Labels map[string]string // holds LabelInstall and LabelUnit

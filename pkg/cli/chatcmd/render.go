@@ -71,7 +71,7 @@ func (r *textRenderer) frame(e client.Entry) error {
 		}
 	case wsv2.TurnDone:
 		if len(r.strange) > 0 {
-			r.warn("! the runner printed events that this version of Vexa does not know: %s", strings.Join(r.strange, ", "))
+			r.warn("! the runner printed events that this version of Vexa does not understand: %s", strings.Join(r.strange, ", "))
 		}
 		if !r.said {
 			return r.message(b.Reply)

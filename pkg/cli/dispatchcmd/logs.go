@@ -181,7 +181,7 @@ func describeEnd(d wsv2.TurnDone) string {
 		s += " " + d.Error
 	}
 	if d.Unknown > 0 {
-		s += fmt.Sprintf(" (%s not understood)", output.Plural(d.Unknown, "event"))
+		s += fmt.Sprintf(" (%s not understood)", output.Plural(d.Unknown, "line"))
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -136,7 +137,7 @@ const (
 func (d *Driver) boundary(c runtime.Container) createSpec {
 	s := createSpec{
 		Name: c.Name, Image: c.Image, Command: c.Argv, Entry: []string{}, Env: c.Env, Labels: c.Labels,
-		WorkDir: runtime.TargetWorkspace,
+		WorkDir: cmp.Or(c.Dir, runtime.TargetWorkspace),
 
 		User:   user,
 		UserNS: namespace{Mode: "keep-id", Value: keepID},

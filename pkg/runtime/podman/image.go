@@ -15,7 +15,8 @@ import (
 // EnsureImage implements runtime.Driver.
 func (d *Driver) EnsureImage(ctx context.Context, image runtime.Image) error {
 	if image.Open == nil {
-		return d.own(ctx, image.Ref)
+		_, err := d.own(ctx, image.Ref)
+		return err
 	}
 	there, err := d.exists(ctx, image.Ref)
 	if there || err != nil {
@@ -41,15 +42,15 @@ func (d *Driver) EnsureImage(ctx context.Context, image runtime.Image) error {
 // own is fault.NotFound where an image that Vexa does not make is not here, and
 // fault.Invalid where it is another machine's: its worker would run in it, and its
 // program would not.
-func (d *Driver) own(ctx context.Context, ref string) error {
+func (d *Driver) own(ctx context.Context, ref string) (ImageInfo, error) {
 	info, err := d.Image(ctx, ref)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return fault.New(fault.NotFound, "there is no image "+ref+" here", "make it, or load it with podman load; Vexa pulls nothing")
+		return info, fault.New(fault.NotFound, "there is no image "+ref+" here", "make it, or load it with podman load; Vexa pulls nothing")
 	case err == nil && info.Arch != "" && info.Arch != goruntime.GOARCH:
-		return fault.New(fault.Invalid, "the image "+ref+" is for "+info.Arch+", this machine is "+goruntime.GOARCH, "make it for this machine, or load one that is")
+		return info, fault.New(fault.Invalid, "the image "+ref+" is for "+info.Arch+", this machine is "+goruntime.GOARCH, "make it for this machine, or load one that is")
 	}
-	return err
+	return info, err
 }
 
 func (d *Driver) exists(ctx context.Context, ref string) (bool, error) {

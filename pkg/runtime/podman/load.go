@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/runtime"
@@ -107,12 +108,12 @@ func (d *Driver) Warm(ctx context.Context, ref, install string) error {
 
 // ImageDigest implements runtime.Prober.
 func (d *Driver) ImageDigest(ctx context.Context, ref string) (string, error) {
-	info, err := d.Image(ctx, ref)
+	info, err := d.own(ctx, ref)
 	return info.Digest, err
 }
 
 // Try implements runtime.Prober.
-func (d *Driver) Try(ctx context.Context, ref, install string, argv []string) (exit runtime.Exit, err error) {
+func (d *Driver) Try(ctx context.Context, ref, install string, argv []string, most time.Duration) (exit runtime.Exit, err error) {
 	id, err := d.brief(ctx, ref, install, argv, runtime.Limits{Processes: 512, OpenFiles: 1024, TmpMB: 64, HomeMB: 64})
 	if err != nil {
 		return exit, err
@@ -121,20 +122,55 @@ func (d *Driver) Try(ctx context.Context, ref, install string, argv []string) (e
 	switch err := d.Start(ctx, id); {
 	case noProgram(err):
 		return runtime.Exit{Code: runtime.ExitNoProgram}, nil
-	case err != nil:
+	case err != nil && !d.over(ctx, id): // Podman looks for the processes of one that has ended by then
 		return exit, err
 	}
-	return d.Wait(ctx, id)
+	waiting, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	exit, err = d.Wait(waiting, id)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = fault.New(fault.Timeout, argv[0]+" of "+ref+" does not end within "+most.String(), "")
+	}
+	return exit, err
 }
 
-// brief makes a container that is removed at once.
+// over reports whether a container ran and has ended.
+func (d *Driver) over(ctx context.Context, id string) bool {
+	c, err := d.inspect(ctx, id)
+	return err == nil && phase(c.State.Status) == runtime.PhaseEnded
+}
+
+// brief makes a container that is removed at once. One that nobody waits for any more is
+// removed when it is there.
 func (d *Driver) brief(ctx context.Context, ref, install string, argv []string, limits runtime.Limits) (string, error) {
 	nonce := make([]byte, 8)
 	if _, err := rand.Read(nonce); err != nil {
 		return "", err
 	}
 	name := "vexa-warm-" + hex.EncodeToString(nonce)
-	return d.Create(ctx, runtime.Container{
-		Name: name, Image: ref, Argv: argv, Limits: limits, Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: name},
-	})
+	type made struct {
+		id  string
+		err error
+	}
+	done := make(chan made, 1)
+	whole := context.WithoutCancel(ctx)
+	go func() {
+		id, err := d.Create(whole, runtime.Container{
+			Name: name, Image: ref, Dir: "/", Argv: argv, Limits: limits, Labels: map[string]string{runtime.LabelInstall: install, runtime.LabelUnit: name},
+		})
+		done <- made{id, err}
+	}()
+	select {
+	case m := <-done:
+		return m.id, m.err
+	case <-ctx.Done():
+		go func() {
+			if m := <-done; m.err == nil {
+				if err := d.Remove(whole, m.id); err != nil {
+					d.log.WarnContext(whole, "remove a container that nobody waited for", "container", name, "error", err)
+				}
+			}
+		}()
+		return "", context.Cause(ctx)
+	}
 }

@@ -84,10 +84,10 @@ func TestARunnersImageIsLoadedAndRuns(t *testing.T) {
 	if list, err := d.List(t.Context(), install); err != nil || len(list) != 0 {
 		t.Errorf("warming leaves %d containers, %v", len(list), err)
 	}
-	if exit, err := d.Try(t.Context(), ref, install, []string{"/usr/bin/env", "sh", "-c", "exit 7"}); err != nil || exit.Code != 7 {
+	if exit, err := d.Try(t.Context(), ref, install, []string{"/usr/bin/env", "sh", "-c", "exit 7"}, time.Minute); err != nil || exit.Code != 7 {
 		t.Errorf("a program that is there: %+v, %v", exit, err)
 	}
-	if exit, err := d.Try(t.Context(), ref, install, []string{"/bin/absent"}); err != nil || exit.Code != runtime.ExitNoProgram {
+	if exit, err := d.Try(t.Context(), ref, install, []string{"/bin/absent"}, time.Minute); err != nil || exit.Code != runtime.ExitNoProgram {
 		t.Errorf("a program that is not there: %+v, %v", exit, err)
 	}
 	s := newStack(t, d, install)

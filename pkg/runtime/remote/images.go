@@ -24,14 +24,13 @@ func (c *Client) ImageDigest(ctx context.Context, ref string) (string, error) {
 	return answer.Digest, nil
 }
 
-// Try runs a program of an image in a container that has nothing of anybody's, and
-// returns its exit code.
-func (c *Client) Try(ctx context.Context, image string, argv []string) (code int, err error) {
-	body, err := json.Marshal(map[string]any{"image": image, "argv": argv})
+// Try runs a program of an image with the token of a dispatch. See runtime.Kernel.Try.
+func (c *Client) Try(ctx context.Context, unit, token, image string, argv []string) (code int, err error) {
+	body, err := json.Marshal(map[string]any{"unit": unit, "image": image, "argv": argv})
 	if err != nil {
 		return 0, err
 	}
-	data, err := c.do(ctx, call{method: http.MethodPost, path: "/images/try", body: body})
+	data, err := c.do(ctx, call{method: http.MethodPost, path: "/images/try", body: body, header: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
 		return 0, err
 	}

@@ -147,6 +147,44 @@ func TestALifeOverTheSocket(t *testing.T) {
 	}
 }
 
+func TestAProgramIsTriedOverTheSocket(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	defer s.serve()()
+	ctx := t.Context()
+	s.driver.Program("seven", func(p *runtimetest.Process) { p.Exit(7, false) })
+	if _, err := s.client.ImageDigest(ctx, "tool:1"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the digest of no image: %v", err)
+	}
+	image := runtime.Image{Ref: "tool:1", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}
+	if err := s.driver.EnsureImage(ctx, image); err != nil {
+		t.Fatal(err)
+	}
+	if digest, err := s.client.ImageDigest(ctx, "tool:1"); err != nil || !strings.HasPrefix(digest, "sha256:") {
+		t.Errorf("%q, %v", digest, err)
+	}
+	for program, want := range map[string]int{"true": 0, "seven": 7, "absent": 127} {
+		if code, err := s.client.Try(ctx, unit, "good", "tool:1", []string{program}); err != nil || code != want {
+			t.Errorf("%s: %d, %v", program, code, err)
+		}
+	}
+	for name, try := range map[string]func() (int, error){
+		"no token":   func() (int, error) { return s.client.Try(ctx, unit, "", "tool:1", []string{"true"}) },
+		"a bad one":  func() (int, error) { return s.client.Try(ctx, unit, "bad", "tool:1", []string{"true"}) },
+		"no program": func() (int, error) { return s.client.Try(ctx, unit, "good", "tool:1", nil) },
+		"no image":   func() (int, error) { return s.client.Try(ctx, unit, "good", "", []string{"true"}) },
+		"no unit":    func() (int, error) { return s.client.Try(ctx, "", "good", "tool:1", []string{"true"}) },
+		"none there": func() (int, error) { return s.client.Try(ctx, unit, "good", "tool:2", []string{"true"}) },
+	} {
+		if code, err := try(); err == nil {
+			t.Errorf("%s: %d", name, code)
+		}
+	}
+	if left := s.driver.All(); len(left) != 0 {
+		t.Errorf("%d containers are left", len(left))
+	}
+}
+
 func TestWhatTheSocketRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Setup) {
 		"what is gone is gone":                            (*suite).gone,
 		"list shows one installation's":                   (*suite).list,
 		"pause and resume, or unsupported":                (*suite).pause,
+		"a program is tried, and nothing of it is left":   (*suite).probe,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

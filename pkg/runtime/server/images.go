@@ -11,6 +11,7 @@ import (
 // The bodies of requests about images, and of their answers.
 type (
 	tryRequest struct {
+		Unit  string   `json:"unit"`
 		Image string   `json:"image"`
 		Argv  []string `json:"argv"`
 	}
@@ -38,10 +39,10 @@ func (s *server) try(w http.ResponseWriter, r *http.Request) error {
 	if err := dec.Decode(&req); err != nil {
 		return fault.Newf(fault.Invalid, "try: %w", err)
 	}
-	if req.Image == "" || len(req.Argv) == 0 {
-		return fault.New(fault.Invalid, "try: it needs image and argv", "")
+	if req.Unit == "" || req.Image == "" || len(req.Argv) == 0 {
+		return fault.New(fault.Invalid, "try: it needs unit, image and argv", "")
 	}
-	code, err := s.kernel.Try(r.Context(), req.Image, req.Argv)
+	code, err := s.kernel.Try(r.Context(), req.Unit, bearer(r), req.Image, req.Argv)
 	if err != nil {
 		return err
 	}

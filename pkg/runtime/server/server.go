@@ -11,7 +11,7 @@
 //	GET    /events               Server-Sent Events, each a RuntimeEvent; Last-Event-ID is honoured
 //	POST   /refusals             {"recorded": id}, optional: what was refused since, [api.Refusal]; waits until there is something
 //	GET    /images/digest?ref=…  {"digest": …} of the image of that name
-//	POST   /images/try           {"image": …, "argv": […]}: {"code": …}, of a program of it in a container of its own
+//	POST   /images/try           {"unit": …, "image": …, "argv": […]}, Authorization: Bearer: {"code": …}, of a program of it in a container of its own
 //	GET    /healthz              runtime.Health
 //
 // Bodies are validated against the sealed contract on their way in, and errors
@@ -66,8 +66,8 @@ func New(kernel *runtime.Kernel, log *slog.Logger) http.Handler {
 }
 
 func (s *server) create(w http.ResponseWriter, r *http.Request) error {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
+	token := bearer(r)
+	if token == "" {
 		return s.kernel.Refuse(r.Context(), "", fault.New(fault.Denied, "a workload needs its dispatch token", "send Authorization: Bearer"))
 	}
 	body, err := io.ReadAll(r.Body)
@@ -84,6 +84,15 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	unixhttp.WriteJSON(w, http.StatusCreated, st)
 	return nil
+}
+
+// bearer is the token of a request, "" where it has none.
+func bearer(r *http.Request) string {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return ""
+	}
+	return token
 }
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {

@@ -187,7 +187,7 @@ func unknown(u conversation.UnknownEvents) string {
 	for i, name := range u.Types {
 		names[i] = plain.Line(name)
 	}
-	return fmt.Sprintf("%s of the runner that this version of Vexa does not know: %s", plural(u.Count, "event"), strings.Join(names, ", "))
+	return fmt.Sprintf("%s of the runner that this version of Vexa does not understand: %s", plural(u.Count, "event"), strings.Join(names, ", "))
 }
 
 // head is the first line of a block that folds.

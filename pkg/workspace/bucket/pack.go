@@ -202,12 +202,7 @@ func (p *push) take(ctx context.Context, to seal.Recipient, path string) error {
 // is.
 func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index string, progress io.Writer) (manifestv1.Pack, error) {
 	out := manifestv1.Pack{Kind: kindBase}
-	info, err := os.Stat(pack)
-	if err != nil {
-		return out, err
-	}
-	up := newUpload(progress, info.Size(), b.opt.Now)
-	defer up.end()
+	up := newUpload(progress, 0, b.opt.Now)
 	var head packHead
 	for _, f := range []struct {
 		path string
@@ -223,6 +218,11 @@ func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index s
 			}
 			defer file.Close()
 			if f.path == pack {
+				info, err := file.Stat()
+				if err != nil {
+					return err
+				}
+				up.total = info.Size()
 				head.w = io.MultiWriter(w, up)
 				w = &head
 			}
@@ -234,6 +234,7 @@ func (b *Bucket) storePack(ctx context.Context, to seal.Recipient, pack, index s
 		}
 		f.into(o)
 	}
+	up.end()
 	out.Objects = head.objects()
 	return out, nil
 }
