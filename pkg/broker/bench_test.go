@@ -1,12 +1,15 @@
 package broker_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +50,7 @@ func ways() []way {
 // conversation is a request of 76 KB, the size of a coding agent's: its tools, and
 // some turns with calls and their results.
 func conversation(path, model string) string {
-	words := strings.Repeat("some words of a prompt, ", 40)
+	words := strings.Repeat("some \"words\" of\na prompt, ", 40)
 	schema := map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}
 	var said, tools []any
 	for i := range 20 {
@@ -85,11 +88,13 @@ func conversation(path, model string) string {
 	return string(data)
 }
 
-// bench is a provider that answers at once, straight and through the broker.
+// bench is a provider that answers at once, straight, through the broker, and
+// through a proxy that does nothing but pass on what it is given.
 type bench struct {
 	*testing.B
 	stage  *stage
 	direct *httptest.Server
+	proxy  *http.Client
 	way    way
 }
 
@@ -106,19 +111,60 @@ func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path strin
 	for _, o := range options {
 		c.options = o
 	}
-	return &bench{b, open(b, c), direct, w}
+	return &bench{b, open(b, c), direct, bareProxy(b, direct.URL), w}
 }
 
-// ask makes one request, straight where it is the floor, and reads its answer.
-func (b *bench) ask(straight bool, body string) time.Duration {
+// bareProxy is a client of a Unix socket behind which the standard library's proxy
+// passes everything on to a provider. Whatever else the broker does, it makes the same
+// two hops, so that this is the least that it can take.
+func bareProxy(b *testing.B, provider string) *http.Client {
+	b.Helper()
+	target, err := url.Parse(provider)
+	if err != nil {
+		b.Fatal(err)
+	}
+	socket := b.TempDir() + "/s"
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}
+	server := &http.Server{Handler: &httputil.ReverseProxy{Transport: out, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}}
+	go func() { _ = server.Serve(l) }()
+	in := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "unix", socket)
+	}}
+	b.Cleanup(func() {
+		_ = server.Close()
+		in.CloseIdleConnections()
+		out.CloseIdleConnections()
+	})
+	return &http.Client{Transport: in}
+}
+
+// road is how a request of a benchmark gets to the provider.
+type road int
+
+const (
+	straight road = iota
+	bare          // the proxy
+	brokered
+)
+
+// ask makes one request and reads its answer.
+func (b *bench) ask(r road, body string) time.Duration {
 	b.Helper()
 	client, path := b.stage.client, b.way.client
-	if straight {
-		client, path = b.direct.Client(), b.way.provider
+	if r != brokered {
+		client, path = b.proxy, b.way.provider
+	}
+	if r == straight {
+		client = b.direct.Client()
 	}
 	begin := time.Now()
 	req := b.stage.request(b.Context(), path, body)
-	if straight {
+	if r == straight {
 		target, err := req.URL.Parse(b.direct.URL + path)
 		if err != nil {
 			b.Fatal(err)
@@ -138,7 +184,7 @@ func (b *bench) ask(straight bool, body string) time.Duration {
 
 // BenchmarkInference is the latency that the broker adds to a request of a coding
 // agent's size, against the same request straight to the same provider in its own
-// protocol.
+// protocol (x-floor), and against what a bare proxy adds (x-proxy).
 func BenchmarkInference(b *testing.B) {
 	for _, w := range ways() {
 		b.Run(w.name(), func(b *testing.B) {
@@ -146,13 +192,16 @@ func BenchmarkInference(b *testing.B) {
 				_, _ = io.WriteString(rw, map[string]string{messages: messagesTurn, respond: responsesTurn, chat: chatTurn}[path])
 			})
 			plain, asked := conversation(w.provider, w.model), conversation(w.client, w.model)
-			var floor, through []time.Duration
+			var floor, proxied, through []time.Duration
 			for b.Loop() {
-				floor = append(floor, x.ask(true, plain))
-				through = append(through, x.ask(false, asked))
+				floor = append(floor, x.ask(straight, plain))
+				proxied = append(proxied, x.ask(bare, plain))
+				through = append(through, x.ask(brokered, asked))
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
+			b.ReportMetric(median(through)/median(proxied), "x-proxy")
 			b.ReportMetric((median(through)-median(floor))/1000, "added-µs")
+			b.ReportMetric((median(proxied)-median(floor))/1000, "proxy-added-µs")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -177,8 +226,8 @@ func BenchmarkRecorded(b *testing.B) {
 			body := conversation(w.client, w.model)
 			var without, with []time.Duration
 			for b.Loop() {
-				without = append(without, off.ask(false, body))
-				with = append(with, on.ask(false, body))
+				without = append(without, off.ask(brokered, body))
+				with = append(with, on.ask(brokered, body))
 			}
 			b.ReportMetric((median(with)-median(without))/1000, "added-µs")
 			b.ReportMetric(median(with)/median(without), "x-unrecorded")
@@ -194,7 +243,7 @@ func BenchmarkRecorded(b *testing.B) {
 }
 
 // BenchmarkChunks is the rate at which the pieces of an answer come through,
-// against the same answer straight from the provider: as fast as they can be
+// against the same answer straight from the provider and through a bare proxy: as fast as they can be
 // written, and as a fast model writes them, 1,000 a second.
 func BenchmarkChunks(b *testing.B) {
 	const chunks = 4000
@@ -221,18 +270,21 @@ func BenchmarkChunks(b *testing.B) {
 				_, _ = io.WriteString(rw, end)
 			})
 			plain, asked := say(w.model, "x", true), asks(w.client, w.model, true)
-			var floor, through, paced, pacedThrough []time.Duration
+			var floor, proxied, through, paced, pacedThrough []time.Duration
 			for b.Loop() {
 				pace = 0
-				floor = append(floor, x.ask(true, plain))
-				through = append(through, x.ask(false, asked))
+				floor = append(floor, x.ask(straight, plain))
+				proxied = append(proxied, x.ask(bare, plain))
+				through = append(through, x.ask(brokered, asked))
 				pace = time.Millisecond
-				paced = append(paced, x.ask(true, plain))
-				pacedThrough = append(pacedThrough, x.ask(false, asked))
+				paced = append(paced, x.ask(straight, plain))
+				pacedThrough = append(pacedThrough, x.ask(brokered, asked))
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
 			b.ReportMetric((median(through)-median(floor))/1000/chunks, "added-µs/chunk")
 			b.ReportMetric(100*median(floor)/median(through), "%-of-direct")
+			b.ReportMetric(100*median(floor)/median(proxied), "proxy-%-of-direct")
+			b.ReportMetric(median(through)/median(proxied), "x-proxy")
 			b.ReportMetric(100*median(paced)/median(pacedThrough), "%-of-direct-at-1000/s")
 			b.ReportMetric(0, "ns/op")
 		})
