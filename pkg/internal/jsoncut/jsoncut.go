@@ -1,7 +1,7 @@
 // Package jsoncut takes JSON apart without reading the values in it: most of an
 // inference request is a conversation that is only passed on. What it is given has
-// been found valid before (json.Valid); it allocates nothing, however many pieces
-// there are, and they are the text's own.
+// been found valid before (Valid); it allocates nothing but names and texts, however
+// many pieces there are, and values are the text's own.
 package jsoncut
 
 import (
@@ -21,23 +21,32 @@ type Member struct {
 // twice. Anything but an object has none.
 func Members(object []byte) iter.Seq[Member] {
 	return func(yield func(Member) bool) {
+		for raw, value := range Pairs(object) {
+			name, ok := String(raw)
+			if !ok && json.Unmarshal(raw, &name) != nil {
+				return // it is valid
+			}
+			if !yield(Member{name, raw, value}) {
+				return
+			}
+		}
+	}
+}
+
+// Pairs are the members of an object with their names as they stand in the text, in
+// quotes.
+func Pairs(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
 		rest := bytes.TrimSpace(object)
 		if len(rest) == 0 || rest[0] != '{' {
 			return
 		}
 		for rest = space(rest[1:]); rest[0] != '}'; {
 			n := stringEnd(rest)
-			m := Member{Raw: rest[:n], Name: string(rest[1 : n-1])}
-			if bytes.IndexByte(m.Raw, '\\') >= 0 || !plain(m.Raw) {
-				m.Name = ""
-				if json.Unmarshal(m.Raw, &m.Name) != nil {
-					return // it is valid
-				}
-			}
+			name := rest[:n]
 			rest = space(space(rest[n:])[1:]) // past the colon
 			n = valueEnd(rest)
-			m.Value = bytes.TrimSpace(rest[:n])
-			if !yield(m) {
+			if !yield(name, trimmed(rest[:n])) {
 				return
 			}
 			if rest = rest[n:]; rest[0] == ',' {
@@ -56,7 +65,7 @@ func Elements(list []byte) iter.Seq[[]byte] {
 		}
 		for rest = space(rest[1:]); rest[0] != ']'; {
 			n := valueEnd(rest)
-			if !yield(bytes.TrimSpace(rest[:n])) {
+			if !yield(trimmed(rest[:n])) {
 				return
 			}
 			if rest = rest[n:]; rest[0] == ',' {
@@ -80,22 +89,12 @@ func Objects(text []byte, most int) int {
 	return n
 }
 
-// String returns the text of a string that stands for itself, and whether it is
-// one: without escapes, and in ASCII, of which nothing needs to be looked at twice.
-func String(raw []byte) (string, bool) {
-	if len(raw) < 2 || raw[0] != '"' || bytes.IndexByte(raw, '\\') >= 0 || !plain(raw) {
-		return "", false
+// trimmed leaves out the space behind a value; before it there is none.
+func trimmed(value []byte) []byte {
+	for len(value) > 0 && value[len(value)-1] <= ' ' {
+		value = value[:len(value)-1]
 	}
-	return string(raw[1 : len(raw)-1]), true
-}
-
-func plain(raw []byte) bool {
-	for _, b := range raw {
-		if b >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return value
 }
 
 func space(text []byte) []byte {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
@@ -13,6 +14,7 @@ import (
 func FuzzCut(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `[]`, `null`, ` { "a" : 1 , "b\"c" : [ {} , "}" ] , "\u0064" : { "x" : "\\" } } `, `[1,"a,]",[2,[3]],{"a":[]},-1.5e3]`, "[\"\xff\"]", `{"é":"\\\""}`,
+		`"\b\f\n\r\t\/\\\""`, `"\u00e9 \uD83D\ude00 é"`, `"\ud83d"`, `"\ud83d\u0041"`, `"\ud83d\n"`, `"\ude00\ud83d\ude00"`, "\"\xff\\n\"", ` "a b" `,
 	} {
 		f.Add([]byte(s))
 	}
@@ -22,6 +24,17 @@ func FuzzCut(f *testing.F) {
 		}
 		if got, want := jsoncut.Objects(data, len(data)+1), objects(t, data); got != want {
 			t.Fatalf("%q has %d objects, not %d", data, want, got)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, data); err != nil || !bytes.Equal(compact.Bytes(), jsoncut.AppendCompact(nil, data)) {
+			t.Fatalf("%q is %q without space, not %q", data, compact.Bytes(), jsoncut.AppendCompact(nil, data))
+		}
+		var text string
+		if trimmed := bytes.TrimSpace(data); json.Unmarshal(trimmed, &text) == nil && trimmed[0] == '"' {
+			got, ok := jsoncut.String(trimmed)
+			if ok != utf8.Valid(trimmed) || ok && got != text {
+				t.Fatalf("%q is %q, not %q", trimmed, text, got)
+			}
 		}
 		var list []json.RawMessage
 		if json.Unmarshal(data, &list) == nil {

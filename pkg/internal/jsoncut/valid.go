@@ -1,5 +1,7 @@
 package jsoncut
 
+import "encoding/binary"
+
 // maxDepth is how deep a valid text is nested at most, as encoding/json has it.
 const maxDepth = 10_000
 
@@ -133,6 +135,10 @@ func (v *validator) space() {
 func (v *validator) str() bool {
 	text := v.text
 	for i := v.at + 1; i < len(text); i++ {
+		i += ordinary(text[i:])
+		if i == len(text) {
+			return false
+		}
 		switch c := text[i]; {
 		case c == '"':
 			v.at = i + 1
@@ -148,6 +154,33 @@ func (v *validator) str() bool {
 		}
 	}
 	return false
+}
+
+// ordinary returns how many bytes of a string stand for themselves: up to a quote, a
+// backslash or a control character. It looks at eight at once.
+func ordinary(text []byte) int {
+	const word = 8
+	i := 0
+	for ; i+word <= len(text); i += word {
+		if marks(binary.LittleEndian.Uint64(text[i:])) != 0 {
+			break
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+	}
+	return i
+}
+
+// marks is not 0 where one of eight bytes is a quote, a backslash or a control
+// character: of each byte it is the highest bit, where nothing below it is one. See
+// "Determine if a word has a zero byte" in Bit Twiddling Hacks.
+func marks(w uint64) uint64 {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := w^(ones*'"'), w^(ones*'\\')
+	return ((w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & high
 }
 
 // escape is the length of what follows a backslash, 0 where that is no escape.
