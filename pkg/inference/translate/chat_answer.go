@@ -1,10 +1,11 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 type chatAnswer struct {
@@ -36,10 +37,10 @@ type chatText struct{ said, thought string }
 func (t *chatText) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, &t.said)
+		return wirejson.Unmarshal(raw, &t.said)
 	case '[':
 		var parts []chatPart
-		if err := json.Unmarshal(raw, &parts); err != nil {
+		if err := wirejson.Unmarshal(raw, &parts); err != nil {
 			return nil //nolint:nilerr // what is no list of parts is no text
 		}
 		for _, p := range parts {
@@ -63,8 +64,8 @@ func (e *chatError) UnmarshalJSON(raw []byte) error {
 	var o struct {
 		Message texts `json:"message"`
 	}
-	if json.Unmarshal(raw, &o) != nil {
-		return json.Unmarshal(raw, (*texts)(&e.message))
+	if wirejson.Unmarshal(raw, &o) != nil {
+		return wirejson.Unmarshal(raw, (*texts)(&e.message))
 	}
 	e.message = string(o.Message)
 	return nil
@@ -90,7 +91,7 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 		return c.finish(), nil
 	}
 	var e chatAnswer
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-chat has")
 	}
 	if e.Error != nil {
@@ -184,7 +185,7 @@ func (c *chatReader) end() []Event {
 
 func (chat) decodeAnswer(body []byte, seed string) (*Answer, error) {
 	var in chatAnswer
-	if err := json.Unmarshal(body, &in); err != nil || len(in.Choices) == 0 {
+	if err := wirejson.Unmarshal(body, &in); err != nil || len(in.Choices) == 0 {
 		if in.Error != nil {
 			return nil, errors.New(in.Error.message)
 		}

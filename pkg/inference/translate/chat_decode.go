@@ -46,7 +46,7 @@ func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		}
 	}
 	for i := range in.Messages {
-		items, err := in.Messages[i].items(fmt.Sprintf("messages.%d", i))
+		items, err := in.Messages[i].items(nth("messages", i))
 		if err != nil {
 			return nil, err
 		}

@@ -56,11 +56,11 @@ func (c *chatWriter) write(dst []byte, e Event) []byte {
 	case Finish:
 		dst = c.chunk(dst, chatDelta{}, new(chatStop(e.Stop)))
 		if c.usage {
-			dst = send(dst, "", marshal(chatChunk{"chatcmpl-" + c.id, "chat.completion.chunk", c.created, c.model, []chatChoosing{}, chatUsageOf(e.Usage)}))
+			dst = send(dst, "", &chatChunk{"chatcmpl-" + c.id, "chat.completion.chunk", c.created, c.model, []chatChoosing{}, chatUsageOf(e.Usage)})
 		}
-		return send(dst, "", []byte("[DONE]"))
+		return append(dst, "data: [DONE]\n\n"...)
 	case Failure:
-		return send(dst, "", marshal(object{"error": object{"message": e.Text, "type": "server_error", "param": nil, "code": nil}}))
+		return send(dst, "", object{"error": object{"message": e.Text, "type": "server_error", "param": nil, "code": nil}})
 	}
 	return dst
 }
@@ -82,10 +82,10 @@ func (c *chatWriter) delta(e Event) chatDelta {
 }
 
 func (c *chatWriter) chunk(dst []byte, d chatDelta, finish *string) []byte {
-	return send(dst, "", marshal(chatChunk{
+	return send(dst, "", &chatChunk{
 		ID: "chatcmpl-" + c.id, Object: "chat.completion.chunk", Created: c.created, Model: c.model,
 		Choices: []chatChoosing{{0, d, finish}},
-	}))
+	})
 }
 
 func (chat) encodeAnswer(a *Answer, h head) ([]byte, error) {

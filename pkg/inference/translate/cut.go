@@ -2,9 +2,10 @@ package translate
 
 import (
 	"bytes"
-	"fmt"
+	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // Most of a request is text that is only carried over. It is checked to be JSON
@@ -21,13 +22,16 @@ func each(raw []byte, what string, f func(element []byte, what string) error) er
 	}
 	i := 0
 	for element := range jsoncut.Elements(raw) {
-		if err := f(element, fmt.Sprintf("%s.%d", what, i)); err != nil {
+		if err := f(element, nth(what, i)); err != nil {
 			return err
 		}
 		i++
 	}
 	return nil
 }
+
+// nth names an element of a list.
+func nth(what string, i int) string { return what + "." + strconv.Itoa(i) }
 
 // readList reads a string or a list, whose elements one reads.
 func readList[T any](raw []byte, what string, one func(element []byte, what string) (T, error)) (*list[T], error) {
@@ -59,7 +63,15 @@ func readText(raw []byte, what string) (*string, error) {
 
 // split reads an object into v but for the members that are named, which it
 // returns as they stand; those that are null or not there are nil.
-func split(object []byte, v any, what string, names ...string) ([][]byte, error) {
+func split[T any](object []byte, v *T, what string, names ...string) ([][]byte, error) {
+	if apart, ok := wirejson.Members(object, v, names); ok {
+		for i := range apart {
+			if string(apart[i]) == "null" {
+				apart[i] = nil
+			}
+		}
+		return apart, nil
+	}
 	apart := make([][]byte, len(names))
 	light := append(make([]byte, 0, 256), '{')
 fields:

@@ -1,8 +1,9 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // messagesReader decodes a streamed answer.
@@ -42,7 +43,7 @@ type messagesEvent struct {
 
 func (m *messagesReader) read(data []byte) ([]Event, error) {
 	var e messagesEvent
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that anthropic-messages has")
 	}
 	switch e.Type {
@@ -156,7 +157,7 @@ func (m *messagesReader) end() []Event {
 
 func (messages) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	var in messagesAnswer
-	if err := json.Unmarshal(body, &in); err != nil || in.Content == nil {
+	if err := wirejson.Unmarshal(body, &in); err != nil || in.Content == nil {
 		return nil, errors.New("the answer is not of the form that anthropic-messages has")
 	}
 	a := &Answer{ID: in.ID, Model: in.Model, Stop: stopOfMessages(deref(in.StopReason)), StopSequence: deref(in.StopSequence)}

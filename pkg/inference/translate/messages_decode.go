@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -130,7 +129,7 @@ func (in *messagesRequest) tools(r *Request, lost Lost) error {
 func (in *messagesRequest) items(r *Request, lost Lost) error {
 	add := func(role Role, c *messagesContent, where string) error {
 		for i, b := range c.blocks() {
-			items, err := b.items(role, fmt.Sprintf("%s.%d", where, i), lost)
+			items, err := b.items(role, nth(where, i), lost)
 			if err != nil {
 				return err
 			}
@@ -142,7 +141,7 @@ func (in *messagesRequest) items(r *Request, lost Lost) error {
 		return err
 	}
 	for i, m := range in.Messages {
-		where := fmt.Sprintf("messages.%d", i)
+		where := nth("messages", i)
 		switch role := Role(m.Role); role {
 		case System, User, Assistant:
 			if err := add(role, &m.Content, where+".content"); err != nil {
@@ -178,7 +177,7 @@ func (b *messagesBlock) items(role Role, where string, lost Lost) ([]Item, error
 	case "tool_result":
 		result := ToolResult{CallID: b.ToolUseID, Error: b.IsError}
 		for i, c := range b.Content.blocks() {
-			items, err := c.items(User, fmt.Sprintf("%s.content.%d", where, i), lost)
+			items, err := c.items(User, nth(where+".content", i), lost)
 			if err != nil {
 				return nil, err
 			}

@@ -46,7 +46,7 @@ func (m *messagesWriter) write(dst []byte, e Event) []byte {
 }
 
 func (*messagesWriter) send(dst []byte, name string, v any) []byte {
-	return send(dst, name, marshal(v))
+	return send(dst, name, v)
 }
 
 // redacts reports whether reasoning has no text, in the protocol's own form.

@@ -1,9 +1,10 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // responsesReader decodes a streamed answer.
@@ -40,7 +41,7 @@ type responsesEvent struct {
 
 func (r *responsesReader) read(data []byte) ([]Event, error) {
 	var e responsesEvent
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-responses has")
 	}
 	switch e.Type {
@@ -177,7 +178,7 @@ func (*responsesReader) end() []Event { return nil }
 
 func (responses) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	var in responsesAnswer
-	err := json.Unmarshal(body, &in)
+	err := wirejson.Unmarshal(body, &in)
 	switch {
 	case err == nil && in.Error != nil && in.Status != "completed":
 		return nil, errors.New(in.Error.message)

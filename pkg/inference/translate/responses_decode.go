@@ -1,10 +1,6 @@
 package translate
 
-import (
-	"fmt"
-
-	"github.com/vexa-ai/vexa/pkg/fault"
-)
+import "github.com/vexa-ai/vexa/pkg/fault"
 
 func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 	if err := judge(body, responsesFate, lost); err != nil {
@@ -45,7 +41,7 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		r.Items = append(r.Items, Item{Role: User, Kind: Text, Text: in.Input.text})
 	}
 	for i := range in.Input.all {
-		if err := in.Input.all[i].addTo(r, fmt.Sprintf("input.%d", i), lost); err != nil {
+		if err := in.Input.all[i].addTo(r, nth("input", i), lost); err != nil {
 			return nil, err
 		}
 	}
@@ -239,7 +235,7 @@ func responsesContent(c *list[responsesPart], role Role, where string) ([]Item, 
 		case p.Type == "input_file" && p.FileData != "":
 			item.Kind = File
 			var err error
-			if item.Media, err = bytesOf(p.FileData, p.Filename, fmt.Sprintf("%s.%d", where, i)); err != nil {
+			if item.Media, err = bytesOf(p.FileData, p.Filename, nth(where, i)); err != nil {
 				return nil, err
 			}
 		default:

@@ -60,7 +60,7 @@ func Broken(message string) []byte {
 func (r *responsesWriter) send(dst []byte, name string, v object) []byte {
 	v["type"], v["sequence_number"] = name, r.seq
 	r.seq++
-	return send(dst, name, marshal(v))
+	return send(dst, name, v)
 }
 
 func responsesStatus(s StopReason) string {
@@ -197,7 +197,7 @@ func (r *responsesWriter) delta(dst []byte, e Event) []byte {
 	}
 	out.Sequence = r.seq
 	r.seq++
-	return send(dst, out.Type, marshal(out))
+	return send(dst, out.Type, &out)
 }
 
 func (r *responsesWriter) end(dst []byte, index int) []byte {

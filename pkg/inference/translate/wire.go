@@ -9,6 +9,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // fate is what becomes of a member of a request.
@@ -63,9 +64,9 @@ func empty(raw json.RawMessage) bool {
 	}
 }
 
-// decode reads a request or a part of it.
-func decode(raw []byte, v any, what string) error {
-	err := json.Unmarshal(raw, v)
+// decode reads a request or a part of it into a value that is zero.
+func decode[T any](raw []byte, v *T, what string) error {
+	err := wirejson.Unmarshal(raw, v)
 	if err == nil {
 		return nil
 	}
@@ -80,13 +81,11 @@ func malformed(what string) error {
 }
 
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	data, err := wirejson.Append(nil, v)
+	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "write the request", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return data, nil
 }
 
 // marshal encodes an event of ours, which cannot fail: it holds nothing but
@@ -107,12 +106,12 @@ type texts string
 func (t *texts) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, (*string)(t))
+		return wirejson.Unmarshal(raw, (*string)(t))
 	case '[':
 		var parts []struct {
 			Text string `json:"text"`
 		}
-		if err := json.Unmarshal(raw, &parts); err != nil {
+		if err := wirejson.Unmarshal(raw, &parts); err != nil {
 			return nil //nolint:nilerr // what is no list of parts is no text
 		}
 		for _, p := range parts {
@@ -133,20 +132,23 @@ type list[T any] struct {
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	if raw[0] == '"' {
 		l.isText = true
-		return json.Unmarshal(raw, &l.text)
+		return wirejson.Unmarshal(raw, &l.text)
 	}
-	return json.Unmarshal(raw, &l.all)
+	return wirejson.Unmarshal(raw, &l.all)
 }
 
 // MarshalJSON writes it.
-func (l list[T]) MarshalJSON() ([]byte, error) {
+func (l list[T]) MarshalJSON() ([]byte, error) { return l.AppendJSON(nil) }
+
+// AppendJSON appends what MarshalJSON writes.
+func (l *list[T]) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case l.isText:
-		return encode(l.text)
+		return wirejson.AppendString(dst, l.text), nil
 	case l.all == nil:
-		return []byte("[]"), nil
+		return append(dst, "[]"...), nil
 	default:
-		return encode(l.all)
+		return wirejson.Append(dst, &l.all)
 	}
 }
 
@@ -167,11 +169,10 @@ func compact(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "{}"
 	}
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
+	if !jsoncut.Valid(raw) {
 		return string(raw)
 	}
-	return b.String()
+	return string(jsoncut.AppendCompact(make([]byte, 0, len(raw)), raw))
 }
 
 // schema is a tool's, or that of no arguments.
