@@ -17,9 +17,22 @@ type chatAnswer struct {
 }
 
 type chatResult struct {
-	Index   int         `json:"index"`
-	Message chatMessage `json:"message"`
-	Delta   struct {
+	Message      chatMessage `json:"message"`
+	FinishReason string      `json:"finish_reason"`
+}
+
+// chatEvent is an event of a streamed answer.
+type chatEvent struct {
+	ID      string      `json:"id"`
+	Model   string      `json:"model"`
+	Choices []chatPiece `json:"choices"`
+	Usage   *chatUsage  `json:"usage"`
+	Error   *chatError  `json:"error"`
+}
+
+type chatPiece struct {
+	Index int `json:"index"`
+	Delta struct {
 		Content          chatText   `json:"content"`
 		Reasoning        texts      `json:"reasoning"`
 		ReasoningContent texts      `json:"reasoning_content"`
@@ -82,6 +95,7 @@ type chatReader struct {
 	refused bool
 	usage   Usage
 	done    bool
+	out     []Event
 }
 
 func (chat) reader(seed string) reader { return &chatReader{seed: seed} }
@@ -90,14 +104,15 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 	if string(data) == "[DONE]" {
 		return c.finish(), nil
 	}
-	var e chatAnswer
+	var e chatEvent
 	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-chat has")
 	}
 	if e.Error != nil {
 		return []Event{{Kind: Failure, Text: e.Error.message}}, nil
 	}
-	var out []Event
+	out := c.out[:0]
+	defer func() { c.out = out }()
 	if !c.start {
 		c.start = true
 		out = append(out, Event{Kind: Start, ID: e.ID, Model: e.Model})
@@ -117,7 +132,7 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 	return out, nil
 }
 
-func (c *chatReader) choice(out []Event, r *chatResult) ([]Event, error) {
+func (c *chatReader) choice(out []Event, r *chatPiece) ([]Event, error) {
 	d := &r.Delta
 	thought := string(d.ReasoningContent)
 	if thought == "" {

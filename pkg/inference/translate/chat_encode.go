@@ -68,7 +68,7 @@ func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 		}
 		out.Messages = append(out.Messages, chatUser(run)...)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 func chatChoiceOf(c ToolChoice) *chatChoice {

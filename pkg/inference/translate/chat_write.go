@@ -1,5 +1,11 @@
 package translate
 
+import (
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
+)
+
 // chatWriter encodes a streamed answer.
 type chatWriter struct {
 	head
@@ -50,6 +56,9 @@ func (c *chatWriter) write(dst []byte, e Event) []byte {
 		call.Index = &index
 		return c.chunk(dst, chatDelta{ToolCalls: []chatCall{call}}, nil)
 	case Delta:
+		if c.items[e.Index].Kind == Text {
+			return c.text(dst, e.Text)
+		}
 		return c.chunk(dst, c.delta(e), nil)
 	case End:
 		return dst
@@ -79,6 +88,15 @@ func (c *chatWriter) delta(e Event) chatDelta {
 	case Text, Image, File, Result:
 	}
 	return chatDelta{Content: &e.Text}
+}
+
+// text writes the event that most of a stream consists of, as chunk would.
+func (c *chatWriter) text(dst []byte, text string) []byte {
+	dst = wirejson.AppendString(append(dst, `data: {"id":`...), "chatcmpl-"+c.id)
+	dst = strconv.AppendInt(append(dst, `,"object":"chat.completion.chunk","created":`...), c.created, 10)
+	dst = wirejson.AppendString(append(dst, `,"model":`...), c.model)
+	dst = wirejson.AppendString(append(dst, `,"choices":[{"index":0,"delta":{"content":`...), text)
+	return append(dst, "},\"finish_reason\":null}]}\n\n"...)
 }
 
 func (c *chatWriter) chunk(dst []byte, d chatDelta, finish *string) []byte {

@@ -15,6 +15,7 @@ type messagesReader struct {
 	stop  string
 	seq   string
 	done  bool
+	out   []Event
 }
 
 func (messages) reader(string) reader {
@@ -129,7 +130,8 @@ func (m *messagesReader) delta(e *messagesEvent) []Event {
 	switch d := &e.Delta; d.Type {
 	case "text_delta", "thinking_delta", "input_json_delta":
 		if text := d.Text + d.Thinking + d.PartialJSON; text != "" {
-			return []Event{{Kind: Delta, Index: i, Text: text}}
+			m.out = append(m.out[:0], Event{Kind: Delta, Index: i, Text: text})
+			return m.out
 		}
 	case "signature_delta":
 		delete(m.index, e.Index) // it is the last that is said of a block

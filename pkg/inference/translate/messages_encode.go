@@ -48,7 +48,7 @@ func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	if n := len(out.Messages); n > 0 {
 		cacheUpTo(&out.Messages[n-1].Content)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 // cacheUpTo has the provider keep what it has read up to here: other protocols

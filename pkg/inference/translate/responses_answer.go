@@ -15,6 +15,7 @@ type responsesReader struct {
 	calls   bool
 	refused bool
 	done    bool
+	out     []Event
 }
 
 // responsesReading is an item that comes in pieces.
@@ -117,7 +118,8 @@ func (r *responsesReader) delta(e *responsesEvent) []Event {
 		text = "\n\n" + text
 	}
 	it.part, it.any = e.Summary, true
-	return []Event{{Kind: Delta, Index: it.at, Text: text}}
+	r.out = append(r.out[:0], Event{Kind: Delta, Index: it.at, Text: text})
+	return r.out
 }
 
 // ended ends an item. One whose text did not come in pieces has it here.

@@ -52,7 +52,7 @@ func (responses) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	for _, run := range runs(items) {
 		out.Input.all = append(out.Input.all, responsesItems(run, lost)...)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 // responsesTools returns the tools, those of a namespace together.

@@ -81,7 +81,8 @@ func (s *Stream) Fail(message string) []byte {
 // take writes events in the order that every client relies on, whatever a
 // provider leaves out: the beginning first, an end for each item.
 func (s *Stream) take(out []byte, events []Event) []byte {
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		if s.ended {
 			return out
 		}
@@ -89,10 +90,10 @@ func (s *Stream) take(out []byte, events []Event) []byte {
 		case e.Kind == Start && s.started:
 			continue
 		case e.Kind != Start && e.Kind != Failure && !s.started:
-			out = s.put(out, Event{Kind: Start})
+			out = s.put(out, &Event{Kind: Start})
 		case e.Kind == Finish:
 			for _, i := range slices.Clone(s.open) {
-				out = s.put(out, Event{Kind: End, Index: i})
+				out = s.put(out, &Event{Kind: End, Index: i})
 			}
 		}
 		out = s.put(out, e)
@@ -100,8 +101,8 @@ func (s *Stream) take(out []byte, events []Event) []byte {
 	return out
 }
 
-// put writes one event.
-func (s *Stream) put(out []byte, e Event) []byte {
+// put writes one event, which may be changed.
+func (s *Stream) put(out []byte, e *Event) []byte {
 	switch e.Kind {
 	case Start:
 		s.started = true
@@ -114,9 +115,13 @@ func (s *Stream) put(out []byte, e Event) []byte {
 	case Delta:
 		s.size += len(e.Text)
 	}
-	s.t.observe(&e)
-	for _, e := range s.raiser.raise(e) {
-		out = s.writer.write(out, e)
+	s.t.observe(e)
+	before, stands := s.raiser.raise(e)
+	if before != nil {
+		out = s.writer.write(out, *before)
+	}
+	if stands {
+		out = s.writer.write(out, *e)
 	}
 	return out
 }

@@ -77,7 +77,7 @@ type asker interface {
 
 // reader decodes the events of a stream.
 type reader interface {
-	// read returns what the data of one event says.
+	// read returns what the data of one event says. It is valid until the next call.
 	read(data []byte) ([]Event, error)
 	// end returns what the end of the stream says: nothing where it came before
 	// the answer's.
@@ -212,7 +212,11 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 	r := t.raiser()
 	for _, e := range a.events() {
 		t.observe(&e)
-		for _, e := range r.raise(e) {
+		before, stands := r.raise(&e)
+		if before != nil {
+			c.add(*before)
+		}
+		if stands {
 			c.add(e)
 		}
 	}

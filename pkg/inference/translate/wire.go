@@ -80,12 +80,34 @@ func malformed(what string) error {
 	return fault.Newf(fault.Invalid, "%s is not of the form that this protocol has", what)
 }
 
-func encode(v any) ([]byte, error) {
-	data, err := wirejson.Append(nil, v)
+func encode(v any) ([]byte, error) { return encodeTo(nil, v) }
+
+func encodeTo(dst []byte, v any) ([]byte, error) {
+	data, err := wirejson.Append(dst, v)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "write the request", err)
 	}
 	return data, nil
+}
+
+// encode writes the wire form of a request, into as much room as it will need, about.
+func (r *Request) encode(wire any) ([]byte, error) {
+	const each, more = 100, 8 // for names of members, and for escapes
+	size := each
+	count := func(items []Item) {
+		for i := range items {
+			it := &items[i]
+			size += each + len(it.Text) + len(it.Media.Data) + len(it.Call.Arguments) + len(it.Opaque.Data)
+		}
+	}
+	count(r.Items)
+	for i := range r.Items {
+		count(r.Items[i].Result.Content)
+	}
+	for i := range r.Tools {
+		size += each + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
+	}
+	return encodeTo(make([]byte, 0, size+size/more), wire)
 }
 
 // marshal encodes an event of ours, which cannot fail: it holds nothing but
