@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,6 +16,7 @@ import (
 // member is one member of a JSON object, as it stands in the text.
 type member struct {
 	name  string
+	key   string // the name, folded
 	raw   []byte // the name in quotes
 	value []byte
 }
@@ -38,26 +40,50 @@ func distinct(text []byte) ([]member, error) {
 		return nil, errNoObject
 	}
 	const most = 1000 // of which a request, a message or a tool has twenty
-	seen := map[string]bool{}
-	var out []member
+	out := make([]member, 0, usual)
+	var names repeats
 	for m := range jsoncut.Members(text) {
 		if len(out) == most {
 			return nil, fmt.Errorf("the request has an object of more than %d members", most)
 		}
 		key := folded(m.Name)
-		if seen[key] {
+		if names.before(key, out) {
 			return nil, fmt.Errorf("the request has %.64q twice", m.Name)
 		}
-		seen[key] = true
-		out = append(out, member{m.Name, m.Raw, m.Value})
+		out = append(out, member{m.Name, key, m.Raw, m.Value})
 	}
 	return out, nil
+}
+
+// usual is how many members most objects have at most.
+const usual = 8
+
+// repeats tells whether a name was there before. It goes through a few, and remembers many,
+// for the names are the client's choice.
+type repeats struct{ keys map[string]bool }
+
+func (s *repeats) before(key string, all []member) bool {
+	if len(all) <= 4*usual {
+		return slices.ContainsFunc(all, func(m member) bool { return m.key == key })
+	}
+	if s.keys == nil {
+		s.keys = make(map[string]bool, len(all))
+		for i := range all {
+			s.keys[all[i].key] = true
+		}
+	}
+	was := s.keys[key]
+	s.keys[key] = true
+	return was
 }
 
 // folded makes names equal that a reader may take for each other. Go's own, which
 // serves many a local model, is one: it takes MODEL, and "ſ" for "s".
 // For names of ASCII, which nearly all are, that is upper case.
 func folded(name string) string {
+	if key := known(name); key != "" {
+		return key
+	}
 	ascii := true
 	for i := range len(name) {
 		ascii = ascii && name[i] < utf8.RuneSelf
@@ -76,22 +102,52 @@ func folded(name string) string {
 	}, name)
 }
 
-// fields are the members of an object by their folded names.
-type fields map[string][]byte
-
-func fieldsOf(text []byte) (fields, error) {
-	all, err := distinct(text)
-	if err != nil {
-		return nil, err
+// known is what folded makes of the names that most members have, "" for any other.
+func known(name string) string {
+	switch name {
+	case "type":
+		return "TYPE"
+	case "role":
+		return "ROLE"
+	case "content":
+		return "CONTENT"
+	case "text":
+		return "TEXT"
+	case "id":
+		return "ID"
+	case "name":
+		return "NAME"
+	case "description":
+		return "DESCRIPTION"
+	case "call_id":
+		return "CALL_ID"
+	case "arguments":
+		return "ARGUMENTS"
+	case "output":
+		return "OUTPUT"
+	case "input":
+		return "INPUT"
+	case "tools":
+		return "TOOLS"
+	default:
+		return ""
 	}
-	out := make(fields, len(all))
-	for _, m := range all {
-		out[folded(m.name)] = m.value
-	}
-	return out, nil
 }
 
-func (f fields) get(name string) []byte { return f[folded(name)] }
+// fields are the members of an object, which are looked for by their folded names.
+type fields []member
+
+func fieldsOf(text []byte) (fields, error) { return distinct(text) }
+
+func (f fields) get(name string) []byte {
+	key := folded(name)
+	for i := range f {
+		if f[i].key == key {
+			return f[i].value
+		}
+	}
+	return nil
+}
 
 // text returns a member that is a string, and else nothing.
 func (f fields) text(name string) string {

@@ -43,13 +43,7 @@ func parseRequest(body []byte, model string) (*parsed, error) {
 // get returns a member's value, nil where there is none. It finds what any
 // reader could take for that name.
 func (p *parsed) get(name string) []byte {
-	key := folded(name)
-	for _, m := range p.members {
-		if folded(m.name) == key {
-			return m.value
-		}
-	}
-	return nil
+	return fields(p.members).get(name)
 }
 
 func (p *parsed) set(name string, value any) error {
@@ -57,13 +51,14 @@ func (p *parsed) set(name string, value any) error {
 	if err != nil {
 		return err
 	}
+	key := folded(name)
 	for i := range p.members {
-		if folded(p.members[i].name) == folded(name) {
+		if p.members[i].key == key {
 			p.members[i].value = raw
 			return nil
 		}
 	}
-	p.members = append(p.members, member{name: name, raw: []byte(strconv.Quote(name)), value: raw})
+	p.members = append(p.members, member{name: name, key: key, raw: []byte(strconv.Quote(name)), value: raw})
 	return nil
 }
 
