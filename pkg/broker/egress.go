@@ -133,9 +133,9 @@ func ownTool(tool fields) bool {
 }
 
 // mayReach spares most requests the second look: a block that refers to a URL
-// or a file has the word in a member's name or value, plainly or escaped.
+// or a file has the word in a member's name or value, plainly or escaped (\u00XX).
 func mayReach(raw []byte) bool {
-	return bytes.Contains(raw, []byte(`\u00`)) || holds(raw, "url", "fil")
+	return holds(raw, "url", "fil", "u00")
 }
 
 // mayHoldTools spares a look at items that have no tools, in the same way: no

@@ -1,7 +1,7 @@
 package broker
 
 // holds reports whether a text has one of the words in it, in whatever case. They are of
-// lower-case letters and as long as each other. It goes forward by as many bytes as the
+// lower-case letters and digits, and as long as each other. It goes forward by as many bytes as the
 // one at which a word may end allows for (Horspool, 1980), for most of a request has none.
 func holds(text []byte, words ...string) bool {
 	const lower = 0x20

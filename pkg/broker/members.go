@@ -42,15 +42,21 @@ func distinct(text []byte) ([]member, error) {
 	const most = 1000 // of which a request, a message or a tool has twenty
 	out := make([]member, 0, usual)
 	var names repeats
-	for m := range jsoncut.Members(text) {
+	for raw, value := range jsoncut.Pairs(text) {
 		if len(out) == most {
 			return nil, fmt.Errorf("the request has an object of more than %d members", most)
 		}
-		key := folded(m.Name)
-		if names.before(key, out) {
-			return nil, fmt.Errorf("the request has %.64q twice", m.Name)
+		m := member{raw: raw, value: value}
+		if m.name, m.key = known(raw); m.key == "" {
+			if err := json.Unmarshal(raw, &m.name); err != nil {
+				return nil, errNoObject
+			}
+			m.key = folded(m.name)
 		}
-		out = append(out, member{m.Name, key, m.Raw, m.Value})
+		if names.before(m.key, out) {
+			return nil, fmt.Errorf("the request has %.64q twice", m.name)
+		}
+		out = append(out, m)
 	}
 	return out, nil
 }
@@ -81,9 +87,6 @@ func (s *repeats) before(key string, all []member) bool {
 // serves many a local model, is one: it takes MODEL, and "ſ" for "s".
 // For names of ASCII, which nearly all are, that is upper case.
 func folded(name string) string {
-	if key := known(name); key != "" {
-		return key
-	}
 	ascii := true
 	for i := range len(name) {
 		ascii = ascii && name[i] < utf8.RuneSelf
@@ -102,35 +105,36 @@ func folded(name string) string {
 	}, name)
 }
 
-// known is what folded makes of the names that most members have, "" for any other.
-func known(name string) string {
-	switch name {
-	case "type":
-		return "TYPE"
-	case "role":
-		return "ROLE"
-	case "content":
-		return "CONTENT"
-	case "text":
-		return "TEXT"
-	case "id":
-		return "ID"
-	case "name":
-		return "NAME"
-	case "description":
-		return "DESCRIPTION"
-	case "call_id":
-		return "CALL_ID"
-	case "arguments":
-		return "ARGUMENTS"
-	case "output":
-		return "OUTPUT"
-	case "input":
-		return "INPUT"
-	case "tools":
-		return "TOOLS"
+// known is the name that most members have which stands for itself in quotes, and what
+// folded makes of it; "" for any other.
+func known(raw []byte) (name, key string) {
+	switch string(raw) {
+	case `"type"`:
+		return "type", "TYPE"
+	case `"role"`:
+		return "role", "ROLE"
+	case `"content"`:
+		return "content", "CONTENT"
+	case `"text"`:
+		return "text", "TEXT"
+	case `"id"`:
+		return "id", "ID"
+	case `"name"`:
+		return "name", "NAME"
+	case `"description"`:
+		return "description", "DESCRIPTION"
+	case `"input_schema"`:
+		return "input_schema", "INPUT_SCHEMA"
+	case `"parameters"`:
+		return "parameters", "PARAMETERS"
+	case `"call_id"`:
+		return "call_id", "CALL_ID"
+	case `"arguments"`:
+		return "arguments", "ARGUMENTS"
+	case `"output"`:
+		return "output", "OUTPUT"
 	default:
-		return ""
+		return "", ""
 	}
 }
 
@@ -140,9 +144,8 @@ type fields []member
 func fieldsOf(text []byte) (fields, error) { return distinct(text) }
 
 func (f fields) get(name string) []byte {
-	key := folded(name)
 	for i := range f {
-		if f[i].key == key {
+		if key := f[i].key; len(key) == len(name) && strings.EqualFold(key, name) { // name is of ASCII
 			return f[i].value
 		}
 	}
@@ -151,8 +154,12 @@ func (f fields) get(name string) []byte {
 
 // text returns a member that is a string, and else nothing.
 func (f fields) text(name string) string {
+	raw := f.get(name)
+	if s, ok := jsoncut.String(raw); ok {
+		return s
+	}
 	var s string
-	if json.Unmarshal(f.get(name), &s) != nil {
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s

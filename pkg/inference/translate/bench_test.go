@@ -9,7 +9,7 @@ import (
 
 // BenchmarkRequest is the translation of a request of 100 KB.
 func BenchmarkRequest(b *testing.B) {
-	words := strings.Repeat("some words of a prompt, ", 40)
+	words := strings.Repeat("some \"words\" of\na prompt, ", 40)
 	var said, tools []any
 	for i := range 20 {
 		tools = append(tools, map[string]any{"name": fmt.Sprint("tool_", i), "description": words, "input_schema": map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}})

@@ -33,10 +33,12 @@ const (
 // judge checks that a request is JSON and goes through its members by the fates of
 // its protocol.
 func judge(body []byte, of func(member string) fate, lost Lost) error {
-	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !jsoncut.Valid(body) {
+	body = bytes.TrimSpace(body)
+	objects, ok := jsoncut.Objects(body)
+	if !ok || body[0] != '{' {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	if jsoncut.Objects(body, maxObjects) == maxObjects {
+	if objects >= maxObjects {
 		return fault.Newf(fault.Invalid, "the request holds %d objects or more, which is too many to carry to another protocol", maxObjects)
 	}
 	for f := range jsoncut.Members(body) {

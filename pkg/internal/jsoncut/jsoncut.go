@@ -6,8 +6,10 @@ package jsoncut
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"iter"
+	"math/bits"
 )
 
 // Member is a member of an object, as it stands in the text.
@@ -75,20 +77,6 @@ func Elements(list []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Objects counts the objects in a text, at any depth, up to a number of them.
-func Objects(text []byte, most int) int {
-	n := 0
-	for i := 0; i < len(text) && n < most; i++ {
-		switch text[i] {
-		case '"':
-			i += stringEnd(text[i:]) - 1
-		case '{':
-			n++
-		}
-	}
-	return n
-}
-
 // trimmed leaves out the space behind a value; before it there is none.
 func trimmed(value []byte) []byte {
 	for len(value) > 0 && value[len(value)-1] <= ' ' {
@@ -106,17 +94,36 @@ func space(text []byte) []byte {
 
 // stringEnd returns the length of the string that valid JSON begins with.
 func stringEnd(text []byte) int {
-	for i := 1; ; {
-		i += bytes.IndexByte(text[i:], '"')
-		escapes := 0
-		for text[i-1-escapes] == '\\' {
-			escapes++
+	i := 1 + bytes.IndexByte(text[1:], '"')
+	if text[i-1] != '\\' {
+		return i + 1
+	}
+	return escapedEnd(text)
+}
+
+// escapedEnd is stringEnd for a string that has quotes in it, or a backslash at its end.
+func escapedEnd(text []byte) int {
+	const word = 8
+	i := 1
+	for i+word <= len(text) {
+		m := marks(binary.LittleEndian.Uint64(text[i:]))
+		if m == 0 {
+			i += word
+			continue
+		}
+		i += bits.TrailingZeros64(m) / word
+		if text[i] == '"' {
+			return i + 1
+		}
+		i += 2 // an escape, or the beginning of one
+	}
+	for text[i] != '"' {
+		if text[i] == '\\' {
+			i++
 		}
 		i++
-		if escapes%2 == 0 {
-			return i
-		}
 	}
+	return i + 1
 }
 
 // valueEnd returns the length of the value that the rest of a valid object or list

@@ -22,6 +22,11 @@ func String(raw []byte) (string, bool) {
 	b.Grow(len(rest))
 	for ; i >= 0; i = bytes.IndexByte(rest, '\\') {
 		b.Write(rest[:i])
+		if c := simple[rest[i+1]]; c != 0 {
+			b.WriteByte(c)
+			rest = rest[i+2:]
+			continue
+		}
 		r, n := unescaped(rest[i:])
 		b.WriteRune(r)
 		rest = rest[i+n:]
@@ -30,36 +35,26 @@ func String(raw []byte) (string, bool) {
 	return b.String(), true
 }
 
-// unescaped returns the character that a text with a valid escape at its beginning
-// begins with, and the length of what stands for it. Half of a surrogate pair is
+// simple is what the escapes of one letter stand for.
+//
+//nolint:gochecknoglobals // constants; Go has none of this type
+var simple = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', '"': '"', '\\': '\\', '/': '/'}
+
+// unescaped returns the character that the escape of four digits stands for with which a
+// text begins, or that a pair of them does, and their length. Half of a surrogate pair is
 // U+FFFD, as encoding/json has it.
 func unescaped(text []byte) (rune, int) {
-	switch c := text[1]; c {
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	case 'u':
-		const one = len(`\u0000`)
-		r := hex(text)
-		if !utf16.IsSurrogate(r) {
-			return r, one
-		}
-		if rest := text[one:]; len(rest) >= one && rest[0] == '\\' && rest[1] == 'u' {
-			if pair := utf16.DecodeRune(r, hex(rest)); pair != utf8.RuneError {
-				return pair, one + one
-			}
-		}
-		return utf8.RuneError, one
-	default: // it stands for itself
-		return rune(c), 2
+	const one = len(`\u0000`)
+	r := hex(text)
+	if !utf16.IsSurrogate(r) {
+		return r, one
 	}
+	if rest := text[one:]; len(rest) >= one && rest[0] == '\\' && rest[1] == 'u' {
+		if pair := utf16.DecodeRune(r, hex(rest)); pair != utf8.RuneError {
+			return pair, one + one
+		}
+	}
+	return utf8.RuneError, one
 }
 
 // hex reads the four digits of an escape of that form.

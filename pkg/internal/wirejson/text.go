@@ -1,6 +1,7 @@
 package wirejson
 
 import (
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -59,8 +60,8 @@ func ordinary(s string) int {
 	const word = 8
 	i := 0
 	for ; i+word <= len(s); i += word {
-		if marks(eight(s[i:])) != 0 {
-			break
+		if m := marks(eight(s[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/word
 		}
 	}
 	for ; i < len(s); i++ {
@@ -77,7 +78,8 @@ func eight(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// marks is not 0 where one of eight bytes is not ordinary; see jsoncut.
+// marks has the highest bit of the first of eight bytes that is not ordinary as its lowest;
+// see jsoncut.
 func marks(w uint64) uint64 {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	quote, backslash := w^(ones*'"'), w^(ones*'\\')
