@@ -24,6 +24,7 @@ type Stream struct {
 	ended   bool
 	open    []int // indexes of the items that have begun and not ended
 	size    int
+	out     []byte
 }
 
 // Stream returns the translation of a streamed answer.
@@ -32,10 +33,11 @@ func (t *Translation) Stream() *Stream {
 }
 
 // Write takes a piece of the provider's stream, cut anywhere, and returns what
-// the client gets for it, which may be nothing. After an error the stream is
-// over: the caller sends what was returned and calls Fail.
+// the client gets for it, which may be nothing and is valid until the next call.
+// After an error the stream is over: the caller sends what was returned and
+// calls Fail.
 func (s *Stream) Write(p []byte) ([]byte, error) {
-	var out []byte
+	out := s.out[:0]
 	err := s.sse.feed(p, func(data []byte) error {
 		events, err := s.reader.read(data)
 		out = s.take(out, events)
@@ -44,6 +46,7 @@ func (s *Stream) Write(p []byte) ([]byte, error) {
 		}
 		return err
 	})
+	s.out = out
 	return out, err
 }
 
