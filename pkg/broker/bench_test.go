@@ -43,9 +43,9 @@ func ways() []way {
 }
 
 // conversation is a request of 76 KB, the size of a coding agent's: its tools, and
-// some turns with calls and their results.
+// some turns with calls and their results, with as many escapes as code has.
 func conversation(path, model string) string {
-	words := strings.Repeat("some \"words\" of\na prompt, ", 40)
+	words := strings.Repeat("Some words of a prompt, as each agent has it.\n\tif s == \"x\" { run(s) }\n", 9)
 	schema := map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}
 	var said, tools []any
 	for i := range 20 {

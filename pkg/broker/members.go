@@ -25,11 +25,15 @@ type member struct {
 // most of a request is a conversation that is only passed on. A member that
 // stands twice is refused, for two readers of it may take different ones; so are
 // two names that differ in case alone, which are one to some readers.
-func members(text []byte) ([]member, error) {
-	if !jsoncut.Valid(text) {
-		return nil, errNoObject
+//
+// It returns how many objects there are, at any depth, as well.
+func members(text []byte) (all []member, objects int, err error) {
+	objects, ok := jsoncut.Objects(text)
+	if !ok {
+		return nil, 0, errNoObject
 	}
-	return distinct(text)
+	all, err = distinct(text)
+	return all, objects, err
 }
 
 var errNoObject = errors.New("the request is not a JSON object")

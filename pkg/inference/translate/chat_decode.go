@@ -7,8 +7,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, chatFate, lost); err != nil {
+func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, chatFate, lost); err != nil {
 		return nil, err
 	}
 	var in chatRequest

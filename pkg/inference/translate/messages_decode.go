@@ -6,8 +6,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, messagesFate, lost); err != nil {
+func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, messagesFate, lost); err != nil {
 		return nil, err
 	}
 	var in messagesRequest

@@ -2,8 +2,8 @@ package translate
 
 import "github.com/vexa-ai/vexa/pkg/fault"
 
-func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, responsesFate, lost); err != nil {
+func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, responsesFate, lost); err != nil {
 		return nil, err
 	}
 	var in responsesRequest

@@ -30,12 +30,15 @@ const (
 	maxDepth = 4
 )
 
-// judge checks that a request is JSON and goes through its members by the fates of
-// its protocol.
-func judge(body []byte, of func(member string) fate, lost Lost) error {
+// judge checks that a request is JSON, where it is not known how many objects it holds,
+// and goes through its members by the fates of its protocol.
+func judge(body []byte, objects int, of func(member string) fate, lost Lost) error {
 	body = bytes.TrimSpace(body)
-	objects, ok := jsoncut.Objects(body)
-	if !ok || body[0] != '{' {
+	ok := true
+	if objects == 0 {
+		objects, ok = jsoncut.Objects(body)
+	}
+	if !ok || len(body) == 0 || body[0] != '{' {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
 	if objects >= maxObjects {
