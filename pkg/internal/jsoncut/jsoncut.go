@@ -106,7 +106,11 @@ func escapedEnd(text []byte) int {
 	const word = 8
 	i := 1
 	for i+word <= len(text) {
-		m := marks(binary.LittleEndian.Uint64(text[i:]))
+		// As marks, but for control characters, of which there are none.
+		const ones, high = 0x0101010101010101, 0x8080808080808080
+		w := binary.LittleEndian.Uint64(text[i:])
+		quote, backslash := w^(ones*'"'), w^(ones*'\\')
+		m := ((quote-ones)&^quote | (backslash-ones)&^backslash) & high
 		if m == 0 {
 			i += word
 			continue
