@@ -45,6 +45,7 @@ func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error)
 			r.Format = &Format{f.Type, s.Name, s.Description, s.Schema, s.Strict}
 		}
 	}
+	r.Items = make([]Item, 0, len(in.Messages))
 	for i := range in.Messages {
 		items, err := in.Messages[i].items(nth("messages", i))
 		if err != nil {

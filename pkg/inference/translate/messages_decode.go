@@ -137,6 +137,11 @@ func (in *messagesRequest) items(r *Request, lost Lost) error {
 		}
 		return nil
 	}
+	room := len(in.System.blocks())
+	for i := range in.Messages {
+		room += len(in.Messages[i].Content.blocks())
+	}
+	r.Items = make([]Item, 0, room)
 	if err := add(System, in.System, "system"); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ const defaultMaxTokens = 32_000
 
 func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	out := messagesRequest{
-		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: []messagesMessage{},
+		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: make([]messagesMessage, 0, len(r.Items)),
 		Temperature: r.Temperature, TopP: r.TopP, StopSequences: r.Stop,
 	}
 	if out.MaxTokens == 0 {

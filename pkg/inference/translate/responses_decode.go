@@ -34,6 +34,7 @@ func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, e
 			return nil, err
 		}
 	}
+	r.Items = make([]Item, 0, len(in.Input.all)+1)
 	if in.Instructions != "" {
 		r.Items = append(r.Items, Item{Role: System, Kind: Text, Text: in.Instructions})
 	}
