@@ -92,6 +92,34 @@ func space(text []byte) []byte {
 	return text
 }
 
+// Length returns the length of the value that valid JSON begins with, or the rest of it.
+func Length(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i:]) - 1
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // of what the value is in
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text)
+}
+
 // stringEnd returns the length of the string that valid JSON begins with.
 func stringEnd(text []byte) int {
 	i := 1 + bytes.IndexByte(text[1:], '"')

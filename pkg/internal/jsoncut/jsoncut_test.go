@@ -36,6 +36,12 @@ func FuzzCut(f *testing.F) {
 				t.Fatalf("%q is %q, not %q", trimmed, text, got)
 			}
 		}
+		begin := bytes.TrimLeft(data, " \t\r\n")
+		for _, behind := range []string{"", " ", ",1", "]", "}"} {
+			if got, want := jsoncut.Length(append(bytes.Clone(begin), behind...)), len(bytes.TrimSpace(data)); got != want {
+				t.Fatalf("%q before %q is %d long, not %d", begin, behind, want, got)
+			}
+		}
 		var list []json.RawMessage
 		if json.Unmarshal(data, &list) == nil {
 			got := slices.Collect(jsoncut.Elements(data))

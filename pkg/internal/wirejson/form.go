@@ -29,14 +29,15 @@ const (
 	pointer
 	list
 	structure
-	own // Appender
+	own    // Appender
+	either // Either
 )
 
 // form is what is known of a type.
 type form struct {
 	kind   kind
 	reads  bool  // it has an UnmarshalJSON of its own
-	elem   *form // of a pointer or a list
+	elem   *form // of a pointer or a list; the list of what can be either
 	fields []field
 	byName map[string]int
 }
@@ -58,6 +59,7 @@ var (
 
 	rawType       = reflect.TypeFor[json.RawMessage]()
 	numberType    = reflect.TypeFor[json.Number]()
+	eitherType    = reflect.TypeFor[Either]()
 	appenderType  = reflect.TypeFor[Appender]()
 	marshalerType = reflect.TypeFor[json.Marshaler]()
 	readerType    = reflect.TypeFor[json.Unmarshaler]()
@@ -95,6 +97,11 @@ func study(t reflect.Type, made map[reflect.Type]*form) *form {
 		f.kind, f.reads = raw, false
 	case t.Kind() == reflect.Pointer:
 		f.kind, f.reads, f.elem = pointer, false, study(t.Elem(), made)
+	case p.Implements(eitherType):
+		if e, ok := reflect.New(t).Interface().(Either); ok {
+			_, _, list := e.EitherJSON()
+			f.kind, f.reads, f.elem = either, false, study(reflect.TypeOf(list).Elem(), made)
+		}
 	case p.Implements(appenderType):
 		f.kind = own
 	case t == numberType, p.Implements(marshalerType), p.Implements(textType), p.Implements(textReader):

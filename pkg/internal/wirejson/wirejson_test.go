@@ -27,6 +27,8 @@ type every struct {
 	Kind     word              `json:"kind,omitempty"`
 	Either   either            `json:"either"`
 	EitherP  *either           `json:"either_p,omitempty"`
+	Other    other             `json:"other"`
+	OtherP   *other            `json:"other_p,omitempty"`
 	Self     *every            `json:"self,omitempty"`
 	Each     []every           `json:"each,omitempty"`
 	Words    []string          `json:"words"`
@@ -70,6 +72,13 @@ func (e either) AppendJSON(dst []byte) ([]byte, error) {
 	return wirejson.Append(dst, e.all)
 }
 
+// other is a string or a list that is read in the same pass.
+type other struct{ either }
+
+func (e *other) EitherJSON() (text *string, isText *bool, list any) {
+	return &e.text, new(bool), &e.all
+}
+
 // embedding and quoted are of forms that are left to encoding/json.
 type embedding struct {
 	inner
@@ -91,10 +100,12 @@ func seeds() []string {
 		`{"long":9223372036854775808}`, `{"n":1.5}`, `{"n":1e2}`, `{"small":300}`, `{"text":1}`, `{"yes":"x"}`, `{"perhaps":null,"maybe":"x"}`,
 		`{"TEXT":"a"}`, `{"text":"a","Text":"b"}`, `{"text":"a","text":"b"}`, `{"te\u0078t":"a"}`, `{"wordſ":["a"]}`, `{"plain":"a","Plain":"b"}`,
 		`{"raw":{"a" : [1, 2 ]},"raw_ptr":null}`, `{"raw":null,"raw_ptr":{ }}`, `{"either":"a","either_p":[{"text":"b"}]}`, `{"either":null,"either_p":null}`, `{"either":5}`,
+		`{"other":"a\n","other_p":[ {"text":"b"} , null ]}`, `{"other":[],"other_p":null}`, `{"other":null}`, `{"other":5}`, `{"other":{"text":"a"}}`, "{\"other\":\"\xff\"}",
 		`{"self":{"self":{"each":[{"n":1},null,{"words":["a",null]}]}}}`, `{"each":[],"words":[],"pointers":["a",null]}`, `{"words":{}}`, `{"self":[]}`,
 		`{"map":{"a":"b"},"any":[1,{"x":null}],"bytes":"YQ==","number":12,"array":[1],"in":{"a":"b"},"embedding":{"b":"x","c":"y"},"quoted":{"n":"4"}}`,
 		`{"hidden":"a","Left":"b","-":"c"}`, "{\"text\":\"\xff\"}", `{"text":"<a href=\"x\">&</a>"}`, `{"any":"<&>\u2029"}`,
 		strings.Repeat(`{"self":`, 40) + `{"text":"deep"}` + strings.Repeat(`}`, 40),
+		strings.Repeat(`{"other":[`, 40) + `{"text":"deep"}` + strings.Repeat(`]}`, 40),
 		strings.Repeat(`{"each":[`, 40) + `{"text":"deep"}` + strings.Repeat(`]}`, 40),
 	}
 }

@@ -44,7 +44,7 @@ func (f *form) append(dst []byte, v reflect.Value) ([]byte, error) {
 		return f.appendList(dst, v)
 	case structure:
 		return f.appendFields(dst, v)
-	case own:
+	case own, either:
 		if a, ok := addressable(v).Interface().(Appender); ok {
 			return a.AppendJSON(dst)
 		}
