@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
@@ -59,6 +60,14 @@ func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error)
 
 // read reads a request that is valid JSON.
 func (in *chatRequest) read(body []byte) error {
+	if wirejson.Read(body, in) {
+		for i := range in.Tools {
+			if f := in.Tools[i].Function; f != nil {
+				absent(&f.Parameters)
+			}
+		}
+		return nil
+	}
 	apart, err := split(body, in, "the request", "messages", "tools")
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
@@ -9,8 +10,16 @@ import (
 )
 
 // Most of a request is text that is only carried over. It is checked to be JSON
-// once, as a whole, and then cut where it holds other values, so that a long text
-// is not read again for each thing that it is part of.
+// once, as a whole, and read in one pass where it is of the form that clients write
+// (wirejson.Read). What is not is cut where it holds other values, so that a long text
+// is not read again for each thing that it is part of, and an error says where it is.
+
+// absent makes null what is not there.
+func absent(raw *json.RawMessage) {
+	if string(*raw) == "null" {
+		*raw = nil
+	}
+}
 
 // each calls f with each element of a list, none where raw is nil.
 func each(raw []byte, what string, f func(element []byte, what string) error) error {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
@@ -42,6 +43,10 @@ func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, er
 
 // read reads a request that is valid JSON.
 func (in *messagesRequest) read(body []byte) error {
+	if wirejson.Read(body, in) {
+		in.settle()
+		return nil
+	}
 	apart, err := split(body, in, "the request", "system", "messages", "tools")
 	if err != nil {
 		return err
@@ -70,6 +75,30 @@ func (in *messagesRequest) read(body []byte) error {
 		in.Tools = append(in.Tools, t)
 		return err
 	})
+}
+
+// settle makes of what was read at once what reading it piece by piece does.
+func (in *messagesRequest) settle() {
+	in.System.settle(0)
+	for i := range in.Messages {
+		in.Messages[i].Content.settle(0)
+	}
+	for i := range in.Tools {
+		absent(&in.Tools[i].InputSchema)
+	}
+}
+
+func (c *messagesContent) settle(depth int) {
+	if c == nil {
+		return
+	}
+	for i := range c.all {
+		b := &c.all[i]
+		b.depth = depth
+		absent(&b.Source)
+		absent(&b.Input)
+		b.Content.settle(depth + 1)
+	}
 }
 
 func readMessagesContent(raw []byte, what string, depth int) (*messagesContent, error) {

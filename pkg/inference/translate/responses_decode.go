@@ -1,6 +1,9 @@
 package translate
 
-import "github.com/vexa-ai/vexa/pkg/fault"
+import (
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
+)
 
 func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
 	if err := judge(body, objects, responsesFate, lost); err != nil {
@@ -52,6 +55,10 @@ func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, e
 
 // read reads a request that is valid JSON.
 func (in *responsesRequest) read(body []byte) error {
+	if wirejson.Read(body, in) && in.settle() {
+		return nil
+	}
+	*in = responsesRequest{}
 	apart, err := split(body, in, "the request", "input", "tools", "instructions")
 	if err != nil {
 		return err
@@ -67,6 +74,30 @@ func (in *responsesRequest) read(body []byte) error {
 	instructions, err := readText(apart[2], "instructions")
 	in.Instructions = deref(instructions)
 	return err
+}
+
+// settle makes of what was read at once what reading it piece by piece does, and reports
+// whether it could.
+func (in *responsesRequest) settle() bool {
+	ok := settleResponsesTools(in.Tools)
+	for i := range in.Input.all {
+		ok = ok && settleResponsesTools(in.Input.all[i].Tools)
+	}
+	return ok
+}
+
+func settleResponsesTools(tools []responsesTool) bool {
+	for i := range tools {
+		t := &tools[i]
+		absent(&t.Parameters)
+		for j := range t.Tools {
+			absent(&t.Tools[j].Parameters)
+			if t.Tools[j].Tools != nil {
+				return false // a namespace holds none
+			}
+		}
+	}
+	return true
 }
 
 func readResponsesItem(raw []byte, what string) (it responsesItem, err error) {

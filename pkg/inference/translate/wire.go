@@ -164,6 +164,11 @@ func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	return wirejson.Unmarshal(raw, &l.all)
 }
 
+// EitherJSON says where it is read to.
+func (l *list[T]) EitherJSON() (text *string, isText *bool, all any) {
+	return &l.text, &l.isText, &l.all
+}
+
 // MarshalJSON writes it.
 func (l list[T]) MarshalJSON() ([]byte, error) { return l.AppendJSON(nil) }
 
