@@ -73,23 +73,31 @@ func readText(raw []byte, what string) (*string, error) {
 // split reads an object into v but for the members that are named, which it
 // returns as they stand; those that are null or not there are nil.
 func split[T any](object []byte, v *T, what string, names ...string) ([][]byte, error) {
-	if apart, ok := wirejson.Members(object, v, names); ok {
-		for i := range apart {
-			if string(apart[i]) == "null" {
-				apart[i] = nil
-			}
+	apart, ok := wirejson.Members(object, v, names)
+	if !ok {
+		var light []byte
+		apart, light = lighten(object, names)
+		if err := decode(light, v, what); err != nil {
+			return apart, err
 		}
-		return apart, nil
 	}
-	apart := make([][]byte, len(names))
-	light := append(make([]byte, 0, 256), '{')
+	for i := range apart {
+		if string(apart[i]) == "null" {
+			apart[i] = nil
+		}
+	}
+	return apart, nil
+}
+
+// lighten returns an object without the members that are named, and those.
+func lighten(object []byte, names []string) (apart [][]byte, light []byte) {
+	apart = make([][]byte, len(names))
+	light = append(make([]byte, 0, 256), '{')
 fields:
 	for f := range jsoncut.Members(object) {
 		for i, name := range names {
 			if f.Name == name {
-				if apart[i] = f.Value; string(f.Value) == "null" {
-					apart[i] = nil
-				}
+				apart[i] = f.Value
 				continue fields
 			}
 		}
@@ -99,11 +107,9 @@ fields:
 		light = append(append(append(light, f.Raw...), ':'), f.Value...)
 	}
 	if rest := bytes.TrimSpace(object); len(rest) > 0 && rest[0] != '{' && string(rest) != "null" {
-		light = rest // which is not of the form
-	} else {
-		light = append(light, '}')
+		return apart, rest // which is not of the form
 	}
-	return apart, decode(light, v, what)
+	return apart, append(light, '}')
 }
 
 // text reads a string; anything else is not of the form.

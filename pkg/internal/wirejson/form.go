@@ -98,7 +98,7 @@ func study(t reflect.Type, made map[reflect.Type]*form) *form {
 	case t.Kind() == reflect.Pointer:
 		f.kind, f.reads, f.elem = pointer, false, study(t.Elem(), made)
 	case p.Implements(eitherType):
-		if e, ok := reflect.New(t).Interface().(Either); ok {
+		if e, ok := reflect.TypeAssert[Either](reflect.New(t)); ok {
 			_, _, list := e.EitherJSON()
 			f.kind, f.reads, f.elem = either, false, study(reflect.TypeOf(list).Elem(), made)
 		}

@@ -149,7 +149,7 @@ func (r *reader) read(f *form, v reflect.Value, depth int) bool {
 
 // reread has a type read a value itself, or encoding/json.
 func (f *form) reread(data []byte, v reflect.Value) bool {
-	if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok {
 		return u.UnmarshalJSON(data) == nil
 	}
 	return json.Unmarshal(data, v.Addr().Interface()) == nil
@@ -193,7 +193,7 @@ func (r *reader) list(f *form, v reflect.Value, depth int) bool {
 }
 
 func (r *reader) either(f *form, v reflect.Value, depth int) bool {
-	e, ok := v.Addr().Interface().(Either)
+	e, ok := reflect.TypeAssert[Either](v.Addr())
 	if !ok {
 		return false
 	}

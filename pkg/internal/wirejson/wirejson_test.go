@@ -23,12 +23,12 @@ type every struct {
 	Real     float64           `json:"real,omitempty"`
 	Small    int8              `json:"small,omitempty"`
 	Raw      json.RawMessage   `json:"raw,omitempty"`
-	RawPtr   *json.RawMessage  `json:"raw_ptr"`
+	RawPtr   *json.RawMessage  `json:"rawPtr"`
 	Kind     word              `json:"kind,omitempty"`
 	Either   either            `json:"either"`
-	EitherP  *either           `json:"either_p,omitempty"`
+	EitherP  *either           `json:"eitherP,omitempty"`
 	Other    other             `json:"other"`
-	OtherP   *other            `json:"other_p,omitempty"`
+	OtherP   *other            `json:"otherP,omitempty"`
 	Self     *every            `json:"self,omitempty"`
 	Each     []every           `json:"each,omitempty"`
 	Words    []string          `json:"words"`
@@ -44,7 +44,6 @@ type every struct {
 	Embedding embedding `json:"embedding"`
 	Quoted    quoted    `json:"quoted"`
 	Plain     string
-	hidden    string
 	Left      string `json:"-"`
 }
 
@@ -99,11 +98,11 @@ func seeds() []string {
 		`{"text":"é \u2028 \ud83d \n","maybe":null,"yes":true,"perhaps":false,"n":-3,"long":9223372036854775807,"real":1e21}`,
 		`{"long":9223372036854775808}`, `{"n":1.5}`, `{"n":1e2}`, `{"small":300}`, `{"text":1}`, `{"yes":"x"}`, `{"perhaps":null,"maybe":"x"}`,
 		`{"TEXT":"a"}`, `{"text":"a","Text":"b"}`, `{"text":"a","text":"b"}`, `{"te\u0078t":"a"}`, `{"wordſ":["a"]}`, `{"plain":"a","Plain":"b"}`,
-		`{"raw":{"a" : [1, 2 ]},"raw_ptr":null}`, `{"raw":null,"raw_ptr":{ }}`, `{"either":"a","either_p":[{"text":"b"}]}`, `{"either":null,"either_p":null}`, `{"either":5}`,
-		`{"other":"a\n","other_p":[ {"text":"b"} , null ]}`, `{"other":[],"other_p":null}`, `{"other":null}`, `{"other":5}`, `{"other":{"text":"a"}}`, "{\"other\":\"\xff\"}",
+		`{"raw":{"a" : [1, 2 ]},"rawPtr":null}`, `{"raw":null,"rawPtr":{ }}`, `{"either":"a","eitherP":[{"text":"b"}]}`, `{"either":null,"eitherP":null}`, `{"either":5}`,
+		`{"other":"a\n","otherP":[ {"text":"b"} , null ]}`, `{"other":[],"otherP":null}`, `{"other":null}`, `{"other":5}`, `{"other":{"text":"a"}}`, "{\"other\":\"\xff\"}",
 		`{"self":{"self":{"each":[{"n":1},null,{"words":["a",null]}]}}}`, `{"each":[],"words":[],"pointers":["a",null]}`, `{"words":{}}`, `{"self":[]}`,
 		`{"map":{"a":"b"},"any":[1,{"x":null}],"bytes":"YQ==","number":12,"array":[1],"in":{"a":"b"},"embedding":{"b":"x","c":"y"},"quoted":{"n":"4"}}`,
-		`{"hidden":"a","Left":"b","-":"c"}`, "{\"text\":\"\xff\"}", `{"text":"<a href=\"x\">&</a>"}`, `{"any":"<&>\u2029"}`,
+		`{"Left":"b","-":"c"}`, "{\"text\":\"\xff\"}", `{"text":"<a href=\"x\">&</a>"}`, `{"any":"<&>\u2029"}`,
 		strings.Repeat(`{"self":`, 40) + `{"text":"deep"}` + strings.Repeat(`}`, 40),
 		strings.Repeat(`{"other":[`, 40) + `{"text":"deep"}` + strings.Repeat(`]}`, 40),
 		strings.Repeat(`{"each":[`, 40) + `{"text":"deep"}` + strings.Repeat(`]}`, 40),

@@ -45,7 +45,7 @@ func (f *form) append(dst []byte, v reflect.Value) ([]byte, error) {
 	case structure:
 		return f.appendFields(dst, v)
 	case own, either:
-		if a, ok := addressable(v).Interface().(Appender); ok {
+		if a, ok := reflect.TypeAssert[Appender](addressable(v)); ok {
 			return a.AppendJSON(dst)
 		}
 	case foreign:
