@@ -17,8 +17,13 @@ func TestAddressesOpenAI(t *testing.T) {
 		"https://api.openai.com.evil.test": `"max_tokens":99`,
 		"http://127.0.0.1:11434/v1":        `"max_tokens":99`,
 	} {
-		x := &exchange{api: anthropicMessages, model: "m", provider: inference.Provider{Protocol: inference.OpenAIChat, URL: url}}
-		err := x.address([]byte(`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}]}`))
+		body := []byte(`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}]}`)
+		request, err := parseRequest(body, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &exchange{api: anthropicMessages, request: request, model: "m", provider: inference.Provider{Protocol: inference.OpenAIChat, URL: url}}
+		err = x.address(body)
 		if err != nil || !strings.Contains(string(x.body), want) {
 			t.Errorf("%s: %v, %s", url, err, x.body)
 		}

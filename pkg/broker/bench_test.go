@@ -6,13 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/broker"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/journal"
 	"github.com/vexa-ai/vexa/pkg/link"
@@ -45,9 +43,9 @@ func ways() []way {
 }
 
 // conversation is a request of 76 KB, the size of a coding agent's: its tools, and
-// some turns with calls and their results.
+// some turns with calls and their results, with as many escapes as code has.
 func conversation(path, model string) string {
-	words := strings.Repeat("some words of a prompt, ", 40)
+	words := strings.Repeat("Some words of a prompt, as each agent has it.\n\tif s == \"x\" { run(s) }\n", 9)
 	schema := map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}
 	var said, tools []any
 	for i := range 20 {
@@ -85,60 +83,9 @@ func conversation(path, model string) string {
 	return string(data)
 }
 
-// bench is a provider that answers at once, straight and through the broker.
-type bench struct {
-	*testing.B
-	stage  *stage
-	direct *httptest.Server
-	way    way
-}
-
-func newBench(b *testing.B, w way, answer func(w http.ResponseWriter, path string), options ...func(*broker.Options)) *bench {
-	b.Helper()
-	up := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		rw.Header().Set("Content-Type", "text/event-stream")
-		answer(rw, r.URL.Path)
-	})
-	direct := httptest.NewServer(up)
-	b.Cleanup(direct.Close)
-	c := config{upstream: up}
-	for _, o := range options {
-		c.options = o
-	}
-	return &bench{b, open(b, c), direct, w}
-}
-
-// ask makes one request, straight where it is the floor, and reads its answer.
-func (b *bench) ask(straight bool, body string) time.Duration {
-	b.Helper()
-	client, path := b.stage.client, b.way.client
-	if straight {
-		client, path = b.direct.Client(), b.way.provider
-	}
-	begin := time.Now()
-	req := b.stage.request(b.Context(), path, body)
-	if straight {
-		target, err := req.URL.Parse(b.direct.URL + path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		req.URL = target
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		b.Fatal(resp.Status, err)
-	}
-	_ = resp.Body.Close()
-	return time.Since(begin)
-}
-
 // BenchmarkInference is the latency that the broker adds to a request of a coding
 // agent's size, against the same request straight to the same provider in its own
-// protocol.
+// protocol (x-floor), and against what a bare proxy adds (x-proxy).
 func BenchmarkInference(b *testing.B) {
 	for _, w := range ways() {
 		b.Run(w.name(), func(b *testing.B) {
@@ -146,13 +93,16 @@ func BenchmarkInference(b *testing.B) {
 				_, _ = io.WriteString(rw, map[string]string{messages: messagesTurn, respond: responsesTurn, chat: chatTurn}[path])
 			})
 			plain, asked := conversation(w.provider, w.model), conversation(w.client, w.model)
-			var floor, through []time.Duration
+			var floor, proxied, through []time.Duration
 			for b.Loop() {
-				floor = append(floor, x.ask(true, plain))
-				through = append(through, x.ask(false, asked))
+				floor = append(floor, x.ask(straight, plain))
+				proxied = append(proxied, x.ask(bare, plain))
+				through = append(through, x.ask(brokered, asked))
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
+			b.ReportMetric(median(through)/median(proxied), "x-proxy")
 			b.ReportMetric((median(through)-median(floor))/1000, "added-µs")
+			b.ReportMetric((median(proxied)-median(floor))/1000, "proxy-added-µs")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -177,8 +127,8 @@ func BenchmarkRecorded(b *testing.B) {
 			body := conversation(w.client, w.model)
 			var without, with []time.Duration
 			for b.Loop() {
-				without = append(without, off.ask(false, body))
-				with = append(with, on.ask(false, body))
+				without = append(without, off.ask(brokered, body))
+				with = append(with, on.ask(brokered, body))
 			}
 			b.ReportMetric((median(with)-median(without))/1000, "added-µs")
 			b.ReportMetric(median(with)/median(without), "x-unrecorded")
@@ -194,8 +144,8 @@ func BenchmarkRecorded(b *testing.B) {
 }
 
 // BenchmarkChunks is the rate at which the pieces of an answer come through,
-// against the same answer straight from the provider: as fast as they can be
-// written, and as a fast model writes them, 1,000 a second.
+// against the same answer straight from the provider and through a bare proxy: as fast
+// as they can be written, and as a fast model writes them, 1,000 a second.
 func BenchmarkChunks(b *testing.B) {
 	const chunks = 4000
 	for _, w := range ways() {
@@ -221,18 +171,23 @@ func BenchmarkChunks(b *testing.B) {
 				_, _ = io.WriteString(rw, end)
 			})
 			plain, asked := say(w.model, "x", true), asks(w.client, w.model, true)
-			var floor, through, paced, pacedThrough []time.Duration
+			var floor, proxied, through, paced, pacedThrough []time.Duration
 			for b.Loop() {
 				pace = 0
-				floor = append(floor, x.ask(true, plain))
-				through = append(through, x.ask(false, asked))
+				for range 10 { // as long as one that is paced
+					floor = append(floor, x.ask(straight, plain))
+					proxied = append(proxied, x.ask(bare, plain))
+					through = append(through, x.ask(brokered, asked))
+				}
 				pace = time.Millisecond
-				paced = append(paced, x.ask(true, plain))
-				pacedThrough = append(pacedThrough, x.ask(false, asked))
+				paced = append(paced, x.ask(straight, plain))
+				pacedThrough = append(pacedThrough, x.ask(brokered, asked))
 			}
 			b.ReportMetric(median(through)/median(floor), "x-floor")
 			b.ReportMetric((median(through)-median(floor))/1000/chunks, "added-µs/chunk")
 			b.ReportMetric(100*median(floor)/median(through), "%-of-direct")
+			b.ReportMetric(100*median(floor)/median(proxied), "proxy-%-of-direct")
+			b.ReportMetric(median(through)/median(proxied), "x-proxy")
 			b.ReportMetric(100*median(paced)/median(pacedThrough), "%-of-direct-at-1000/s")
 			b.ReportMetric(0, "ns/op")
 		})

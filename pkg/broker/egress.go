@@ -133,32 +133,14 @@ func ownTool(tool fields) bool {
 }
 
 // mayReach spares most requests the second look: a block that refers to a URL
-// or a file has the word in a member's name or value, plainly or escaped.
+// or a file has the word in a member's name or value, plainly or escaped (\u00XX).
 func mayReach(raw []byte) bool {
-	if bytes.Contains(raw, []byte(`\u00`)) {
-		return true
-	}
-	const lower = 0x20
-	for i := 0; i+3 <= len(raw); i++ {
-		a, b, c := raw[i]|lower, raw[i+1]|lower, raw[i+2]|lower
-		if a == 'u' && b == 'r' && c == 'l' || a == 'f' && b == 'i' && c == 'l' {
-			return true
-		}
-	}
-	return false
+	return holds(raw, "url", "fil", "u00")
 }
 
 // mayHoldTools spares a look at items that have no tools, in the same way: no
 // letter of "tool" has a spelling outside of ASCII.
-func mayHoldTools(raw []byte) bool {
-	const lower = 0x20
-	for i := 0; i+4 <= len(raw); i++ {
-		if raw[i]|lower == 't' && raw[i+1]|lower == 'o' && raw[i+2]|lower == 'o' && raw[i+3]|lower == 'l' {
-			return true
-		}
-	}
-	return false
-}
+func mayHoldTools(raw []byte) bool { return holds(raw, "tool") }
 
 // messagesEgress looks through a list of messages, or of blocks.
 func messagesEgress(raw []byte) error {
@@ -207,9 +189,9 @@ func blockEgress(raw []byte, depth int) error {
 	if err != nil {
 		return errors.New("the request's content is not of a known form")
 	}
-	for name, value := range block {
+	for i := range block {
 		var err error
-		switch {
+		switch name, value := block[i].key, block[i].value; {
 		case name == "SOURCE", name == "FILE": // as they are folded
 			err = sourceEgress(value, depth)
 		case strings.HasSuffix(name, "_URL") && remoteURL(value):

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,6 +16,7 @@ import (
 // member is one member of a JSON object, as it stands in the text.
 type member struct {
 	name  string
+	key   string // the name, folded
 	raw   []byte // the name in quotes
 	value []byte
 }
@@ -23,11 +25,15 @@ type member struct {
 // most of a request is a conversation that is only passed on. A member that
 // stands twice is refused, for two readers of it may take different ones; so are
 // two names that differ in case alone, which are one to some readers.
-func members(text []byte) ([]member, error) {
-	if !jsoncut.Valid(text) {
-		return nil, errNoObject
+//
+// It returns how many objects there are, at any depth, as well.
+func members(text []byte) (all []member, objects int, err error) {
+	objects, ok := jsoncut.Objects(text)
+	if !ok {
+		return nil, 0, errNoObject
 	}
-	return distinct(text)
+	all, err = distinct(text)
+	return all, objects, err
 }
 
 var errNoObject = errors.New("the request is not a JSON object")
@@ -38,20 +44,47 @@ func distinct(text []byte) ([]member, error) {
 		return nil, errNoObject
 	}
 	const most = 1000 // of which a request, a message or a tool has twenty
-	seen := map[string]bool{}
-	var out []member
-	for m := range jsoncut.Members(text) {
+	out := make([]member, 0, usual)
+	var names repeats
+	for raw, value := range jsoncut.Pairs(text) {
 		if len(out) == most {
 			return nil, fmt.Errorf("the request has an object of more than %d members", most)
 		}
-		key := folded(m.Name)
-		if seen[key] {
-			return nil, fmt.Errorf("the request has %.64q twice", m.Name)
+		m := member{raw: raw, value: value}
+		if m.name, m.key = known(raw); m.key == "" {
+			if err := json.Unmarshal(raw, &m.name); err != nil {
+				return nil, errNoObject
+			}
+			m.key = folded(m.name)
 		}
-		seen[key] = true
-		out = append(out, member{m.Name, m.Raw, m.Value})
+		if names.before(m.key, out) {
+			return nil, fmt.Errorf("the request has %.64q twice", m.name)
+		}
+		out = append(out, m)
 	}
 	return out, nil
+}
+
+// usual is how many members most objects have at most.
+const usual = 8
+
+// repeats tells whether a name was there before. It goes through a few, and remembers many,
+// for the names are the client's choice.
+type repeats struct{ keys map[string]bool }
+
+func (s *repeats) before(key string, all []member) bool {
+	if len(all) <= 4*usual {
+		return slices.ContainsFunc(all, func(m member) bool { return m.key == key })
+	}
+	if s.keys == nil {
+		s.keys = make(map[string]bool, len(all))
+		for i := range all {
+			s.keys[all[i].key] = true
+		}
+	}
+	was := s.keys[key]
+	s.keys[key] = true
+	return was
 }
 
 // folded makes names equal that a reader may take for each other. Go's own, which
@@ -76,27 +109,61 @@ func folded(name string) string {
 	}, name)
 }
 
-// fields are the members of an object by their folded names.
-type fields map[string][]byte
-
-func fieldsOf(text []byte) (fields, error) {
-	all, err := distinct(text)
-	if err != nil {
-		return nil, err
+// known is the name that most members have which stands for itself in quotes, and what
+// folded makes of it; "" for any other.
+func known(raw []byte) (name, key string) {
+	switch string(raw) {
+	case `"type"`:
+		return "type", "TYPE"
+	case `"role"`:
+		return "role", "ROLE"
+	case `"content"`:
+		return "content", "CONTENT"
+	case `"text"`:
+		return "text", "TEXT"
+	case `"id"`:
+		return "id", "ID"
+	case `"name"`:
+		return "name", "NAME"
+	case `"description"`:
+		return "description", "DESCRIPTION"
+	case `"input_schema"`:
+		return "input_schema", "INPUT_SCHEMA"
+	case `"parameters"`:
+		return "parameters", "PARAMETERS"
+	case `"call_id"`:
+		return "call_id", "CALL_ID"
+	case `"arguments"`:
+		return "arguments", "ARGUMENTS"
+	case `"output"`:
+		return "output", "OUTPUT"
+	default:
+		return "", ""
 	}
-	out := make(fields, len(all))
-	for _, m := range all {
-		out[folded(m.name)] = m.value
-	}
-	return out, nil
 }
 
-func (f fields) get(name string) []byte { return f[folded(name)] }
+// fields are the members of an object, which are looked for by their folded names.
+type fields []member
+
+func fieldsOf(text []byte) (fields, error) { return distinct(text) }
+
+func (f fields) get(name string) []byte {
+	for i := range f {
+		if key := f[i].key; len(key) == len(name) && strings.EqualFold(key, name) { // name is of ASCII
+			return f[i].value
+		}
+	}
+	return nil
+}
 
 // text returns a member that is a string, and else nothing.
 func (f fields) text(name string) string {
+	raw := f.get(name)
+	if s, ok := jsoncut.String(raw); ok {
+		return s
+	}
 	var s string
-	if json.Unmarshal(f.get(name), &s) != nil {
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s

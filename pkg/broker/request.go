@@ -12,6 +12,7 @@ import (
 // parsed is an inference request taken apart as far as the broker needs to.
 type parsed struct {
 	members []member
+	objects int // in all of it
 	model   string
 	stream  bool
 	usage   bool // the client of an openai-chat stream asks for its usage
@@ -20,11 +21,11 @@ type parsed struct {
 // parseRequest reads the top level of a request. The model is the one that its
 // path names, if any; then the body names none.
 func parseRequest(body []byte, model string) (*parsed, error) {
-	all, err := members(body)
+	all, objects, err := members(body)
 	if err != nil {
 		return nil, err
 	}
-	p := &parsed{members: all}
+	p := &parsed{members: all, objects: objects}
 	if model != "" {
 		if p.model = model; p.get("model") != nil {
 			return nil, errors.New("the request names its model in the path and has another in its body")
@@ -43,13 +44,7 @@ func parseRequest(body []byte, model string) (*parsed, error) {
 // get returns a member's value, nil where there is none. It finds what any
 // reader could take for that name.
 func (p *parsed) get(name string) []byte {
-	key := folded(name)
-	for _, m := range p.members {
-		if folded(m.name) == key {
-			return m.value
-		}
-	}
-	return nil
+	return fields(p.members).get(name)
 }
 
 func (p *parsed) set(name string, value any) error {
@@ -57,13 +52,14 @@ func (p *parsed) set(name string, value any) error {
 	if err != nil {
 		return err
 	}
+	key := folded(name)
 	for i := range p.members {
-		if folded(p.members[i].name) == folded(name) {
+		if p.members[i].key == key {
 			p.members[i].value = raw
 			return nil
 		}
 	}
-	p.members = append(p.members, member{name: name, raw: []byte(strconv.Quote(name)), value: raw})
+	p.members = append(p.members, member{name: name, key: key, raw: []byte(strconv.Quote(name)), value: raw})
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/vexa-ai/vexa/pkg/inference/translate"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // tally reads what a request used from the answer as it passes. What the
@@ -66,13 +67,14 @@ type delta struct {
 	Thinking    string `json:"thinking"`
 }
 
+type deltaObject delta
+
 // UnmarshalJSON reads either.
 func (d *delta) UnmarshalJSON(raw []byte) error {
 	if raw[0] == '"' {
-		return json.Unmarshal(raw, &d.Text)
+		return wirejson.Unmarshal(raw, &d.Text)
 	}
-	type plain delta
-	return json.Unmarshal(raw, (*plain)(d))
+	return wirejson.Unmarshal(raw, (*deltaObject)(d))
 }
 
 // candidate is an answer of gemini's, or a piece of one.
@@ -131,7 +133,7 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 		return false
 	}
 	var e event
-	if json.Unmarshal(data, &e) != nil {
+	if wirejson.Unmarshal(data, &e) != nil {
 		t.bytes += int64(len(data))
 		return false
 	}
@@ -162,7 +164,7 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 func (t *tally) whole(body []byte) {
 	var e event
 	t.bytes = int64(len(body))
-	if json.Unmarshal(body, &e) != nil {
+	if wirejson.Unmarshal(body, &e) != nil {
 		return
 	}
 	if e.Usage != nil {

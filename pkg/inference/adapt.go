@@ -60,6 +60,9 @@ func (a Adaptation) Apply(request []byte) []byte {
 
 // Changed names what Apply leaves out of a request or calls otherwise.
 func (a Adaptation) Changed(request []byte) []string {
+	if a == (Adaptation{}) {
+		return nil
+	}
 	var out []string
 	for m := range jsoncut.Members(request) {
 		bound := m.Name == maxTokens || m.Name == maxCompletionTokens

@@ -45,6 +45,8 @@ type Table struct {
 
 	mu        sync.RWMutex
 	providers []row // in the order they were added
+
+	keys openedKeys
 }
 
 // row is a provider as it is kept.
@@ -229,6 +231,7 @@ func (t *Table) Remove(ctx context.Context, name string) error {
 	if err := t.save(next); err != nil {
 		return err
 	}
+	t.keys.forget(name)
 	if err := os.Remove(t.keyPath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.Wrap(fault.Internal, "remove the key of "+name, err)
 	}
@@ -315,6 +318,10 @@ func (t *Table) Get(name string) (Provider, error) {
 // Key returns the provider's key in the clear, nil where it has none. The error
 // is fault.Locked while the installation is locked. The caller keeps it no
 // longer than one request needs.
+//
+// The file is read each time, and opened when it is another than the last time: that
+// takes longer than all else that is done with a request. What opened it is in the
+// memory of this process for as long as the table is, so that the key may be, too.
 func (t *Table) Key(name string) ([]byte, error) {
 	p, err := t.Get(name)
 	if err != nil {
@@ -327,10 +334,14 @@ func (t *Table) Key(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the key of "+name+" cannot be read", "remove the provider and add it again")
 	}
+	if key, ok := t.keys.of(name, sealed); ok {
+		return key, nil
+	}
 	key, err := t.opts.Sealer.OpenBytes(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open the key of %s: %w", name, err)
 	}
+	t.keys.keep(name, sealed, key)
 	return key, nil
 }
 

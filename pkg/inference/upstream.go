@@ -52,6 +52,8 @@ func NewUpstream(opts UpstreamOptions) *Upstream {
 				IdleConnTimeout:        90 * time.Second,
 				DisableCompression:     true, // what comes back is read as it passes
 				MaxResponseHeaderBytes: 64 << 10,
+				WriteBufferSize:        128 << 10, // most requests are written at once
+				ReadBufferSize:         32 << 10,  // and what has come of an answer is read so
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// BenchmarkRequest is the translation of a request of 100 KB.
+// BenchmarkRequest is the translation of a request of 60 KB.
 func BenchmarkRequest(b *testing.B) {
-	words := strings.Repeat("some words of a prompt, ", 40)
+	words := strings.Repeat("Some words of a prompt, as each agent has it.\n\tif s == \"x\" { run(s) }\n", 9)
 	var said, tools []any
 	for i := range 20 {
 		tools = append(tools, map[string]any{"name": fmt.Sprint("tool_", i), "description": words, "input_schema": map[string]any{"type": "object", "properties": map[string]any{"a": map[string]string{"type": "string", "description": words}}}})

@@ -1,10 +1,11 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 type chatAnswer struct {
@@ -16,9 +17,22 @@ type chatAnswer struct {
 }
 
 type chatResult struct {
-	Index   int         `json:"index"`
-	Message chatMessage `json:"message"`
-	Delta   struct {
+	Message      chatMessage `json:"message"`
+	FinishReason string      `json:"finish_reason"`
+}
+
+// chatEvent is an event of a streamed answer.
+type chatEvent struct {
+	ID      string      `json:"id"`
+	Model   string      `json:"model"`
+	Choices []chatPiece `json:"choices"`
+	Usage   *chatUsage  `json:"usage"`
+	Error   *chatError  `json:"error"`
+}
+
+type chatPiece struct {
+	Index int `json:"index"`
+	Delta struct {
 		Content          chatText   `json:"content"`
 		Reasoning        texts      `json:"reasoning"`
 		ReasoningContent texts      `json:"reasoning_content"`
@@ -36,10 +50,10 @@ type chatText struct{ said, thought string }
 func (t *chatText) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, &t.said)
+		return wirejson.Unmarshal(raw, &t.said)
 	case '[':
 		var parts []chatPart
-		if err := json.Unmarshal(raw, &parts); err != nil {
+		if err := wirejson.Unmarshal(raw, &parts); err != nil {
 			return nil //nolint:nilerr // what is no list of parts is no text
 		}
 		for _, p := range parts {
@@ -63,8 +77,8 @@ func (e *chatError) UnmarshalJSON(raw []byte) error {
 	var o struct {
 		Message texts `json:"message"`
 	}
-	if json.Unmarshal(raw, &o) != nil {
-		return json.Unmarshal(raw, (*texts)(&e.message))
+	if wirejson.Unmarshal(raw, &o) != nil {
+		return wirejson.Unmarshal(raw, (*texts)(&e.message))
 	}
 	e.message = string(o.Message)
 	return nil
@@ -81,6 +95,7 @@ type chatReader struct {
 	refused bool
 	usage   Usage
 	done    bool
+	out     []Event
 }
 
 func (chat) reader(seed string) reader { return &chatReader{seed: seed} }
@@ -89,14 +104,15 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 	if string(data) == "[DONE]" {
 		return c.finish(), nil
 	}
-	var e chatAnswer
-	if err := json.Unmarshal(data, &e); err != nil {
+	var e chatEvent
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-chat has")
 	}
 	if e.Error != nil {
 		return []Event{{Kind: Failure, Text: e.Error.message}}, nil
 	}
-	var out []Event
+	out := c.out[:0]
+	defer func() { c.out = out }()
 	if !c.start {
 		c.start = true
 		out = append(out, Event{Kind: Start, ID: e.ID, Model: e.Model})
@@ -116,7 +132,7 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 	return out, nil
 }
 
-func (c *chatReader) choice(out []Event, r *chatResult) ([]Event, error) {
+func (c *chatReader) choice(out []Event, r *chatPiece) ([]Event, error) {
 	d := &r.Delta
 	thought := string(d.ReasoningContent)
 	if thought == "" {
@@ -184,7 +200,7 @@ func (c *chatReader) end() []Event {
 
 func (chat) decodeAnswer(body []byte, seed string) (*Answer, error) {
 	var in chatAnswer
-	if err := json.Unmarshal(body, &in); err != nil || len(in.Choices) == 0 {
+	if err := wirejson.Unmarshal(body, &in); err != nil || len(in.Choices) == 0 {
 		if in.Error != nil {
 			return nil, errors.New(in.Error.message)
 		}

@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, chatFate, lost); err != nil {
+func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, chatFate, lost); err != nil {
 		return nil, err
 	}
 	var in chatRequest
@@ -45,8 +46,9 @@ func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
 			r.Format = &Format{f.Type, s.Name, s.Description, s.Schema, s.Strict}
 		}
 	}
+	r.Items = make([]Item, 0, len(in.Messages))
 	for i := range in.Messages {
-		items, err := in.Messages[i].items(fmt.Sprintf("messages.%d", i))
+		items, err := in.Messages[i].items(nth("messages", i))
 		if err != nil {
 			return nil, err
 		}
@@ -58,6 +60,14 @@ func (chat) decodeRequest(body []byte, lost Lost) (*Request, error) {
 
 // read reads a request that is valid JSON.
 func (in *chatRequest) read(body []byte) error {
+	if wirejson.Read(body, in) {
+		for i := range in.Tools {
+			if f := in.Tools[i].Function; f != nil {
+				absent(&f.Parameters)
+			}
+		}
+		return nil
+	}
 	apart, err := split(body, in, "the request", "messages", "tools")
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func openAITemperature(t *float64) *float64 {
 
 func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	out := chatRequest{
-		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: []chatMessage{},
+		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: make([]chatMessage, 0, len(r.Items)),
 		Temperature: r.Temperature, TopP: r.TopP, ReasoningEffort: openAIEffort(r.Effort), Verbosity: r.Verbosity,
 	}
 	if p.openAI { // its newer models refuse the former name, other servers do not know the new one
@@ -68,7 +68,7 @@ func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 		}
 		out.Messages = append(out.Messages, chatUser(run)...)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 func chatChoiceOf(c ToolChoice) *chatChoice {

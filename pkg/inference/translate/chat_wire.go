@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // chat is the protocol openai-chat. Source: the Chat Completions API reference,
@@ -88,7 +89,7 @@ type chatURL struct {
 // UnmarshalJSON reads an object, or the URL alone as some clients write it.
 func (u *chatURL) UnmarshalJSON(raw []byte) error {
 	if raw[0] == '"' {
-		return json.Unmarshal(raw, &u.URL)
+		return wirejson.Unmarshal(raw, &u.URL)
 	}
 	var o struct {
 		URL string `json:"url"`

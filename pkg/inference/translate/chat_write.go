@@ -1,5 +1,11 @@
 package translate
 
+import (
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
+)
+
 // chatWriter encodes a streamed answer.
 type chatWriter struct {
 	head
@@ -50,17 +56,20 @@ func (c *chatWriter) write(dst []byte, e Event) []byte {
 		call.Index = &index
 		return c.chunk(dst, chatDelta{ToolCalls: []chatCall{call}}, nil)
 	case Delta:
+		if c.items[e.Index].Kind == Text {
+			return c.text(dst, e.Text)
+		}
 		return c.chunk(dst, c.delta(e), nil)
 	case End:
 		return dst
 	case Finish:
 		dst = c.chunk(dst, chatDelta{}, new(chatStop(e.Stop)))
 		if c.usage {
-			dst = send(dst, "", marshal(chatChunk{"chatcmpl-" + c.id, "chat.completion.chunk", c.created, c.model, []chatChoosing{}, chatUsageOf(e.Usage)}))
+			dst = send(dst, "", &chatChunk{"chatcmpl-" + c.id, "chat.completion.chunk", c.created, c.model, []chatChoosing{}, chatUsageOf(e.Usage)})
 		}
-		return send(dst, "", []byte("[DONE]"))
+		return append(dst, "data: [DONE]\n\n"...)
 	case Failure:
-		return send(dst, "", marshal(object{"error": object{"message": e.Text, "type": "server_error", "param": nil, "code": nil}}))
+		return send(dst, "", object{"error": object{"message": e.Text, "type": "server_error", "param": nil, "code": nil}})
 	}
 	return dst
 }
@@ -81,11 +90,20 @@ func (c *chatWriter) delta(e Event) chatDelta {
 	return chatDelta{Content: &e.Text}
 }
 
+// text writes the event that most of a stream consists of, as chunk would.
+func (c *chatWriter) text(dst []byte, text string) []byte {
+	dst = wirejson.AppendString(append(dst, `data: {"id":`...), "chatcmpl-"+c.id)
+	dst = strconv.AppendInt(append(dst, `,"object":"chat.completion.chunk","created":`...), c.created, 10)
+	dst = wirejson.AppendString(append(dst, `,"model":`...), c.model)
+	dst = wirejson.AppendString(append(dst, `,"choices":[{"index":0,"delta":{"content":`...), text)
+	return append(dst, "},\"finish_reason\":null}]}\n\n"...)
+}
+
 func (c *chatWriter) chunk(dst []byte, d chatDelta, finish *string) []byte {
-	return send(dst, "", marshal(chatChunk{
+	return send(dst, "", &chatChunk{
 		ID: "chatcmpl-" + c.id, Object: "chat.completion.chunk", Created: c.created, Model: c.model,
 		Choices: []chatChoosing{{0, d, finish}},
-	}))
+	})
 }
 
 func (chat) encodeAnswer(a *Answer, h head) ([]byte, error) {

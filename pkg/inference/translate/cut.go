@@ -2,14 +2,24 @@ package translate
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/json"
+	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // Most of a request is text that is only carried over. It is checked to be JSON
-// once, as a whole, and then cut where it holds other values, so that a long text
-// is not read again for each thing that it is part of.
+// once, as a whole, and read in one pass where it is of the form that clients write
+// (wirejson.Read). What is not is cut where it holds other values, so that a long text
+// is not read again for each thing that it is part of, and an error says where it is.
+
+// absent makes null what is not there.
+func absent(raw *json.RawMessage) {
+	if string(*raw) == "null" {
+		*raw = nil
+	}
+}
 
 // each calls f with each element of a list, none where raw is nil.
 func each(raw []byte, what string, f func(element []byte, what string) error) error {
@@ -21,13 +31,16 @@ func each(raw []byte, what string, f func(element []byte, what string) error) er
 	}
 	i := 0
 	for element := range jsoncut.Elements(raw) {
-		if err := f(element, fmt.Sprintf("%s.%d", what, i)); err != nil {
+		if err := f(element, nth(what, i)); err != nil {
 			return err
 		}
 		i++
 	}
 	return nil
 }
+
+// nth names an element of a list.
+func nth(what string, i int) string { return what + "." + strconv.Itoa(i) }
 
 // readList reads a string or a list, whose elements one reads.
 func readList[T any](raw []byte, what string, one func(element []byte, what string) (T, error)) (*list[T], error) {
@@ -59,16 +72,32 @@ func readText(raw []byte, what string) (*string, error) {
 
 // split reads an object into v but for the members that are named, which it
 // returns as they stand; those that are null or not there are nil.
-func split(object []byte, v any, what string, names ...string) ([][]byte, error) {
-	apart := make([][]byte, len(names))
-	light := append(make([]byte, 0, 256), '{')
+func split[T any](object []byte, v *T, what string, names ...string) ([][]byte, error) {
+	apart, ok := wirejson.Members(object, v, names)
+	if !ok {
+		var light []byte
+		apart, light = lighten(object, names)
+		if err := decode(light, v, what); err != nil {
+			return apart, err
+		}
+	}
+	for i := range apart {
+		if string(apart[i]) == "null" {
+			apart[i] = nil
+		}
+	}
+	return apart, nil
+}
+
+// lighten returns an object without the members that are named, and those.
+func lighten(object []byte, names []string) (apart [][]byte, light []byte) {
+	apart = make([][]byte, len(names))
+	light = append(make([]byte, 0, 256), '{')
 fields:
 	for f := range jsoncut.Members(object) {
 		for i, name := range names {
 			if f.Name == name {
-				if apart[i] = f.Value; string(f.Value) == "null" {
-					apart[i] = nil
-				}
+				apart[i] = f.Value
 				continue fields
 			}
 		}
@@ -78,11 +107,9 @@ fields:
 		light = append(append(append(light, f.Raw...), ':'), f.Value...)
 	}
 	if rest := bytes.TrimSpace(object); len(rest) > 0 && rest[0] != '{' && string(rest) != "null" {
-		light = rest // which is not of the form
-	} else {
-		light = append(light, '}')
+		return apart, rest // which is not of the form
 	}
-	return apart, decode(light, v, what)
+	return apart, append(light, '}')
 }
 
 // text reads a string; anything else is not of the form.

@@ -198,7 +198,7 @@ func TestRequestsComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := codecOf(p).decodeRequest(body, lost)
+			got, err := codecOf(p).decodeRequest(body, 0, lost)
 			if err != nil {
 				t.Fatalf("%s, seed %d: %v\n%s", p, seed, err, body)
 			}
@@ -353,7 +353,7 @@ func FuzzTranslate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := codecOf(provider).decodeRequest(tr.Body(), Lost{}); err != nil {
+		if _, err := codecOf(provider).decodeRequest(tr.Body(), 0, Lost{}); err != nil {
 			t.Fatalf("%s to %s: %s became %s: %v", client, provider, data, tr.Body(), err)
 		}
 	})

@@ -1,8 +1,9 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // messagesReader decodes a streamed answer.
@@ -14,6 +15,7 @@ type messagesReader struct {
 	stop  string
 	seq   string
 	done  bool
+	out   []Event
 }
 
 func (messages) reader(string) reader {
@@ -42,7 +44,7 @@ type messagesEvent struct {
 
 func (m *messagesReader) read(data []byte) ([]Event, error) {
 	var e messagesEvent
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that anthropic-messages has")
 	}
 	switch e.Type {
@@ -128,7 +130,8 @@ func (m *messagesReader) delta(e *messagesEvent) []Event {
 	switch d := &e.Delta; d.Type {
 	case "text_delta", "thinking_delta", "input_json_delta":
 		if text := d.Text + d.Thinking + d.PartialJSON; text != "" {
-			return []Event{{Kind: Delta, Index: i, Text: text}}
+			m.out = append(m.out[:0], Event{Kind: Delta, Index: i, Text: text})
+			return m.out
 		}
 	case "signature_delta":
 		delete(m.index, e.Index) // it is the last that is said of a block
@@ -156,7 +159,7 @@ func (m *messagesReader) end() []Event {
 
 func (messages) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	var in messagesAnswer
-	if err := json.Unmarshal(body, &in); err != nil || in.Content == nil {
+	if err := wirejson.Unmarshal(body, &in); err != nil || in.Content == nil {
 		return nil, errors.New("the answer is not of the form that anthropic-messages has")
 	}
 	a := &Answer{ID: in.ID, Model: in.Model, Stop: stopOfMessages(deref(in.StopReason)), StopSequence: deref(in.StopSequence)}

@@ -1,14 +1,14 @@
 package translate
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, messagesFate, lost); err != nil {
+func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, messagesFate, lost); err != nil {
 		return nil, err
 	}
 	var in messagesRequest
@@ -43,6 +43,10 @@ func (messages) decodeRequest(body []byte, lost Lost) (*Request, error) {
 
 // read reads a request that is valid JSON.
 func (in *messagesRequest) read(body []byte) error {
+	if wirejson.Read(body, in) {
+		in.settle()
+		return nil
+	}
 	apart, err := split(body, in, "the request", "system", "messages", "tools")
 	if err != nil {
 		return err
@@ -71,6 +75,30 @@ func (in *messagesRequest) read(body []byte) error {
 		in.Tools = append(in.Tools, t)
 		return err
 	})
+}
+
+// settle makes of what was read at once what reading it piece by piece does.
+func (in *messagesRequest) settle() {
+	in.System.settle(0)
+	for i := range in.Messages {
+		in.Messages[i].Content.settle(0)
+	}
+	for i := range in.Tools {
+		absent(&in.Tools[i].InputSchema)
+	}
+}
+
+func (c *messagesContent) settle(depth int) {
+	if c == nil {
+		return
+	}
+	for i := range c.all {
+		b := &c.all[i]
+		b.depth = depth
+		absent(&b.Source)
+		absent(&b.Input)
+		b.Content.settle(depth + 1)
+	}
 }
 
 func readMessagesContent(raw []byte, what string, depth int) (*messagesContent, error) {
@@ -130,7 +158,7 @@ func (in *messagesRequest) tools(r *Request, lost Lost) error {
 func (in *messagesRequest) items(r *Request, lost Lost) error {
 	add := func(role Role, c *messagesContent, where string) error {
 		for i, b := range c.blocks() {
-			items, err := b.items(role, fmt.Sprintf("%s.%d", where, i), lost)
+			items, err := b.items(role, nth(where, i), lost)
 			if err != nil {
 				return err
 			}
@@ -138,11 +166,16 @@ func (in *messagesRequest) items(r *Request, lost Lost) error {
 		}
 		return nil
 	}
+	room := len(in.System.blocks())
+	for i := range in.Messages {
+		room += len(in.Messages[i].Content.blocks())
+	}
+	r.Items = make([]Item, 0, room)
 	if err := add(System, in.System, "system"); err != nil {
 		return err
 	}
 	for i, m := range in.Messages {
-		where := fmt.Sprintf("messages.%d", i)
+		where := nth("messages", i)
 		switch role := Role(m.Role); role {
 		case System, User, Assistant:
 			if err := add(role, &m.Content, where+".content"); err != nil {
@@ -178,7 +211,7 @@ func (b *messagesBlock) items(role Role, where string, lost Lost) ([]Item, error
 	case "tool_result":
 		result := ToolResult{CallID: b.ToolUseID, Error: b.IsError}
 		for i, c := range b.Content.blocks() {
-			items, err := c.items(User, fmt.Sprintf("%s.content.%d", where, i), lost)
+			items, err := c.items(User, nth(where+".content", i), lost)
 			if err != nil {
 				return nil, err
 			}

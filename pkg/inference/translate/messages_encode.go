@@ -11,7 +11,7 @@ const defaultMaxTokens = 32_000
 
 func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	out := messagesRequest{
-		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: []messagesMessage{},
+		Model: r.Model, Stream: r.Stream, MaxTokens: r.MaxTokens, Messages: make([]messagesMessage, 0, len(r.Items)),
 		Temperature: r.Temperature, TopP: r.TopP, StopSequences: r.Stop,
 	}
 	if out.MaxTokens == 0 {
@@ -48,7 +48,7 @@ func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	if n := len(out.Messages); n > 0 {
 		cacheUpTo(&out.Messages[n-1].Content)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 // cacheUpTo has the provider keep what it has read up to here: other protocols

@@ -1,5 +1,11 @@
 package translate
 
+import (
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
+)
+
 // messagesWriter encodes a streamed answer.
 type messagesWriter struct {
 	head
@@ -46,7 +52,7 @@ func (m *messagesWriter) write(dst []byte, e Event) []byte {
 }
 
 func (*messagesWriter) send(dst []byte, name string, v any) []byte {
-	return send(dst, name, marshal(v))
+	return send(dst, name, v)
 }
 
 // redacts reports whether reasoning has no text, in the protocol's own form.
@@ -67,41 +73,21 @@ func (m *messagesWriter) opening(i Item) any {
 	}
 }
 
-// messagesDelta is the event that most of a stream consists of.
-type messagesDelta struct {
-	Type  string `json:"type"`
-	Index int    `json:"index"`
-	Delta any    `json:"delta"`
-}
-
-type textDelta struct {
-	Type string `json:"type"`
-	Text string `json:"text"`
-}
-
-type thinkingDelta struct {
-	Type     string `json:"type"`
-	Thinking string `json:"thinking"`
-}
-
-type inputDelta struct {
-	Type        string `json:"type"`
-	PartialJSON string `json:"partial_json"`
-}
-
+// delta writes the event that most of a stream consists of.
 func (m *messagesWriter) delta(dst []byte, e Event) []byte {
-	out := messagesDelta{Type: "content_block_delta", Index: e.Index}
+	kind, member := "text_delta", "text"
 	switch k := m.kinds[e.Index]; {
 	case k.Kind == Call:
-		out.Delta = inputDelta{"input_json_delta", e.Text}
+		kind, member = "input_json_delta", "partial_json"
 	case m.redacts(k):
 		return dst
 	case k.Kind == Reasoning:
-		out.Delta = thinkingDelta{"thinking_delta", e.Text}
-	default:
-		out.Delta = textDelta{"text_delta", e.Text}
+		kind, member = "thinking_delta", "thinking"
 	}
-	return m.send(dst, "content_block_delta", out)
+	dst = append(dst, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":"...)
+	dst = strconv.AppendInt(dst, int64(e.Index), 10)
+	dst = append(append(append(append(append(dst, `,"delta":{"type":"`...), kind...), `","`...), member...), `":`...)
+	return append(wirejson.AppendString(dst, e.Text), "}}\n\n"...)
 }
 
 func (messages) encodeAnswer(a *Answer, h head) ([]byte, error) {

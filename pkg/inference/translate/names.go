@@ -129,8 +129,9 @@ type raiser struct {
 	size  int
 }
 
-// raise returns the events that stand for e.
-func (r *raiser) raise(e Event) []Event {
+// raise makes e what stands for it, and reports whether anything does, and what goes
+// before it, if anything.
+func (r *raiser) raise(e *Event) (before *Event, stands bool) {
 	switch e.Kind {
 	case Begin:
 		if e.Item.Kind != Call {
@@ -145,16 +146,16 @@ func (r *raiser) raise(e Event) []Event {
 		if b := r.input[e.Index]; b != nil {
 			r.size += len(e.Text)
 			b.WriteString(e.Text)
-			return nil
+			return nil, false
 		}
 	case End:
 		if b := r.input[e.Index]; b != nil {
 			delete(r.input, e.Index)
-			return []Event{{Kind: Delta, Index: e.Index, Text: inputOf(b.String())}, e}
+			return &Event{Kind: Delta, Index: e.Index, Text: inputOf(b.String())}, true
 		}
 	case Start, Finish, Failure:
 	}
-	return []Event{e}
+	return nil, true
 }
 
 // inputOf takes the text out of a call's arguments; a model that did not write

@@ -1,9 +1,10 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // responsesReader decodes a streamed answer.
@@ -14,6 +15,7 @@ type responsesReader struct {
 	calls   bool
 	refused bool
 	done    bool
+	out     []Event
 }
 
 // responsesReading is an item that comes in pieces.
@@ -40,7 +42,7 @@ type responsesEvent struct {
 
 func (r *responsesReader) read(data []byte) ([]Event, error) {
 	var e responsesEvent
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := wirejson.Unmarshal(data, &e); err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-responses has")
 	}
 	switch e.Type {
@@ -116,7 +118,8 @@ func (r *responsesReader) delta(e *responsesEvent) []Event {
 		text = "\n\n" + text
 	}
 	it.part, it.any = e.Summary, true
-	return []Event{{Kind: Delta, Index: it.at, Text: text}}
+	r.out = append(r.out[:0], Event{Kind: Delta, Index: it.at, Text: text})
+	return r.out
 }
 
 // ended ends an item. One whose text did not come in pieces has it here.
@@ -177,7 +180,7 @@ func (*responsesReader) end() []Event { return nil }
 
 func (responses) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	var in responsesAnswer
-	err := json.Unmarshal(body, &in)
+	err := wirejson.Unmarshal(body, &in)
 	switch {
 	case err == nil && in.Error != nil && in.Status != "completed":
 		return nil, errors.New(in.Error.message)

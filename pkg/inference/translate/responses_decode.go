@@ -1,13 +1,12 @@
 package translate
 
 import (
-	"fmt"
-
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
-	if err := judge(body, responsesFate, lost); err != nil {
+func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
+	if err := judge(body, objects, responsesFate, lost); err != nil {
 		return nil, err
 	}
 	var in responsesRequest
@@ -38,6 +37,7 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 			return nil, err
 		}
 	}
+	r.Items = make([]Item, 0, len(in.Input.all)+1)
 	if in.Instructions != "" {
 		r.Items = append(r.Items, Item{Role: System, Kind: Text, Text: in.Instructions})
 	}
@@ -45,7 +45,7 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 		r.Items = append(r.Items, Item{Role: User, Kind: Text, Text: in.Input.text})
 	}
 	for i := range in.Input.all {
-		if err := in.Input.all[i].addTo(r, fmt.Sprintf("input.%d", i), lost); err != nil {
+		if err := in.Input.all[i].addTo(r, nth("input", i), lost); err != nil {
 			return nil, err
 		}
 	}
@@ -55,6 +55,10 @@ func (responses) decodeRequest(body []byte, lost Lost) (*Request, error) {
 
 // read reads a request that is valid JSON.
 func (in *responsesRequest) read(body []byte) error {
+	if wirejson.Read(body, in) && in.settle() {
+		return nil
+	}
+	*in = responsesRequest{}
 	apart, err := split(body, in, "the request", "input", "tools", "instructions")
 	if err != nil {
 		return err
@@ -70,6 +74,30 @@ func (in *responsesRequest) read(body []byte) error {
 	instructions, err := readText(apart[2], "instructions")
 	in.Instructions = deref(instructions)
 	return err
+}
+
+// settle makes of what was read at once what reading it piece by piece does, and reports
+// whether it could.
+func (in *responsesRequest) settle() bool {
+	ok := settleResponsesTools(in.Tools)
+	for i := range in.Input.all {
+		ok = ok && settleResponsesTools(in.Input.all[i].Tools)
+	}
+	return ok
+}
+
+func settleResponsesTools(tools []responsesTool) bool {
+	for i := range tools {
+		t := &tools[i]
+		absent(&t.Parameters)
+		for j := range t.Tools {
+			absent(&t.Tools[j].Parameters)
+			if t.Tools[j].Tools != nil {
+				return false // a namespace holds none
+			}
+		}
+	}
+	return true
 }
 
 func readResponsesItem(raw []byte, what string) (it responsesItem, err error) {
@@ -239,7 +267,7 @@ func responsesContent(c *list[responsesPart], role Role, where string) ([]Item, 
 		case p.Type == "input_file" && p.FileData != "":
 			item.Kind = File
 			var err error
-			if item.Media, err = bytesOf(p.FileData, p.Filename, fmt.Sprintf("%s.%d", where, i)); err != nil {
+			if item.Media, err = bytesOf(p.FileData, p.Filename, nth(where, i)); err != nil {
 				return nil, err
 			}
 		default:

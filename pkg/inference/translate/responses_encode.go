@@ -48,11 +48,11 @@ func (responses) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	if len(items) > 0 && items[0].Role == System {
 		out.Instructions, items = items[0].Text, items[1:]
 	}
-	out.Input.all = []responsesItem{}
+	out.Input.all = make([]responsesItem, 0, len(items))
 	for _, run := range runs(items) {
 		out.Input.all = append(out.Input.all, responsesItems(run, lost)...)
 	}
-	return encode(out)
+	return r.encode(&out)
 }
 
 // responsesTools returns the tools, those of a namespace together.

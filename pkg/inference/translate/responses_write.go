@@ -1,8 +1,10 @@
 package translate
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // responsesWriter encodes a streamed answer. The protocol repeats each item when
@@ -60,7 +62,7 @@ func Broken(message string) []byte {
 func (r *responsesWriter) send(dst []byte, name string, v object) []byte {
 	v["type"], v["sequence_number"] = name, r.seq
 	r.seq++
-	return send(dst, name, marshal(v))
+	return send(dst, name, v)
 }
 
 func responsesStatus(s StopReason) string {
@@ -118,7 +120,7 @@ func (h *head) itemID(i int, item Item) string {
 	case item.Kind == Call:
 		prefix = "fc"
 	}
-	return fmt.Sprintf("%s_%s_%d", prefix, h.id, i)
+	return prefix + "_" + h.id + "_" + strconv.Itoa(i)
 }
 
 // item returns an item as it stands in an answer.
@@ -166,38 +168,30 @@ func (r *responsesWriter) begin(dst []byte, e Event) []byte {
 	return dst
 }
 
-// responsesDelta is the event that most of a stream consists of.
-type responsesDelta struct {
-	Type         string `json:"type"`
-	Sequence     int    `json:"sequence_number"`
-	ItemID       string `json:"item_id"`
-	OutputIndex  int    `json:"output_index"`
-	ContentIndex *int   `json:"content_index,omitempty"`
-	SummaryIndex *int   `json:"summary_index,omitempty"`
-	Delta        string `json:"delta"`
-}
-
+// delta writes the event that most of a stream consists of.
 func (r *responsesWriter) delta(dst []byte, e Event) []byte {
-	item := r.all.answer.Items[e.Index]
-	out := responsesDelta{ItemID: r.itemID(e.Index, item), OutputIndex: e.Index, Delta: e.Text}
+	item := &r.all.answer.Items[e.Index]
+	name, part := "response.output_text.delta", `,"content_index":0`
 	switch {
 	case item.Kind == Reasoning:
 		if len(r.all.texts[e.Index]) == len(e.Text) { // the first
 			dst = r.send(dst, "response.reasoning_summary_part.added", object{
-				"item_id": out.ItemID, "output_index": e.Index, "summary_index": 0, "part": responsesPart{Type: "summary_text", Text: new("")},
+				"item_id": r.itemID(e.Index, *item), "output_index": e.Index, "summary_index": 0, "part": responsesPart{Type: "summary_text", Text: new("")},
 			})
 		}
-		out.Type, out.SummaryIndex = "response.reasoning_summary_text.delta", new(0)
+		name, part = "response.reasoning_summary_text.delta", `,"summary_index":0`
 	case item.Kind == Call && item.Call.Freeform:
-		out.Type = "response.custom_tool_call_input.delta"
+		name, part = "response.custom_tool_call_input.delta", ""
 	case item.Kind == Call:
-		out.Type = "response.function_call_arguments.delta"
-	default:
-		out.Type, out.ContentIndex = "response.output_text.delta", new(0)
+		name, part = "response.function_call_arguments.delta", ""
 	}
-	out.Sequence = r.seq
+	dst = append(append(append(append(append(dst, "event: "...), name...), "\ndata: {\"type\":\""...), name...), `","sequence_number":`...)
+	dst = strconv.AppendInt(dst, int64(r.seq), 10)
 	r.seq++
-	return send(dst, out.Type, marshal(out))
+	dst = wirejson.AppendString(append(dst, `,"item_id":`...), r.itemID(e.Index, *item))
+	dst = strconv.AppendInt(append(dst, `,"output_index":`...), int64(e.Index), 10)
+	dst = wirejson.AppendString(append(append(dst, part...), `,"delta":`...), e.Text)
+	return append(dst, "}\n\n"...)
 }
 
 func (r *responsesWriter) end(dst []byte, index int) []byte {

@@ -3,6 +3,8 @@ package translate
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // maxEvent is the largest event of a stream, in bytes.
@@ -76,10 +78,16 @@ func (s *sse) flush(each func(data []byte) error) error {
 	return err
 }
 
-// send appends an event. An empty name is left out.
-func send(dst []byte, name string, data []byte) []byte {
+// send appends an event with the JSON of a value that can be encoded. An empty name is
+// left out.
+func send(dst []byte, name string, v any) []byte {
 	if name != "" {
 		dst = append(append(append(dst, "event: "...), name...), '\n')
 	}
-	return append(append(append(dst, "data: "...), data...), "\n\n"...)
+	dst = append(dst, "data: "...)
+	out, err := wirejson.Append(dst, v)
+	if err != nil { // see marshal
+		out = append(dst, "{}"...)
+	}
+	return append(out, "\n\n"...)
 }

@@ -24,6 +24,7 @@ type Stream struct {
 	ended   bool
 	open    []int // indexes of the items that have begun and not ended
 	size    int
+	out     []byte
 }
 
 // Stream returns the translation of a streamed answer.
@@ -32,10 +33,11 @@ func (t *Translation) Stream() *Stream {
 }
 
 // Write takes a piece of the provider's stream, cut anywhere, and returns what
-// the client gets for it, which may be nothing. After an error the stream is
-// over: the caller sends what was returned and calls Fail.
+// the client gets for it, which may be nothing and is valid until the next call.
+// After an error the stream is over: the caller sends what was returned and
+// calls Fail.
 func (s *Stream) Write(p []byte) ([]byte, error) {
-	var out []byte
+	out := s.out[:0]
 	err := s.sse.feed(p, func(data []byte) error {
 		events, err := s.reader.read(data)
 		out = s.take(out, events)
@@ -44,6 +46,7 @@ func (s *Stream) Write(p []byte) ([]byte, error) {
 		}
 		return err
 	})
+	s.out = out
 	return out, err
 }
 
@@ -81,7 +84,8 @@ func (s *Stream) Fail(message string) []byte {
 // take writes events in the order that every client relies on, whatever a
 // provider leaves out: the beginning first, an end for each item.
 func (s *Stream) take(out []byte, events []Event) []byte {
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		if s.ended {
 			return out
 		}
@@ -89,10 +93,10 @@ func (s *Stream) take(out []byte, events []Event) []byte {
 		case e.Kind == Start && s.started:
 			continue
 		case e.Kind != Start && e.Kind != Failure && !s.started:
-			out = s.put(out, Event{Kind: Start})
+			out = s.put(out, &Event{Kind: Start})
 		case e.Kind == Finish:
 			for _, i := range slices.Clone(s.open) {
-				out = s.put(out, Event{Kind: End, Index: i})
+				out = s.put(out, &Event{Kind: End, Index: i})
 			}
 		}
 		out = s.put(out, e)
@@ -100,8 +104,8 @@ func (s *Stream) take(out []byte, events []Event) []byte {
 	return out
 }
 
-// put writes one event.
-func (s *Stream) put(out []byte, e Event) []byte {
+// put writes one event, which may be changed.
+func (s *Stream) put(out []byte, e *Event) []byte {
 	switch e.Kind {
 	case Start:
 		s.started = true
@@ -114,9 +118,13 @@ func (s *Stream) put(out []byte, e Event) []byte {
 	case Delta:
 		s.size += len(e.Text)
 	}
-	s.t.observe(&e)
-	for _, e := range s.raiser.raise(e) {
-		out = s.writer.write(out, e)
+	s.t.observe(e)
+	before, stands := s.raiser.raise(e)
+	if before != nil {
+		out = s.writer.write(out, *before)
+	}
+	if stands {
+		out = s.writer.write(out, *e)
 	}
 	return out
 }

@@ -63,7 +63,7 @@ import (
 // ask with.
 type codec interface {
 	asker
-	decodeRequest(body []byte, lost Lost) (*Request, error)
+	decodeRequest(body []byte, objects int, lost Lost) (*Request, error)
 	encodeAnswer(a *Answer, h head) ([]byte, error)
 	writer(h head) writer
 }
@@ -77,7 +77,7 @@ type asker interface {
 
 // reader decodes the events of a stream.
 type reader interface {
-	// read returns what the data of one event says.
+	// read returns what the data of one event says. It is valid until the next call.
 	read(data []byte) ([]Event, error)
 	// end returns what the end of the stream says: nothing where it came before
 	// the answer's.
@@ -144,6 +144,7 @@ type Options struct {
 	ID      string // unlike that of any other answer; letters and digits
 	Created int64  // when the answer begins, in seconds since 1970
 	OpenAI  bool   // the provider is OpenAI itself: others take members that it refuses
+	Objects int    // that the request holds, where it was found to be JSON (jsoncut.Objects); 0: that is done here
 	// Observe is told each event of the answer before it is translated, and may
 	// change it; nil: nobody.
 	Observe func(*Event)
@@ -172,7 +173,7 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 		t.provider = chat{openAI: opts.OpenAI}
 	}
 	var err error
-	if t.request, err = t.client.decodeRequest(body, t.lost); err != nil {
+	if t.request, err = t.client.decodeRequest(body, opts.Objects, t.lost); err != nil {
 		return nil, err
 	}
 	var lowered *Request
@@ -212,7 +213,11 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 	r := t.raiser()
 	for _, e := range a.events() {
 		t.observe(&e)
-		for _, e := range r.raise(e) {
+		before, stands := r.raise(&e)
+		if before != nil {
+			c.add(*before)
+		}
+		if stands {
 			c.add(e)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 // fate is what becomes of a member of a request.
@@ -29,13 +30,18 @@ const (
 	maxDepth = 4
 )
 
-// judge checks that a request is JSON and goes through its members by the fates of
-// its protocol.
-func judge(body []byte, of func(member string) fate, lost Lost) error {
-	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' || !jsoncut.Valid(body) {
+// judge checks that a request is JSON, where it is not known how many objects it holds,
+// and goes through its members by the fates of its protocol.
+func judge(body []byte, objects int, of func(member string) fate, lost Lost) error {
+	body = bytes.TrimSpace(body)
+	ok := true
+	if objects == 0 {
+		objects, ok = jsoncut.Objects(body)
+	}
+	if !ok || len(body) == 0 || body[0] != '{' {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	if jsoncut.Objects(body, maxObjects) == maxObjects {
+	if objects >= maxObjects {
 		return fault.Newf(fault.Invalid, "the request holds %d objects or more, which is too many to carry to another protocol", maxObjects)
 	}
 	for f := range jsoncut.Members(body) {
@@ -63,9 +69,9 @@ func empty(raw json.RawMessage) bool {
 	}
 }
 
-// decode reads a request or a part of it.
-func decode(raw []byte, v any, what string) error {
-	err := json.Unmarshal(raw, v)
+// decode reads a request or a part of it into a value that is zero.
+func decode[T any](raw []byte, v *T, what string) error {
+	err := wirejson.Unmarshal(raw, v)
 	if err == nil {
 		return nil
 	}
@@ -79,14 +85,34 @@ func malformed(what string) error {
 	return fault.Newf(fault.Invalid, "%s is not of the form that this protocol has", what)
 }
 
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+func encode(v any) ([]byte, error) { return encodeTo(nil, v) }
+
+func encodeTo(dst []byte, v any) ([]byte, error) {
+	data, err := wirejson.Append(dst, v)
+	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "write the request", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return data, nil
+}
+
+// encode writes the wire form of a request, into as much room as it will need, about.
+func (r *Request) encode(wire any) ([]byte, error) {
+	const each, more = 100, 8 // for names of members, and for escapes
+	size := each
+	count := func(items []Item) {
+		for i := range items {
+			it := &items[i]
+			size += each + len(it.Text) + len(it.Media.Data) + len(it.Call.Arguments) + len(it.Opaque.Data)
+		}
+	}
+	count(r.Items)
+	for i := range r.Items {
+		count(r.Items[i].Result.Content)
+	}
+	for i := range r.Tools {
+		size += each + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
+	}
+	return encodeTo(make([]byte, 0, size+size/more), wire)
 }
 
 // marshal encodes an event of ours, which cannot fail: it holds nothing but
@@ -107,12 +133,12 @@ type texts string
 func (t *texts) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, (*string)(t))
+		return wirejson.Unmarshal(raw, (*string)(t))
 	case '[':
 		var parts []struct {
 			Text string `json:"text"`
 		}
-		if err := json.Unmarshal(raw, &parts); err != nil {
+		if err := wirejson.Unmarshal(raw, &parts); err != nil {
 			return nil //nolint:nilerr // what is no list of parts is no text
 		}
 		for _, p := range parts {
@@ -133,20 +159,28 @@ type list[T any] struct {
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	if raw[0] == '"' {
 		l.isText = true
-		return json.Unmarshal(raw, &l.text)
+		return wirejson.Unmarshal(raw, &l.text)
 	}
-	return json.Unmarshal(raw, &l.all)
+	return wirejson.Unmarshal(raw, &l.all)
+}
+
+// EitherJSON says where it is read to.
+func (l *list[T]) EitherJSON() (text *string, isText *bool, all any) {
+	return &l.text, &l.isText, &l.all
 }
 
 // MarshalJSON writes it.
-func (l list[T]) MarshalJSON() ([]byte, error) {
+func (l list[T]) MarshalJSON() ([]byte, error) { return l.AppendJSON(nil) }
+
+// AppendJSON appends what MarshalJSON writes.
+func (l *list[T]) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case l.isText:
-		return encode(l.text)
+		return wirejson.AppendString(dst, l.text), nil
 	case l.all == nil:
-		return []byte("[]"), nil
+		return append(dst, "[]"...), nil
 	default:
-		return encode(l.all)
+		return wirejson.Append(dst, &l.all)
 	}
 }
 
@@ -167,11 +201,10 @@ func compact(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "{}"
 	}
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
+	if !jsoncut.Valid(raw) {
 		return string(raw)
 	}
-	return b.String()
+	return string(jsoncut.AppendCompact(make([]byte, 0, len(raw)), raw))
 }
 
 // schema is a tool's, or that of no arguments.

@@ -1,13 +1,15 @@
 // Package jsoncut takes JSON apart without reading the values in it: most of an
 // inference request is a conversation that is only passed on. What it is given has
-// been found valid before (json.Valid); it allocates nothing, however many pieces
-// there are, and they are the text's own.
+// been found valid before (Valid); it allocates nothing but names and texts, however
+// many pieces there are, and values are the text's own.
 package jsoncut
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"iter"
+	"math/bits"
 )
 
 // Member is a member of an object, as it stands in the text.
@@ -21,23 +23,32 @@ type Member struct {
 // twice. Anything but an object has none.
 func Members(object []byte) iter.Seq[Member] {
 	return func(yield func(Member) bool) {
+		for raw, value := range Pairs(object) {
+			name, ok := String(raw)
+			if !ok && json.Unmarshal(raw, &name) != nil {
+				return // it is valid
+			}
+			if !yield(Member{name, raw, value}) {
+				return
+			}
+		}
+	}
+}
+
+// Pairs are the members of an object with their names as they stand in the text, in
+// quotes.
+func Pairs(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
 		rest := bytes.TrimSpace(object)
 		if len(rest) == 0 || rest[0] != '{' {
 			return
 		}
 		for rest = space(rest[1:]); rest[0] != '}'; {
 			n := stringEnd(rest)
-			m := Member{Raw: rest[:n], Name: string(rest[1 : n-1])}
-			if bytes.IndexByte(m.Raw, '\\') >= 0 || !plain(m.Raw) {
-				m.Name = ""
-				if json.Unmarshal(m.Raw, &m.Name) != nil {
-					return // it is valid
-				}
-			}
+			name := rest[:n]
 			rest = space(space(rest[n:])[1:]) // past the colon
 			n = valueEnd(rest)
-			m.Value = bytes.TrimSpace(rest[:n])
-			if !yield(m) {
+			if !yield(name, trimmed(rest[:n])) {
 				return
 			}
 			if rest = rest[n:]; rest[0] == ',' {
@@ -56,7 +67,7 @@ func Elements(list []byte) iter.Seq[[]byte] {
 		}
 		for rest = space(rest[1:]); rest[0] != ']'; {
 			n := valueEnd(rest)
-			if !yield(bytes.TrimSpace(rest[:n])) {
+			if !yield(trimmed(rest[:n])) {
 				return
 			}
 			if rest = rest[n:]; rest[0] == ',' {
@@ -66,36 +77,12 @@ func Elements(list []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Objects counts the objects in a text, at any depth, up to a number of them.
-func Objects(text []byte, most int) int {
-	n := 0
-	for i := 0; i < len(text) && n < most; i++ {
-		switch text[i] {
-		case '"':
-			i += stringEnd(text[i:]) - 1
-		case '{':
-			n++
-		}
+// trimmed leaves out the space behind a value; before it there is none.
+func trimmed(value []byte) []byte {
+	for len(value) > 0 && value[len(value)-1] <= ' ' {
+		value = value[:len(value)-1]
 	}
-	return n
-}
-
-// String returns the text of a string that stands for itself, and whether it is
-// one: without escapes, and in ASCII, of which nothing needs to be looked at twice.
-func String(raw []byte) (string, bool) {
-	if len(raw) < 2 || raw[0] != '"' || bytes.IndexByte(raw, '\\') >= 0 || !plain(raw) {
-		return "", false
-	}
-	return string(raw[1 : len(raw)-1]), true
-}
-
-func plain(raw []byte) bool {
-	for _, b := range raw {
-		if b >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return value
 }
 
 func space(text []byte) []byte {
@@ -105,19 +92,70 @@ func space(text []byte) []byte {
 	return text
 }
 
-// stringEnd returns the length of the string that valid JSON begins with.
-func stringEnd(text []byte) int {
-	for i := 1; ; {
-		i += bytes.IndexByte(text[i:], '"')
-		escapes := 0
-		for text[i-1-escapes] == '\\' {
-			escapes++
-		}
-		i++
-		if escapes%2 == 0 {
-			return i
+// Length returns the length of the value that valid JSON begins with, or the rest of it.
+func Length(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i:]) - 1
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // of what the value is in
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
 		}
 	}
+	return len(text)
+}
+
+// stringEnd returns the length of the string that valid JSON begins with.
+func stringEnd(text []byte) int {
+	i := 1 + bytes.IndexByte(text[1:], '"')
+	if text[i-1] != '\\' {
+		return i + 1
+	}
+	return escapedEnd(text)
+}
+
+// escapedEnd is stringEnd for a string that has quotes in it, or a backslash at its end.
+func escapedEnd(text []byte) int {
+	const word = 8
+	i := 1
+	for i+word <= len(text) {
+		// As marks, but for control characters, of which there are none.
+		const ones, high = 0x0101010101010101, 0x8080808080808080
+		w := binary.LittleEndian.Uint64(text[i:])
+		quote, backslash := w^(ones*'"'), w^(ones*'\\')
+		m := ((quote-ones)&^quote | (backslash-ones)&^backslash) & high
+		if m == 0 {
+			i += word
+			continue
+		}
+		i += bits.TrailingZeros64(m) / word
+		if text[i] == '"' {
+			return i + 1
+		}
+		i += 2 // an escape, or the beginning of one
+	}
+	for text[i] != '"' {
+		if text[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	return i + 1
 }
 
 // valueEnd returns the length of the value that the rest of a valid object or list

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
@@ -13,6 +14,7 @@ import (
 func FuzzCut(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `[]`, `null`, ` { "a" : 1 , "b\"c" : [ {} , "}" ] , "\u0064" : { "x" : "\\" } } `, `[1,"a,]",[2,[3]],{"a":[]},-1.5e3]`, "[\"\xff\"]", `{"é":"\\\""}`,
+		`{"a":"\\"}`, `["a\\\"b\\","\"","\\\\","aaaaaaa\"bbbbbbbb\"c","\"\"\"\"\"\"\"\"\\"]`, `"\b\f\n\r\t\/\\\""`, `"\u00e9 \uD83D\ude00 é"`, `"\ud83d"`, `"\ud83d\u0041"`, `"\ud83d\n"`, `"\ude00\ud83d\ude00"`, "\"\xff\\n\"", ` "a b" `,
 	} {
 		f.Add([]byte(s))
 	}
@@ -20,8 +22,25 @@ func FuzzCut(f *testing.F) {
 		if !json.Valid(data) {
 			return
 		}
-		if got, want := jsoncut.Objects(data, len(data)+1), objects(t, data); got != want {
-			t.Fatalf("%q has %d objects, not %d", data, want, got)
+		if got, ok := jsoncut.Objects(data); !ok || got != objects(t, data) {
+			t.Fatalf("%q has %d objects, not %d (%t)", data, objects(t, data), got, ok)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, data); err != nil || !bytes.Equal(compact.Bytes(), jsoncut.AppendCompact(nil, data)) {
+			t.Fatalf("%q is %q without space, not %q", data, compact.Bytes(), jsoncut.AppendCompact(nil, data))
+		}
+		var text string
+		if trimmed := bytes.TrimSpace(data); json.Unmarshal(trimmed, &text) == nil && trimmed[0] == '"' {
+			got, ok := jsoncut.String(trimmed)
+			if ok != utf8.Valid(trimmed) || ok && got != text {
+				t.Fatalf("%q is %q, not %q", trimmed, text, got)
+			}
+		}
+		begin := bytes.TrimLeft(data, " \t\r\n")
+		for _, behind := range []string{"", " ", ",1", "]", "}"} {
+			if got, want := jsoncut.Length(append(bytes.Clone(begin), behind...)), len(bytes.TrimSpace(data)); got != want {
+				t.Fatalf("%q before %q is %d long, not %d", begin, behind, want, got)
+			}
 		}
 		var list []json.RawMessage
 		if json.Unmarshal(data, &list) == nil {

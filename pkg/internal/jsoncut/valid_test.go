@@ -9,12 +9,18 @@ import (
 )
 
 func validSeeds() []string {
+	var long []string // what ends or breaks a string, at each place of a word of eight bytes
+	for i := range 20 {
+		for _, c := range []string{"\x00", "\x1f", " ", "!", `"`, "#", "[", `\`, `\n`, "]", "\x7f", "\x80", "\xa2", "\xdc", "\xff", "é"} {
+			long = append(long, `"`+strings.Repeat("a", i)+c+strings.Repeat("b", 19-i)+`"`)
+		}
+	}
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	return []string{
+	return append(long,
 		``, ` `, `{}`, ` [ ] `, `{"a":1}`, `{"a":1,}`, `{"a":}`, `{"a"}`, `{a:1}`, `{"a":1 "b":2}`, `{,}`, `[,]`, `[1,]`, `[1 2]`, `[1,[2,{"x":[]}]]`, `]`, `}`, `[}`, `{]`, `[`, `{`, `{"a":1`,
 		`"`, `"a`, `"a"`, `"\`, `"\"`, `"\n\u00e9\\"`, `"\x"`, `"\u12g4"`, `"\u123"`, "\"\n\"", "\"\x00\"", "\"\x7f\xff\"", `"a" "b"`, `1 2`, `null`, `nul`, `nulll`, `true`, `fals`, `NaN`,
 		`0`, `-0`, `-`, `01`, `1.`, `.5`, `1.5e`, `1e5`, `1E+05`, `1e-`, `-1.25e-7`, `+1`, `1 `, `{"a":{"b":[{"c":"}"}]}}`, nested(10_000), nested(10_001), "\ufeff{}", "{}\x00", `{"a":1}}`,
-	}
+	)
 }
 
 // TestValid: what is JSON to one is to the other.
