@@ -131,6 +131,9 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace log":     "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace",
 		"vexa workspace files":   "path,mode,size,sha",
 		"vexa workspace diff":    "from,to,patch",
+
+		"vexa workspace commands": "name,arguments,help,path,template,problem",
+
 		"vexa workspace undo":    "sha,reverted,conflicts,proposal",
 		"vexa workspace add":     "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace backup":  "bucket,generation,objects,bytes,present,replaced,damaged",
@@ -229,7 +232,7 @@ func TestTheCommandsAreThere(t *testing.T) {
 	var got []string
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
-		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model price,model record,"+
+		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,workspace commands,runner list,runner show,model add,model list,model test,model price,model record,"+
 		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
 		"daemon logs,doctor,version,completion bash,completion zsh,completion fish,completion powershell,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {
