@@ -6,19 +6,17 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
-	"github.com/vexa-ai/vexa/pkg/tui/fuzzy"
+	"github.com/vexa-ai/vexa/pkg/tui/rows"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
 // Where a preview stands: beside the list, or below it, or nowhere.
 const (
-	wide      = 100 // columns from which it is beside
-	tall      = 20  // rows from which it is below
-	gap       = 2   // columns between what stands beside each other
-	selected  = "▸ "
-	unmarked  = "  "
-	prompt    = "> "
-	narrowest = 8 // columns that are left to a title
+	wide   = 100 // columns from which it is beside
+	tall   = 20  // rows from which it is below
+	gap    = 2   // columns between what stands beside each other
+	margin = "  "
+	prompt = "> "
 )
 
 // frame is how the room is shared.
@@ -151,14 +149,14 @@ func (p *Picker) footer(width int) flow.Line {
 
 // middle is the rows, with a preview beside them.
 func (p *Picker) middle() []flow.Line {
-	rows := p.rowLines()
+	list := p.rowLines()
 	if p.frame.beside == 0 {
-		return rows
+		return list
 	}
 	for i, l := range p.preview(p.frame.beside-1, p.frame.rows) {
-		rows[i] = flow.Join(rows[i].Pad(p.frame.list, 0), flow.Plain(" │ ", theme.Border), l)
+		list[i] = flow.Join(list[i].Pad(p.frame.list, 0), flow.Plain(" │ ", theme.Border), l)
 	}
-	return rows
+	return list
 }
 
 // rowLines are as many lines as there are rows.
@@ -166,56 +164,12 @@ func (p *Picker) rowLines() []flow.Line {
 	if p.list.rows() == 0 {
 		return fill(p.nothing(), p.frame.rows)
 	}
-	var hits []hit
-	column := 0
-	for row := p.top; row < min(p.top+p.frame.rows, p.list.rows()); row++ {
-		h := p.list.at(row)
-		h.detail = plain.Line(h.detail)
-		column = max(column, flow.Width(h.detail))
-		hits = append(hits, h)
+	var shown []rows.Row
+	for n := p.top; n < min(p.top+p.frame.rows, p.list.rows()); n++ {
+		h := p.list.at(n)
+		shown = append(shown, rows.Row{Title: h.title, Positions: h.positions, Detail: h.detail})
 	}
-	if column = min(column, p.frame.list/3); p.frame.list-column-gap-flow.Width(selected) < narrowest {
-		column = 0
-	}
-	lines := make([]flow.Line, len(hits))
-	for i, h := range hits {
-		lines[i] = p.row(h, column, p.top+i == p.at)
-	}
-	return fill(lines, p.frame.rows)
-}
-
-// row is a title with the letters that were found, and its detail.
-func (p *Picker) row(h hit, column int, chosen bool) flow.Line {
-	room := p.frame.list - flow.Width(selected)
-	if column > 0 {
-		room -= column + gap
-	}
-	var title flow.Line
-	from := 0
-	for _, run := range fuzzy.Runs(h.title, h.positions) {
-		title = append(title, flow.Run{Text: h.title[from:run[0]]}, flow.Run{Text: h.title[run[0]:run[1]], Style: theme.Of(theme.Match)})
-		from = run[1]
-	}
-	title = append(title, flow.Run{Text: h.title[from:]})
-	if h.title == "" {
-		title = flow.Plain("(without a name)", theme.Muted)
-	}
-	if p.o.Paths {
-		title = title.CutStart(room)
-	}
-	title = title.Cut(room)
-	mark := flow.Plain(unmarked)
-	if chosen {
-		mark = flow.Plain(selected, theme.Prompt)
-	}
-	line := flow.Join(mark, title)
-	if column > 0 {
-		line = flow.Join(line.Pad(p.frame.list-column, 0), flow.Plain(h.detail, theme.Muted).Cut(column))
-	}
-	if chosen {
-		line = line.Pad(p.frame.list, 0).Over(theme.Of(theme.Selection))
-	}
-	return line
+	return fill(rows.Lines(shown, rows.Layout{Width: p.frame.list, Chosen: p.at - p.top, Paths: p.o.Paths}), p.frame.rows)
 }
 
 // nothing says why there is nothing.
@@ -229,8 +183,8 @@ func (p *Picker) nothing() []flow.Line {
 	case text == "":
 		text = "there is nothing here"
 	}
-	lines := flow.Plain(plain.Line(text), theme.Muted).Wrap(p.frame.list - len(unmarked))
-	return flow.Indent(lines, flow.Plain(unmarked), flow.Plain(unmarked))
+	lines := flow.Plain(plain.Line(text), theme.Muted).Wrap(p.frame.list - len(margin))
+	return flow.Indent(lines, flow.Plain(margin), flow.Plain(margin))
 }
 
 // preview is what is shown of the chosen item, in as many lines as there is room.
