@@ -26,7 +26,7 @@ func TestAll(t *testing.T) {
 		`@my\ notes/a\\b.md x`:          {`my notes/a\b.md`},
 		`@a\. @b. @c\).`:                {"a.", "b", "c)"},
 		"(@a)":                          nil,
-		"@漢字/🦦.md":                     {"漢字/🦦.md"},
+		"@漢字/🦦.md":                      {"漢字/🦦.md"},
 		"@a@b":                          {"a@b"},
 		"@~/x @/etc/hosts":              {"~/x", "/etc/hosts"},
 		`\@/etc/hosts`:                  nil,
