@@ -131,9 +131,6 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace log":     "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace",
 		"vexa workspace files":   "path,mode,size,sha",
 		"vexa workspace diff":    "from,to,patch",
-
-		"vexa workspace commands": "name,arguments,help,path,template,problem",
-
 		"vexa workspace undo":    "sha,reverted,conflicts,proposal",
 		"vexa workspace add":     "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace backup":  "bucket,generation,objects,bytes,present,replaced,damaged",
@@ -150,6 +147,8 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace member list":   "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
 		"vexa workspace member remove": "name,id,until,generation,epoch,bucket,short",
 		"vexa workspace member set":    "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
+
+		"vexa workspace commands": "name,arguments,help,path,template,problem",
 
 		"vexa workspace policy show": "version,approvals",
 		"vexa workspace policy set":  "version,approvals",

@@ -20,7 +20,7 @@ import (
 // canary is what must not come into a message.
 const canary = "CANARY-7c1f"
 
-func write(t testing.TB, path, text string) string {
+func write(t *testing.T, path, text string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)

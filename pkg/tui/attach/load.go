@@ -51,8 +51,8 @@ func load(name, home string) ([]byte, error) {
 	f, err := open(path)
 	if errors.Is(err, unix.ELOOP) {
 		hint := "name the file that it leads to"
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			hint += ": @" + plain.Short(real, 200)
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			hint += ": @" + plain.Short(target, 200)
 		}
 		return nil, fault.New(fault.Denied, shown+" leads through a link", hint)
 	}
@@ -87,8 +87,8 @@ func resolve(name, home string) (string, error) {
 	if !filepath.IsAbs(home) {
 		return "", fs.ErrNotExist
 	}
-	real, err := filepath.EvalSymlinks(home)
-	return filepath.Join(real, rest), err
+	base, err := filepath.EvalSymlinks(home)
+	return filepath.Join(base, rest), err
 }
 
 // errSpecial is about what is no file that can be read.

@@ -28,7 +28,7 @@ const (
 // Source has the files of workspaces, as they are committed. *client.Client is one.
 type Source interface {
 	Files(ctx context.Context, workspace, rev string) ([]api.FileEntry, error)
-	File(ctx context.Context, workspace, rev, path string) (io.ReadCloser, error)
+	File(ctx context.Context, workspace, rev, name string) (io.ReadCloser, error)
 }
 
 // Problem is a file that is no command, and why.
@@ -78,7 +78,7 @@ func Read(ctx context.Context, src Source, workspace string, before Found) (Foun
 			if err != nil {
 				return Found{}, err
 			}
-			why = c.fill(text)
+			c, why = filled(c, text)
 		}
 		switch {
 		case why == "":
@@ -133,26 +133,26 @@ func content(ctx context.Context, src Source, workspace, p string) ([]byte, erro
 	return text, nil
 }
 
-// fill takes what a file says, or says what is wrong with it.
-func (c *Command) fill(text []byte) (why string) {
+// filled returns a command with what its file says, or what is wrong with that.
+func filled(c Command, text []byte) (full Command, why string) {
 	switch {
 	case len(text) > MaxBytes: // a filter of git's may make it larger than its entry says
-		return fmt.Sprintf("it has more than %d KiB", MaxBytes>>10)
+		return c, fmt.Sprintf("it has more than %d KiB", MaxBytes>>10)
 	case !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
-		return "it is no text"
+		return c, "it is no text"
 	}
 	front, body := splitFront(strings.ReplaceAll(string(text), "\r\n", "\n"))
 	c.Help = plain.Short(front["description"], maxHelp)
 	c.Arguments = plain.Short(front["argument-hint"], maxHint)
 	c.Template = strings.TrimSpace(plain.Text(body))
 	if c.Template == "" {
-		return "it has no prompt"
+		return c, "it has no prompt"
 	}
 	if c.Help == "" {
 		first, _, _ := strings.Cut(c.Template, "\n")
 		c.Help = plain.Short(strings.TrimLeft(first, "# "), maxHelp)
 	}
-	return ""
+	return c, ""
 }
 
 // splitFront reads the front matter of a file and what follows it. Of YAML it knows

@@ -32,7 +32,7 @@ func press(name string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: codes[name]}
 }
 
-func registry(t testing.TB) *command.Registry {
+func registry(t *testing.T) *command.Registry {
 	t.Helper()
 	r, err := command.New(
 		command.Command{Name: "help", Help: "Show keys and commands"},
@@ -53,7 +53,7 @@ func paths() []string {
 	return []string{"README.md", "notes/otters.md", "notes/my otters.md", "notes/" + hostile + "otters.md", "notes/line\nfeed.md", "src/main.go", "src/view/a-rather-long-name-of-a-file-that-goes-on-and-on-for-more-columns-than-there-are/otters_test.go", ""}
 }
 
-func popup(t testing.TB, th theme.Theme, workspaces ...string) *complete.Popup {
+func popup(t *testing.T, th theme.Theme, workspaces ...string) *complete.Popup {
 	t.Helper()
 	p := complete.New(th)
 	p.SetCommands(registry(t))

@@ -132,8 +132,8 @@ func TestEverySize(t *testing.T) {
 	t.Parallel()
 	for _, th := range []theme.Theme{theme.None(), theme.Light(), theme.Dark()} {
 		for _, p := range scenes(th) {
-			for width := 1; width < 140; width += 3 {
-				for height := 1; height < 45; height += 2 {
+			for width := 1; width < 140; width += 7 {
+				for height := 1; height < 45; height += 4 {
 					checkView(t, p, width, height, th)
 				}
 			}
@@ -159,9 +159,20 @@ func TestKeys(t *testing.T) {
 		keys string
 		want int
 	}{
-		{"enter", 0}, {"down enter", 1}, {"ctrl+n enter", 2}, {"up enter", 1}, {"ctrl+p enter", 0}, {"up enter", 0},
-		{"pgdown enter", 9}, {"pgup enter", 0}, {"end enter", 99}, {"down enter", 99}, {"home enter", 0}, {"ctrl+u f i l e 4 2 enter", 42},
-		{"ctrl+u down enter", 1}, {"ctrl+u f i l e 4 3 backspace 2 enter", 42},
+		{"enter", 0},
+		{"down enter", 1},
+		{"ctrl+n enter", 2},
+		{"up enter", 1},
+		{"ctrl+p enter", 0},
+		{"up enter", 0},
+		{"pgdown enter", 9},
+		{"pgup enter", 0},
+		{"end enter", 99},
+		{"down enter", 99},
+		{"home enter", 0},
+		{"ctrl+u f i l e 4 2 enter", 42},
+		{"ctrl+u down enter", 1},
+		{"ctrl+u f i l e 4 3 backspace 2 enter", 42},
 	} {
 		typed(p, strings.Fields(c.keys)...)
 		got, ok := p.Done()
