@@ -6,7 +6,10 @@
 // the like at the end are the sentence's.
 package mention
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Mention is a name in a text, such as @notes/a.md.
 type Mention struct {
@@ -114,4 +117,30 @@ func unescape(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
+}
+
+// Place returns a text with the mentions @NAME:PATH of workspaces as what an agent knows
+// them by, which is told no names: dirs has the directory of each by its name, and none,
+// an empty text, for the one that it works in, whose files are then @PATH.
+func Place(text string, dirs map[string]string) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range All(text) {
+		name, path, ok := strings.Cut(m.Name, ":")
+		dir, known := dirs[name]
+		if !ok || !known || path == "" {
+			continue
+		}
+		b.WriteString(text[at:m.From])
+		switch place := dir + "/" + path; {
+		case dir == "":
+			b.WriteString(Write(path))
+		case strings.ContainsAny(place, white+`"`):
+			b.WriteString(strconv.Quote(place))
+		default:
+			b.WriteString(place)
+		}
+		at = m.To
+	}
+	return b.String() + text[at:]
 }

@@ -73,6 +73,23 @@ func TestAt(t *testing.T) {
 	}
 }
 
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	dirs := map[string]string{"notes": "", "handbook": "/workspaces/ws_1"}
+	for in, want := range map[string]string{
+		"":                            "",
+		"no mention, a@handbook:b":    "no mention, a@handbook:b",
+		"@handbook:a.md, @notes:b.md": "/workspaces/ws_1/a.md, @b.md",
+		`@handbook:my\ a.md!`:         `"/workspaces/ws_1/my a.md"!`,
+		`@notes:my\ a.md @other:c`:    `@my\ a.md @other:c`,
+		"@a.md @handbook: @~/x":       "@a.md @handbook: @~/x",
+	} {
+		if got := mention.Place(in, dirs); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 // FuzzWrite: a name that is written is the one that is read, wherever it stands; and what
 // is read is where it is said to be.
 func FuzzWrite(f *testing.F) {
@@ -93,6 +110,9 @@ func FuzzWrite(f *testing.F) {
 		}
 		if name == "" || strings.Contains(name, "\n") {
 			return
+		}
+		if placed := mention.Place(before+" "+mention.Write("w:"+name), map[string]string{"w": ""}); !strings.HasSuffix(placed, " "+mention.Write(name)) && !strings.HasSuffix(before, `\`) && !strings.Contains(before, "@") {
+			t.Fatalf("%q is placed as %q", name, placed)
 		}
 		for _, text := range []string{mention.Write(name), "x " + mention.Write(name) + " y"} {
 			if got := names(text); len(got) != 1 || got[0] != name {
