@@ -15,7 +15,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/fuzzy"
 	"github.com/vexa-ai/vexa/pkg/tui/mention"
@@ -38,7 +37,7 @@ type Files struct {
 func NewFiles(workspace string, paths []string) *Files {
 	kept := make([]string, 0, len(paths))
 	for _, p := range paths {
-		if plain.Line(p) == p && p != "" {
+		if mention.Shown(p) {
 			kept = append(kept, p)
 		}
 	}

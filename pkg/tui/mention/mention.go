@@ -9,6 +9,8 @@ package mention
 import (
 	"strconv"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
 )
 
 // Mention is a name in a text, such as @notes/a.md.
@@ -63,6 +65,10 @@ func At(text string, cursor int) (Mention, bool) {
 	}
 	return Mention{}, false
 }
+
+// Shown reports whether a name is what a person sees of it. One with characters that
+// would not reach a screen is not to be offered: nobody could say what they name by it.
+func Shown(name string) bool { return name != "" && plain.Line(name) == name }
 
 // Write returns the mention of a name.
 func Write(name string) string {
