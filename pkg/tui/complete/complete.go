@@ -83,7 +83,8 @@ type Popup struct {
 	open      bool
 	dismissed bool // the word at hand is to be left alone
 	offered   []candidate
-	at, top   int
+	at, top   int // the row that a key would act upon, the first that is shown
+	shown     int // how many View returned
 }
 
 // New returns a popup that has nothing to offer.
@@ -182,7 +183,7 @@ func (p *Popup) offer() {
 			p.offered = p.findFiles()
 		}
 	}
-	p.open = len(p.offered) > 0
+	p.open, p.shown = len(p.offered) > 0, 0
 }
 
 func (p *Popup) findCommands(pattern string) (out []candidate) {
@@ -255,6 +256,14 @@ func (p *Popup) Key(msg tea.KeyPressMsg) (edit *Edit, taken bool) {
 		return nil, false
 	}
 	return nil, true
+}
+
+// Click accepts what stands in a row of what View returned last; nil where nothing does.
+func (p *Popup) Click(row int) *Edit {
+	if !p.open || row < 0 || row >= p.shown {
+		return nil
+	}
+	return p.accept(p.offered[p.top+row], true)
 }
 
 // accept puts a candidate in place of the word.

@@ -145,6 +145,28 @@ func TestNothingToComplete(t *testing.T) {
 	}
 }
 
+func TestClick(t *testing.T) {
+	t.Parallel()
+	p := popup(t, theme.None(), "notes")
+	edited(p, "/|")
+	if p.Click(0) != nil {
+		t.Error("a click chose what was not shown")
+	}
+	p.View(80, 3)
+	p.Key(press("up")) // the last one
+	lines := p.View(80, 3)
+	if p.Click(-1) != nil || p.Click(3) != nil {
+		t.Error("a click beside it chose")
+	}
+	edit := p.Click(1)
+	if edit == nil || !strings.HasPrefix(strings.TrimSpace(lines[1]), strings.TrimSpace(edit.Text)) || p.Open() {
+		t.Errorf("%+v of %q", edit, lines)
+	}
+	if p.Click(1) != nil {
+		t.Error("a click chose where nothing is")
+	}
+}
+
 // What is written in full needs no completion: enter is for the editor.
 func TestEnterSendsWhatIsThere(t *testing.T) {
 	t.Parallel()

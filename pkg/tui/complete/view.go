@@ -13,6 +13,7 @@ func (p *Popup) View(width, height int) []string {
 	}
 	p.top = max(min(p.top, p.at), p.at-n+1, 0)
 	p.top = min(p.top, len(p.offered)-n)
+	p.shown = n
 	list := make([]rows.Row, n)
 	for i, c := range p.offered[p.top : p.top+n] {
 		list[i] = rows.Row{Title: c.title, Positions: c.positions, After: c.after, Detail: c.detail}
