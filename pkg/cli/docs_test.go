@@ -148,6 +148,8 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace member remove": "name,id,until,generation,epoch,bucket,short",
 		"vexa workspace member set":    "id,name,recipients,signers,fingerprints,rights,recovery,until,self",
 
+		"vexa workspace commands": "name,arguments,help,path,template,problem",
+
 		"vexa workspace policy show": "version,approvals",
 		"vexa workspace policy set":  "version,approvals",
 
@@ -229,7 +231,7 @@ func TestTheCommandsAreThere(t *testing.T) {
 	var got []string
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) { got = append(got, strings.TrimPrefix(cmd.CommandPath(), "vexa ")) })
 	for name := range strings.SplitSeq("init,unlock,lock,chat,run,ps,show,logs,stop,session list,workspace create,workspace list,workspace show,"+
-		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,runner list,runner show,model add,model list,model test,model price,model record,"+
+		"workspace log,workspace diff,workspace undo,workspace files,workspace cat,workspace commands,runner list,runner show,model add,model list,model test,model price,model record,"+
 		"model remove,key show,key add,key protect,key export,key recovery,contract list,contract show,contract validate,contract check,contract seal,daemon start,daemon stop,daemon status,"+
 		"daemon logs,doctor,version,completion bash,completion zsh,completion fish,completion powershell,environment,exit-codes,json,files,security", ",") {
 		if !slices.Contains(got, name) {

@@ -14,7 +14,7 @@ import (
 func New(f *factory.Factory) *cobra.Command {
 	return grammar.Group("workspace", "Git repositories that agents work on",
 		newCreate(f), newAdd(f), newList(f), newShow(f), newLog(f), newFiles(f),
-		newCat(f), newDiff(f), newBlame(f), newStatus(f), newUndo(f), newClose(f), newVerify(f), newRepair(f),
+		newCat(f), newCommands(f), newDiff(f), newBlame(f), newStatus(f), newUndo(f), newClose(f), newVerify(f), newRepair(f),
 		newBackup(f), newRestore(f), newMember(f), newPolicy(f), newInvite(f), newJoin(f), newInbox(f), newRotate(f))
 }
 

@@ -34,6 +34,8 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 	named("GET /v1/workspaces/{name}/log", serveLog)
 	named("GET /v1/workspaces/{name}/files", func(w http.ResponseWriter, _ *http.Request, _ *api.Workspace) {
 		answer(w, http.StatusOK, []api.FileEntry{
+			{Path: ".vexa/commands/Bad.md", Mode: "100644", Size: 3, SHA: "1b376e4b6a4ad0ca5d1a7e1bd3a2b3ef8c7c5a52"},
+			{Path: ".vexa/commands/review.md", Mode: "100644", Size: 78, SHA: "8c1384d825dbbe41309b7dc18ee7991a9085c46e"},
 			{Path: "note.md", Mode: "100644", Size: 6, SHA: "ce013625030ba8dba906f756967f9e9ca394464a"},
 			{Path: "run" + Hostile + ".sh", Mode: "100755", Size: 10, SHA: "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"},
 		}, nil)
@@ -91,7 +93,10 @@ func serveLog(w http.ResponseWriter, r *http.Request, ws *api.Workspace) {
 }
 
 func serveFile(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
-	files := map[string]string{"note.md": "hello " + Hostile + "\n", "photo.jpg": "\xff\xd8\x00\x10"}
+	files := map[string]string{
+		"note.md": "hello " + Hostile + "\n", "photo.jpg": "\xff\xd8\x00\x10",
+		".vexa/commands/review.md": "---\ndescription: Review a note" + Hostile + "\nargument-hint: [note]\n---\nReview $1.\n",
+	}
 	data, there := files[r.URL.Query().Get("path")]
 	if !there {
 		answer(w, 0, nil, fault.New(fault.NotFound, "there is no file "+r.URL.Query().Get("path"), ""))

@@ -51,6 +51,18 @@ func next(s string) (size, width int) {
 	return max(len(cluster), 1), w
 }
 
+// Trim returns s without its last grapheme cluster: what backspace takes.
+func Trim(s string) string {
+	n := 0
+	for rest := s; rest != ""; {
+		size, _ := next(rest)
+		if rest = rest[size:]; rest != "" {
+			n += size
+		}
+	}
+	return s[:n]
+}
+
 // Width is how many columns the line takes.
 func (l Line) Width() int {
 	n := 0
@@ -140,6 +152,30 @@ func (l Line) Cut(width int) Line {
 		out = append(out, r)
 	}
 	return out
+}
+
+// CutStart returns the line in at most width columns, the first of which is then
+// "…": of a path its end says most.
+func (l Line) CutStart(width int) Line {
+	over := l.Width() - width
+	if over <= 0 {
+		return l
+	}
+	if width < 1 {
+		return nil
+	}
+	over++ // for the mark
+	for i, r := range l {
+		n := 0
+		for n < len(r.Text) && over > 0 {
+			size, w := next(r.Text[n:])
+			n, over = n+size, over-w
+		}
+		if over <= 0 {
+			return append(Line{{"…", r.Style}, {r.Text[n:], r.Style}}, l[i+1:]...)
+		}
+	}
+	return Line{{"…", 0}}
 }
 
 // Pad returns the line with spaces of style s after it, up to width columns.

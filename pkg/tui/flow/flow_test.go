@@ -74,6 +74,15 @@ func TestCutPadTabs(t *testing.T) {
 			t.Errorf("Cut(%d) = %q", width, got)
 		}
 	}
+	for width, want := range map[int]string{9: "a漢字b", 6: "a漢字b", 5: "…字b", 4: "…字b", 3: "…b", 1: "…", 0: ""} {
+		if got := flow.Plain("a漢字b").CutStart(width).Text(); got != want {
+			t.Errorf("CutStart(%d) = %q", width, got)
+		}
+	}
+	styled := flow.Line{{"abc", theme.Of(theme.Muted)}, {"def", theme.Of(theme.Strong)}}.CutStart(3)
+	if want := (flow.Line{{"…", theme.Of(theme.Strong)}, {"ef", theme.Of(theme.Strong)}}); !slices.Equal(styled, want) {
+		t.Errorf("CutStart keeps %v", styled)
+	}
 	if got := flow.Plain("漢").Pad(4, 0).Text(); got != "漢  " {
 		t.Errorf("Pad = %q", got)
 	}
@@ -115,6 +124,9 @@ func FuzzWrap(f *testing.F) {
 		}
 		if got := in.Cut(limit).Width(); !strings.Contains(s, "\n") && got > limit {
 			t.Fatalf("Cut is %d wide, not %d", got, limit)
+		}
+		if got := in.CutStart(limit).Width(); !strings.Contains(s, "\n") && got > limit {
+			t.Fatalf("CutStart is %d wide, not %d", got, limit)
 		}
 	})
 }
