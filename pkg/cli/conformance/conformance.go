@@ -69,6 +69,7 @@ type Options struct {
 	Installation Installation
 	Manifest     runnerv2.Manifest
 	Deadline     time.Duration // of one turn; 0: two minutes
+	Load         func() string // what /proc/loadavg says; nil: nothing
 	Each         func(Check)   // called with each check when it has ended; nil: nobody waits
 }
 

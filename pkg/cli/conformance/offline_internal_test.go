@@ -25,6 +25,14 @@ func TestOffline(t *testing.T) {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
+	slow := &run{Options: Options{Load: func() string { return "64000.00 9.00 8.00 3/500 7\n" }}, report: Report{WarmSec: 40}}
+	if v := slow.offline(t.Context()); v.state != Pass {
+		t.Errorf("a machine that has too much to do: %+v", v)
+	}
+	slow.Load = func() string { return "nonsense" }
+	if v := slow.offline(t.Context()); v.state != Fail {
+		t.Errorf("a machine of which nothing is known: %+v", v)
+	}
 	r := &run{turns: []turn{{tail: time.Minute, done: wsv2.TurnDone{Outcome: wsv2.OutcomeInterrupted}}}}
 	if v := r.offline(t.Context()); v.state != Pass {
 		t.Errorf("one that was interrupted counts: %+v", v)

@@ -88,7 +88,7 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, asJSON *output.JSON,
 	}
 	doing.Step("running %s in containers", name)
 	report, err := conformance.Run(ctx, conformance.Options{
-		Installation: c, Manifest: m,
+		Installation: c, Manifest: m, Load: conformance.MachineLoad,
 		Each: func(c conformance.Check) { f.Notice("%s: %s", c.Name, c.State) },
 	})
 	doing.End()

@@ -167,7 +167,9 @@ func TestOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	send("main", "<backspace>")
-	s, err := term.Wait(within, func(s screentest.Screen) bool { return s.Contains("▸ src/main.go") && s.Cursor.X == 5 && s.Cursor.Y == 1 })
+	s, err := term.Wait(within, func(s screentest.Screen) bool {
+		return s.Contains("▸ src/main.go") && s.Cursor.X == 5 && s.Cursor.Y == 1
+	})
 	if err != nil {
 		t.Fatalf("the cursor is at %+v: %v", s.Cursor, err)
 	}
