@@ -152,22 +152,9 @@ func (n names) compare(want, got []string) error {
 		if m := typed.FindStringSubmatch(line); m != nil {
 			line = m[1] + "…" // what is typed is echoed, or not
 		}
-		at := 0
-		for _, m := range named.FindAllStringSubmatchIndex(line, -1) {
-			name := line[m[2]:m[3]]
-			if len(name) < 6 {
-				continue
-			}
-			pattern.WriteString(wild(line[at:m[0]]))
-			if value, ok := n[name]; ok {
-				pattern.WriteString(regexp.QuoteMeta(value))
-			} else {
-				pattern.WriteString(`([0-9A-Za-z-]+)`)
-				learned = append(learned, name)
-			}
-			at = m[1]
-		}
-		pattern.WriteString(wild(line[at:]) + `\n`)
+		of, more := n.pattern(line)
+		pattern.WriteString(of + `\n`)
+		learned = append(learned, more...)
 	}
 	pattern.WriteString("$")
 	var text strings.Builder
@@ -184,6 +171,26 @@ func (n names) compare(want, got []string) error {
 		n[name] = m[i+1]
 	}
 	return nil
+}
+
+// pattern is what a line may be, and the names that are learned by its groups.
+func (n names) pattern(line string) (pattern string, learned []string) {
+	at := 0
+	for _, m := range named.FindAllStringSubmatchIndex(line, -1) {
+		name := line[m[2]:m[3]]
+		if len(name) < 6 {
+			continue
+		}
+		pattern += wild(line[at:m[0]])
+		if value, ok := n[name]; ok {
+			pattern += regexp.QuoteMeta(value)
+		} else {
+			pattern += `([0-9A-Za-z-]+)`
+			learned = append(learned, name)
+		}
+		at = m[1]
+	}
+	return pattern + wild(line[at:]), learned
 }
 
 // wild is a pattern of a text in which … is any text of one line.

@@ -3,8 +3,10 @@ package harness
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,20 +17,19 @@ import (
 )
 
 // commandWithin is how long a command of a guide may take.
-const commandWithin = 3 * time.Minute
+const commandWithin = 15 * time.Second
 
 // Guide is a page of documentation whose commands are run, and what it takes for
 // granted.
 type Guide struct {
-	File    string // in the repository
-	Podman  bool   // it starts containers
-	Before  string // what its reader has done already, in the form of a guide's block
-	Files   map[string]string
-	Env     []string          // of its reader
-	Replace map[string]string // what its text names, by what that is here
-	// Serve starts what the guide takes for granted, and says what of its text is to
-	// be replaced.
-	Serve func(t *testing.T, dir string) map[string]string
+	File   string            // in the repository
+	Podman bool              // it starts containers
+	Before string            // what its reader has done already, in the form of a guide's block
+	Files  map[string]string // that are there
+	Saved  map[string]string // blocks of the page that its reader saves, by what each begins with
+	// Serve starts what the guide takes for granted. It says what stands here for what
+	// the text names, and what people's environments have, by who; files are put into dir.
+	Serve func(t *testing.T, dir string) (replace map[string]string, env map[string][]string)
 }
 
 // Counts are how many commands of a guide are run, and how many are not.
@@ -87,6 +88,7 @@ type reading struct {
 	places   map[string]string // directories that people have gone to, by who
 	names    names
 	replace  []string // of strings.NewReplacer
+	env      map[string][]string
 	evidence strings.Builder
 }
 
@@ -129,17 +131,35 @@ func (r *reading) prepare() {
 		r.must(os.MkdirAll(filepath.Dir(path), 0o700))
 		r.must(os.WriteFile(path, []byte(text), 0o600))
 	}
-	for text, here := range r.g.Replace {
-		replace[text] = os.Expand(here, func(string) string { return r.root })
+	for name, begin := range r.g.Saved {
+		text := r.block(begin)
+		path := filepath.Join(r.desk, name)
+		r.must(os.MkdirAll(filepath.Dir(path), 0o700))
+		r.must(os.WriteFile(path, []byte(text), 0o600))
 	}
 	if r.g.Serve != nil {
-		for text, here := range r.g.Serve(r.T, r.desk) {
-			replace[text] = here
-		}
+		more, env := r.g.Serve(r.T, r.desk)
+		maps.Copy(replace, more)
+		r.env = env
 	}
 	for text, here := range replace {
 		r.replace = append(r.replace, text, here)
 	}
+}
+
+// block is the block of the page that begins so.
+func (r *reading) block(begin string) string {
+	r.Helper()
+	page, err := os.ReadFile(filepath.Join(r.s.root, r.g.File))
+	r.must(err)
+	for i, part := range strings.Split("\n"+string(page), "\n```") {
+		_, text, _ := strings.Cut(part, "\n")
+		if i%2 == 1 && strings.HasPrefix(text, begin) {
+			return text + "\n"
+		}
+	}
+	r.Fatalf("%s has no block that begins with %q", r.g.File, begin)
+	return ""
 }
 
 func (r *reading) must(err error) {
@@ -189,8 +209,11 @@ func (r *reading) environ(who string) []string {
 			env = append(env, name+"="+value)
 		}
 	}
-	return append(env, r.g.Env...)
+	return append(env, r.env[who]...)
 }
+
+// replacer puts what is here for what a guide names.
+func (r *reading) replacer() *strings.Replacer { return strings.NewReplacer(r.replace...) }
 
 // step runs one command and compares what it printed. It returns whether to go on,
 // which is so unless the command ended as it should not.
@@ -199,7 +222,7 @@ func (r *reading) step(s step) bool {
 	if s.untested != "" {
 		return true
 	}
-	replacer := strings.NewReplacer(r.replace...)
+	replacer := r.replacer()
 	command := r.names.in(replacer.Replace(s.command))
 	fmt.Fprintf(&r.evidence, "%s$ %s\n", s.who, command)
 	printed, code, err := r.keys(s, command)
@@ -230,6 +253,7 @@ const shell = `cd "$1" || exit; eval "$3"; code=$?; pwd >"$2"; exit $code`
 
 // keys runs a command on a terminal, typing what the guide says.
 func (r *reading) keys(s step, command string) (printed string, code int, err error) {
+	replacer := r.replacer()
 	place := filepath.Join(r.home(s.who), ".place")
 	t, err := screentest.Start(screentest.Options{
 		Command: []string{"sh", "-c", shell, "sh", cmp.Or(r.places[s.who], r.desk), place, command},
@@ -240,7 +264,9 @@ func (r *reading) keys(s step, command string) (printed string, code int, err er
 	}
 	defer t.Close() //nolint:errcheck // its program has ended, or is what failed
 	for _, a := range s.answers() {
-		asks := func(screentest.Screen) bool { return strings.Contains(string(t.Raw()), a.question) }
+		question, _ := r.names.pattern(replacer.Replace(a.question))
+		asked := regexp.MustCompile(question)
+		asks := func(screentest.Screen) bool { return asked.Match(t.Raw()) }
 		if _, err := t.Wait(commandWithin, asks); err != nil {
 			return plain(t), 0, fmt.Errorf("it never asked %q: %w", a.question, err)
 		}

@@ -13,5 +13,12 @@ func guides() []harness.Guide {
 	return []harness.Guide{
 		{File: "docs/how-to/chat.md", Podman: true, Before: "$ cp -r $REPO/workspaces-example ."},
 		{File: "docs/how-to/workspaces.md", Podman: true, Files: map[string]string{"handbook/start.md": "Start here.\n"}},
+		{File: "docs/how-to/share.md", Podman: true, Before: `jane$ vexa init --yes && mkdir /media/stick/vexa
+joe$ vexa init --yes
+kim$ vexa init --yes
+ci$ vexa init --yes`},
+		{File: "docs/how-to/air-gapped.md", Podman: true, Saved: map[string]string{"my-agent/runner.json": "{\n  \"name\": \"my-agent\""}, Serve: registry, Before: `online$ vexa init --yes
+online$ mkdir -p /media/stick/release && cp $(command -v vexa) /media/stick/release
+online$ vexa docs --man /media/stick/release/man`},
 	}
 }
