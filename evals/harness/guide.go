@@ -11,8 +11,8 @@ import (
 //
 // In a block that is fenced without a language, or as console, a line that begins
 // with a prompt is a command: "$ " is whoever reads, "jane$ " is Jane, who has a home
-// of her own. The lines below it, up to the next command or empty line, are what it
-// prints on a terminal, and are compared; "…" is any text, a line of it any lines, and
+// of her own. The lines below it, up to the next command, are what it prints on a
+// terminal, and are compared but for empty ones; "…" is any text, a line of it any lines, and
 // a word that ends in it, such as 01JDX4…, stands for what is there from then on, in
 // later commands too. What is typed is shown as a person would see it: ⏎ for an empty
 // answer, ···· for a secret, and y, n or a number behind a question.
@@ -67,8 +67,6 @@ func readGuide(text string) (guide, error) {
 			open = true
 		case strings.HasPrefix(line, "vexa ") && !open:
 			return g, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
-		case strings.TrimSpace(line) == "":
-			open = false
 		case open:
 			last := &g.steps[len(g.steps)-1]
 			if strings.HasSuffix(last.command, `\`) {
@@ -113,10 +111,13 @@ func (s step) answers() []answer {
 	return out
 }
 
+// shows reports whether the guide shows what the command prints.
+func (s step) shows() bool { return strings.TrimSpace(strings.Join(s.want, "")) != "" }
+
 // fails reports whether the guide shows that the command fails.
 func (s step) fails() bool {
 	for _, line := range s.want {
-		if strings.HasPrefix(line, "vexa: error: ") {
+		if strings.HasPrefix(line, "vexa: error: ") || strings.HasPrefix(line, `{"error":`) {
 			return true
 		}
 	}

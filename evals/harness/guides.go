@@ -200,7 +200,7 @@ func (r *reading) environ(who string) []string {
 		data = filepath.Join(os.Getenv("HOME"), ".local", "share")
 	}
 	env := []string{
-		"HOME=" + home, "VEXA_HOME=" + filepath.Join(home, ".vexa"), "LANG=C.UTF-8", "TERM=dumb", "COLORTERM=", "PAGER=cat", "MANPAGER=cat", "EDITOR=true",
+		"HOME=" + home, "VEXA_HOME=" + filepath.Join(home, ".vexa"), "LANG=C.UTF-8", "TERM=xterm-256color", "NO_COLOR=1", "PAGER=cat", "MANPAGER=cat", "EDITOR=true",
 		"XDG_DATA_HOME=" + data, "REPO=" + r.s.root,
 		"PATH=" + filepath.Join(home, ".local", "bin") + string(os.PathListSeparator) + r.s.path(), failpoint.Env + "=",
 	}
@@ -235,7 +235,7 @@ func (r *reading) step(s step) bool {
 		r.Errorf("%s:%d: %s: it ended with code %d\n%s", r.g.File, s.line, command, code, printed)
 		return false
 	}
-	if s.want == nil {
+	if !s.shows() {
 		return true
 	}
 	var want []string
@@ -279,10 +279,21 @@ func (r *reading) keys(s step, command string) (printed string, code int, err er
 	return plain(t), code, err
 }
 
-// plain is what a program wrote on a terminal that knows no more than text.
+// plain is what is left on a terminal of what a program wrote: without lines that were
+// written over, and what only moves, paints or erases.
 func plain(t *screentest.Terminal) string {
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(t.Raw()))
+	text := strings.ReplaceAll(string(t.Raw()), "\r\n", "\n")
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		for strings.Contains(line, "\r") {
+			_, line, _ = strings.Cut(line, "\r")
+		}
+		out.WriteString(escapes.ReplaceAllString(line, ""))
+	}
+	return out.String()
 }
+
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`) //nolint:gochecknoglobals // a constant
 
 // done ends everybody's daemons and puts the guide into the report.
 func (r *reading) done(page guide, begun time.Time) {

@@ -20,5 +20,10 @@ ci$ vexa init --yes`},
 		{File: "docs/how-to/air-gapped.md", Podman: true, Saved: map[string]string{"my-agent/runner.json": "{\n  \"name\": \"my-agent\""}, Serve: registry, Before: `online$ vexa init --yes
 online$ mkdir -p /media/stick/release && cp $(command -v vexa) /media/stick/release
 online$ vexa docs --man /media/stick/release/man`},
+		{File: "docs/how-to/see-what-is-sent.md", Podman: true, Serve: server, Before: `$ vexa init --yes && vexa workspace create notes
+$ vexa model add local --protocol openai-chat --url http://127.0.0.1:8000/v1 --model qwen3 --default`},
+		{File: "docs/how-to/models.md", Podman: true, Serve: server, Files: map[string]string{"key": "vx-a-key-of-nobody\n"}, Before: "$ vexa init --yes"},
+		{File: "docs/how-to/runners.md", Podman: true, Saved: map[string]string{"my-agent/runner.json": "{\n  \"name\": \"my-agent\""}, Before: "$ vexa init --yes && vexa workspace create notes"},
+		{File: "docs/how-to/command-line.md", Before: "$ vexa docs --man man"},
 	}
 }
