@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,6 +25,7 @@ const commandWithin = 15 * time.Second
 type Guide struct {
 	File   string            // in the repository
 	Podman bool              // it starts containers
+	Tools  []string          // programs that it takes for granted, beyond git and a shell
 	Before string            // what its reader has done already, in the form of a guide's block
 	Files  map[string]string // that are there
 	Saved  map[string]string // blocks of the page that its reader saves, by what each begins with
@@ -77,6 +79,19 @@ func RunGuides(t *testing.T, stage string, guides []Guide) {
 	}
 }
 
+// needsTool skips a guide, or fails it where VEXA_TEST_REQUIRE names the program.
+func needsTool(t *testing.T, name string) {
+	t.Helper()
+	_, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case slices.Contains(strings.Split(os.Getenv(EnvNeeds), ","), name):
+		t.Fatalf("%s requires %s: %v", EnvNeeds, name, err)
+	default:
+		t.Skipf("needs %s: %v", name, err)
+	}
+}
+
 // reading is one guide as it is run.
 type reading struct {
 	*testing.T
@@ -102,6 +117,9 @@ func (s *suite) guide(t *testing.T, g Guide) {
 	}
 	if g.Podman {
 		s.needsPodman(t)
+	}
+	for _, tool := range g.Tools {
+		needsTool(t, tool)
 	}
 	begun := time.Now()
 	r := &reading{T: t, s: s, g: g, root: t.TempDir(), homes: map[string]bool{}, places: map[string]string{}, names: names{}}
@@ -185,7 +203,10 @@ func (r *reading) home(who string) string {
 		r.must(os.MkdirAll(dir, 0o700))
 		r.must(os.Symlink(dir, filepath.Join(vexa, name)))
 	}
-	r.must(os.MkdirAll(filepath.Join(home, ".local", "bin"), 0o700))
+	for _, dir := range []string{".local/bin", "bin"} {
+		r.must(os.MkdirAll(filepath.Join(home, dir), 0o700))
+	}
+	r.must(os.Symlink(filepath.Join(r.s.bin, "vexa"), filepath.Join(home, "bin", "vexa"))) // and no git-remote-vexa, which a guide installs
 	person := cmp.Or(who, "jane")
 	name := strings.ToUpper(person[:1]) + person[1:]
 	r.must(os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[user]\n\tname = "+name+"\n\temail = "+person+"@example.org\n[init]\n\tdefaultBranch = main\n"), 0o600))
@@ -202,7 +223,7 @@ func (r *reading) environ(who string) []string {
 	env := []string{
 		"HOME=" + home, "VEXA_HOME=" + filepath.Join(home, ".vexa"), "LANG=C.UTF-8", "TERM=xterm-256color", "NO_COLOR=1", "PAGER=cat", "MANPAGER=cat", "EDITOR=true",
 		"XDG_DATA_HOME=" + data, "REPO=" + r.s.root,
-		"PATH=" + filepath.Join(home, ".local", "bin") + string(os.PathListSeparator) + r.s.path(), failpoint.Env + "=",
+		"PATH=" + filepath.Join(home, ".local", "bin") + ":" + filepath.Join(home, "bin") + ":" + os.Getenv("PATH"), failpoint.Env + "=",
 	}
 	for _, name := range []string{"USER", "XDG_RUNTIME_DIR", "VEXA_PLAINTEXT_DIR"} {
 		if value := os.Getenv(name); value != "" {

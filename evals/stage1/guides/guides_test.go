@@ -25,5 +25,11 @@ $ vexa model add local --protocol openai-chat --url http://127.0.0.1:8000/v1 --m
 		{File: "docs/how-to/models.md", Podman: true, Serve: server, Files: map[string]string{"key": "vx-a-key-of-nobody\n"}, Before: "$ vexa init --yes"},
 		{File: "docs/how-to/runners.md", Podman: true, Saved: map[string]string{"my-agent/runner.json": "{\n  \"name\": \"my-agent\""}, Before: "$ vexa init --yes && vexa workspace create notes"},
 		{File: "docs/how-to/command-line.md", Before: "$ vexa docs --man man"},
+		{File: "docs/how-to/encrypted-git.md", Podman: true, Before: "first$ vexa init --yes && mkdir /media/stick/vexa"},
+		{File: "docs/how-to/recover.md", Podman: true, Tools: []string{"age"}, Saved: map[string]string{"recover.sh": "#!/bin/sh\n# sh recover.sh"}, Before: `$ vexa init --yes
+$ mkdir /media/stick/vexa && vexa workspace create notes --bucket /media/stick/vexa
+$ vexa chat -w notes -p "Write a note that says hello"`},
+		{File: "README.md", Podman: true},
+		{File: "docs/api/README.md", Podman: true, Tools: []string{"curl"}, Before: "$ vexa init --yes"},
 	}
 }
