@@ -32,11 +32,11 @@ type step struct {
 	untested string   // why it is not run; empty: it is
 }
 
-var ( //nolint:gochecknoglobals // constants
-	promptLine = regexp.MustCompile(`^([a-z]*)\$ +(\S.*)$`)
-	untested   = regexp.MustCompile(`\s# untested: (.+)$`)
-	typed      = regexp.MustCompile(`^(.*[:\])?]) (⏎|·+|y|n|[0-9])$`)
-)
+// The patterns of what is in a guide.
+func promptLine() *regexp.Regexp { return regexp.MustCompile(`^([a-z]*)\$ +(\S.*)$`) }
+func untested() *regexp.Regexp   { return regexp.MustCompile(`\s# untested: (.+)$`) }
+func typed() *regexp.Regexp      { return regexp.MustCompile(`^(.*[:\])?]) (⏎|·+|y|n|[0-9])$`) }
+func named() *regexp.Regexp      { return regexp.MustCompile(`\b([0-9A-Za-z]*[0-9][0-9A-Za-z]*)…`) }
 
 // readGuide reads a page. A command of vexa without a prompt is an error: nobody
 // would notice that it was never run.
@@ -56,11 +56,11 @@ func readGuide(text string) (guide, error) {
 		if !fenced || lang != "" && lang != "console" {
 			continue
 		}
-		m := promptLine.FindStringSubmatch(line)
+		m := promptLine().FindStringSubmatch(line)
 		switch {
 		case m != nil:
 			s := step{line: n, who: m[1], command: m[2]}
-			if why := untested.FindStringSubmatch(s.command); why != nil {
+			if why := untested().FindStringSubmatch(s.command); why != nil {
 				s.untested = why[1]
 			}
 			g.steps = append(g.steps, s)
@@ -69,8 +69,8 @@ func readGuide(text string) (guide, error) {
 			return g, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
 		case open:
 			last := &g.steps[len(g.steps)-1]
-			if strings.HasSuffix(last.command, `\`) {
-				last.command = strings.TrimSuffix(last.command, `\`) + strings.TrimSpace(line)
+			if begun, more := strings.CutSuffix(last.command, `\`); more {
+				last.command = begun + strings.TrimSpace(line)
 				continue
 			}
 			last.want = append(last.want, line)
@@ -97,7 +97,7 @@ type answer struct{ question, text string }
 func (s step) answers() []answer {
 	var out []answer
 	for _, line := range s.want {
-		m := typed.FindStringSubmatch(line)
+		m := typed().FindStringSubmatch(line)
 		switch {
 		case m == nil:
 		case m[2] == "⏎":
@@ -127,8 +127,6 @@ func (s step) fails() bool {
 // names are the words of a guide that stand for what was printed, such as an id.
 type names map[string]string
 
-var named = regexp.MustCompile(`\b([0-9A-Za-z]*[0-9][0-9A-Za-z]*)…`) //nolint:gochecknoglobals // a constant
-
 // in puts what the names stand for into a text.
 func (n names) in(text string) string {
 	for name, value := range n {
@@ -150,7 +148,7 @@ func (n names) compare(want, got []string) error {
 			pattern.WriteString(`(?:[^\n]*\n)*?`)
 			continue
 		}
-		if m := typed.FindStringSubmatch(line); m != nil {
+		if m := typed().FindStringSubmatch(line); m != nil {
 			line = m[1] + "…" // what is typed is echoed, or not
 		}
 		of, more := n.pattern(line)
@@ -177,7 +175,7 @@ func (n names) compare(want, got []string) error {
 // pattern is what a line may be, and the names that are learned by its groups.
 func (n names) pattern(line string) (pattern string, learned []string) {
 	at := 0
-	for _, m := range named.FindAllStringSubmatchIndex(line, -1) {
+	for _, m := range named().FindAllStringSubmatchIndex(line, -1) {
 		name := line[m[2]:m[3]]
 		if len(name) < 6 {
 			continue

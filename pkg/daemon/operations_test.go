@@ -181,7 +181,7 @@ func (s source) call(t *testing.T, c *ast.CallExpr, d *done) {
 	}
 	switch {
 	case name == "decode" && len(c.Args) == 2:
-		of := s.info.TypeOf(c.Args[1]).(*types.Pointer).Elem() //nolint:forcetypeassert // decode writes through it
+		of := s.info.TypeOf(c.Args[1]).(*types.Pointer).Elem()
 		d.body = typeName(of)
 	case name == "WriteJSON":
 		d.answer = typeName(s.info.TypeOf(c.Args[2]))
@@ -190,7 +190,7 @@ func (s source) call(t *testing.T, c *ast.CallExpr, d *done) {
 		status(0)
 	case name == "number":
 		d.query[text(1)] = true
-	case name == "Get" && len(c.Args) == 1 && types.TypeString(s.info.TypeOf(c.Fun.(*ast.SelectorExpr).X), nil) == "net/url.Values": //nolint:forcetypeassert // Get is a method
+	case name == "Get" && len(c.Args) == 1 && types.TypeString(s.info.TypeOf(c.Fun.(*ast.SelectorExpr).X), nil) == "net/url.Values":
 		if text(0) != "" {
 			d.query[text(0)] = true
 		}

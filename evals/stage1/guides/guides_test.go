@@ -1,6 +1,12 @@
 package guides
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vexa-ai/vexa/evals/harness"
@@ -8,6 +14,47 @@ import (
 
 // TestGuides runs what each guide says.
 func TestGuides(t *testing.T) { harness.RunGuides(t, "stage1-guides", guides()) }
+
+const index = "docs/how-to/README.md"
+
+// The list of the guides has each with how many of its commands are run, and no page
+// beside it is left out.
+func TestTheListOfGuides(t *testing.T) {
+	const root = "../../../"
+	text, err := os.ReadFile(root + index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]string{} // by file
+	for _, m := range regexp.MustCompile(`(?m)^\| \[[^]]+\]\(([^)#]+)[^)]*\) \|[^|]*\| (\d+) \| (\d+) \|$`).FindAllStringSubmatch(string(text), -1) {
+		counted[filepath.Join(filepath.Dir(index), m[1])] = m[2] + " run, " + m[3] + " untested"
+	}
+	run := map[string]bool{}
+	for _, g := range guides() {
+		run[g.File] = true
+		n := harness.Count(t, g.File)
+		if n.Run == 0 {
+			t.Errorf("no command of %s is run", g.File)
+		}
+		if want := fmt.Sprintf("%d run, %d untested", n.Run, n.Untested); counted[g.File] != want {
+			t.Errorf("%s says of %s %q, and it is %s", index, g.File, counted[g.File], want)
+		}
+	}
+	pages, err := filepath.Glob(root + "docs/how-to/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if page = strings.TrimPrefix(page, root); page != index && !run[page] {
+			t.Errorf("the commands of %s are not run", page)
+		}
+	}
+	for page := range counted {
+		if !slices.ContainsFunc(guides(), func(g harness.Guide) bool { return g.File == page }) {
+			t.Errorf("%s lists %s, which is not run", index, page)
+		}
+	}
+}
 
 func guides() []harness.Guide {
 	return []harness.Guide{

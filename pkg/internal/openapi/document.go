@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
 
 // Route is one route of an API.
@@ -86,7 +87,7 @@ func Document(api API) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-var parameter = regexp.MustCompile(`\{(\w+)\}`) //nolint:gochecknoglobals // a constant
+var parameter = textform.Regexp(`\{(\w+)\}`)
 
 func (api API) operation(s *schemas, r Route, path string) (object, error) {
 	o := object{"operationId": id(r.Pattern), "summary": r.Summary, "tags": []any{tag(path)}}

@@ -18,7 +18,7 @@ type schemas struct {
 
 // close notes that a type is read from requests, with all that is in it.
 func (s *schemas) close(t reflect.Type) {
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // others hold no other types
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		s.close(t.Elem())
 	case reflect.Struct:
@@ -26,8 +26,8 @@ func (s *schemas) close(t reflect.Type) {
 			return
 		}
 		s.closed[t] = true
-		for i := range t.NumField() {
-			s.close(t.Field(i).Type)
+		for f := range t.Fields() {
+			s.close(f.Type)
 		}
 	}
 }
@@ -113,8 +113,7 @@ func (s *schemas) named(t reflect.Type) (object, error) {
 		out["additionalProperties"] = false
 	}
 	var required []any
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, may, ok := member(f)
 		if !ok {
 			return nil, fmt.Errorf("%s.%s has no name in JSON", t, f.Name)
@@ -146,8 +145,8 @@ func member(f reflect.StructField) (name string, may, ok bool) {
 
 // needed reports whether a body of the type has a member that must be there.
 func (s *schemas) needed(t reflect.Type) bool {
-	for i := range t.NumField() {
-		if _, may, _ := member(t.Field(i)); !may {
+	for f := range t.Fields() {
+		if _, may, _ := member(f); !may {
 			return true
 		}
 	}
