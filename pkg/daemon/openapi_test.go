@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/api/openapi"
 	"github.com/vexa-ai/vexa/pkg/daemon"
-	"github.com/vexa-ai/vexa/pkg/internal/openapi"
 )
 
 var update = flag.Bool("update", false, "write docs/api")

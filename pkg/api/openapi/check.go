@@ -114,18 +114,59 @@ func (c *Checker) Answer(pattern string, status int, media string, body []byte) 
 	if _, ok := kinds[media]; !ok {
 		return fmt.Errorf("%s does not say that it answers in %s", pattern, media)
 	}
-	if media != "application/json" {
-		return nil
+	at += "/content/" + step.Replace(media) + "/schema"
+	switch media {
+	case "application/json":
+		return c.valid(at, body)
+	case "application/x-ndjson":
+		for line := range bytes.Lines(body) {
+			if err := c.valid(at+"/contentSchema", line); err != nil {
+				return err
+			}
+		}
 	}
-	schema, err := c.compiler.Compile(c.location + "#" + escape(at+"/content/application~1json/schema"))
+	return nil
+}
+
+// valid holds a JSON text to the schema at a pointer.
+func (c *Checker) valid(at string, text []byte) error {
+	schema, err := c.compiler.Compile(c.location + "#" + escape(at))
 	if err != nil {
 		return err
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
 	return schema.Validate(v)
+}
+
+// Pattern is the route that a path belongs to, as http.ServeMux would choose it; empty:
+// there is none.
+func (c *Checker) Pattern(method, path string) string {
+	best, paths := "", c.doc["paths"].(object) //nolint:forcetypeassert // it is valid
+	for candidate := range paths {
+		if matches(candidate, path) && (best == "" || strings.Count(candidate, "{") < strings.Count(best, "{")) {
+			if item, ok := paths[candidate].(object); ok && item[strings.ToLower(method)] != nil {
+				best = candidate
+			}
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return method + " " + best
+}
+
+// matches reports whether a path is one of a pattern.
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	for i, w := range want {
+		if i >= len(got) || w != got[i] && !strings.HasPrefix(w, "{") {
+			return false
+		}
+	}
+	return len(want) == len(got)
 }
 
 func (c *Checker) find(pointer string) (object, error) {

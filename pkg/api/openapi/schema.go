@@ -122,7 +122,11 @@ func (s *schemas) named(t reflect.Type) (object, error) {
 		if err != nil {
 			return nil, err
 		}
-		if text := s.sources.comment(t, f.Name); text != "" {
+		text := s.sources.comment(t, f.Name)
+		if schema["$ref"] != nil && f.Type.Kind() == reflect.String && strings.HasPrefix(text, "empty: ") {
+			schema = object{"anyOf": []any{schema, object{"const": ""}}} // which the contract does not have
+		}
+		if text != "" {
 			schema["description"] = text
 		}
 		members[name] = schema
