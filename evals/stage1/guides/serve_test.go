@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -85,6 +86,7 @@ func registry(t *testing.T, dir string) (replace map[string]string, env map[stri
 	if err := os.WriteFile(filepath.Join(dir, "my-agent", "image.json"), w.LockJSON(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = exec.Command("podman", "rmi", "-f", "localhost/my-agent:1").Run() }) // where it was made
 	mirrors := "VEXA_DEBIAN_MIRROR=" + strings.Join(w.Sources().Debian, " ")
 	replace, _ = server(t, dir)
 	return replace, map[string][]string{
