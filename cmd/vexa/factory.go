@@ -32,7 +32,7 @@ func newFactory() *factory.Factory {
 		Spawn:      spawnDaemon,
 		Keys:       keyStore,
 		Contracts:  contracts{},
-		FindModels: findModels, BuildRunner: buildRunner,
+		FindModels: findModels, StoredModels: storedModels, BuildRunner: buildRunner,
 		Rehearsal: writeCassette, CheckCassette: inference.CheckCassette,
 	}
 	f.CheckLock = checkLock

@@ -30,6 +30,19 @@ func findModels(ctx context.Context) ([]factory.FoundModel, error) {
 	return out, nil
 }
 
+// storedModels reads the table of providers without their keys.
+func storedModels(h home.Home) ([]api.Provider, error) {
+	table, err := inference.Open(inference.Options{Dir: h.Config})
+	if err != nil {
+		return nil, err
+	}
+	var out []api.Provider
+	for _, p := range table.List() {
+		out = append(out, api.Provider{Name: p.Name, Protocol: string(p.Protocol), URL: p.URL, Models: p.Models, Default: p.Default})
+	}
+	return out, nil
+}
+
 // writeCassette puts the shipped cassette where the person can change it,
 // unless one is there.
 func writeCassette(h home.Home) (string, error) {

@@ -26,6 +26,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 func (s *suite) commands() map[string]command {
 	return map[string]command{
 		"alive":      cmdAlive,
+		"answers":    s.cmdAnswers,
 		"capture":    cmdCapture,
 		"connected":  cmdConnected,
 		"containers": cmdContainers,

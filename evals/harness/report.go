@@ -59,7 +59,7 @@ func (r *report) add(res result) {
 // checkOut says, before anything runs, that the report could not be written to
 // dir, as where an earlier run was another user's.
 func checkOut(dir string) error {
-	for _, name := range []string{".lock", "stage0.json", "stage1.json", "report.json", "report.html"} {
+	for _, name := range []string{".lock", "stage0.json", "stage1.json", "stage1-guides.json", "report.json", "report.html"} {
 		path := filepath.Join(dir, name)
 		if err := unix.Access(path, unix.W_OK); err != nil && !errors.Is(err, unix.ENOENT) {
 			return cannotWrite(dir, path, err)

@@ -24,6 +24,15 @@ func BenchmarkHelp(b *testing.B) {
 		func() { run(b, "git", "--version") })
 }
 
+// BenchmarkNextStep compares `vexa` alone, which says what comes next, with
+// `git --version`. Goal: 30 ms.
+func BenchmarkNextStep(b *testing.B) {
+	l := harness.NewLive(b)
+	compare(b, "git-version",
+		func() { l.Run(b) },
+		func() { run(b, "git", "--version") })
+}
+
 // BenchmarkPs compares `vexa ps` with `podman ps`. Goal: half of it.
 func BenchmarkPs(b *testing.B) {
 	l := harness.NewLive(b)

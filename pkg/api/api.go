@@ -86,8 +86,8 @@ type Dispatch struct {
 	Session    string               `json:"session"`
 	StartedAt  time.Time            `json:"startedAt"`
 	EndedAt    *time.Time           `json:"endedAt"`
-	StopReason runtimev1.StopReason `json:"stopReason"`
-	Detail     string               `json:"detail"` // why it could not start; limits that are not enforced here
+	StopReason runtimev1.StopReason `json:"stopReason"` // empty: it has not ended
+	Detail     string               `json:"detail"`     // why it could not start; limits that are not enforced here
 	Turns      int                  `json:"turns"`
 	Requests   int                  `json:"requests"`          // inference requests counted by the broker
 	Tokens     int64                `json:"tokens"`            // input plus output

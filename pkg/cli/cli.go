@@ -31,7 +31,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/nearest"
-	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // Factory is what the commands are given; see package factory.
@@ -64,11 +63,7 @@ func New(f *Factory) *cobra.Command {
 			if len(args) > 0 {
 				return grammar.UnknownCommand(cmd, args[0])
 			}
-			if err := cmd.Help(); err != nil {
-				return err
-			}
-			nextStep(f)
-			return nil
+			return nextStep(f)
 		},
 	}
 	root.SetIn(f.In)
@@ -174,13 +169,4 @@ func checkFlags(cmd *cobra.Command, f *Factory) error {
 		return grammar.Usage(cmd, "--jq needs --json")
 	}
 	return nil
-}
-
-// nextStep tells whoever starts vexa without a word, and has not begun, how to.
-func nextStep(f *Factory) {
-	if _, s, err := f.OpenKeys(); err == nil {
-		if p, err := s.Protection(); err == nil && p == keys.Missing {
-			f.Notice("\nNothing is set up here yet. Begin with: vexa init")
-		}
-	}
 }

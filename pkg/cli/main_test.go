@@ -54,8 +54,8 @@ func processFactory() *cli.Factory {
 		Home:     func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },
 		Spawn:    spawnFake,
 		Keys:     testKeys, Contracts: fakeContracts{},
-		FindModels: findFake,
-		Rehearsal:  func(h home.Home) (string, error) { return filepath.Join(h.Config, "rehearsal.yaml"), nil },
+		FindModels: findFake, StoredModels: storedFake,
+		Rehearsal: func(h home.Home) (string, error) { return filepath.Join(h.Config, "rehearsal.yaml"), nil },
 		CheckCassette: func(path string) error {
 			data, err := os.ReadFile(path)
 			if err != nil {
@@ -193,6 +193,24 @@ func (fakeContracts) Check(_ context.Context, dir string) ([]string, error) {
 }
 
 func (fakeContracts) Seal(context.Context, string) ([]string, error) { return []string{"unit.v1"}, nil }
+
+// storedFake reads config/models: name, protocol and, for the default, its word, one
+// provider a line.
+func storedFake(h home.Home) ([]api.Provider, error) {
+	data, err := os.ReadFile(filepath.Join(h.Config, "models"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var out []api.Provider
+	for line := range strings.Lines(string(data)) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			return nil, fault.New(fault.Invalid, "the table of models is broken", "")
+		}
+		out = append(out, api.Provider{Name: words[0], Protocol: words[1], Default: len(words) > 2})
+	}
+	return out, err
+}
 
 func findFake(context.Context) ([]factory.FoundModel, error) {
 	if os.Getenv("FAKE_MODELS") == "" {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
-	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // What takes long says what it is, on a terminal and in a pipe, and nothing where JSON
@@ -111,27 +110,18 @@ func TestRunnersAreMadeAndTriedOutAloud(t *testing.T) {
 	b.run("runner", "test", "acme")
 }
 
-// Whoever starts vexa without a word is told what comes next, until it is done.
-func TestTheFirstStep(t *testing.T) {
+// Root is told another first step than others: it could not run agents.
+func TestTheFirstStepOfRoot(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	if code := b.run(); code != 0 || !strings.Contains(b.out.String(), "Start here:") {
-		t.Errorf("exit code %d: %q", code, b.out.String())
+	b.f.UID = func() int { return 0 }
+	if code := b.run(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
-	want(t, b.err.String(), "\nNothing is set up here yet. Begin with: vexa init\n")
-	h, err := b.f.Home()
-	if err != nil {
-		t.Fatal(err)
+	if got := b.out.String(); !strings.Contains(got, "\n  vexa doctor --fix\n") || strings.Contains(got, "vexa init") {
+		t.Errorf("root is told %q", got)
 	}
-	s, err := testKeys(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Create(t.Context(), keys.With{}); err != nil {
-		t.Fatal(err)
-	}
-	b.run()
-	want(t, b.err.String(), "\nNothing is set up here yet. Begin with: vexa init\n")
+	want(t, b.err.String(), "")
 }
 
 // Colour is where it was asked for, and the text says the same without it.

@@ -46,7 +46,7 @@ func (s *Server) repairWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	row := api.Repaired{Actions: []string{}, Moved: []string{}, Broken: slices.Sorted(maps.Keys(out.Broken)), Offered: out.Offered, Left: findings(out.Left)}
+	row := api.Repaired{Actions: []string{}, Moved: []string{}, Broken: list(slices.Sorted(maps.Keys(out.Broken))), Offered: list(out.Offered), Left: findings(out.Left)}
 	for _, a := range out.Actions {
 		row.Actions = append(row.Actions, a.String())
 	}
@@ -60,9 +60,9 @@ func (s *Server) repairWorkspace(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func findings(list []bucket.Finding) []api.Finding {
-	rows := make([]api.Finding, 0, len(list))
-	for _, f := range list {
+func findings(all []bucket.Finding) []api.Finding {
+	rows := make([]api.Finding, 0, len(all))
+	for _, f := range all {
 		rows = append(rows, api.Finding{
 			Object: f.Object, Generation: f.Generation, Kind: f.Kind, What: f.What, Readable: f.Readable, Repair: f.Repair,
 		})
@@ -110,6 +110,6 @@ func (s *Server) restoreWorkspace(w http.ResponseWriter, r *http.Request) error 
 func copied(url string, out bucket.Copied) api.Copied {
 	return api.Copied{
 		Bucket: url, Generation: out.Generation, Objects: out.Objects, Bytes: out.Bytes, Present: out.Present,
-		Replaced: out.Replaced, Damaged: out.Damaged,
+		Replaced: list(out.Replaced), Damaged: list(out.Damaged),
 	}
 }

@@ -25,6 +25,14 @@ func decode(r *http.Request, v any) error {
 	return nil
 }
 
+// list is s as it is answered: none is an array, too.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
 // number reads a query parameter that counts something; absent is 0.
 func number(r *http.Request, name string) (int, error) {
 	v := r.URL.Query().Get(name)

@@ -158,7 +158,11 @@ func (s *Server) proposalRoutes(handle route) {
 // Handler returns the API's handler.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	described := Operations()
 	handle := func(pattern string, f func(http.ResponseWriter, *http.Request) error) {
+		if _, ok := described[pattern]; !ok && pattern != "/" {
+			panic("the route " + pattern + " is not described: see Operations") // a defect, as two handlers of one pattern are
+		}
 		mux.Handle(pattern, unixhttp.Handle(f))
 	}
 	handle("GET /v1/status", s.status)
@@ -218,9 +222,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 // shutdown saves what the dispatches wrote before it answers, so that a
 // refusal reaches the person; the process ends after the answer.
 func (s *Server) shutdown(w http.ResponseWriter, r *http.Request) error {
-	var req struct {
-		Force bool `json:"force"`
-	}
+	var req api.ShutdownRequest
 	if err := decode(r, &req); err != nil {
 		return err
 	}

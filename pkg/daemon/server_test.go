@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/api/openapi"
 	"github.com/vexa-ai/vexa/pkg/audit"
 	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
@@ -43,6 +45,10 @@ type fixture struct {
 	opened  atomic.Int32
 	options daemon.Options
 	change  func(*dispatch.Options) // of the engines to come, where it is set
+
+	checking sync.Once
+	checker  *openapi.Checker // of answers
+	answers  sync.Mutex
 }
 
 func newFixture(t *testing.T, locked bool) *fixture {
@@ -125,7 +131,26 @@ func (f *fixture) ask(t *testing.T, method, path, body string, header ...string)
 	}
 	w := httptest.NewRecorder()
 	f.server.Handler().ServeHTTP(w, r)
+	f.described(t, r.Pattern, w)
 	return w
+}
+
+// described fails unless the answer is as the description of the API has it.
+func (f *fixture) described(t *testing.T, pattern string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	if pattern == "" || pattern == "/" {
+		return // no route of the API
+	}
+	f.checking.Do(func() {
+		var err error
+		f.checker, err = openapi.Check(description, describe(t), contractFiles(t))
+		must(t, err)
+	})
+	f.answers.Lock() // it compiles what it needs
+	defer f.answers.Unlock()
+	if err := f.checker.Answer(pattern, w.Code, w.Header().Get("Content-Type"), w.Body.Bytes()); err != nil {
+		t.Errorf("the description is another: %v", err)
+	}
 }
 
 func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {

@@ -49,6 +49,9 @@ func (s *Server) exchanges(w http.ResponseWriter, r *http.Request) error {
 			return nil // the client is gone
 		}
 	}
+	if !begun {
+		w.Header().Set("Content-Type", "application/x-ndjson") // of no lines
+	}
 	return nil
 }
 

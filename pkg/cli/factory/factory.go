@@ -65,6 +65,10 @@ type Factory struct {
 	// the environment. It returns the best one first.
 	FindModels func(ctx context.Context) ([]FoundModel, error)
 
+	// StoredModels are the providers of an installation as its files have them,
+	// without their keys; no daemon is asked.
+	StoredModels func(h home.Home) ([]api.Provider, error)
+
 	// Rehearsal returns the path of the cassette that ships with Vexa, written
 	// where the person can change it.
 	Rehearsal func(h home.Home) (string, error)

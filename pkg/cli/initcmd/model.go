@@ -14,8 +14,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/home"
 )
 
-// rehearsal is the name and protocol of the provider that needs no model.
-const rehearsal = "rehearsal"
+// Rehearsal is the name and protocol of the provider that needs no model.
+const Rehearsal = "rehearsal"
 
 // model makes sure that there is a model to use.
 func (o *Options) model(ctx context.Context, c *client.Client, h home.Home) error {
@@ -35,7 +35,7 @@ func (o *Options) model(ctx context.Context, c *client.Client, h home.Home) erro
 		return err
 	}
 	choice.Provider.Default = true
-	if choice.Provider.Protocol == rehearsal && o.Factory.Rehearsal != nil {
+	if choice.Provider.Protocol == Rehearsal && o.Factory.Rehearsal != nil {
 		if choice.Provider.Cassette, err = o.Factory.Rehearsal(h); err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (o *Options) model(ctx context.Context, c *client.Client, h home.Home) erro
 	if _, err := c.AddModel(ctx, choice.Provider); err != nil {
 		return err
 	}
-	if choice.Provider.Protocol == rehearsal {
+	if choice.Provider.Protocol == Rehearsal {
 		return o.say("model: rehearsal, which plays back %s and is no model; for a real one: vexa model add", choice.Provider.Cassette)
 	}
 	return o.say("model: %s from %s (%s)", strings.Join(choice.Provider.Models, ", "), choice.Provider.Name, choice.From)
@@ -69,7 +69,7 @@ func (o *Options) found(ctx context.Context) ([]factory.FoundModel, error) {
 	}
 	if o.Factory.Rehearsal != nil {
 		found = append(found, factory.FoundModel{
-			Provider: api.AddProvider{Name: rehearsal, Protocol: rehearsal},
+			Provider: api.AddProvider{Name: Rehearsal, Protocol: Rehearsal},
 			From:     "a script that comes with Vexa; no model",
 		})
 	}

@@ -115,7 +115,8 @@ func TestOwners(t *testing.T) {
 		{[]string{charm1, charm2}, []string{"pkg/tui", "pkg/screentest"}, "the terminal chat is one model over pkg/client"},
 		{[]string{markup}, []string{"pkg/tui/markdown"}, "one package decides what Markdown looks like"},
 		{[]string{termVT}, []string{"pkg/screentest"}, "tests have one model of a terminal"},
-		{[]string{schema}, []string{"pkg/contract"}, "everything validates through contract.Validate"},
+		{[]string{schema}, []string{"pkg/contract", "pkg/api/openapi"}, "everything validates through contract.Validate"},
+		{[]string{"github.com/vexa-ai/vexa/pkg/api/openapi"}, []string{"evals"}, "tests alone write and check the description of the HTTP API"},
 	}
 	for _, rule := range rules {
 		for _, p := range packages(t) {

@@ -1,0 +1,3 @@
+// Package guides holds the claim that the guides are true: the commands that they
+// print are run, and print what they show.
+package guides
