@@ -1,0 +1,202 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/feed"
+)
+
+// follow is the frames of a unit, as they come.
+type follow struct {
+	unit string
+	from string // cursor behind the last frame that came
+	id   int
+	next tea.Cmd // waits for more
+	stop func()
+}
+
+// batchMsg is what came.
+type batchMsg struct {
+	thread, follow int
+	feed.Batch
+	err error // the program ends
+}
+
+// followAgainMsg begins to follow anew where the stream could not go on.
+type followAgainMsg struct{ thread, follow int }
+
+// again is how long it takes until a stream is asked for again.
+const again = 2 * time.Second
+
+// begin follows a unit from a cursor.
+func (m *Model) begin(t *thread, unit, from string) tea.Cmd {
+	if t.follow != nil {
+		t.follow.stop()
+	}
+	m.follows++
+	id, thread := m.follows, t.id
+	f := feed.New(m.daemon, unit, from)
+	ctx, stop := m.scope()
+	next := func() tea.Msg {
+		b, err := f.Next(ctx)
+		return batchMsg{thread, id, b, err}
+	}
+	t.follow = &follow{unit: unit, from: from, id: id, next: next, stop: stop}
+	run := func() tea.Msg {
+		f.Run(ctx)
+		return nil
+	}
+	return tea.Batch(run, next)
+}
+
+// batch takes what came, and waits for more.
+func (m *Model) batch(msg batchMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.follow == nil || t.follow.id != msg.follow || msg.err != nil {
+		return nil // of a stream that nobody follows any more
+	}
+	f := t.follow
+	if n := len(msg.Entries); n > 0 {
+		f.from, t.heard = msg.Entries[n-1].Cursor, m.now()
+	}
+	var cmds []tea.Cmd
+	fresh := t.session == ""
+	done := t.apply(f.unit, msg.Batch)
+	if fresh && t.session != "" {
+		cmds = append(cmds, m.listSessions())
+	}
+	if done != nil {
+		cmds = append(cmds, m.turnDone(t, *done))
+	}
+	cmds = append(cmds, m.connection(t, msg.Broken))
+	switch {
+	case !msg.Ended:
+		cmds = append(cmds, f.next)
+	case msg.Err != nil && !fault.Is(msg.Err, fault.NotFound):
+		cmds = append(cmds, m.connection(t, msg.Err), tea.Tick(again, func(time.Time) tea.Msg { return followAgainMsg{t.id, f.id} }))
+	default:
+		cmds = append(cmds, m.unitEnded(t))
+	}
+	return tea.Batch(cmds...)
+}
+
+// unitEnded goes on with the unit whose frames come next.
+func (m *Model) unitEnded(t *thread) tea.Cmd {
+	t.follow.stop()
+	t.follow = nil
+	t.dispatch.Container = ""
+	if len(t.later) == 0 {
+		t.reading0 = false
+		return nil
+	}
+	unit := t.later[0]
+	t.later = t.later[1:]
+	return tea.Batch(m.begin(t, unit, ""), m.look(t, unit))
+}
+
+// followAgain takes a stream up behind the last frame that came.
+func (m *Model) followAgain(msg followAgainMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.follow == nil || t.follow.id != msg.follow {
+		return nil
+	}
+	return m.begin(t, t.follow.unit, t.follow.from)
+}
+
+// turnDone says what the end of a turn means for what waits.
+func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
+	t.stopping = false
+	cmds := []tea.Cmd{m.listSessions()}
+	if t.follow != nil {
+		cmds = append(cmds, m.look(t, t.follow.unit))
+	}
+	if t != m.current() {
+		t.news = true
+	}
+	if len(t.queue) > 0 && !t.busy() {
+		if done.OK {
+			text := t.queue[0]
+			t.queue = t.queue[1:]
+			cmds = append(cmds, m.start(t, text))
+		} else {
+			cmds = append(cmds, m.unqueue(t))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// dispatchMsg is what a unit is: its workspaces, its container.
+type dispatchMsg struct {
+	thread   int
+	dispatch api.Dispatch
+	err      error
+}
+
+// look asks what a unit is.
+func (m *Model) look(t *thread, unit string) tea.Cmd {
+	id := t.id
+	return m.do(func(ctx context.Context) tea.Msg {
+		d, err := m.daemon.Dispatch(ctx, unit)
+		return dispatchMsg{id, d, err}
+	})
+}
+
+func (m *Model) looked(msg dispatchMsg) {
+	t := m.threadOf(msg.thread)
+	if t == nil || msg.err != nil || t.follow != nil && t.follow.unit != msg.dispatch.ID {
+		return
+	}
+	t.dispatch = msg.dispatch
+	if msg.dispatch.EndedAt != nil {
+		t.dispatch.Container = ""
+	}
+}
+
+// unitsMsg are the units that ran a session, the oldest first.
+type unitsMsg struct {
+	thread int
+	units  []string
+	err    error
+}
+
+// resume brings what was said in a session before.
+func (m *Model) resume(t *thread) tea.Cmd {
+	t.reading0 = true
+	id, session := t.id, t.session
+	return m.do(func(ctx context.Context) tea.Msg {
+		list, err := m.daemon.Dispatches(ctx, true)
+		list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
+		slices.SortStableFunc(list, func(a, b api.Dispatch) int { return a.StartedAt.Compare(b.StartedAt) })
+		units := make([]string, len(list))
+		for i, d := range list {
+			units[i] = d.ID
+		}
+		return unitsMsg{id, units, err}
+	})
+}
+
+func (m *Model) resumed(msg unitsMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil {
+		return nil
+	}
+	switch {
+	case msg.err != nil:
+		t.reading0 = false
+		return m.fail(msg.err)
+	case len(msg.units) == 0:
+		t.reading0 = false
+		return m.say("nothing is kept of what was said in this session; the agent still knows it")
+	case t.follow != nil: // somebody was faster than the list
+		return nil
+	}
+	t.later = msg.units[1:]
+	return tea.Batch(m.begin(t, msg.units[0], ""), m.look(t, msg.units[0]))
+}

@@ -1,0 +1,116 @@
+package chat
+
+import (
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/feed"
+	"github.com/vexa-ai/vexa/pkg/tui/pane"
+	"github.com/vexa-ai/vexa/pkg/tui/reading"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// thread is one conversation of those that are open at once.
+type thread struct {
+	id      int
+	session string // "" before its first turn
+	title   string
+	draft   string // what was being written in it when another was shown
+	news    bool   // something came to an end while another was shown
+
+	conversation *conversation.Conversation
+	reading      *reading.Reading
+	pane         pane.Pane
+	selected     int // the block that a key would act upon; -1: none
+
+	dispatch api.Dispatch // of the unit that is followed, as far as it is known
+	follow   *follow      // of the unit whose frames come; nil: none
+	later    []string     // units whose frames come after that
+	seq      map[string]uint64
+	lastTurn string // that was accepted last
+
+	starting *starting // a message that the daemon has not taken yet
+	expected string    // a turn that it has taken, and of which nothing came yet
+	queue    []string  // messages that wait for the end of the turn
+	began    time.Time // when the turn began, or the message was sent
+	heard    time.Time // when a frame came last
+	stopping bool      // it was asked to end
+	lost     error     // why no frames come, while they do not
+	reading0 bool      // what was said before is still coming
+}
+
+// starting is a message on its way.
+type starting struct {
+	request api.StartRequest
+	tries   int
+}
+
+func newThread(id int, session string, th theme.Theme) *thread {
+	c := &conversation.Conversation{}
+	return &thread{id: id, session: session, conversation: c, reading: reading.New(c, th), selected: -1, seq: map[string]uint64{}}
+}
+
+// busy reports whether a message has to wait.
+func (t *thread) busy() bool {
+	return t.starting != nil || t.expected != "" || t.conversation.Running() != ""
+}
+
+// apply takes what came of a unit, and returns how the last turn that ended in it did,
+// nil where none ended.
+func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
+	from, changed := t.conversation.Len(), false
+	for _, e := range b.Entries {
+		if e.Frame.Seq <= t.seq[unit] {
+			continue // it came twice
+		}
+		t.seq[unit] = e.Frame.Seq
+		switch body := e.Frame.Body.(type) {
+		case wsv2.TurnAccepted:
+			t.session, t.lastTurn = body.Session, e.Frame.Turn
+			if t.expected == e.Frame.Turn {
+				t.expected = ""
+			}
+			if t.title == "" {
+				t.title = body.Text
+			}
+		case wsv2.TurnDone:
+			if t.expected == e.Frame.Turn {
+				t.expected = ""
+			}
+			done = &body
+		}
+		from, changed = min(from, t.conversation.Apply(e.Frame)), true
+	}
+	if changed {
+		t.reading.Changed(from)
+	}
+	return done
+}
+
+// took notes that the daemon has taken the message that was on its way.
+func (t *thread) took(s api.Started) {
+	t.starting, t.session = nil, s.Session
+	if t.lastTurn != s.Turn {
+		t.expected = s.Turn
+	}
+}
+
+// blocks are what the pane of a thread shows: what was said, and behind it what was not
+// taken yet.
+type blocks struct {
+	*reading.Reading
+	pending [][]string
+}
+
+// Len implements pane.Blocks.
+func (b blocks) Len() int { return b.Reading.Len() + len(b.pending) }
+
+// Lines implements pane.Blocks.
+func (b blocks) Lines(block, width int) []string {
+	if i := block - b.Reading.Len(); i >= 0 {
+		return b.pending[i]
+	}
+	return b.Reading.Lines(block, width)
+}
