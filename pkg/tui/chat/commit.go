@@ -56,6 +56,8 @@ func named(c wsv2.Commit) string {
 
 // undoneMsg answers an undo.
 type undoneMsg struct {
+	thread int
+	block  int
 	name   string
 	undone api.Undone
 	err    error
@@ -72,7 +74,7 @@ func commitOf(t *thread, block int) *wsv2.Commit {
 // newestCommit is the block of the newest commit that main holds, -1 where there is none.
 func newestCommit(t *thread) int {
 	for i := t.conversation.Len() - 1; i >= t.conversation.First(); i-- {
-		if c := commitOf(t, i); c != nil && c.Merged {
+		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Noted(i) == "" {
 			return i
 		}
 	}
@@ -88,11 +90,14 @@ func (m *Model) undo(t *thread, block int) tea.Cmd {
 	case !c.Merged:
 		return m.say("main does not hold it; there is nothing to take back")
 	}
-	name, sha := named(*c), c.SHA
+	if note := t.reading.Noted(block); note != "" {
+		return m.say("it is " + note + " already")
+	}
+	id, name, sha := t.id, named(*c), c.SHA
 	return m.ask("Take commit "+short(sha)+" of "+name+" back? y/N", func() tea.Cmd {
 		return m.do(func(ctx context.Context) tea.Msg {
 			u, err := m.daemon.Undo(ctx, name, api.UndoRequest{Commit: sha})
-			return undoneMsg{name, u, err}
+			return undoneMsg{id, block, name, u, err}
 		})
 	})
 }
@@ -109,6 +114,9 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 	case u.Proposal != "":
 		return m.say("the undo waits for approval: vexa proposal approve " + msg.name + " " + u.Proposal)
 	default:
+		if t := m.threadOf(msg.thread); t != nil {
+			t.reading.Note(msg.block, "taken back by "+short(u.SHA))
+		}
 		return m.say("taken back in " + msg.name + " by commit " + short(u.SHA))
 	}
 }

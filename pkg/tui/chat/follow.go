@@ -91,7 +91,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.follow.stop()
 	t.follow = nil
-	t.dispatch.Container = ""
+	t.container = ""
 	if len(t.later) == 0 {
 		t.reading0 = false
 		return nil
@@ -154,9 +154,6 @@ func (m *Model) looked(msg dispatchMsg) {
 		return
 	}
 	t.dispatch = msg.dispatch
-	if msg.dispatch.EndedAt != nil {
-		t.dispatch.Container = ""
-	}
 }
 
 // unitsMsg are the units that ran a session, the oldest first.

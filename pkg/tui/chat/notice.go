@@ -49,7 +49,7 @@ func (m *Model) show(text string, role theme.Role, span time.Duration) tea.Cmd {
 	return tea.Tick(span, func(time.Time) tea.Msg { return expiredMsg(id) })
 }
 
-// noticeLines draws it in as many lines as it takes, at most three.
+// noticeLines draws it in as many lines as it takes, at most a fifth of the screen.
 func (m *Model) noticeLines(width int) []string {
 	if m.notice == nil {
 		return nil
@@ -59,9 +59,7 @@ func (m *Model) noticeLines(width int) []string {
 		mark = "! "
 	}
 	lines := flow.Plain(m.notice.text, m.notice.role).Wrap(max(width-2, 1))
-	if len(lines) > 3 {
-		lines = lines[:3]
-	}
+	lines = lines[:min(len(lines), max(m.height/5, 2))]
 	var out []string
 	for _, l := range flow.Indent(lines, flow.Plain(mark, m.notice.role), flow.Plain("  ")) {
 		out = append(out, l.Paint(m.theme))

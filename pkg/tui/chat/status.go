@@ -51,7 +51,7 @@ func (m *Model) parts() []part {
 		parts = append(parts, part{model, 7})
 	}
 	parts = append(parts, part{m.runnerOf(t), 4})
-	if id := t.dispatch.Container; id != "" {
+	if id := t.container; id != "" {
 		parts = append(parts, part{"container " + plain.Line(short(id)), 3})
 	}
 	u := t.conversation.Usage()
@@ -66,8 +66,8 @@ func (m *Model) parts() []part {
 
 // isolation says what holds the agent in.
 func (m *Model) isolation(t *thread) string {
-	if t.dispatch.Container == "" {
-		return "no container yet"
+	if t.container == "" {
+		return "no container now"
 	}
 	return "isolated, no network"
 }

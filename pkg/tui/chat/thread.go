@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
@@ -25,11 +26,12 @@ type thread struct {
 	pane         pane.Pane
 	selected     int // the block that a key would act upon; -1: none
 
-	dispatch api.Dispatch // of the unit that is followed, as far as it is known
-	follow   *follow      // of the unit whose frames come; nil: none
-	later    []string     // units whose frames come after that
-	seq      map[string]uint64
-	lastTurn string // that was accepted last
+	container string       // in which the agent is; "": none
+	dispatch  api.Dispatch // of the unit that is followed, as far as it is known
+	follow    *follow      // of the unit whose frames come; nil: none
+	later     []string     // units whose frames come after that
+	seq       map[string]uint64
+	lastTurn  string // that was accepted last
 
 	starting *starting // a message that the daemon has not taken yet
 	expected string    // a turn that it has taken, and of which nothing came yet
@@ -69,11 +71,17 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 		switch body := e.Frame.Body.(type) {
 		case wsv2.TurnAccepted:
 			t.session, t.lastTurn = body.Session, e.Frame.Turn
+			t.container = orDefault(body.Container, t.container)
 			if t.expected == e.Frame.Turn {
 				t.expected = ""
 			}
 			if t.title == "" {
 				t.title = body.Text
+			}
+		case wsv2.State:
+			t.container = body.Container
+			if body.State == string(runtimev1.Destroyed) {
+				t.container = ""
 			}
 		case wsv2.TurnDone:
 			if t.expected == e.Frame.Turn {

@@ -87,22 +87,26 @@ func fit(lines []string, height int) []string {
 func (m *Model) blocks(t *thread) blocks {
 	b := blocks{Reading: t.reading}
 	if t.starting != nil {
-		b.pending = append(b.pending, m.pending("> ", t.starting.request.Text))
+		b.pending = append(b.pending, m.pending("> ", t.starting.request.Text, ""))
 	}
-	for _, text := range t.queue {
-		b.pending = append(b.pending, m.pending("· ", text))
+	for i, text := range t.queue {
+		note := ""
+		if i == len(t.queue)-1 {
+			note = "(waits for the end of the turn; ↑ takes it back)"
+		}
+		b.pending = append(b.pending, m.pending("· ", text, note))
 	}
 	return b
 }
 
 // pending draws a message that was not taken yet.
-func (m *Model) pending(mark, text string) []string {
+func (m *Model) pending(mark, text, note string) []string {
 	var lines []flow.Line
 	for line := range strings.SplitSeq(plain.Text(text), "\n") {
 		lines = append(lines, flow.Plain(flow.Tabs(line, 0), theme.Muted).Wrap(max(m.paneWidth()-2, 1))...)
 	}
-	if mark == "· " {
-		lines = append(lines, flow.Plain("(waits for the end of the turn; ↑ takes it back)", theme.Muted).Wrap(max(m.paneWidth()-2, 1))...)
+	if note != "" {
+		lines = append(lines, flow.Plain(note, theme.Muted).Wrap(max(m.paneWidth()-2, 1))...)
 	}
 	var out []string
 	for _, l := range flow.Indent(lines, flow.Plain(mark, theme.Muted), flow.Plain("  ")) {

@@ -26,6 +26,7 @@ const (
 	markBad     = "✗ "
 	markNote    = "! "
 	markPending = "· "
+	markUndone  = "↶ "
 	indent      = "  "
 )
 
@@ -59,7 +60,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	case conversation.Waiting:
 		lines = marked(markRunning, theme.Muted, paragraphs(item.Text(), theme.Muted), width)
 	case conversation.Ended:
-		lines = marked(markNote, theme.Error, told(ending(*item.Ended), item.Ended.Error), width)
+		lines = marked(markNote, theme.Error, told(ending(*item.Ended)), width)
 	case conversation.Answer:
 	}
 	return append(r.paint(lines), "")
@@ -153,7 +154,11 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 		}
 		why = body(paragraphs(text+"\nvexa proposal show "+name+" "+path.Base(c.Branch), theme.Muted), width)
 	}
-	out := append(r.paint(r.head(block, mark, role, flow.Plain(head), width)), r.paint(why)...)
+	line := flow.Plain(head)
+	if note := r.notes[block]; note != "" {
+		mark, role, line = markUndone, theme.Muted, flow.Join(flow.Plain(head, theme.Muted), flow.Plain(", "+plain.Line(note)))
+	}
+	out := append(r.paint(r.head(block, mark, role, line, width)), r.paint(why)...)
 	if !r.open[block] {
 		return out
 	}
@@ -240,20 +245,21 @@ func told(message, hint string) []flow.Line {
 	return lines
 }
 
-// ending says in words how a turn ended that did not complete.
-func ending(d wsv2.TurnDone) string {
+// ending says in words how a turn ended that did not complete, and what more there is to
+// say.
+func ending(d wsv2.TurnDone) (how, why string) {
 	switch d.Outcome {
 	case wsv2.OutcomeInterrupted:
-		return "interrupted; what was written is saved"
+		return "interrupted; what was written is saved", ""
 	case wsv2.OutcomeLimit:
-		return "a limit of the dispatch is used up"
+		return "a limit of the dispatch is used up", d.Error
 	case wsv2.OutcomeTruncated:
-		return "the answer is incomplete"
+		return "the answer is incomplete", d.Error
 	case wsv2.OutcomeLost:
-		return "the container ended during the turn"
+		return "the container ended during the turn", d.Error
 	case wsv2.OutcomeFailed, wsv2.OutcomeCompleted:
 	}
-	return "the turn failed"
+	return "the turn failed", d.Error
 }
 
 // gist is what of a call's arguments tells most: of several the first that is a text.

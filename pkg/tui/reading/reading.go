@@ -24,6 +24,7 @@ type Reading struct {
 
 	open    map[int]bool        // blocks that are not folded
 	patches map[int][]diff.File // of commits, once they are known
+	notes   map[int]string      // what became of a block later
 	sides   bool                // patches show before and after beside each other
 
 	drawn  map[int]*drawn
@@ -42,7 +43,7 @@ type drawn struct {
 
 // New returns the blocks of c, which may go on.
 func New(c *conversation.Conversation, th theme.Theme) *Reading {
-	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, drawn: map[int]*drawn{}}
+	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, notes: map[int]string{}, drawn: map[int]*drawn{}}
 }
 
 // First implements pane.Blocks.
@@ -66,6 +67,11 @@ func (r *Reading) Changed(from int) {
 		if i < r.First() {
 			delete(r.patches, i)
 			delete(r.open, i)
+		}
+	}
+	for i := range r.notes {
+		if i < r.First() {
+			delete(r.notes, i)
 		}
 	}
 }
@@ -152,6 +158,15 @@ func (r *Reading) SetPatch(block int, patch string) {
 
 // Patched reports whether what a commit changed is known.
 func (r *Reading) Patched(block int) bool { return r.patches[block] != nil }
+
+// Note says of a commit what became of it later.
+func (r *Reading) Note(block int, text string) {
+	r.notes[block] = text
+	r.redraw(block)
+}
+
+// Noted is what was noted of a block, "" where nothing was.
+func (r *Reading) Noted(block int) string { return r.notes[block] }
 
 // Sides shows patches with before and after beside each other, or not.
 func (r *Reading) Sides(on bool) {
