@@ -49,6 +49,7 @@ type Daemon struct {
 	units      []*unit
 	keys       map[string]api.Started
 	starts     []api.StartRequest
+	undos      []api.UndoRequest
 	dropped    map[string]bool
 	recording  bool
 	titles     map[string]string // that were given to sessions
@@ -106,6 +107,20 @@ func (d *Daemon) Starts() []api.StartRequest {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.starts)
+}
+
+// Undos returns the requests to undo something so far.
+func (d *Daemon) Undos() []api.UndoRequest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.undos)
+}
+
+// Restart has the daemon be another process, of the same installation.
+func (d *Daemon) Restart() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status.PID++
 }
 
 // ServeHTTP implements http.Handler.

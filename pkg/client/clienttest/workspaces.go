@@ -47,6 +47,7 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		req, err := body[api.UndoRequest](r)
+		d.undos = append(d.undos, req)
 		u := api.Undone{SHA: sha, Reverted: []string{"3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3"}, Conflicts: []string{}}
 		if req.To == "conflict" {
 			u = api.Undone{Conflicts: []string{"note.md"}, Reverted: []string{}}
