@@ -36,13 +36,15 @@ func newUndo(f *factory.Factory) *cobra.Command {
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
+			if r := o.Request; r.To != "" && r.Dispatch+r.Commit != "" || r.Dispatch != "" && r.Commit != "" {
+				return grammar.Usage(cmd, "--to, --commit and --dispatch exclude each other")
+			}
 			return runUndo(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Request.To, "to", "", "go back to the files of this `commit`")
 	cmd.Flags().StringVar(&o.Request.Commit, "commit", "", "take back this `commit` alone")
 	cmd.Flags().StringVar(&o.Request.Dispatch, "dispatch", "", "take back all commits of this `unit`")
-	cmd.MarkFlagsMutuallyExclusive("to", "commit", "dispatch")
 	output.AddFlags(cmd, &o.JSON, undoneFields().Names(), f.OutTTY)
 	f.CompleteFlags(cmd, factory.Flagged{"dispatch": factory.UnitIDs})
 	return cmd
