@@ -35,7 +35,7 @@ func (m *Model) activity() (string, theme.Role) {
 		return "! " + text, theme.Warning
 	}
 	switch {
-	case t.reading0:
+	case t.past:
 		return "… reading what was said before", theme.Muted
 	case !t.busy():
 		return "", theme.Muted

@@ -89,7 +89,6 @@ type bench struct {
 	msgs chan tea.Msg
 	ctx  context.Context
 	gone bool // it has quit
-	clip string
 }
 
 func newBench(t testing.TB, o chat.Options) *bench {
@@ -103,6 +102,7 @@ func newBench(t testing.TB, o chat.Options) *bench {
 		o.Now = clienttest.Epoch
 	}
 	b := &bench{t: t, m: chat.New(ctx, o), msgs: make(chan tea.Msg, 1024), ctx: ctx}
+	b.m.ExecHere()
 	b.give(tea.WindowSizeMsg{Width: 80, Height: 24})
 	b.run(b.m.Init())
 	return b

@@ -56,6 +56,7 @@ type Model struct {
 	open     Opening
 	now      func() time.Time
 	do       func(func(context.Context) tea.Msg) tea.Cmd
+	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
@@ -100,7 +101,7 @@ type Model struct {
 func New(ctx context.Context, o Options) *Model {
 	m := &Model{
 		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, unlock: o.Unlock, external: o.Edit,
-		chosen: o.Theme, theme: o.Theme.first(), mouse: true, width: 80, height: 24,
+		exec: tea.Exec, chosen: o.Theme, theme: o.Theme.first(), mouse: true, width: 80, height: 24,
 		do: func(f func(context.Context) tea.Msg) tea.Cmd {
 			return func() tea.Msg { return f(ctx) }
 		},

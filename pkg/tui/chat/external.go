@@ -59,7 +59,7 @@ func (m *Model) unlocked(msg unlockedMsg) tea.Cmd {
 // back afterwards.
 func (m *Model) outside(what func(context.Context) error, done func(error) tea.Msg) tea.Cmd {
 	ctx, stop := m.scope()
-	return tea.Exec(&asking{func() error { return what(ctx) }}, func(err error) tea.Msg {
+	return m.exec(&asking{func() error { return what(ctx) }}, func(err error) tea.Msg {
 		stop()
 		return done(err)
 	})

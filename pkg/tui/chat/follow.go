@@ -1,13 +1,16 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
@@ -68,6 +71,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	}
 	var cmds []tea.Cmd
 	fresh := t.session == ""
+	m.remember(t, msg.Entries)
 	done := t.apply(f.unit, msg.Batch)
 	if fresh && t.session != "" {
 		cmds = append(cmds, m.listSessions())
@@ -76,6 +80,9 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 		cmds = append(cmds, m.turnDone(t, *done))
 	}
 	cmds = append(cmds, m.connection(t, msg.Broken))
+	if len(t.later) == 0 && len(msg.Entries) > 0 {
+		t.past = false
+	}
 	switch {
 	case !msg.Ended:
 		cmds = append(cmds, f.next)
@@ -87,13 +94,25 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// remember notes what was said in a session before, to be said again.
+func (m *Model) remember(t *thread, list []client.Entry) {
+	if !t.past {
+		return
+	}
+	for _, e := range list {
+		if said, ok := e.Frame.Body.(wsv2.TurnAccepted); ok {
+			m.history.Add(said.Text)
+		}
+	}
+}
+
 // unitEnded goes on with the unit whose frames come next.
 func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.follow.stop()
 	t.follow = nil
 	t.container = ""
 	if len(t.later) == 0 {
-		t.reading0 = false
+		t.past = false
 		return nil
 	}
 	unit := t.later[0]
@@ -165,12 +184,14 @@ type unitsMsg struct {
 
 // resume brings what was said in a session before.
 func (m *Model) resume(t *thread) tea.Cmd {
-	t.reading0 = true
+	t.past = true
 	id, session := t.id, t.session
 	return m.do(func(ctx context.Context) tea.Msg {
 		list, err := m.daemon.Dispatches(ctx, true)
 		list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
-		slices.SortStableFunc(list, func(a, b api.Dispatch) int { return a.StartedAt.Compare(b.StartedAt) })
+		slices.SortFunc(list, func(a, b api.Dispatch) int {
+			return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
+		})
 		units := make([]string, len(list))
 		for i, d := range list {
 			units[i] = d.ID
@@ -186,10 +207,10 @@ func (m *Model) resumed(msg unitsMsg) tea.Cmd {
 	}
 	switch {
 	case msg.err != nil:
-		t.reading0 = false
+		t.past = false
 		return m.fail(msg.err)
 	case len(msg.units) == 0:
-		t.reading0 = false
+		t.past = false
 		return m.say("nothing is kept of what was said in this session; the agent still knows it")
 	case t.follow != nil: // somebody was faster than the list
 		return nil

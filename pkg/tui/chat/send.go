@@ -81,7 +81,7 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 	switch {
 	case t.follow != nil && t.follow.unit == msg.started.Unit:
 		return tea.Batch(look, stop)
-	case t.follow != nil && t.reading0: // what was said before is still coming
+	case t.follow != nil && t.past: // what was said before is still coming
 		t.later = append(t.later, msg.started.Unit)
 		return stop
 	}

@@ -40,7 +40,7 @@ type thread struct {
 	heard    time.Time // when a frame came last
 	stopping bool      // it was asked to end
 	lost     error     // why no frames come, while they do not
-	reading0 bool      // what was said before is still coming
+	past     bool      // what was said before is still coming
 }
 
 // starting is a message on its way.

@@ -119,7 +119,7 @@ func (m *Model) pending(mark, text, note string) []string {
 func (m *Model) transcript(height int) []string {
 	t := m.current()
 	b := m.blocks(t)
-	if b.Len() == b.First() && !t.reading0 {
+	if b.Len() == b.First() && !t.past {
 		return fit(m.welcome(m.width, height), height)
 	}
 	t.pane.Resize(m.paneWidth(), height)

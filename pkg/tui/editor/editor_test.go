@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/vexa-ai/vexa/pkg/tui/editor"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
@@ -35,7 +37,7 @@ func TestEditing(t *testing.T) {
 		"lines":                   {"one\ntwo", func(e *editor.Editor) { e.LineStart() }, "one\n|two"},
 		"left over a line's end":  {"one\ntwo", func(e *editor.Editor) { e.LineStart(); e.Left() }, "one|\ntwo"},
 		"right over a line's end": {"one\ntwo", func(e *editor.Editor) { e.Start(); e.LineEnd(); e.Right() }, "one\n|two"},
-		"undo a word":             {"", func(e *editor.Editor) { e.Type("a"); e.Type("b"); e.Type(" "); e.Type("c"); e.Undo() }, "ab| "[:2] + "|"},
+		"undo a word":             {"", func(e *editor.Editor) { e.Type("a"); e.Type("b"); e.Type(" "); e.Type("c"); e.Undo() }, "ab|"},
 		"undo clearing":           {"text", func(e *editor.Editor) { e.Clear(); e.Undo() }, "text|"},
 		"nothing to undo":         {"", func(e *editor.Editor) { e.Undo() }, "|"},
 		"replace":                 {"see @no now", func(e *editor.Editor) { e.Replace(4, 7, "@notes.md") }, "see @notes.md| now"},
@@ -64,17 +66,16 @@ func TestRows(t *testing.T) {
 	for e.Up(9) {
 		got = append(got, shown(&e))
 	}
-	want := []string{"one two three\nab\nlonger| line", "one two three\nab|\nlonger line", "one two thre|e\nab\nlonger line", "one |two three\nab\nlonger line"}
-	_ = want
-	if len(got) != 4 || !strings.HasPrefix(got[3], "one ") || e.Up(9) {
-		t.Errorf("%q", got)
+	want := []string{"one two three\nab\nlong|er line", "one two three\nab|\nlonger line", "one two thre|e\nab\nlonger line", "one |two three\nab\nlonger line"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for range 4 {
 		if !e.Down(9) {
 			t.Error("there are rows below")
 		}
 	}
-	if e.Down(9) || !strings.HasSuffix(shown(&e), "line|") && !strings.Contains(shown(&e), "line") {
+	if e.Down(9) || shown(&e) != "one two three\nab\nlonger line|" {
 		t.Errorf("%q", shown(&e))
 	}
 }
