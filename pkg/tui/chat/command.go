@@ -109,7 +109,7 @@ func (m *Model) openCommands() {
 	var rows []row
 	all := commands()
 	for _, c := range all {
-		rows = append(rows, row{text: "/" + c.name + " " + c.takes, note: c.does})
+		rows = append(rows, row{text: strings.TrimSpace("/" + c.name + " " + c.takes), note: c.does})
 	}
 	l := newList("commands", rows, m)
 	m.Open(l, func() tea.Cmd {

@@ -7,15 +7,18 @@ import (
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 )
 
-// toTranscript has keys act upon what was said, beginning with the newest of it.
+// toTranscript has keys act upon what was said, beginning with the newest of it, or with
+// the first that is seen where somebody has scrolled up.
 func (m *Model) toTranscript() {
 	t := m.current()
 	if t.reading.Len() == t.reading.First() {
 		return
 	}
 	m.focus = onTranscript
-	if t.selected < t.reading.First() || t.selected >= t.reading.Len() {
-		t.selected = t.reading.Len() - 1
+	t.selected = t.reading.Len() - 1
+	if !t.pane.Following() {
+		_, places := t.pane.View(m.blocks(t))
+		t.selected = min(max(places[0].Block, t.reading.First()), t.selected)
 	}
 	t.pane.Show(m.blocks(t), t.selected)
 }

@@ -92,7 +92,7 @@ func (m *Model) blocks(t *thread) blocks {
 	for i, text := range t.queue {
 		note := ""
 		if i == len(t.queue)-1 {
-			note = "(waits for the end of the turn; ↑ takes it back)"
+			note = "(sent at the end of the turn)"
 		}
 		b.pending = append(b.pending, m.pending("· ", text, note))
 	}

@@ -147,7 +147,7 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	var why []flow.Line
 	if !c.Merged {
 		mark, role = markNote, theme.Warning
-		head += " is not in main"
+		head = fmt.Sprintf("commit %s is not in main of %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
 		text := "it needs approval"
 		if len(c.Conflicts) > 0 {
 			text = "it conflicts in " + strings.Join(c.Conflicts, ", ")
@@ -165,8 +165,11 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	if !r.Patched(block) {
 		return append(out, flow.Plain(indent+indent+"what it changed is being fetched", theme.Muted).Cut(width).Paint(r.theme))
 	}
-	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width, Sides: r.sides, Context: 3, Most: mostLines})
-	return append(out, lines...)
+	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width - len(indent), Sides: r.sides, Context: 3, Most: mostLines})
+	for _, line := range lines {
+		out = append(out, indent+line)
+	}
+	return out
 }
 
 // plan is a step a line, each behind how far it is.
