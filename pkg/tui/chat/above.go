@@ -15,8 +15,12 @@ import (
 // what is going on.
 func (m *Model) above() []string {
 	if q := m.question; q != nil {
+		text := q.text + " …"
+		if q.armed {
+			text = q.text + " y/N"
+		}
 		var out []string
-		for _, l := range flow.Indent(flow.Plain(q.text, theme.Strong).Wrap(max(m.width-2, 1)), flow.Plain("? ", theme.Warning), flow.Plain("  ")) {
+		for _, l := range flow.Indent(flow.Plain(text, theme.Strong).Wrap(max(m.width-2, 1)), flow.Plain("? ", theme.Warning), flow.Plain("  ")) {
 			out = append(out, l.Paint(m.theme))
 		}
 		return out

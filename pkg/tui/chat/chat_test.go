@@ -75,7 +75,7 @@ func TestUndo(t *testing.T) {
 	b.press("'hello", "enter")
 	b.wait(`✓ commit`)
 	b.press("tab", "u", "y", "y") // typed ahead
-	b.shows(`\? Take commit 9c0ffee1d2c3 of personal back\? y/N`)
+	b.shows(`\? Take commit 9c0ffee1d2c3 of personal back\? …`)
 	b.press("esc")
 	b.hides(`\? Take commit`)
 

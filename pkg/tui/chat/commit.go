@@ -94,7 +94,7 @@ func (m *Model) undo(t *thread, block int) tea.Cmd {
 		return m.say("it is " + note + " already")
 	}
 	id, name, sha := t.id, named(*c), c.SHA
-	return m.ask("Take commit "+short(sha)+" of "+name+" back? y/N", func() tea.Cmd {
+	return m.ask("Take commit "+short(sha)+" of "+name+" back?", func() tea.Cmd {
 		return m.do(func(ctx context.Context) tea.Msg {
 			u, err := m.daemon.Undo(ctx, name, api.UndoRequest{Commit: sha})
 			return undoneMsg{id, block, name, u, err}
@@ -137,7 +137,7 @@ func (m *Model) accept(t *thread, block int) tea.Cmd {
 		return m.say("it conflicts: vexa proposal resolve " + named(*c) + " " + path.Base(c.Branch))
 	}
 	name, id := named(*c), path.Base(c.Branch)
-	return m.ask("Merge proposal "+id+" into main of "+name+"? y/N", func() tea.Cmd {
+	return m.ask("Merge proposal "+id+" into main of "+name+"?", func() tea.Cmd {
 		return m.do(func(ctx context.Context) tea.Msg {
 			_, err := m.daemon.AcceptProposal(ctx, name, id, api.ProposalResult{})
 			return acceptedMsg{id, err}

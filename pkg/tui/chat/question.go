@@ -11,7 +11,7 @@ import (
 const quiet = 500 * time.Millisecond
 
 // question asks once before something is done that changes more than the screen. Whatever
-// is not y is no.
+// is not y is no; that it takes an answer is seen.
 type question struct {
 	text  string
 	id    int  // of the wait for quiet that is under way

@@ -30,6 +30,9 @@ const (
 	indent      = "  "
 )
 
+// narrow is the width below which patches have no room to stand apart.
+const narrow = 32
+
 // mostLines is how much of a result or of thoughts is shown where it is not folded.
 const mostLines = 500
 
@@ -165,9 +168,13 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	if !r.Patched(block) {
 		return append(out, flow.Plain(indent+indent+"what it changed is being fetched", theme.Muted).Cut(width).Paint(r.theme))
 	}
-	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width - len(indent), Sides: r.sides, Context: 3, Most: mostLines})
+	in := indent
+	if width < narrow {
+		in = ""
+	}
+	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width - len(in), Sides: r.sides, Context: 3, Most: mostLines})
 	for _, line := range lines {
-		out = append(out, indent+line)
+		out = append(out, in+line)
 	}
 	return out
 }
