@@ -69,7 +69,7 @@ func NewChat(f *factory.Factory) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.Plain, "plain", false, "converse line by line, without a screen, as a screen reader reads it")
-	cmd.Flags().StringVar(&o.Theme, "theme", string(chat.Auto), "the `colours` of the screen: "+strings.Join(chat.Themes(), ", "))
+	cmd.Flags().StringVar(&o.Theme, "theme", "", "the `colours` of the screen: "+strings.Join(chat.Themes(), ", ")+" (default: config/chat.json, else auto)")
 	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(chat.Themes(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	cmd.Flags().StringVarP(&o.Text, "prompt", "p", "", "the `text` to send")
 	o.flags.addFlags(f, cmd)
@@ -99,7 +99,7 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	case !given && !cmd.Flags().Changed("idle"):
 		o.flags.idle = conversationIdle
 	}
-	if !slices.Contains(chat.Themes(), o.Theme) {
+	if o.Theme != "" && !slices.Contains(chat.Themes(), o.Theme) {
 		return grammar.Usage(cmd, "--theme is one of %s", strings.Join(chat.Themes(), ", "))
 	}
 	var err error

@@ -25,6 +25,10 @@ func (o *ChatOptions) onScreen() bool {
 // person is asked for it first.
 func runScreen(ctx context.Context, o *ChatOptions) error {
 	f := o.Factory
+	theme, err := o.theme()
+	if err != nil {
+		return err
+	}
 	if err := firstRun(ctx, f); err != nil {
 		return err
 	}
@@ -38,7 +42,7 @@ func runScreen(ctx context.Context, o *ChatOptions) error {
 	request := o.Request
 	request.Session, request.Continue = "", false
 	p := chat.NewProgram(ctx, chat.Options{
-		Daemon: c, Request: request, Open: chat.Opening{Session: o.Request.Session, Latest: o.Request.Continue}, Theme: o.theme(), Now: f.Now,
+		Daemon: c, Request: request, Open: chat.Opening{Session: o.Request.Session, Latest: o.Request.Continue}, Theme: theme, Now: f.Now,
 		Setup:  beside.with(func(ctx context.Context) error { return initcmd.SetUp(ctx, f) }),
 		Unlock: beside.with(func(ctx context.Context) error { return daemoncmd.Unlock(ctx, f) }),
 		Edit: func(ctx context.Context, text string) (out string, err error) {
@@ -74,15 +78,6 @@ func firstRun(ctx context.Context, f *factory.Factory) error {
 	}
 	f.Say("Nothing is set up here yet. Two questions, and the chat begins.")
 	return initcmd.SetUp(ctx, f)
-}
-
-// theme is what the command line and the environment say of colours.
-func (o *ChatOptions) theme() chat.Theme {
-	f := o.Factory
-	if f.Flags.Color == factory.ColorNever || f.Flags.Color != factory.ColorAlways && f.Env("NO_COLOR") != "" {
-		return chat.None
-	}
-	return chat.Theme(o.Theme)
 }
 
 // aside has what the command line would write to stderr, and shows it in the chat, while

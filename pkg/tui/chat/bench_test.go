@@ -33,16 +33,16 @@ type daemon struct {
 	hold func(*http.Request) // called before it answers
 }
 
-func newDaemon(t testing.TB) *daemon {
-	t.Helper()
+func newDaemon(tb testing.TB) *daemon {
+	tb.Helper()
 	dir, err := os.MkdirTemp("/tmp", "vx")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	d := &daemon{Daemon: clienttest.New(filepath.Join(dir, "s"), dir), t: t, socket: filepath.Join(dir, "s")}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	d := &daemon{Daemon: clienttest.New(filepath.Join(dir, "s"), dir), t: tb, socket: filepath.Join(dir, "s")}
 	d.up()
-	t.Cleanup(d.down)
+	tb.Cleanup(d.down)
 	return d
 }
 
@@ -87,21 +87,21 @@ type bench struct {
 	t    testing.TB
 	m    *chat.Model
 	msgs chan tea.Msg
-	ctx  context.Context
+	done <-chan struct{}
 	gone bool // it has quit
 }
 
-func newBench(t testing.TB, o chat.Options) *bench {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
+func newBench(tb testing.TB, o chat.Options) *bench {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	tb.Cleanup(cancel)
 	if o.Theme == "" {
 		o.Theme = chat.None
 	}
 	if o.Now == nil {
 		o.Now = clienttest.Epoch
 	}
-	b := &bench{t: t, m: chat.New(ctx, o), msgs: make(chan tea.Msg, 1024), ctx: ctx}
+	b := &bench{t: tb, m: chat.New(ctx, o), msgs: make(chan tea.Msg, 1024), done: ctx.Done()}
 	b.m.ExecHere()
 	b.give(tea.WindowSizeMsg{Width: 80, Height: 24})
 	b.run(b.m.Init())
@@ -109,10 +109,10 @@ func newBench(t testing.TB, o chat.Options) *bench {
 }
 
 // start is a chat with an in-memory daemon.
-func start(t testing.TB) (*bench, *daemon) {
-	t.Helper()
-	d := newDaemon(t)
-	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling()})
+func start(tb testing.TB) (*bench, *daemon) {
+	tb.Helper()
+	d := newDaemon(tb)
+	b := newBench(tb, chat.Options{Daemon: d.client(), Request: idling()})
 	b.wait("rehearsal")
 	return b, d
 }
@@ -143,7 +143,7 @@ func (b *bench) run(cmd tea.Cmd) {
 		}
 		select {
 		case b.msgs <- msg:
-		case <-b.ctx.Done():
+		case <-b.done:
 		}
 	}()
 }

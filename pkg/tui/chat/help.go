@@ -103,11 +103,7 @@ func (h *help) Update(msg tea.Msg) tea.Cmd {
 			h.done = true
 		}
 	case tea.MouseWheelMsg:
-		if msg.Button == tea.MouseWheelUp {
-			h.pane.Scroll(h, -wheelLines)
-		} else {
-			h.pane.Scroll(h, wheelLines)
-		}
+		h.pane.Scroll(h, wheelLines*turned(msg))
 	}
 	return nil
 }

@@ -64,11 +64,7 @@ func (l *list) Update(msg tea.Msg) tea.Cmd {
 		l.find += plain.Line(msg.Content)
 		l.search()
 	case tea.MouseWheelMsg:
-		if msg.Button == tea.MouseWheelUp {
-			l.move(-1)
-		} else if msg.Button == tea.MouseWheelDown {
-			l.move(1)
-		}
+		l.move(turned(msg))
 	case tea.MouseClickMsg:
 		if i := l.top() + msg.Y - 2; msg.Y >= 2 && i < len(l.hits) {
 			l.at = i

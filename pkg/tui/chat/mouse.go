@@ -13,13 +13,19 @@ func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 		return m.overUpdate(msg)
 	}
 	t := m.current()
-	switch msg.Button {
-	case tea.MouseWheelUp:
-		t.pane.Scroll(m.blocks(t), -wheelLines)
-	case tea.MouseWheelDown:
-		t.pane.Scroll(m.blocks(t), wheelLines)
-	}
+	t.pane.Scroll(m.blocks(t), wheelLines*turned(msg))
 	return nil
+}
+
+// turned is a step of the wheel: -1 up, 1 down.
+func turned(msg tea.MouseWheelMsg) int {
+	if msg.Button == tea.MouseWheelUp {
+		return -1
+	}
+	if msg.Button == tea.MouseWheelDown {
+		return 1
+	}
+	return 0
 }
 
 // click folds the item whose first line was clicked, or unfolds it.
