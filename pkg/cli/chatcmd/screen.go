@@ -76,7 +76,7 @@ func firstRun(ctx context.Context, f *factory.Factory) error {
 	if p, err := s.Protection(); err != nil || p != keys.Missing {
 		return err
 	}
-	f.Say("Nothing is set up here yet. Two questions, and the chat begins.")
+	f.Say("Nothing is set up here yet. What is needed is asked first, then the chat begins.")
 	return initcmd.SetUp(ctx, f)
 }
 

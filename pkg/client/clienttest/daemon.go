@@ -28,7 +28,8 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 // A turn whose message holds one of these words ends that way: fail, truncate,
 // lose, limit; unasked (it asks no model); wait (until it is interrupted); hostile
 // (control sequences everywhere); conflict and reject (in its commit); quiet (no
-// deltas); queue (it waits for a container first). Any other
+// deltas); queue (it waits for a container first); stillborn (it is lost before it is
+// accepted). Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
 type Daemon struct {
 	Version string // sent with each response
@@ -208,6 +209,10 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if strings.Contains(r.Text, "queue") {
 		u.d.State, u.d.Detail = runtimev1.Starting, "waits for one of the 2 containers of u_jane; 3 before it"+Hostile
 		d.say(u, "", wsv2.Host, wsv2.State{State: string(u.d.State), Detail: u.d.Detail})
+	}
+	if strings.Contains(r.Text, "stillborn") {
+		d.done(u, s.Turn, "", wsv2.OutcomeLost, "")
+		return s, nil
 	}
 	d.say(u, s.Turn, wsv2.Host, wsv2.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,

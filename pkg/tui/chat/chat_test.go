@@ -259,6 +259,15 @@ func TestTurnsThatFail(t *testing.T) {
 	}
 }
 
+// A message that no agent got is not lost.
+func TestAMessageThatNobodyGotComesBack(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.press("'stillborn", "enter")
+	b.wait(`! the container ended during the turn`)
+	b.wait(`^> stillborn`)
+}
+
 // A proposal is merged at a key, once the person has said so.
 func TestAccept(t *testing.T) {
 	t.Parallel()

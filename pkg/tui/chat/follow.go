@@ -139,6 +139,10 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	if t != m.current() {
 		t.news = true
 	}
+	if t.unheard != "" {
+		t.queue = append([]string{t.unheard}, t.queue...)
+		t.unheard = ""
+	}
 	if len(t.queue) > 0 && !t.busy() {
 		if done.OK {
 			text := t.queue[0]

@@ -35,6 +35,8 @@ type thread struct {
 
 	starting *starting // a message that the daemon has not taken yet
 	expected string    // a turn that it has taken, and of which nothing came yet
+	said     string    // what was said in that
+	unheard  string    // what was said in a turn that ended before an agent had it
 	queue    []string  // messages that wait for the end of the turn
 	began    time.Time // when the turn began, or the message was sent
 	heard    time.Time // when a frame came last
@@ -85,7 +87,7 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 			}
 		case wsv2.TurnDone:
 			if t.expected == e.Frame.Turn {
-				t.expected = ""
+				t.expected, t.unheard = "", t.said
 			}
 			done = &body
 		}
@@ -99,6 +101,7 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 
 // took notes that the daemon has taken the message that was on its way.
 func (t *thread) took(s api.Started) {
+	t.said = t.starting.request.Text
 	t.starting, t.session = nil, s.Session
 	if t.lastTurn != s.Turn {
 		t.expected = s.Turn
