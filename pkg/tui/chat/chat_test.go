@@ -155,6 +155,19 @@ func TestLeaving(t *testing.T) {
 		t.Errorf("the turn was ended: %+v, %v", list, err)
 	}
 
+	// What waits is not left without a word.
+	b, _ = start(t)
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("'later", "enter", "ctrl+d")
+	b.shows(`\? Leave\? Not sent yet: 1 message\. …`)
+	b.until("the question takes answers", b.m.Armed)
+	b.press("y")
+	b.until("it leaves", func() bool { return b.gone })
+	if !strings.Contains(b.m.Left(), "not sent: 1 message that waited") {
+		t.Errorf("left %q", b.m.Left())
+	}
+
 	b, _ = start(t)
 	b.press("'draft", "ctrl+c")
 	b.shows(`emptied; Ctrl-Z brings it back`)

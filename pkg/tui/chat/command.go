@@ -44,7 +44,7 @@ func commands() []command {
 		}},
 		{"edit", "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
 		{"unlock", "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
-		{"quit", "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.leave() }},
+		{"quit", "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
 	}
 }
 

@@ -52,6 +52,18 @@ func (m *Model) ctrlC() tea.Cmd {
 	}
 }
 
+// goodbye leaves; where messages wait it asks first.
+func (m *Model) goodbye() tea.Cmd {
+	n := 0
+	for _, t := range m.threads {
+		n += len(t.queue)
+	}
+	if n == 0 {
+		return m.leave()
+	}
+	return m.ask("Leave? Not sent yet: "+plural(n, "message")+".", m.leave)
+}
+
 // leave ends the chat, and says how to come back.
 func (m *Model) leave() tea.Cmd {
 	var lines []string
@@ -63,7 +75,7 @@ func (m *Model) leave() tea.Cmd {
 			lines = append(lines, "come back with: vexa chat --session "+t.session)
 		}
 		if n := len(t.queue); n > 0 {
-			lines = append(lines, plural(n, "message")+" that waited was not sent")
+			lines = append(lines, "not sent: "+plural(n, "message")+" that waited")
 		}
 	}
 	m.left = strings.Join(lines, "\n")

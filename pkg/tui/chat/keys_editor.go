@@ -24,7 +24,7 @@ func (m *Model) pressEditor(msg tea.KeyPressMsg, key string) tea.Cmd {
 		return m.interrupt()
 	case "ctrl+d":
 		if m.editor.Empty() {
-			return m.leave()
+			return m.goodbye()
 		}
 		m.editor.Delete()
 	case "ctrl+g":

@@ -65,7 +65,7 @@ func (m *Model) pressTranscript(key string) tea.Cmd {
 		m.openHelp()
 	case "ctrl+d":
 		if m.editor.Empty() {
-			return m.leave()
+			return m.goodbye()
 		}
 	case "esc", "tab", "shift+tab", "i", "q":
 		m.focus = onEditor
