@@ -135,6 +135,8 @@ func TestScreens(t *testing.T) {
 			s.send("<esc>", "<ctrl+p>", "sid")
 			s.golden("commands", `1 of \d+`)
 			s.send("<esc>", "<ctrl+d>")
+			s.wait(`Leave\? .* y/N`)
+			s.send("y")
 			if code, err := s.term.Exit(20 * time.Second); code != 0 || err != nil {
 				t.Errorf("%d, %v\n%s", code, err, s.term.Screen().Text())
 			}

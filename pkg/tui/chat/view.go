@@ -153,13 +153,13 @@ func (m *Model) written(lines []string) []string {
 		out[i] = m.theme.Paint(mark, theme.Of(role)) + line
 	}
 	if text, _ := m.editor.Shown(); text == "" && len(out) > 0 {
-		out[0] += flow.Plain(m.placeholder(), theme.Muted).Cut(m.editorWidth()).Paint(m.theme)
+		out[0] += flow.Plain(m.invitation(), theme.Muted).Cut(m.editorWidth()).Paint(m.theme)
 	}
 	return out
 }
 
-// placeholder says what the empty editor is for.
-func (m *Model) placeholder() string {
+// invitation says what the empty editor is for.
+func (m *Model) invitation() string {
 	t := m.current()
 	switch {
 	case m.focus == onTranscript:
