@@ -27,7 +27,7 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 //
 // A turn whose message holds one of these words ends that way: fail, truncate,
 // lose, limit; unasked (it asks no model); wait (until it is interrupted); hostile
-// (control sequences everywhere); conflict and reject (in its commit); quiet (no
+// (control sequences everywhere); conflict, approval and reject (in its commit); quiet (no
 // deltas); queue (it waits for a container first); stillborn (it is lost before it is
 // accepted). Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
@@ -51,6 +51,7 @@ type Daemon struct {
 	keys       map[string]api.Started
 	starts     []api.StartRequest
 	undos      []api.UndoRequest
+	accepted   []string // proposals
 	dropped    map[string]bool
 	recording  bool
 	titles     map[string]string // that were given to sessions
@@ -115,6 +116,13 @@ func (d *Daemon) Undos() []api.UndoRequest {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.undos)
+}
+
+// Accepted returns the ids of the proposals that were merged so far.
+func (d *Daemon) Accepted() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.accepted)
 }
 
 // Restart has the daemon be another process, of the same installation.

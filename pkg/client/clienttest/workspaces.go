@@ -45,6 +45,11 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 			Patch: "--- a/note.md\n+++ b/note.md\n@@ -1 +1 @@\n-old\n+" + Hostile + "\n",
 		}, nil)
 	})
+	named("POST /v1/workspaces/{name}/proposals/{id}/accept", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		_, err := body[api.ProposalResult](r)
+		d.accepted = append(d.accepted, r.PathValue("id"))
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id")}, err)
+	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		req, err := body[api.UndoRequest](r)
 		d.undos = append(d.undos, req)

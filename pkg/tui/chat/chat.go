@@ -28,6 +28,9 @@ type Options struct {
 
 	// Edit has the person change a text in an editor of their own; nil: there is none.
 	Edit func(ctx context.Context, text string) (string, error)
+	// Commands are those that are not the chat's own, asked for whenever they are needed;
+	// nil: there are none. One of the chat's own goes before one of the same name.
+	Commands func() []Command
 	// Setup asks for what an installation needs, on the terminal as it was before the
 	// chat; nil: nobody asks.
 	Setup func(context.Context) error
@@ -58,6 +61,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
+	more     func() []Command
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
 	external func(context.Context, string) (string, error)
@@ -100,7 +104,7 @@ type Model struct {
 // New returns a chat. What it asks the daemon ends with ctx.
 func New(ctx context.Context, o Options) *Model {
 	m := &Model{
-		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, unlock: o.Unlock, external: o.Edit,
+		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, more: o.Commands, unlock: o.Unlock, external: o.Edit,
 		exec: tea.Exec, chosen: o.Theme, theme: o.Theme.first(), mouse: true, width: 80, height: 24,
 		do: func(f func(context.Context) tea.Msg) tea.Cmd {
 			return func() tea.Msg { return f(ctx) }
@@ -122,6 +126,22 @@ func (m *Model) Init() tea.Cmd {
 	}
 	return tea.Batch(cmds...)
 }
+
+// Insert writes at the cursor, as if it was typed.
+func (m *Model) Insert(text string) {
+	m.focus = onEditor
+	m.editor.Type(text)
+}
+
+// Written is what is being written, and how many bytes of it are before the cursor; with
+// Replace it is what completes a word.
+func (m *Model) Written() (text string, cursor int) { return m.editor.Shown() }
+
+// Replace puts text in the place of some bytes of what is being written.
+func (m *Model) Replace(from, to int, text string) { m.editor.Replace(from, to, text) }
+
+// Theme is what the chat is painted in.
+func (m *Model) Theme() theme.Theme { return m.theme }
 
 // current is the thread that is shown.
 func (m *Model) current() *thread { return m.threads[m.shown] }

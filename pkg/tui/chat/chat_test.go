@@ -284,9 +284,24 @@ func TestAMessageThatNobodyGotComesBack(t *testing.T) {
 // A proposal is merged at a key, once the person has said so.
 func TestAccept(t *testing.T) {
 	t.Parallel()
-	b, _ := start(t)
+	b, d := start(t)
 	b.press("'hello", "enter")
 	b.wait(`✓ commit`)
 	b.press("tab", "a")
 	b.wait(`that is no proposal`)
+	b.press("esc", "'with approval", "enter")
+	b.wait(`it needs approval`)
+	b.press("tab", "u")
+	b.wait(`there is nothing to take back`)
+	b.press("a")
+	b.shows(`\? Merge proposal 01JDX4A0000000000000000000 into main of personal\? …`)
+	b.until("the question takes answers", b.m.Armed)
+	if len(d.Accepted()) > 0 {
+		t.Error("it was merged before anybody said so")
+	}
+	b.press("y")
+	b.wait(`▸ ✓ commit .*, merged since`)
+	if diff := cmp.Diff([]string{"01JDX4A0000000000000000000"}, d.Accepted()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

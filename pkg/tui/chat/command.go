@@ -10,16 +10,27 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
-// command is something that the person can ask of the chat itself, by a line that begins
+// Command is something that the person can ask of the chat itself, by a line that begins
 // with a slash.
-type command struct {
-	name, takes, does string
-	run               func(m *Model, args string) tea.Cmd
+type Command struct {
+	Name  string // as it is written, less the slash
+	Takes string // what is written behind it, in words; "": nothing
+	Does  string // what it does, in a few words
+	Run   func(m *Model, args string) tea.Cmd
 }
 
-// commands are those that there always are.
-func commands() []command {
-	return []command{
+// commands are those that there are now: the chat's own, then the others.
+func (m *Model) commands() []Command {
+	list := builtin()
+	if m.more != nil {
+		list = append(list, m.more()...)
+	}
+	return list
+}
+
+// builtin are those that there always are.
+func builtin() []Command {
+	return []Command{
 		{"help", "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
 		{"new", "", "begin another session", func(m *Model, _ string) tea.Cmd { m.add(""); return nil }},
 		{"sessions", "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
@@ -62,9 +73,9 @@ func (m *Model) command(text string) (tea.Cmd, bool) {
 	if !strings.HasPrefix(text, "/") || strings.ContainsAny(name, "/.\n") || name == "" {
 		return nil, false
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			return c.run(m, strings.TrimSpace(args)), true
+	for _, c := range m.commands() {
+		if c.Name == name {
+			return c.Run(m, strings.TrimSpace(args)), true
 		}
 	}
 	m.editor.SetText(text)
@@ -107,9 +118,9 @@ func (m *Model) rename(title string) tea.Cmd {
 // openCommands lists the commands to choose from.
 func (m *Model) openCommands() {
 	var rows []row
-	all := commands()
+	all := m.commands()
 	for _, c := range all {
-		rows = append(rows, row{text: strings.TrimSpace("/" + c.name + " " + c.takes), note: c.does})
+		rows = append(rows, row{text: strings.TrimSpace("/" + c.Name + " " + c.Takes), note: c.Does})
 	}
 	l := newList("commands", rows, m)
 	m.Open(l, func() tea.Cmd {
@@ -117,11 +128,11 @@ func (m *Model) openCommands() {
 			return nil
 		}
 		c := all[l.chosen]
-		if c.takes != "" {
+		if c.Takes != "" {
 			m.focus = onEditor
-			m.editor.SetText("/" + c.name + " ")
+			m.editor.SetText("/" + c.Name + " ")
 			return nil
 		}
-		return c.run(m, "")
+		return c.Run(m, "")
 	})
 }

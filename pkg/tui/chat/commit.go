@@ -74,7 +74,7 @@ func commitOf(t *thread, block int) *wsv2.Commit {
 // newestCommit is the block of the newest commit that main holds, -1 where there is none.
 func newestCommit(t *thread) int {
 	for i := t.conversation.Len() - 1; i >= t.conversation.First(); i-- {
-		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Noted(i) == "" {
+		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Later(i) == "" {
 			return i
 		}
 	}
@@ -90,8 +90,8 @@ func (m *Model) undo(t *thread, block int) tea.Cmd {
 	case !c.Merged:
 		return m.say("main does not hold it; there is nothing to take back")
 	}
-	if note := t.reading.Noted(block); note != "" {
-		return m.say("it is " + note + " already")
+	if later := t.reading.Later(block); later != "" && c.Merged {
+		return m.say("it is " + later + " already")
 	}
 	id, name, sha := t.id, named(*c), c.SHA
 	return m.ask("Take commit "+short(sha)+" of "+name+" back?", func() tea.Cmd {
@@ -115,7 +115,7 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 		return m.say("the undo waits for approval: vexa proposal approve " + msg.name + " " + u.Proposal)
 	default:
 		if t := m.threadOf(msg.thread); t != nil {
-			t.reading.Note(msg.block, "taken back by "+short(u.SHA))
+			t.reading.Undone(msg.block, u.SHA)
 		}
 		return m.say("taken back in " + msg.name + " by commit " + short(u.SHA))
 	}
@@ -123,7 +123,9 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 
 // acceptedMsg answers a proposal that was accepted.
 type acceptedMsg struct {
-	id  string
+	thread int
+	block  int
+	id     string
 	err error
 }
 
@@ -131,16 +133,16 @@ type acceptedMsg struct {
 func (m *Model) accept(t *thread, block int) tea.Cmd {
 	c := commitOf(t, block)
 	switch {
-	case c == nil || c.Merged:
+	case c == nil || c.Merged || t.reading.Later(block) != "":
 		return m.say("that is no proposal")
 	case len(c.Conflicts) > 0:
 		return m.say("it conflicts: vexa proposal resolve " + named(*c) + " " + path.Base(c.Branch))
 	}
-	name, id := named(*c), path.Base(c.Branch)
+	in, name, id := t.id, named(*c), path.Base(c.Branch)
 	return m.ask("Merge proposal "+id+" into main of "+name+"?", func() tea.Cmd {
 		return m.do(func(ctx context.Context) tea.Msg {
 			_, err := m.daemon.AcceptProposal(ctx, name, id, api.ProposalResult{})
-			return acceptedMsg{id, err}
+			return acceptedMsg{in, block, id, err}
 		})
 	})
 }
@@ -148,6 +150,9 @@ func (m *Model) accept(t *thread, block int) tea.Cmd {
 func (m *Model) accepted(msg acceptedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
+	}
+	if t := m.threadOf(msg.thread); t != nil {
+		t.reading.Merged(msg.block)
 	}
 	return m.say("proposal " + msg.id + " is merged")
 }

@@ -80,8 +80,12 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 		cmds = append(cmds, m.turnDone(t, *done))
 	}
 	cmds = append(cmds, m.connection(t, msg.Broken))
-	if len(t.later) == 0 && len(msg.Entries) > 0 {
+	if t.past && len(t.later) == 0 && len(msg.Entries) > 0 {
 		t.past = false
+		cmds = append(cmds, m.sendNext(t, true))
+	}
+	if t.busy() {
+		cmds = append(cmds, m.tick())
 	}
 	switch {
 	case !msg.Ended:
@@ -113,7 +117,7 @@ func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.container = ""
 	if len(t.later) == 0 {
 		t.past = false
-		return nil
+		return m.sendNext(t, true)
 	}
 	unit := t.later[0]
 	t.later = t.later[1:]
@@ -136,6 +140,9 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	if t.follow != nil {
 		cmds = append(cmds, m.look(t, t.follow.unit))
 	}
+	if t.past {
+		return nil
+	}
 	if t != m.current() {
 		t.news = true
 	}
@@ -143,16 +150,22 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 		t.queue = append([]string{t.unheard}, t.queue...)
 		t.unheard = ""
 	}
-	if len(t.queue) > 0 && !t.busy() {
-		if done.OK {
-			text := t.queue[0]
-			t.queue = t.queue[1:]
-			cmds = append(cmds, m.start(t, text))
-		} else {
-			cmds = append(cmds, m.unqueue(t))
-		}
+	well := done.OK || t.steering
+	t.steering = false
+	return tea.Batch(append(cmds, m.sendNext(t, well))...)
+}
+
+// sendNext sends what waits, where the turn before it ended well, else gives it back.
+func (m *Model) sendNext(t *thread, well bool) tea.Cmd {
+	switch {
+	case len(t.queue) == 0 || t.busy():
+		return nil
+	case !well:
+		return m.unqueue(t)
 	}
-	return tea.Batch(cmds...)
+	text := t.queue[0]
+	t.queue = t.queue[1:]
+	return m.start(t, text)
 }
 
 // dispatchMsg is what a unit is: its workspaces, its container.
@@ -212,12 +225,10 @@ func (m *Model) resumed(msg unitsMsg) tea.Cmd {
 	switch {
 	case msg.err != nil:
 		t.past = false
-		return m.fail(msg.err)
+		return tea.Batch(m.fail(msg.err), m.sendNext(t, true))
 	case len(msg.units) == 0:
 		t.past = false
-		return m.say("nothing is kept of what was said in this session; the agent still knows it")
-	case t.follow != nil: // somebody was faster than the list
-		return nil
+		return tea.Batch(m.say("nothing is kept of what was said in this session; the agent still knows it"), m.sendNext(t, true))
 	}
 	t.later = msg.units[1:]
 	return tea.Batch(m.begin(t, msg.units[0], ""), m.look(t, msg.units[0]))

@@ -15,7 +15,7 @@ type binding struct{ keys, does string }
 func bindings() []binding {
 	return []binding{
 		{"", "Writing"},
-		{"Enter", "send; while a turn runs the message waits for its end"},
+		{"Enter", "send; during a turn it waits; Enter again stops, sends now"},
 		{"Shift-Enter", "a new line; so do Alt-Enter, Ctrl-J, and a \\ before Enter"},
 		{"↑ ↓", "what you said before, from the first and the last line"},
 		{"Ctrl-G", "write in your own editor; Ctrl-X Ctrl-E, too"},

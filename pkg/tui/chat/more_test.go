@@ -121,6 +121,50 @@ func TestCommands(t *testing.T) {
 	b.until("it leaves", func() bool { return b.gone })
 }
 
+// A command from elsewhere is there as the chat's own are.
+func TestOtherCommands(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Commands: func() []chat.Command {
+		return []chat.Command{{Name: "weekly", Does: "sum the week up", Run: func(m *chat.Model, args string) tea.Cmd { return m.Send("Sum up quiet " + args) }}}
+	}})
+	b.wait("rehearsal")
+	b.press("ctrl+p", "'week")
+	b.shows(`▸ /weekly  sum the week up`)
+	b.press("esc", "'/weekly 48", "enter")
+	b.wait(`you said: Sum up quiet 48`)
+}
+
+// Enter with nothing written stops the turn and sends what waits.
+func TestSteering(t *testing.T) {
+	t.Parallel()
+	b, d := start(t)
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("'do this instead", "enter")
+	b.shows(`Enter stops, and sends it now`)
+	b.press("enter")
+	b.wait(`you said: do this instead`)
+	b.shows(`! interrupted`)
+	if n := len(d.Starts()); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// A session whose turn still runs is gone on with as if one had never left.
+func TestResumingARunningTurn(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	s, err := d.client().Start(t.Context(), api.StartRequest{Text: "please wait"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, chat.Options{Daemon: d.client(), Open: chat.Opening{Session: s.Session}, Request: idling()})
+	b.wait(`… answering, 0 s · Esc stops`)
+	b.press("esc")
+	b.wait(`! interrupted`)
+}
+
 func TestWriting(t *testing.T) {
 	t.Parallel()
 	b, d := start(t)

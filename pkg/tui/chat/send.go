@@ -30,13 +30,19 @@ type retryMsg struct {
 func (m *Model) submit() tea.Cmd {
 	text := strings.TrimRight(m.editor.Text(), " \n")
 	if strings.TrimSpace(text) == "" {
-		return nil
+		return m.steer()
 	}
 	m.editor.Clear()
 	if cmd, ok := m.command(text); ok {
 		return cmd
 	}
 	m.history.Add(text)
+	return m.Send(text)
+}
+
+// Send says something to the agent of the session that is shown; while a turn runs it
+// waits for its end.
+func (m *Model) Send(text string) tea.Cmd {
 	t := m.current()
 	t.pane.Follow()
 	if t.busy() {
@@ -75,15 +81,12 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 	t.took(msg.started)
 	var stop tea.Cmd
 	if t.stopping { // before there was anything to stop
-		stop = m.stop(msg.started.Unit)
+		stop = m.stop(t, msg.started.Unit)
 	}
 	look := m.look(t, msg.started.Unit)
 	switch {
 	case t.follow != nil && t.follow.unit == msg.started.Unit:
 		return tea.Batch(look, stop)
-	case t.follow != nil && t.past: // what was said before is still coming
-		t.later = append(t.later, msg.started.Unit)
-		return stop
 	}
 	return tea.Batch(m.begin(t, msg.started.Unit, msg.started.From), look, stop)
 }
@@ -140,13 +143,16 @@ func joined(a, b string) string {
 }
 
 // stoppedMsg answers a request to stop.
-type stoppedMsg struct{ err error }
+type stoppedMsg struct {
+	thread int
+	err    error
+}
 
 // interrupt ends the turn that runs; what was written until then is saved.
 func (m *Model) interrupt() tea.Cmd {
 	t := m.current()
 	switch {
-	case !t.busy() || t.stopping:
+	case !t.busy() || t.stopping || t.past:
 		return nil
 	case t.starting != nil && t.starting.tries > 0: // nobody has it
 		text := t.starting.request.Text
@@ -158,14 +164,35 @@ func (m *Model) interrupt() tea.Cmd {
 	if t.starting != nil || t.follow == nil {
 		return nil // it is stopped as soon as it has begun
 	}
-	return m.stop(t.follow.unit)
+	return m.stop(t, t.follow.unit)
 }
 
-func (m *Model) stop(unit string) tea.Cmd {
+func (m *Model) stop(t *thread, unit string) tea.Cmd {
+	id := t.id
 	return m.do(func(ctx context.Context) tea.Msg {
 		_, err := m.daemon.Stop(ctx, unit, true)
-		return stoppedMsg{err}
+		return stoppedMsg{id, err}
 	})
+}
+
+func (m *Model) stopped(msg stoppedMsg) tea.Cmd {
+	if msg.err == nil {
+		return nil
+	}
+	if t := m.threadOf(msg.thread); t != nil {
+		t.stopping, t.steering = false, false
+	}
+	return m.fail(msg.err)
+}
+
+// steer stops the turn that runs, and sends what waits at once.
+func (m *Model) steer() tea.Cmd {
+	t := m.current()
+	if len(t.queue) == 0 || !t.busy() || t.past {
+		return nil
+	}
+	t.steering = true
+	return m.interrupt()
 }
 
 // editQueued takes the newest message that waits into the editor, and reports whether

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
@@ -41,9 +42,13 @@ type thread struct {
 	began    time.Time // when the turn began, or the message was sent
 	heard    time.Time // when a frame came last
 	stopping bool      // it was asked to end
+	steering bool      // so that what waits is sent
 	lost     error     // why no frames come, while they do not
 	past     bool      // what was said before is still coming
 }
+
+// longTitle is how much of a message is a title until the session has one.
+const longTitle = 100
 
 // starting is a message on its way.
 type starting struct {
@@ -58,7 +63,7 @@ func newThread(id int, session string, th theme.Theme) *thread {
 
 // busy reports whether a message has to wait.
 func (t *thread) busy() bool {
-	return t.starting != nil || t.expected != "" || t.conversation.Running() != ""
+	return t.past || t.starting != nil || t.expected != "" || t.conversation.Running() != ""
 }
 
 // apply takes what came of a unit, and returns how the last turn that ended in it did,
@@ -73,12 +78,15 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 		switch body := e.Frame.Body.(type) {
 		case wsv2.TurnAccepted:
 			t.session, t.lastTurn = body.Session, e.Frame.Turn
+			if t.expected != e.Frame.Turn {
+				t.began = e.Frame.TS // somebody else said it, or it was before
+			}
 			t.container = orDefault(body.Container, t.container)
 			if t.expected == e.Frame.Turn {
 				t.expected = ""
 			}
 			if t.title == "" {
-				t.title = body.Text
+				t.title = plain.Short(body.Text, longTitle)
 			}
 		case wsv2.State:
 			t.container = body.Container

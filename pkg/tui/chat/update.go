@@ -51,11 +51,7 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 	case retryMsg:
 		return m.retry(msg), true
 	case stoppedMsg:
-		if msg.err != nil {
-			m.current().stopping = false
-			return m.fail(msg.err), true
-		}
-		return nil, true
+		return m.stopped(msg), true
 	case dispatchMsg:
 		m.looked(msg)
 		return nil, true

@@ -13,6 +13,10 @@ import (
 const (
 	margin = 1 // columns before the transcript, where the selection is marked
 	prompt = 2 // columns before what is being written
+
+	// What is shown of a message that was not taken yet, in bytes and in lines.
+	mostPending  = 4000
+	pendingLines = 8
 )
 
 // layout is how many lines each part of the screen has.
@@ -102,8 +106,11 @@ func (m *Model) blocks(t *thread) blocks {
 // pending draws a message that was not taken yet.
 func (m *Model) pending(mark, text, note string) []string {
 	var lines []flow.Line
-	for line := range strings.SplitSeq(plain.Text(text), "\n") {
+	for line := range strings.SplitSeq(plain.Text(text[:min(len(text), mostPending)]), "\n") {
 		lines = append(lines, flow.Plain(flow.Tabs(line, 0), theme.Muted).Wrap(max(m.paneWidth()-2, 1))...)
+	}
+	if len(lines) > pendingLines {
+		lines = append(lines[:pendingLines], flow.Plain("…", theme.Muted))
 	}
 	if note != "" {
 		lines = append(lines, flow.Plain(note, theme.Muted).Wrap(max(m.paneWidth()-2, 1))...)
@@ -165,7 +172,7 @@ func (m *Model) invitation() string {
 	case m.focus == onTranscript:
 		return "Enter folds · u undoes a commit · s sides · y copies · Esc goes back"
 	case len(t.queue) > 0:
-		return "↑ takes the last message that waits back"
+		return "↑ takes the last that waits back · Enter stops, and sends it now"
 	case t.busy():
 		return "write on: it waits for the end of the turn"
 	default:

@@ -43,9 +43,14 @@ func (e *Editor) Shown() (text string, cursor int) { return e.text, e.at }
 // Text is what was written, with all of what was pasted.
 func (e *Editor) Text() string { return e.unfold(e.text) }
 
-// SetText replaces the text, and puts the cursor behind it.
+// SetText replaces the text, and puts the cursor behind it. One that is very long is folded.
 func (e *Editor) SetText(text string) {
 	e.keep()
+	if len(text) > foldText {
+		e.text, e.at = "", 0
+		e.Paste(text)
+		return
+	}
 	e.text = clean(text)
 	e.at, e.column = len(e.text), 0
 }

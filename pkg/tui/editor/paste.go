@@ -9,6 +9,7 @@ import (
 const (
 	foldLines = 6
 	foldBytes = 2000
+	foldText  = 32_000 // of a text that was not pasted
 )
 
 // paste is a text that is folded.

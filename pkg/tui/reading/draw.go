@@ -148,7 +148,8 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	name = plain.Line(name)
 	mark, role, head := markGood, theme.Success, fmt.Sprintf("commit %s in %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
 	var why []flow.Line
-	if !c.Merged {
+	later := r.later[block]
+	if !c.Merged && later != merged {
 		mark, role = markNote, theme.Warning
 		head = fmt.Sprintf("commit %s is not in main of %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
 		text := "it needs approval"
@@ -158,8 +159,11 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 		why = body(paragraphs(text+"\nvexa proposal show "+name+" "+path.Base(c.Branch), theme.Muted), width)
 	}
 	line := flow.Plain(head)
-	if note := r.notes[block]; note != "" {
-		mark, role, line = markUndone, theme.Muted, flow.Join(flow.Plain(head, theme.Muted), flow.Plain(", "+plain.Line(note)))
+	if later != "" {
+		line = flow.Join(flow.Plain(head, theme.Muted), flow.Plain(", "+plain.Line(later)))
+	}
+	if later != "" && later != merged {
+		mark, role = markUndone, theme.Muted
 	}
 	out := append(r.paint(r.head(block, mark, role, line, width)), r.paint(why)...)
 	if !r.open[block] {

@@ -24,7 +24,7 @@ type Reading struct {
 
 	open    map[int]bool        // blocks that are not folded
 	patches map[int][]diff.File // of commits, once they are known
-	notes   map[int]string      // what became of a block later
+	later   map[int]string      // what became of a commit afterwards
 	sides   bool                // patches show before and after beside each other
 
 	drawn  map[int]*drawn
@@ -43,7 +43,7 @@ type drawn struct {
 
 // New returns the blocks of c, which may go on.
 func New(c *conversation.Conversation, th theme.Theme) *Reading {
-	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, notes: map[int]string{}, drawn: map[int]*drawn{}}
+	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, later: map[int]string{}, drawn: map[int]*drawn{}}
 }
 
 // First implements pane.Blocks.
@@ -69,9 +69,9 @@ func (r *Reading) Changed(from int) {
 			delete(r.open, i)
 		}
 	}
-	for i := range r.notes {
+	for i := range r.later {
 		if i < r.First() {
-			delete(r.notes, i)
+			delete(r.later, i)
 		}
 	}
 }
@@ -159,14 +159,23 @@ func (r *Reading) SetPatch(block int, patch string) {
 // Patched reports whether what a commit changed is known.
 func (r *Reading) Patched(block int) bool { return r.patches[block] != nil }
 
-// Note says of a commit what became of it later.
-func (r *Reading) Note(block int, text string) {
-	r.notes[block] = text
+// merged is what became of a commit that main got afterwards.
+const merged = "merged since"
+
+// Undone says of a commit that another one took it back.
+func (r *Reading) Undone(block int, by string) {
+	r.later[block] = "taken back by " + short(by)
 	r.redraw(block)
 }
 
-// Noted is what was noted of a block, "" where nothing was.
-func (r *Reading) Noted(block int) string { return r.notes[block] }
+// Merged says of a commit that main has it by now.
+func (r *Reading) Merged(block int) {
+	r.later[block] = merged
+	r.redraw(block)
+}
+
+// Later is what became of a commit afterwards, in words, as far as it was said here.
+func (r *Reading) Later(block int) string { return r.later[block] }
 
 // Sides shows patches with before and after beside each other, or not.
 func (r *Reading) Sides(on bool) {
