@@ -118,7 +118,8 @@ func (d *Daemon) Undos() []api.UndoRequest {
 	return slices.Clone(d.undos)
 }
 
-// Accepted returns the ids of the proposals that were merged so far.
+// Accepted returns the proposals that were merged so far: the id of each, and the tree
+// that it was to have.
 func (d *Daemon) Accepted() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -45,9 +45,12 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 			Patch: "--- a/note.md\n+++ b/note.md\n@@ -1 +1 @@\n-old\n+" + Hostile + "\n",
 		}, nil)
 	})
+	named("GET /v1/workspaces/{name}/proposals/{id}", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id"), Status: "open", Result: sha, Needed: 2, Approved: 1}, nil)
+	})
 	named("POST /v1/workspaces/{name}/proposals/{id}/accept", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
-		_, err := body[api.ProposalResult](r)
-		d.accepted = append(d.accepted, r.PathValue("id"))
+		req, err := body[api.ProposalResult](r)
+		d.accepted = append(d.accepted, r.PathValue("id")+" "+req.Result)
 		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id")}, err)
 	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {

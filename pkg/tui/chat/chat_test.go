@@ -294,14 +294,18 @@ func TestAccept(t *testing.T) {
 	b.press("tab", "u")
 	b.wait(`there is nothing to take back`)
 	b.press("a")
-	b.shows(`\? Merge proposal 01JDX4A0000000000000000000 into main of personal\? …`)
+	b.wait(`look at it first`)
+	b.press("enter")
+	b.wait(`- old`)
+	b.press("a")
+	b.wait(`\? Merge proposal 01JDX4A0000000000000000000 \(1 of 2 approvals\) into main`)
 	b.until("the question takes answers", b.m.Armed)
 	if len(d.Accepted()) > 0 {
 		t.Error("it was merged before anybody said so")
 	}
 	b.press("y")
-	b.wait(`▸ ✓ commit .*, merged since`)
-	if diff := cmp.Diff([]string{"01JDX4A0000000000000000000"}, d.Accepted()); diff != "" {
+	b.wait(`▾ ✓ commit .*, merged since`)
+	if diff := cmp.Diff([]string{"01JDX4A0000000000000000000 9c0ffee1d2c3b4a5968778695a4b3c2d1e0f1a2b"}, d.Accepted()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -121,15 +121,27 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 	}
 }
 
+// waiting is a commit that waits in a proposal.
+type waiting struct {
+	thread, block int
+	name, id      string // of the workspace, of the proposal
+}
+
+// proposalMsg is what a proposal is now.
+type proposalMsg struct {
+	waiting
+	proposal api.Proposal
+	err      error
+}
+
 // acceptedMsg answers a proposal that was accepted.
 type acceptedMsg struct {
-	thread int
-	block  int
-	id     string
+	waiting
 	err error
 }
 
-// accept merges a commit that waits in a proposal, once the person has said so.
+// accept merges a commit that waits in a proposal, once the person has seen it and said
+// so.
 func (m *Model) accept(t *thread, block int) tea.Cmd {
 	c := commitOf(t, block)
 	switch {
@@ -137,12 +149,34 @@ func (m *Model) accept(t *thread, block int) tea.Cmd {
 		return m.say("that is no proposal")
 	case len(c.Conflicts) > 0:
 		return m.say("it conflicts: vexa proposal resolve " + named(*c) + " " + path.Base(c.Branch))
+	case !t.reading.Patched(block):
+		return m.say("look at it first: Enter unfolds it")
 	}
-	in, name, id := t.id, named(*c), path.Base(c.Branch)
-	return m.ask("Merge proposal "+id+" into main of "+name+"?", func() tea.Cmd {
+	w := waiting{t.id, block, named(*c), path.Base(c.Branch)}
+	return m.do(func(ctx context.Context) tea.Msg {
+		p, err := m.daemon.Proposal(ctx, w.name, w.id)
+		return proposalMsg{w, p, err}
+	})
+}
+
+// proposed asks whether to merge what a proposal is now: that, and nothing that it may
+// become meanwhile.
+func (m *Model) proposed(msg proposalMsg) tea.Cmd {
+	p := msg.proposal
+	switch {
+	case msg.err != nil:
+		return m.fail(msg.err)
+	case p.Status != "open":
+		return m.say("the proposal is " + p.Status)
+	}
+	text := "Merge proposal " + msg.id + " into main of " + msg.name + "?"
+	if p.Needed > 0 {
+		text = "Merge proposal " + msg.id + " (" + itoa(p.Approved) + " of " + plural(p.Needed, "approval") + ") into main of " + msg.name + "?"
+	}
+	return m.ask(text, func() tea.Cmd {
 		return m.do(func(ctx context.Context) tea.Msg {
-			_, err := m.daemon.AcceptProposal(ctx, name, id, api.ProposalResult{})
-			return acceptedMsg{in, block, id, err}
+			_, err := m.daemon.AcceptProposal(ctx, msg.name, msg.id, api.ProposalResult{Result: p.Result})
+			return acceptedMsg{msg.waiting, err}
 		})
 	})
 }

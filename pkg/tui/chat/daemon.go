@@ -28,6 +28,7 @@ type Workspaces interface {
 	Workspaces(ctx context.Context) ([]api.Workspace, error)
 	Diff(ctx context.Context, name string, q client.DiffQuery) (api.Diff, error)
 	Undo(ctx context.Context, name string, r api.UndoRequest) (api.Undone, error)
+	Proposal(ctx context.Context, name, id string) (api.Proposal, error)
 	AcceptProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
 }
 

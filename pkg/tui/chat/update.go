@@ -69,6 +69,8 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.patched(msg), true
 	case undoneMsg:
 		return m.undone(msg), true
+	case proposalMsg:
+		return m.proposed(msg), true
 	case acceptedMsg:
 		return m.accepted(msg), true
 	}
