@@ -81,13 +81,14 @@ func firstRun(ctx context.Context, f *factory.Factory) error {
 }
 
 // aside has what the command line would write to stderr, and shows it in the chat, while
-// that has the screen.
+// that has the screen. It is safe for concurrent use.
 type aside struct {
 	f   *factory.Factory
 	err io.Writer
 	tty func() bool
 
 	mu   sync.Mutex
+	off  bool // the chat has left the screen for a while
 	show func(string)
 	part string // of a line
 }
@@ -95,7 +96,7 @@ type aside struct {
 // takeErr has the factory write to an aside, until giveBack is called.
 func takeErr(f *factory.Factory) *aside {
 	a := &aside{f: f, err: f.Err, tty: f.ErrTTY}
-	f.Err, f.ErrTTY = a, nil
+	f.Err, f.ErrTTY = a, func() bool { return a.isOff() && factory.IsTTY(a.tty) }
 	return a
 }
 
@@ -104,10 +105,22 @@ func (a *aside) giveBack() { a.f.Err, a.f.ErrTTY = a.err, a.tty }
 // with runs something with stderr as it was: the chat has left the screen to it.
 func (a *aside) with(what func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		a.giveBack()
-		defer func() { a.f.Err, a.f.ErrTTY = a, nil }()
+		a.turn(true)
+		defer a.turn(false)
 		return what(ctx)
 	}
+}
+
+func (a *aside) turn(off bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.off = off
+}
+
+func (a *aside) isOff() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.off
 }
 
 // to says where lines are shown.
@@ -121,6 +134,9 @@ func (a *aside) to(p *chat.Program) {
 func (a *aside) Write(data []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.off {
+		return a.err.Write(data)
+	}
 	a.part += string(data)
 	for {
 		line, rest, whole := strings.Cut(a.part, "\n")

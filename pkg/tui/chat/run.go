@@ -33,8 +33,8 @@ func NewProgram(ctx context.Context, o Options, t Terminal) *Program {
 	return &Program{m, tea.NewProgram(m, opts...)}
 }
 
-// fps is how often the screen is drawn at most: a key is seen within a 60th of a second.
-const fps = 60
+// fps is how often the screen is written at most: a key is seen within 9 ms of being taken.
+const fps = 120
 
 // Notice shows a line, from any goroutine.
 func (p *Program) Notice(text string) { p.tea.Send(NoticeMsg(text)) }
