@@ -230,8 +230,11 @@ func TestNoDaemon(t *testing.T) {
 	d.down()
 	b := newBench(t, chat.Options{Daemon: d.client()})
 	b.wait(`! no daemon is running`)
+	b.shows(`there is no daemon · vexa daemon start`)
 	d.up()
 	b.wait(`model       rehearsal`)
+	b.shows(`the daemon answers now`)
+	b.hides(`no daemon`)
 }
 
 func TestLocked(t *testing.T) {

@@ -95,7 +95,7 @@ func (m *Model) checked(msg statusMsg) tea.Cmd {
 	switch {
 	case msg.late:
 		m.link = linkStuck
-	case fault.Is(msg.err, fault.Unreachable) && msg.first:
+	case fault.Is(msg.err, fault.Unreachable) && (msg.first || before == linkFailed):
 		m.link = linkFailed
 	case msg.err != nil:
 		m.link = linkGone
@@ -132,7 +132,9 @@ func (m *Model) answered(msg statusMsg, before link) tea.Cmd {
 	case m.back && !m.lost():
 		m.back = false
 		cmds = append(cmds, m.say("the stream is back; nothing was lost"))
-	case before == linkStuck:
+	case before == linkFailed:
+		cmds = append(cmds, m.say("the daemon answers now"))
+	case before == linkStuck || before == linkGone:
 		cmds = append(cmds, m.say("the daemon answers again"))
 	}
 	return tea.Batch(cmds...)

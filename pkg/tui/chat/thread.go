@@ -75,29 +75,8 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 			continue // it came twice
 		}
 		t.seq[unit] = e.Frame.Seq
-		switch body := e.Frame.Body.(type) {
-		case wsv2.TurnAccepted:
-			t.session, t.lastTurn = body.Session, e.Frame.Turn
-			if t.expected != e.Frame.Turn {
-				t.began = e.Frame.TS // somebody else said it, or it was before
-			}
-			t.container = orDefault(body.Container, t.container)
-			if t.expected == e.Frame.Turn {
-				t.expected = ""
-			}
-			if t.title == "" {
-				t.title = plain.Short(body.Text, longTitle)
-			}
-		case wsv2.State:
-			t.container = body.Container
-			if body.State == string(runtimev1.Destroyed) {
-				t.container = ""
-			}
-		case wsv2.TurnDone:
-			if t.expected == e.Frame.Turn {
-				t.expected, t.unheard = "", t.said
-			}
-			done = &body
+		if d := t.heed(e.Frame); d != nil {
+			done = d
 		}
 		from, changed = min(from, t.conversation.Apply(e.Frame)), true
 	}
@@ -105,6 +84,35 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 		t.reading.Changed(from)
 	}
 	return done
+}
+
+// heed notes what a frame says of the thread itself, and returns the end of a turn.
+func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
+	switch body := f.Body.(type) {
+	case wsv2.TurnAccepted:
+		t.session, t.lastTurn = body.Session, f.Turn
+		if t.expected != f.Turn {
+			t.began = f.TS // somebody else said it, or it was before
+		}
+		t.container = orDefault(body.Container, t.container)
+		if t.expected == f.Turn {
+			t.expected = ""
+		}
+		if t.title == "" {
+			t.title = plain.Short(body.Text, longTitle)
+		}
+	case wsv2.State:
+		t.container = body.Container
+		if body.State == string(runtimev1.Destroyed) {
+			t.container = ""
+		}
+	case wsv2.TurnDone:
+		if t.expected == f.Turn {
+			t.expected, t.unheard = "", t.said
+		}
+		return &body
+	}
+	return nil
 }
 
 // took notes that the daemon has taken the message that was on its way.
