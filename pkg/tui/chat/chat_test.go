@@ -26,8 +26,9 @@ func TestATurn(t *testing.T) {
 	b, d := start(t)
 	b.press("'hello", "enter")
 	b.wait(`✓ commit 9c0ffee1d2c3 in personal`)
+	b.waitNot(`Esc stops`)
 	b.shows(`^ > hello$`, `^ Let me write that down\.`, `^ ▸ ✓ write note\.md`, `^ you said: hello`, `personal:rw · isolated, no network · rehearsal`, `120 tokens`)
-	b.hides(`7 bytes`, `Esc stops`)
+	b.hides(`7 bytes`)
 	if v := b.m.View(); v.WindowTitle != "vexa: hello" || v.Cursor == nil || !v.AltScreen {
 		t.Errorf("%+v", v)
 	}
@@ -217,6 +218,7 @@ func TestTheDaemonGoes(t *testing.T) {
 	if n := len(d.Starts()); n != 1 {
 		t.Errorf("%d messages", n)
 	}
+	b.waitNot(`Esc stops`)
 	d.down()
 	b.press("'more", "enter")
 	b.wait(`the daemon is gone`)
