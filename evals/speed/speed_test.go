@@ -14,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/screentest"
 )
 
 // BenchmarkHelp compares `vexa --help` with `git --version`. Goal: 30 ms.
@@ -31,6 +32,27 @@ func BenchmarkNextStep(b *testing.B) {
 	compare(b, "git-version",
 		func() { l.Run(b) },
 		func() { run(b, "git", "--version") })
+}
+
+// BenchmarkFirstPaint is the time from the start of `vexa chat` on a terminal to its first
+// screen, against `vexa --help`, which has to be started likewise. Goal: 100 ms.
+func BenchmarkFirstPaint(b *testing.B) {
+	l := harness.NewLive(b)
+	compare(b, "help",
+		func() {
+			t, err := screentest.Start(screentest.Options{Command: []string{l.Vexa, "chat"}, Env: l.Env})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = t.Close() })
+			if s, err := t.Wait(10*time.Second, func(s screentest.Screen) bool { return s.Contains("container of its own") }); err != nil {
+				b.Fatalf("%v\n%s", err, s.Text())
+			}
+			if err := t.Send("<ctrl+d>"); err != nil {
+				b.Fatal(err)
+			}
+		},
+		func() { l.Run(b, "--help") })
 }
 
 // BenchmarkPs compares `vexa ps` with `podman ps`. Goal: half of it.

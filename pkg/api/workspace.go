@@ -97,6 +97,7 @@ type Diff struct {
 type UndoRequest struct {
 	To       string `json:"to,omitempty"`       // make main's tree that of this commit
 	Dispatch string `json:"dispatch,omitempty"` // revert all commits of this unit
+	Commit   string `json:"commit,omitempty"`   // revert this commit alone
 }
 
 // Undone answers it.

@@ -183,11 +183,11 @@ func TestConversationKeepsItsSessionAndContainer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.f.In = strings.NewReader("first quiet\n\nfail\nsecond quiet\n")
-	if code := b.run("chat", "-w", "personal:ro", "--model", "m"); code != 0 {
+	if code := b.run("chat", "--plain", "-w", "personal:ro", "--model", "m"); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	want(t, b.out.String(), "you said: first quiet\nyou said: second quiet\n")
-	if got := b.err.String(); !strings.Contains(got, "> > > vexa: warning: the turn failed: the agent exited with code 3\n> > ") {
+	if got := b.err.String(); !strings.Contains(got, "> > The agent works; Ctrl-C stops it.\nvexa: warning: the turn failed: the agent exited with code 3\n> The agent works; Ctrl-C stops it.\nThe turn is done; it is yours to write.\n> ") {
 		t.Errorf("stderr %q", got)
 	}
 	starts := b.daemon.Starts()
@@ -287,7 +287,7 @@ func TestCtrlCLeavesAConversationAtItsPrompt(t *testing.T) {
 	b := newBench(t)
 	b.f.In = stuck{}
 	code := make(chan int, 1)
-	go func() { code <- b.run("chat") }()
+	go func() { code <- b.run("chat", "--plain") }()
 	b.err.waitFor(t, "> ")
 	b.ctrlC <- struct{}{}
 	if c := <-code; c != 130 {

@@ -259,7 +259,7 @@ func (s *Server) workspaceUndo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	undone, err := e.Workspaces.Undo(r.Context(), id, workspace.UndoRequest{
-		To: req.To, Dispatch: req.Dispatch, Author: workspace.Author{Subject: s.o.Caller.Subject}, Launcher: s.o.Caller.Launcher,
+		To: req.To, Dispatch: req.Dispatch, Commit: req.Commit, Author: workspace.Author{Subject: s.o.Caller.Subject}, Launcher: s.o.Caller.Launcher,
 	})
 	if err != nil {
 		return err

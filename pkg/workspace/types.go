@@ -115,11 +115,12 @@ type FileEntry struct {
 	SHA  string // blob id
 }
 
-// UndoRequest says what to undo; with neither To nor Dispatch the last commit
+// UndoRequest says what to undo; with none of To, Dispatch and Commit the last commit
 // of main is reverted that no undo took back yet.
 type UndoRequest struct {
 	To       string // make main's tree that of this commit
 	Dispatch string // revert every commit of this unit
+	Commit   string // revert this commit alone
 	Author   Author
 	Launcher string
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // Undo makes a commit on main that takes changes back: by default those of
-// main's last commit that no undo took back yet, with Dispatch those of every commit of a unit, with To
-// everything since a commit. What came later is kept: where it touches the same
+// main's last commit that no undo took back yet, with Dispatch those of every commit of a unit, with Commit those
+// of one, with To everything since a commit. What came later is kept: where it touches the same
 // lines, Undone.Conflicts names the paths and a proposal waits for who resolves
 // them; so it does where the policy asks for approvals. With To all of main's tree
 // becomes that commit's; what came later stays in the history.
 func (s *Store) Undo(ctx context.Context, id string, req UndoRequest) (Undone, error) {
-	if req.To != "" && req.Dispatch != "" {
-		return Undone{}, fault.New(fault.Invalid, "an undo is either to a commit or of a dispatch", "give one of the two")
+	if len(slices.DeleteFunc([]string{req.To, req.Dispatch, req.Commit}, func(s string) bool { return s == "" })) > 1 {
+		return Undone{}, fault.New(fault.Invalid, "an undo is to a commit, of a commit or of a dispatch", "give one of the three")
 	}
 	r, err := s.open(ctx, id)
 	if err != nil {
@@ -50,6 +50,8 @@ func (s *Store) undo(ctx context.Context, r *repo, req UndoRequest) (Undone, err
 		err = u.to(ctx)
 	case req.Dispatch != "":
 		err = u.dispatch(ctx)
+	case req.Commit != "":
+		err = u.one(ctx)
 	default:
 		err = u.last(ctx)
 	}
@@ -89,16 +91,9 @@ func nothing() error {
 
 // to makes the tree that of a commit that main holds.
 func (u *undo) to(ctx context.Context) error {
-	target, err := u.repo.resolve(ctx, u.req.To)
+	target, err := u.held(ctx, u.req.To)
 	if err != nil {
 		return err
-	}
-	holds, err := u.repo.isAncestor(ctx, target, u.main)
-	if err != nil {
-		return err
-	}
-	if !holds {
-		return fault.New(fault.Invalid, "main does not hold the commit "+target.String()[:12], "vexa workspace log lists those it holds")
 	}
 	if u.reverted, err = u.repo.log(ctx, LogQuery{}, "^"+target.String(), u.main.String()); err != nil {
 		return err
@@ -177,6 +172,37 @@ func (u *undo) dispatch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// one reverts a commit that main holds.
+func (u *undo) one(ctx context.Context) error {
+	target, err := u.held(ctx, u.req.Commit)
+	if err != nil {
+		return err
+	}
+	list, err := u.repo.log(ctx, LogQuery{Limit: 1}, target.String())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || len(list[0].Parents) == 0 {
+		return nothing() // it is what the workspace was created with
+	}
+	u.reverted, u.subject = list, "Undo: "+list[0].Message
+	_, err = u.revert(ctx, u.main, list[0])
+	return err
+}
+
+// held is a commit that main holds.
+func (u *undo) held(ctx context.Context, rev string) (object.ID, error) {
+	target, err := u.repo.resolve(ctx, rev)
+	if err != nil {
+		return target, err
+	}
+	holds, err := u.repo.isAncestor(ctx, target, u.main)
+	if err == nil && !holds {
+		err = fault.New(fault.Invalid, "main does not hold the commit "+target.String()[:12], "vexa workspace log lists those it holds")
+	}
+	return target, err
 }
 
 // revert takes one commit back from the commit at. The merge base has to be the

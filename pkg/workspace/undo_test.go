@@ -98,3 +98,31 @@ func TestUndoAfterADispatchWasUndone(t *testing.T) {
 		t.Errorf("main has %q", got)
 	}
 }
+
+// TestUndoOfACommit takes one back that is not the last, keeps what is beside it, and
+// leaves to people what later commits changed.
+func TestUndoOfACommit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(t, "notes", map[string]string{"n.md": "0\n"})
+	c := w.checkout(t, "01ONE")
+	var shas []string
+	for _, files := range []map[string]string{{"n.md": "1\n"}, {"m.md": "2\n"}, {"n.md": "3\n"}} {
+		write(t, c.Dir(), files)
+		out := w.seal(t, c, "turn")
+		shas = append(shas, out.SHA)
+	}
+	if got := w.undo(t, workspace.UndoRequest{Commit: shas[1]}); got != "3\n" || w.read(t, "m.md") != "(none)" {
+		t.Errorf("main has %q, %q", got, w.read(t, "m.md"))
+	}
+	if _, err := w.Undo(context.Background(), "notes", workspace.UndoRequest{Commit: shas[1], Author: jane}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("again: %v", err)
+	}
+	out, err := w.Undo(context.Background(), "notes", workspace.UndoRequest{Commit: shas[0], Author: jane})
+	if err != nil || len(out.Conflicts) != 1 || out.Proposal == "" || w.read(t, "n.md") != "3\n" {
+		t.Errorf("what was changed later: %+v, %v", out, err)
+	}
+	if _, err := w.Undo(context.Background(), "notes", workspace.UndoRequest{Commit: shas[0], Dispatch: "01ONE"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("both: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package chatcmd
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/chat"
 )
 
 // ChatOptions is what the command line of vexa chat says.
@@ -22,6 +24,10 @@ type ChatOptions struct {
 	JSON    output.JSON
 	// Text is the message; empty for a conversation.
 	Text string
+	// Plain has a conversation go line by line, where a terminal would show it on the
+	// whole screen.
+	Plain bool
+	Theme string
 
 	flags request
 }
@@ -39,17 +45,21 @@ func NewChat(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chat [-p TEXT]",
 		Short: "Talk to an agent",
-		Long: "Sends a message to an agent in a container of its own and prints the answer as it\n" +
-			"comes. What the agent changes is committed to the workspaces it was given.\n\n" +
+		Long: "On a terminal it is a conversation on the whole screen: answers as they come, the calls\n" +
+			"of tools and the commits between them, several sessions at once. What the agent changes\n" +
+			"is committed to the workspaces it was given. ? lists the keys, / the commands.\n\n" +
+			"With --plain, and where the terminal is dumb or ACCESSIBLE is set, it goes line by line,\n" +
+			"without moving the cursor, until Ctrl-D. Ctrl-C ends the agent's turn and saves what was\n" +
+			"written; a second one leaves, and the agent goes on.\n\n" +
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
-			"tells how the turn ended. Otherwise it is a conversation, line by line, until Ctrl-D.\n" +
-			"Ctrl-C ends the agent's turn and saves what was written; a second one leaves at once.\n\n" +
+			"tells how the turn ended.\n\n" +
 			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",
-		Example: "$ vexa chat -p \"Write a note that says hello\"\n" +
+		Example: "$ vexa chat\n" +
+			"$ vexa chat --continue --theme light\n" +
+			"$ vexa chat -p \"Write a note that says hello\"\n" +
 			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +
-			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'\n" +
-			"$ vexa chat",
+			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'",
 		Args: grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.complete(cmd); err != nil {
@@ -58,6 +68,9 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			return runChat(cmd.Context(), o)
 		},
 	}
+	cmd.Flags().BoolVar(&o.Plain, "plain", false, "converse line by line, without a screen, as a screen reader reads it")
+	cmd.Flags().StringVar(&o.Theme, "theme", "", "the `colours` of the screen: "+strings.Join(chat.Themes(), ", ")+" (default: config/chat.json, else auto)")
+	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(chat.Themes(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	cmd.Flags().StringVarP(&o.Text, "prompt", "p", "", "the `text` to send")
 	o.flags.addFlags(f, cmd)
 	cmd.Flags().Lookup("idle").Usage += " (default 5m in a conversation, else 0)"
@@ -86,6 +99,9 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	case !given && !cmd.Flags().Changed("idle"):
 		o.flags.idle = conversationIdle
 	}
+	if o.Theme != "" && !slices.Contains(chat.Themes(), o.Theme) {
+		return grammar.Usage(cmd, "--theme is one of %s", strings.Join(chat.Themes(), ", "))
+	}
 	var err error
 	o.Request, err = o.flags.build(cmd)
 	return err
@@ -103,6 +119,9 @@ func readText(r io.Reader) (string, error) {
 }
 
 func runChat(ctx context.Context, o *ChatOptions) error {
+	if o.onScreen() {
+		return runScreen(ctx, o)
+	}
 	c, err := o.Factory.Connect(ctx)
 	if err != nil {
 		return err

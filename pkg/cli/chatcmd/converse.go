@@ -33,11 +33,13 @@ func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
 		}
 		req.Text, req.Key = text, rand.Text()
 		t := &turn{f: f, c: c, r: newTextRenderer(f)}
+		f.Notice("The agent works; Ctrl-C stops it.")
 		started, err := runTurn(ctx, t, req)
 		if started.Session != "" {
 			req.Session, req.Continue = started.Session, false
 		}
 		if err == nil {
+			f.Notice("The turn is done; it is yours to write.")
 			continue
 		}
 		if ends(ctx, err) || t.wasLeft() || started.Unit == "" {

@@ -71,6 +71,11 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	return nil
 }
 
+// Unlock asks for what opens the key, as vexa unlock does without flags.
+func Unlock(ctx context.Context, f *factory.Factory) error {
+	return runUnlock(ctx, &UnlockOptions{Factory: f, Access: factory.KeyAccess{Flag: "--passphrase-file"}})
+}
+
 // LockOptions is what the command line of vexa lock says.
 type LockOptions struct{ Factory *factory.Factory }
 

@@ -12,17 +12,22 @@ import (
 // Connect returns a client of a daemon that answers, starting one if need be
 // and allowed.
 func (f *Factory) Connect(ctx context.Context) (*client.Client, error) {
-	if f.Client != nil {
-		return f.Client(ctx)
-	}
-	c, err := f.Dial(!f.Flags.NoDaemonStart && f.Env("VEXA_NO_DAEMON_START") == "")
-	if err != nil {
-		return nil, err
+	c, err := f.Lazy(ctx)
+	if err != nil || f.Client != nil {
+		return c, err
 	}
 	if _, err := f.Reach(ctx, c); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Lazy returns a client that starts a daemon if need be and allowed, and asks for none yet.
+func (f *Factory) Lazy(ctx context.Context) (*client.Client, error) {
+	if f.Client != nil {
+		return f.Client(ctx)
+	}
+	return f.Dial(!f.Flags.NoDaemonStart && f.Env("VEXA_NO_DAEMON_START") == "")
 }
 
 // Reach makes sure that a daemon answers the client, and returns its status.

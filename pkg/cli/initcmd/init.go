@@ -15,6 +15,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/seal"
 )
 
@@ -88,6 +90,28 @@ func run(ctx context.Context, o *Options) error {
 	if err := o.key(ctx, h, s); err != nil {
 		return err
 	}
+	if err := o.rest(ctx, h, s); err != nil {
+		return err
+	}
+	return o.say("next: vexa chat -p \"Write a note that says hello\"")
+}
+
+// SetUp makes what is missing, as vexa init does without flags: it asks for a passphrase
+// and for a model.
+func SetUp(ctx context.Context, f *factory.Factory) error {
+	o := &Options{Factory: f}
+	h, s, err := f.OpenKeys()
+	if err != nil {
+		return err
+	}
+	if err := o.key(ctx, h, s); err != nil {
+		return err
+	}
+	return o.rest(ctx, h, s)
+}
+
+// rest makes what a daemon makes.
+func (o *Options) rest(ctx context.Context, h home.Home, s *keys.Store) error {
 	c, err := o.Factory.Connect(ctx)
 	if err != nil {
 		return err
@@ -99,10 +123,7 @@ func run(ctx context.Context, o *Options) error {
 	if err := o.workspaces(ctx, c); err != nil {
 		return err
 	}
-	if err := o.model(ctx, c, h); err != nil {
-		return err
-	}
-	return o.say("next: vexa chat -p \"Write a note that says hello\"")
+	return o.model(ctx, c, h)
 }
 
 // say prints a line of the result: what there is now, and where it is from.

@@ -26,23 +26,24 @@ func newUndo(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo NAME",
 		Short: "Take back what an agent changed",
-		Long: "Makes a commit that takes back the last turn that was not taken back yet, all commits of\n" +
-			"a dispatch, or everything after a commit. Again, it takes back the turn before; the exit\n" +
+		Long: "Makes a commit that takes back the last turn that was not taken back yet, one commit, all\n" +
+			"of a dispatch, or everything after a commit. Again, it takes back the turn before; the exit\n" +
 			"code is 3 where none is left. Nothing is lost: --to the commit before it undoes an undo.\n" +
 			"Where later commits changed the same lines, the undo becomes a merge proposal, and the exit\n" +
 			"code is 5; where main takes approved proposals only it does, too, and the exit code is 8.",
-		Example:           "$ vexa workspace undo personal\n$ vexa workspace undo personal --dispatch 01JDX4\n$ vexa workspace undo personal --to 3f2a91c",
+		Example:           "$ vexa workspace undo personal\n$ vexa workspace undo personal --commit 3f2a91c\n$ vexa workspace undo personal --dispatch 01JDX4\n$ vexa workspace undo personal --to 3f2a91c",
 		Args:              grammar.Args("NAME"),
 		ValidArgsFunction: f.Complete(factory.WorkspaceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
-			if o.Request.To != "" && o.Request.Dispatch != "" {
-				return grammar.Usage(cmd, "--to and --dispatch exclude each other")
+			if r := o.Request; r.To != "" && r.Dispatch+r.Commit != "" || r.Dispatch != "" && r.Commit != "" {
+				return grammar.Usage(cmd, "--to, --commit and --dispatch exclude each other")
 			}
 			return runUndo(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Request.To, "to", "", "go back to the files of this `commit`")
+	cmd.Flags().StringVar(&o.Request.Commit, "commit", "", "take back this `commit` alone")
 	cmd.Flags().StringVar(&o.Request.Dispatch, "dispatch", "", "take back all commits of this `unit`")
 	output.AddFlags(cmd, &o.JSON, undoneFields().Names(), f.OutTTY)
 	f.CompleteFlags(cmd, factory.Flagged{"dispatch": factory.UnitIDs})

@@ -27,8 +27,9 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 //
 // A turn whose message holds one of these words ends that way: fail, truncate,
 // lose, limit; unasked (it asks no model); wait (until it is interrupted); hostile
-// (control sequences everywhere); conflict and reject (in its commit); quiet (no
-// deltas); queue (it waits for a container first). Any other
+// (control sequences everywhere); conflict, approval and reject (in its commit); quiet (no
+// deltas); queue (it waits for a container first); stillborn (it is lost before it is
+// accepted). Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
 type Daemon struct {
 	Version string // sent with each response
@@ -49,6 +50,8 @@ type Daemon struct {
 	units      []*unit
 	keys       map[string]api.Started
 	starts     []api.StartRequest
+	undos      []api.UndoRequest
+	accepted   []string // proposals
 	dropped    map[string]bool
 	recording  bool
 	titles     map[string]string // that were given to sessions
@@ -106,6 +109,28 @@ func (d *Daemon) Starts() []api.StartRequest {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.starts)
+}
+
+// Undos returns the requests to undo something so far.
+func (d *Daemon) Undos() []api.UndoRequest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.undos)
+}
+
+// Accepted returns the proposals that were merged so far: the id of each, and the tree
+// that it was to have.
+func (d *Daemon) Accepted() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.accepted)
+}
+
+// Restart has the daemon be another process, of the same installation.
+func (d *Daemon) Restart() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status.PID++
 }
 
 // ServeHTTP implements http.Handler.
@@ -193,6 +218,10 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if strings.Contains(r.Text, "queue") {
 		u.d.State, u.d.Detail = runtimev1.Starting, "waits for one of the 2 containers of u_jane; 3 before it"+Hostile
 		d.say(u, "", wsv2.Host, wsv2.State{State: string(u.d.State), Detail: u.d.Detail})
+	}
+	if strings.Contains(r.Text, "stillborn") {
+		d.done(u, s.Turn, "", wsv2.OutcomeLost, "")
+		return s, nil
 	}
 	d.say(u, s.Turn, wsv2.Host, wsv2.TurnAccepted{
 		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,

@@ -59,6 +59,9 @@ func (d *Daemon) parrot(u *unit, turn, text string) {
 	if has("conflict") {
 		c.Merged, c.Conflicts, c.Branch = false, []string{"note.md"}, "vexa/"+u.d.ID
 	}
+	if has("approval") {
+		c.Merged, c.Branch = false, "vexa/"+u.d.ID
+	}
 	if has("reject") {
 		d.say(u, turn, wsv2.Host, wsv2.Rejected{Workspace: c.Workspace, Path: `evil\x1b[2Jlink`, Reason: "a link out of the workspace"})
 	}

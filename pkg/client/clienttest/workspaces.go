@@ -47,8 +47,17 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 			Patch: "--- a/note.md\n+++ b/note.md\n@@ -1 +1 @@\n-old\n+" + Hostile + "\n",
 		}, nil)
 	})
+	named("GET /v1/workspaces/{name}/proposals/{id}", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id"), Status: "open", Result: sha, Needed: 2, Approved: 1}, nil)
+	})
+	named("POST /v1/workspaces/{name}/proposals/{id}/accept", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		req, err := body[api.ProposalResult](r)
+		d.accepted = append(d.accepted, r.PathValue("id")+" "+req.Result)
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id")}, err)
+	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		req, err := body[api.UndoRequest](r)
+		d.undos = append(d.undos, req)
 		u := api.Undone{SHA: sha, Reverted: []string{"3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3"}, Conflicts: []string{}}
 		if req.To == "conflict" {
 			u = api.Undone{Conflicts: []string{"note.md"}, Reverted: []string{}}

@@ -9,6 +9,7 @@ package conversation
 import (
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
@@ -174,7 +175,7 @@ func (c *Conversation) body(f wsv2.Frame) int {
 		c.usage = b
 	case wsv2.State:
 		c.container = b.Container
-		if b.Detail != "" && c.running == "" {
+		if b.Detail != "" && b.State == string(runtimev1.Starting) && c.running == "" {
 			return c.add(words(Waiting, f.Turn, b.Detail, false))
 		}
 	}

@@ -26,8 +26,12 @@ const (
 	markBad     = "✗ "
 	markNote    = "! "
 	markPending = "· "
+	markUndone  = "↶ "
 	indent      = "  "
 )
+
+// narrow is the width below which patches have no room to stand apart.
+const narrow = 32
 
 // mostLines is how much of a result or of thoughts is shown where it is not folded.
 const mostLines = 500
@@ -59,7 +63,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	case conversation.Waiting:
 		lines = marked(markRunning, theme.Muted, paragraphs(item.Text(), theme.Muted), width)
 	case conversation.Ended:
-		lines = marked(markNote, theme.Error, told(ending(*item.Ended), item.Ended.Error), width)
+		lines = marked(markNote, theme.Error, told(ending(*item.Ended)), width)
 	case conversation.Answer:
 	}
 	return append(r.paint(lines), "")
@@ -144,24 +148,39 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	name = plain.Line(name)
 	mark, role, head := markGood, theme.Success, fmt.Sprintf("commit %s in %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
 	var why []flow.Line
-	if !c.Merged {
+	later := r.later[block]
+	if !c.Merged && later != merged {
 		mark, role = markNote, theme.Warning
-		head += " is not in main"
+		head = fmt.Sprintf("commit %s is not in main of %s (%s)", short(c.SHA), name, plural(c.Files, "file"))
 		text := "it needs approval"
 		if len(c.Conflicts) > 0 {
 			text = "it conflicts in " + strings.Join(c.Conflicts, ", ")
 		}
 		why = body(paragraphs(text+"\nvexa proposal show "+name+" "+path.Base(c.Branch), theme.Muted), width)
 	}
-	out := append(r.paint(r.head(block, mark, role, flow.Plain(head), width)), r.paint(why)...)
+	line := flow.Plain(head)
+	if later != "" {
+		line = flow.Join(flow.Plain(head, theme.Muted), flow.Plain(", "+plain.Line(later)))
+	}
+	if later != "" && later != merged {
+		mark, role = markUndone, theme.Muted
+	}
+	out := append(r.paint(r.head(block, mark, role, line, width)), r.paint(why)...)
 	if !r.open[block] {
 		return out
 	}
 	if !r.Patched(block) {
 		return append(out, flow.Plain(indent+indent+"what it changed is being fetched", theme.Muted).Cut(width).Paint(r.theme))
 	}
-	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width, Sides: r.sides, Context: 3, Most: mostLines})
-	return append(out, lines...)
+	in := indent
+	if width < narrow {
+		in = ""
+	}
+	lines, _ := diff.Render(r.patches[block], r.theme, diff.View{Width: width - len(in), Sides: r.sides, Context: 3, Most: mostLines})
+	for _, line := range lines {
+		out = append(out, in+line)
+	}
+	return out
 }
 
 // plan is a step a line, each behind how far it is.
@@ -240,20 +259,21 @@ func told(message, hint string) []flow.Line {
 	return lines
 }
 
-// ending says in words how a turn ended that did not complete.
-func ending(d wsv2.TurnDone) string {
+// ending says in words how a turn ended that did not complete, and what more there is to
+// say.
+func ending(d wsv2.TurnDone) (how, why string) {
 	switch d.Outcome {
 	case wsv2.OutcomeInterrupted:
-		return "interrupted; what was written is saved"
+		return "interrupted; what was written is saved", ""
 	case wsv2.OutcomeLimit:
-		return "a limit of the dispatch is used up"
+		return "a limit of the dispatch is used up", d.Error
 	case wsv2.OutcomeTruncated:
-		return "the answer is incomplete"
+		return "the answer is incomplete", d.Error
 	case wsv2.OutcomeLost:
-		return "the container ended during the turn"
+		return "the container ended during the turn", d.Error
 	case wsv2.OutcomeFailed, wsv2.OutcomeCompleted:
 	}
-	return "the turn failed"
+	return "the turn failed", d.Error
 }
 
 // gist is what of a call's arguments tells most: of several the first that is a text.

@@ -24,6 +24,7 @@ type Reading struct {
 
 	open    map[int]bool        // blocks that are not folded
 	patches map[int][]diff.File // of commits, once they are known
+	later   map[int]string      // what became of a commit afterwards
 	sides   bool                // patches show before and after beside each other
 
 	drawn  map[int]*drawn
@@ -42,7 +43,7 @@ type drawn struct {
 
 // New returns the blocks of c, which may go on.
 func New(c *conversation.Conversation, th theme.Theme) *Reading {
-	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, drawn: map[int]*drawn{}}
+	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, later: map[int]string{}, drawn: map[int]*drawn{}}
 }
 
 // First implements pane.Blocks.
@@ -66,6 +67,11 @@ func (r *Reading) Changed(from int) {
 		if i < r.First() {
 			delete(r.patches, i)
 			delete(r.open, i)
+		}
+	}
+	for i := range r.later {
+		if i < r.First() {
+			delete(r.later, i)
 		}
 	}
 }
@@ -152,6 +158,24 @@ func (r *Reading) SetPatch(block int, patch string) {
 
 // Patched reports whether what a commit changed is known.
 func (r *Reading) Patched(block int) bool { return r.patches[block] != nil }
+
+// merged is what became of a commit that main got afterwards.
+const merged = "merged since"
+
+// Undone says of a commit that another one took it back.
+func (r *Reading) Undone(block int, by string) {
+	r.later[block] = "taken back by " + short(by)
+	r.redraw(block)
+}
+
+// Merged says of a commit that main has it by now.
+func (r *Reading) Merged(block int) {
+	r.later[block] = merged
+	r.redraw(block)
+}
+
+// Later is what became of a commit afterwards, in words, as far as it was said here.
+func (r *Reading) Later(block int) string { return r.later[block] }
 
 // Sides shows patches with before and after beside each other, or not.
 func (r *Reading) Sides(on bool) {

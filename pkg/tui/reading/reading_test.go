@@ -214,3 +214,25 @@ func BenchmarkDelta(b *testing.B) {
 		}
 	})
 }
+
+// What became of a commit afterwards is said where it stands.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	r := reading.New(played(len(bodies())), theme.None())
+	for i := r.First(); i < r.Len(); i++ {
+		if line := r.Lines(i, 80)[0]; strings.Contains(line, "commit 0123456789ab") {
+			r.Undone(i, "ffffffffffffffffffff")
+		} else if strings.Contains(line, "commit fedcba987654") {
+			r.Merged(i)
+		}
+	}
+	shown := strings.Join(all(r, 80), "\n")
+	for _, want := range []string{"▸ ↶ commit 0123456789ab in notes (1 file), taken back by ffffffffffff", "▸ ✓ commit fedcba987654 in sharedgnihton (2 files), merged since"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is not in\n%s", want, shown)
+		}
+	}
+	if strings.Contains(shown, "conflicts") {
+		t.Error("what is merged still conflicts")
+	}
+}

@@ -1,0 +1,194 @@
+package chat
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+)
+
+// patchMsg is what a commit changed.
+type patchMsg struct {
+	thread, block int
+	sha, patch    string
+	err           error
+}
+
+// fetchPatch asks for it.
+func (m *Model) fetchPatch(t *thread, block int, c wsv2.Commit) tea.Cmd {
+	id := t.id
+	return m.do(func(ctx context.Context) tea.Msg {
+		d, err := m.daemon.Diff(ctx, named(c), client.DiffQuery{To: c.SHA})
+		return patchMsg{id, block, c.SHA, d.Patch, err}
+	})
+}
+
+func (m *Model) patched(msg patchMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil {
+		return nil
+	}
+	item, ok := t.conversation.At(msg.block)
+	if !ok || item.Commit == nil || item.Commit.SHA != msg.sha {
+		return nil
+	}
+	if msg.err != nil {
+		t.reading.Toggle(msg.block)
+		return m.fail(msg.err)
+	}
+	t.reading.SetPatch(msg.block, msg.patch)
+	t.pane.Show(m.blocks(t), msg.block)
+	return nil
+}
+
+// named is the name of the workspace of a commit.
+func named(c wsv2.Commit) string {
+	if c.Name == "" {
+		return c.Workspace
+	}
+	return c.Name
+}
+
+// undoneMsg answers an undo.
+type undoneMsg struct {
+	thread int
+	block  int
+	name   string
+	undone api.Undone
+	err    error
+}
+
+// commitOf is the commit at a block, else the newest of the thread; nil where there is none.
+func commitOf(t *thread, block int) *wsv2.Commit {
+	if item, ok := t.conversation.At(block); ok && item.Commit != nil {
+		return item.Commit
+	}
+	return nil
+}
+
+// newestCommit is the block of the newest commit that main holds, -1 where there is none.
+func newestCommit(t *thread) int {
+	for i := t.conversation.Len() - 1; i >= t.conversation.First(); i-- {
+		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Later(i) == "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// undo takes a commit back, once the person has said so.
+func (m *Model) undo(t *thread, block int) tea.Cmd {
+	c := commitOf(t, block)
+	switch {
+	case c == nil:
+		return m.say("that is no commit; go to one with the arrows, or use /undo")
+	case !c.Merged:
+		return m.say("main does not hold it; there is nothing to take back")
+	}
+	if later := t.reading.Later(block); later != "" && c.Merged {
+		return m.say("it is " + later + " already")
+	}
+	id, name, sha := t.id, named(*c), c.SHA
+	return m.ask("Take commit "+short(sha)+" of "+name+" back?", func() tea.Cmd {
+		return m.do(func(ctx context.Context) tea.Msg {
+			u, err := m.daemon.Undo(ctx, name, api.UndoRequest{Commit: sha})
+			return undoneMsg{id, block, name, u, err}
+		})
+	})
+}
+
+func (m *Model) undone(msg undoneMsg) tea.Cmd {
+	u := msg.undone
+	switch {
+	case msg.err != nil:
+		return m.fail(msg.err)
+	case len(u.Conflicts) > 0 && u.Proposal != "":
+		return m.say("later commits changed the same lines of " + strings.Join(u.Conflicts, ", ") + ": vexa proposal resolve " + msg.name + " " + u.Proposal)
+	case len(u.Conflicts) > 0:
+		return m.say("later commits changed the same lines of " + strings.Join(u.Conflicts, ", ") + "; take those back first")
+	case u.Proposal != "":
+		return m.say("the undo waits for approval: vexa proposal approve " + msg.name + " " + u.Proposal)
+	default:
+		if t := m.threadOf(msg.thread); t != nil {
+			t.reading.Undone(msg.block, u.SHA)
+		}
+		return m.say("taken back in " + msg.name + " by commit " + short(u.SHA))
+	}
+}
+
+// waiting is a commit that waits in a proposal.
+type waiting struct {
+	thread, block int
+	name, id      string // of the workspace, of the proposal
+}
+
+// proposalMsg is what a proposal is now.
+type proposalMsg struct {
+	waiting
+	proposal api.Proposal
+	err      error
+}
+
+// acceptedMsg answers a proposal that was accepted.
+type acceptedMsg struct {
+	waiting
+	err error
+}
+
+// accept merges a commit that waits in a proposal, once the person has seen it and said
+// so.
+func (m *Model) accept(t *thread, block int) tea.Cmd {
+	c := commitOf(t, block)
+	switch {
+	case c == nil || c.Merged || t.reading.Later(block) != "":
+		return m.say("that is no proposal")
+	case len(c.Conflicts) > 0:
+		return m.say("it conflicts: vexa proposal resolve " + named(*c) + " " + path.Base(c.Branch))
+	case !t.reading.Patched(block):
+		return m.say("look at it first: Enter unfolds it")
+	}
+	w := waiting{t.id, block, named(*c), path.Base(c.Branch)}
+	return m.do(func(ctx context.Context) tea.Msg {
+		p, err := m.daemon.Proposal(ctx, w.name, w.id)
+		return proposalMsg{w, p, err}
+	})
+}
+
+// proposed asks whether to merge what a proposal is now: that, and nothing that it may
+// become meanwhile.
+func (m *Model) proposed(msg proposalMsg) tea.Cmd {
+	p := msg.proposal
+	switch {
+	case msg.err != nil:
+		return m.fail(msg.err)
+	case p.Status != "open":
+		return m.say("the proposal is " + p.Status)
+	}
+	text := "Merge proposal " + msg.id + " into main of " + msg.name + "?"
+	if p.Needed > 0 {
+		text = "Merge proposal " + msg.id + " (" + itoa(p.Approved) + " of " + plural(p.Needed, "approval") + ") into main of " + msg.name + "?"
+	}
+	return m.ask(text, func() tea.Cmd {
+		return m.do(func(ctx context.Context) tea.Msg {
+			_, err := m.daemon.AcceptProposal(ctx, msg.name, msg.id, api.ProposalResult{Result: p.Result})
+			return acceptedMsg{msg.waiting, err}
+		})
+	})
+}
+
+func (m *Model) accepted(msg acceptedMsg) tea.Cmd {
+	if msg.err != nil {
+		return m.fail(msg.err)
+	}
+	if t := m.threadOf(msg.thread); t != nil {
+		t.reading.Merged(msg.block)
+	}
+	return m.say("proposal " + msg.id + " is merged")
+}
+
+func short(sha string) string { return sha[:min(len(sha), 12)] }

@@ -1,0 +1,23 @@
+package chat
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/tui/feed"
+)
+
+// Armed reports whether the question that is open takes answers.
+func (m *Model) Armed() bool { return m.question != nil && m.question.armed }
+
+// Take has the thread that is shown take frames of a unit.
+func (m *Model) Take(unit string, list []client.Entry) {
+	m.current().apply(unit, feed.Batch{Entries: list})
+}
+
+// ExecHere has what leaves the screen run where there is none.
+func (m *Model) ExecHere() {
+	m.exec = func(c tea.ExecCommand, done tea.ExecCallback) tea.Cmd {
+		return func() tea.Msg { return done(c.Run()) }
+	}
+}

@@ -1,0 +1,235 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/feed"
+)
+
+// follow is the frames of a unit, as they come.
+type follow struct {
+	unit string
+	from string // cursor behind the last frame that came
+	id   int
+	next tea.Cmd // waits for more
+	stop func()
+}
+
+// batchMsg is what came.
+type batchMsg struct {
+	thread, follow int
+	feed.Batch
+	err error // the program ends
+}
+
+// followAgainMsg begins to follow anew where the stream could not go on.
+type followAgainMsg struct{ thread, follow int }
+
+// again is how long it takes until a stream is asked for again.
+const again = 2 * time.Second
+
+// begin follows a unit from a cursor.
+func (m *Model) begin(t *thread, unit, from string) tea.Cmd {
+	if t.follow != nil {
+		t.follow.stop()
+	}
+	m.follows++
+	id, thread := m.follows, t.id
+	f := feed.New(m.daemon, unit, from)
+	ctx, stop := m.scope()
+	next := func() tea.Msg {
+		b, err := f.Next(ctx)
+		return batchMsg{thread, id, b, err}
+	}
+	t.follow = &follow{unit: unit, from: from, id: id, next: next, stop: stop}
+	run := func() tea.Msg {
+		f.Run(ctx)
+		return nil
+	}
+	return tea.Batch(run, next)
+}
+
+// batch takes what came, and waits for more.
+func (m *Model) batch(msg batchMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.follow == nil || t.follow.id != msg.follow || msg.err != nil {
+		return nil // of a stream that nobody follows any more
+	}
+	f := t.follow
+	if n := len(msg.Entries); n > 0 {
+		f.from, t.heard = msg.Entries[n-1].Cursor, m.now()
+	}
+	var cmds []tea.Cmd
+	fresh := t.session == ""
+	m.remember(t, msg.Entries)
+	done := t.apply(f.unit, msg.Batch)
+	if fresh && t.session != "" {
+		cmds = append(cmds, m.listSessions())
+	}
+	if done != nil {
+		cmds = append(cmds, m.turnDone(t, *done))
+	}
+	cmds = append(cmds, m.connection(t, msg.Broken))
+	if t.past && len(t.later) == 0 && len(msg.Entries) > 0 {
+		t.past = false
+		cmds = append(cmds, m.sendNext(t, true))
+	}
+	if t.busy() {
+		cmds = append(cmds, m.tick())
+	}
+	switch {
+	case !msg.Ended:
+		cmds = append(cmds, f.next)
+	case msg.Err != nil && !fault.Is(msg.Err, fault.NotFound):
+		cmds = append(cmds, m.connection(t, msg.Err), tea.Tick(again, func(time.Time) tea.Msg { return followAgainMsg{t.id, f.id} }))
+	default:
+		cmds = append(cmds, m.unitEnded(t))
+	}
+	return tea.Batch(cmds...)
+}
+
+// remember notes what was said in a session before, to be said again.
+func (m *Model) remember(t *thread, list []client.Entry) {
+	if !t.past {
+		return
+	}
+	for _, e := range list {
+		if said, ok := e.Frame.Body.(wsv2.TurnAccepted); ok {
+			m.history.Add(said.Text)
+		}
+	}
+}
+
+// unitEnded goes on with the unit whose frames come next.
+func (m *Model) unitEnded(t *thread) tea.Cmd {
+	t.follow.stop()
+	t.follow = nil
+	t.container = ""
+	if len(t.later) == 0 {
+		t.past = false
+		return m.sendNext(t, true)
+	}
+	unit := t.later[0]
+	t.later = t.later[1:]
+	return tea.Batch(m.begin(t, unit, ""), m.look(t, unit))
+}
+
+// followAgain takes a stream up behind the last frame that came.
+func (m *Model) followAgain(msg followAgainMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.follow == nil || t.follow.id != msg.follow {
+		return nil
+	}
+	return m.begin(t, t.follow.unit, t.follow.from)
+}
+
+// turnDone says what the end of a turn means for what waits.
+func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
+	t.stopping = false
+	cmds := []tea.Cmd{m.listSessions()}
+	if t.follow != nil {
+		cmds = append(cmds, m.look(t, t.follow.unit))
+	}
+	if t.past {
+		return nil
+	}
+	if t != m.current() {
+		t.news = true
+	}
+	if t.unheard != "" {
+		t.queue = append([]string{t.unheard}, t.queue...)
+		t.unheard = ""
+	}
+	well := done.OK || t.steering
+	t.steering = false
+	return tea.Batch(append(cmds, m.sendNext(t, well))...)
+}
+
+// sendNext sends what waits, where the turn before it ended well, else gives it back.
+func (m *Model) sendNext(t *thread, well bool) tea.Cmd {
+	switch {
+	case len(t.queue) == 0 || t.busy():
+		return nil
+	case !well:
+		return m.unqueue(t)
+	}
+	text := t.queue[0]
+	t.queue = t.queue[1:]
+	return m.start(t, text)
+}
+
+// dispatchMsg is what a unit is: its workspaces, its container.
+type dispatchMsg struct {
+	thread   int
+	dispatch api.Dispatch
+	err      error
+}
+
+// look asks what a unit is.
+func (m *Model) look(t *thread, unit string) tea.Cmd {
+	id := t.id
+	return m.do(func(ctx context.Context) tea.Msg {
+		d, err := m.daemon.Dispatch(ctx, unit)
+		return dispatchMsg{id, d, err}
+	})
+}
+
+func (m *Model) looked(msg dispatchMsg) {
+	t := m.threadOf(msg.thread)
+	if t == nil || msg.err != nil || t.follow != nil && t.follow.unit != msg.dispatch.ID {
+		return
+	}
+	t.dispatch = msg.dispatch
+}
+
+// unitsMsg are the units that ran a session, the oldest first.
+type unitsMsg struct {
+	thread int
+	units  []string
+	err    error
+}
+
+// resume brings what was said in a session before.
+func (m *Model) resume(t *thread) tea.Cmd {
+	t.past = true
+	id, session := t.id, t.session
+	return m.do(func(ctx context.Context) tea.Msg {
+		list, err := m.daemon.Dispatches(ctx, true)
+		list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
+		slices.SortFunc(list, func(a, b api.Dispatch) int {
+			return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
+		})
+		units := make([]string, len(list))
+		for i, d := range list {
+			units[i] = d.ID
+		}
+		return unitsMsg{id, units, err}
+	})
+}
+
+func (m *Model) resumed(msg unitsMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil {
+		return nil
+	}
+	switch {
+	case msg.err != nil:
+		t.past = false
+		return tea.Batch(m.fail(msg.err), m.sendNext(t, true))
+	case len(msg.units) == 0:
+		t.past = false
+		return tea.Batch(m.say("nothing is kept of what was said in this session; the agent still knows it"), m.sendNext(t, true))
+	}
+	t.later = msg.units[1:]
+	return tea.Batch(m.begin(t, msg.units[0], ""), m.look(t, msg.units[0]))
+}

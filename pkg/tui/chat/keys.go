@@ -1,0 +1,142 @@
+package chat
+
+import (
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// leaveWithin is how soon Ctrl-C has to be pressed again to leave.
+const leaveWithin = 2 * time.Second
+
+// press takes a key: a question has it first, then what lies over the transcript, then
+// what has the focus.
+func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
+	key := msg.String()
+	switch {
+	case m.question != nil:
+		return m.answer(key)
+	case key == "ctrl+c" && m.over != nil:
+		m.over = nil
+		return nil
+	case key == "ctrl+c":
+		return m.ctrlC()
+	case m.over != nil:
+		return m.overUpdate(msg)
+	}
+	if cmd, ok := m.anywhere(key); ok {
+		return cmd
+	}
+	if m.focus == onTranscript {
+		return m.pressTranscript(key)
+	}
+	return m.pressEditor(msg, key)
+}
+
+// ctrlC stops what runs, then empties the editor, and leaves where it is pressed twice.
+func (m *Model) ctrlC() tea.Cmd {
+	again := !m.leaving.IsZero() && m.now().Sub(m.leaving) < leaveWithin
+	if again {
+		return m.leave()
+	}
+	m.leaving = m.now()
+	switch t := m.current(); {
+	case t.busy() && !t.stopping:
+		return m.interrupt()
+	case !m.editor.Empty():
+		m.editor.Clear()
+		return m.say("emptied; Ctrl-Z brings it back, Ctrl-C again leaves")
+	default:
+		return m.say("Ctrl-C again leaves; what runs goes on")
+	}
+}
+
+// goodbye leaves; where messages wait it asks first.
+func (m *Model) goodbye() tea.Cmd {
+	n := 0
+	for _, t := range m.threads {
+		n += len(t.queue)
+	}
+	if n == 0 {
+		return m.leave()
+	}
+	return m.ask("Leave? Not sent yet: "+plural(n, "message")+".", m.leave)
+}
+
+// leave ends the chat, and says how to come back.
+func (m *Model) leave() tea.Cmd {
+	var lines []string
+	for _, t := range m.threads {
+		switch {
+		case t.busy() && t.session != "":
+			lines = append(lines, "the agent goes on; come back with: vexa chat --session "+t.session)
+		case t.session != "" && t.conversation.Len() > 0:
+			lines = append(lines, "come back with: vexa chat --session "+t.session)
+		}
+		if n := len(t.queue); n > 0 {
+			lines = append(lines, "not sent: "+plural(n, "message")+" that waited")
+		}
+	}
+	m.left = strings.Join(lines, "\n")
+	return tea.Quit
+}
+
+// Left is what there is to say once the chat has ended: how to come back. It may be empty.
+func (m *Model) Left() string { return m.left }
+
+// anywhere takes the keys that do the same wherever the focus is.
+func (m *Model) anywhere(key string) (tea.Cmd, bool) {
+	t := m.current()
+	page := max(m.layout().body-2, 1)
+	switch key {
+	case "pgup":
+		t.pane.Scroll(m.blocks(t), -page)
+	case "pgdown":
+		t.pane.Scroll(m.blocks(t), page)
+	case "shift+up":
+		t.pane.Scroll(m.blocks(t), -1)
+	case "shift+down":
+		t.pane.Scroll(m.blocks(t), 1)
+	case "ctrl+home":
+		t.pane.Home(m.blocks(t))
+	case "ctrl+end":
+		t.pane.Follow()
+	case "ctrl+up", "alt+up":
+		m.jump(-1)
+	case "ctrl+down", "alt+down":
+		m.jump(1)
+	case "ctrl+n":
+		m.add("")
+	case "ctrl+s":
+		return m.openSessions(), true
+	case "ctrl+p":
+		m.openCommands()
+	case "ctrl+o":
+		return m.toggleLatest(), true
+	case "ctrl+z":
+		m.editor.Undo()
+	case "alt+1", "alt+2", "alt+3", "alt+4", "alt+5", "alt+6", "alt+7", "alt+8", "alt+9":
+		if i := int(key[len(key)-1] - '1'); i < len(m.threads) {
+			m.switchTo(i)
+		}
+	case "f1":
+		m.openHelp()
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// paste inserts what was pasted, where something is being written.
+func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
+	switch {
+	case m.question != nil:
+		return m.waitQuiet()
+	case m.over != nil:
+		return m.overUpdate(msg)
+	}
+	m.focus = onEditor
+	m.editor.Paste(msg.Content)
+	return nil
+}

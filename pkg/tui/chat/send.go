@@ -1,0 +1,209 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
+)
+
+// startedMsg answers a message that was sent.
+type startedMsg struct {
+	thread  int
+	key     string // of the request
+	started api.Started
+	err     error
+}
+
+// retryMsg sends a message again that the daemon did not take since it was not there.
+type retryMsg struct {
+	thread int
+	key    string
+}
+
+// submit sends what was written, or has it wait for the end of the turn.
+func (m *Model) submit() tea.Cmd {
+	text := strings.TrimRight(m.editor.Text(), " \n")
+	if strings.TrimSpace(text) == "" {
+		return m.steer()
+	}
+	m.editor.Clear()
+	if cmd, ok := m.command(text); ok {
+		return cmd
+	}
+	m.history.Add(text)
+	return m.Send(text)
+}
+
+// Send says something to the agent of the session that is shown; while a turn runs it
+// waits for its end.
+func (m *Model) Send(text string) tea.Cmd {
+	t := m.current()
+	t.pane.Follow()
+	if t.busy() {
+		t.queue = append(t.queue, text)
+		return nil
+	}
+	return m.start(t, text)
+}
+
+// start sends a message. Its key makes it harmless to send it again.
+func (m *Model) start(t *thread, text string) tea.Cmd {
+	r := m.request
+	r.Text, r.Key, r.Session = text, rand.Text(), t.session
+	t.starting, t.began, t.stopping = &starting{request: r}, m.now(), false
+	t.heard = t.began
+	return tea.Batch(m.post(t), m.tick())
+}
+
+func (m *Model) post(t *thread) tea.Cmd {
+	id, r := t.id, t.starting.request
+	return m.do(func(ctx context.Context) tea.Msg {
+		s, err := m.daemon.Start(ctx, r)
+		return startedMsg{id, r.Key, s, err}
+	})
+}
+
+// started takes the daemon's answer to a message.
+func (m *Model) started(msg startedMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.starting == nil || t.starting.request.Key != msg.key {
+		return nil
+	}
+	if msg.err != nil {
+		return m.notStarted(t, msg)
+	}
+	t.took(msg.started)
+	var stop tea.Cmd
+	if t.stopping { // before there was anything to stop
+		stop = m.stop(t, msg.started.Unit)
+	}
+	look := m.look(t, msg.started.Unit)
+	switch {
+	case t.follow != nil && t.follow.unit == msg.started.Unit:
+		return tea.Batch(look, stop)
+	}
+	return tea.Batch(m.begin(t, msg.started.Unit, msg.started.From), look, stop)
+}
+
+// notStarted tries again where there was no daemon, and gives the message back where it
+// was refused.
+func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
+	if fault.Is(msg.err, fault.Unreachable) && !t.stopping {
+		t.starting.tries++
+		wait := min(time.Duration(t.starting.tries)*500*time.Millisecond, 5*time.Second)
+		return tea.Batch(m.connection(t, msg.err), tea.Tick(wait, func(time.Time) tea.Msg { return retryMsg{t.id, msg.key} }))
+	}
+	text := t.starting.request.Text
+	t.starting, t.stopping = nil, false
+	m.giveBack(t, text)
+	if fault.Is(msg.err, fault.Interrupted) {
+		return nil
+	}
+	return tea.Batch(m.unqueue(t), m.fail(msg.err))
+}
+
+func (m *Model) retry(msg retryMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.starting == nil || t.starting.request.Key != msg.key {
+		return nil
+	}
+	return m.post(t)
+}
+
+// giveBack puts a message before what is being written in its thread.
+func (m *Model) giveBack(t *thread, text string) {
+	if t != m.current() {
+		t.draft = joined(text, t.draft)
+		return
+	}
+	m.editor.SetText(joined(text, m.editor.Text()))
+}
+
+// unqueue gives back what waited: the turn did not end as whoever wrote it expected.
+func (m *Model) unqueue(t *thread) tea.Cmd {
+	if len(t.queue) == 0 {
+		return nil
+	}
+	m.giveBack(t, strings.Join(t.queue, "\n\n"))
+	t.queue = nil
+	return m.say("what waited is in the editor again")
+}
+
+func joined(a, b string) string {
+	if strings.TrimSpace(b) == "" {
+		return a
+	}
+	return a + "\n\n" + b
+}
+
+// stoppedMsg answers a request to stop.
+type stoppedMsg struct {
+	thread int
+	err    error
+}
+
+// interrupt ends the turn that runs; what was written until then is saved.
+func (m *Model) interrupt() tea.Cmd {
+	t := m.current()
+	switch {
+	case !t.busy() || t.stopping || t.past:
+		return nil
+	case t.starting != nil && t.starting.tries > 0: // nobody has it
+		text := t.starting.request.Text
+		t.starting = nil
+		m.giveBack(t, text)
+		return m.unqueue(t)
+	}
+	t.stopping = true
+	if t.starting != nil || t.follow == nil {
+		return nil // it is stopped as soon as it has begun
+	}
+	return m.stop(t, t.follow.unit)
+}
+
+func (m *Model) stop(t *thread, unit string) tea.Cmd {
+	id := t.id
+	return m.do(func(ctx context.Context) tea.Msg {
+		_, err := m.daemon.Stop(ctx, unit, true)
+		return stoppedMsg{id, err}
+	})
+}
+
+func (m *Model) stopped(msg stoppedMsg) tea.Cmd {
+	if msg.err == nil {
+		return nil
+	}
+	if t := m.threadOf(msg.thread); t != nil {
+		t.stopping, t.steering = false, false
+	}
+	return m.fail(msg.err)
+}
+
+// steer stops the turn that runs, and sends what waits at once.
+func (m *Model) steer() tea.Cmd {
+	t := m.current()
+	if len(t.queue) == 0 || !t.busy() || t.past {
+		return nil
+	}
+	t.steering = true
+	return m.interrupt()
+}
+
+// editQueued takes the newest message that waits into the editor, and reports whether
+// there was one.
+func (m *Model) editQueued() bool {
+	t := m.current()
+	n := len(t.queue)
+	if n == 0 || !m.editor.Empty() {
+		return false
+	}
+	m.editor.SetText(t.queue[n-1])
+	t.queue = t.queue[:n-1]
+	return true
+}

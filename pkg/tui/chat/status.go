@@ -1,0 +1,110 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// part is a piece of the status line, and how much it matters: the least goes first where
+// there is no room.
+type part struct {
+	text    string
+	matters int
+}
+
+// status says what the session works with: isolation is in plain sight.
+func (m *Model) status() string {
+	parts := m.parts()
+	for {
+		line := statusOf(parts)
+		if line.Width() <= m.width || len(parts) == 1 {
+			return line.Cut(m.width).Pad(m.width, theme.Of(theme.StatusLine)).Paint(m.theme)
+		}
+		least := 0
+		for i, p := range parts {
+			if p.matters < parts[least].matters {
+				least = i
+			}
+		}
+		parts = slices.Delete(parts, least, least+1)
+	}
+}
+
+func statusOf(parts []part) flow.Line {
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		texts[i] = p.text
+	}
+	return flow.Plain(" "+strings.Join(texts, " · ")+" ", theme.StatusLine)
+}
+
+// parts are the pieces of the status line, in order.
+func (m *Model) parts() []part {
+	t := m.current()
+	parts := []part{{m.workspaces(t), 9}, {m.isolation(t), 8}}
+	if model := m.modelOf(t); model != "" {
+		parts = append(parts, part{model, 7})
+	}
+	parts = append(parts, part{m.runnerOf(t), 4})
+	if id := t.container; id != "" {
+		parts = append(parts, part{"container " + plain.Line(short(id)), 3})
+	}
+	u := t.conversation.Usage()
+	if n := u.InputTokens + u.OutputTokens; n > 0 {
+		parts = append(parts, part{tokens(n), 5})
+	}
+	if u.CostUSD != nil {
+		parts = append(parts, part{fmt.Sprintf("$%.2f", *u.CostUSD), 6})
+	}
+	return append(parts, part{"? help", 1})
+}
+
+// isolation says what holds the agent in.
+func (m *Model) isolation(t *thread) string {
+	if t.container == "" {
+		return "no container now"
+	}
+	return "isolated, no network"
+}
+
+// workspaces are those that the agent is given, each with its mode.
+func (m *Model) workspaces(t *thread) string {
+	var names []string
+	for _, w := range t.dispatch.Workspaces {
+		names = append(names, plain.Line(orDefault(w.Name, w.ID))+":"+string(w.Mode))
+	}
+	if len(names) == 0 {
+		for _, g := range m.request.Workspaces {
+			names = append(names, plain.Line(g.Workspace)+":"+string(g.Mode))
+		}
+	}
+	if len(names) == 0 {
+		return "personal:rw"
+	}
+	return strings.Join(names, " ")
+}
+
+func (m *Model) modelOf(t *thread) string {
+	return plain.Line(orDefault(m.request.Model, orDefault(t.conversation.Model(), orDefault(t.dispatch.Model, m.model))))
+}
+
+func (m *Model) runnerOf(t *thread) string {
+	return plain.Line(orDefault(m.request.Runner, orDefault(t.conversation.Runner(), "vexa")))
+}
+
+// tokens is a number of them in few columns.
+func tokens(n int64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprintf("%d tokens", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%dk tokens", n/1000)
+	default:
+		return fmt.Sprintf("%.1fM tokens", float64(n)/1e6)
+	}
+}

@@ -1,0 +1,143 @@
+package chat
+
+import (
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/feed"
+	"github.com/vexa-ai/vexa/pkg/tui/pane"
+	"github.com/vexa-ai/vexa/pkg/tui/reading"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
+)
+
+// thread is one conversation of those that are open at once.
+type thread struct {
+	id      int
+	session string // "" before its first turn
+	title   string
+	draft   string // what was being written in it when another was shown
+	news    bool   // something came to an end while another was shown
+
+	conversation *conversation.Conversation
+	reading      *reading.Reading
+	pane         pane.Pane
+	selected     int // the block that a key would act upon; -1: none
+
+	container string       // in which the agent is; "": none
+	dispatch  api.Dispatch // of the unit that is followed, as far as it is known
+	follow    *follow      // of the unit whose frames come; nil: none
+	later     []string     // units whose frames come after that
+	seq       map[string]uint64
+	lastTurn  string // that was accepted last
+
+	starting *starting // a message that the daemon has not taken yet
+	expected string    // a turn that it has taken, and of which nothing came yet
+	said     string    // what was said in that
+	unheard  string    // what was said in a turn that ended before an agent had it
+	queue    []string  // messages that wait for the end of the turn
+	began    time.Time // when the turn began, or the message was sent
+	heard    time.Time // when a frame came last
+	stopping bool      // it was asked to end
+	steering bool      // so that what waits is sent
+	lost     error     // why no frames come, while they do not
+	past     bool      // what was said before is still coming
+}
+
+// longTitle is how much of a message is a title until the session has one.
+const longTitle = 100
+
+// starting is a message on its way.
+type starting struct {
+	request api.StartRequest
+	tries   int
+}
+
+func newThread(id int, session string, th theme.Theme) *thread {
+	c := &conversation.Conversation{}
+	return &thread{id: id, session: session, conversation: c, reading: reading.New(c, th), selected: -1, seq: map[string]uint64{}}
+}
+
+// busy reports whether a message has to wait.
+func (t *thread) busy() bool {
+	return t.past || t.starting != nil || t.expected != "" || t.conversation.Running() != ""
+}
+
+// apply takes what came of a unit, and returns how the last turn that ended in it did,
+// nil where none ended.
+func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
+	from, changed := t.conversation.Len(), false
+	for _, e := range b.Entries {
+		if e.Frame.Seq <= t.seq[unit] {
+			continue // it came twice
+		}
+		t.seq[unit] = e.Frame.Seq
+		if d := t.heed(e.Frame); d != nil {
+			done = d
+		}
+		from, changed = min(from, t.conversation.Apply(e.Frame)), true
+	}
+	if changed {
+		t.reading.Changed(from)
+	}
+	return done
+}
+
+// heed notes what a frame says of the thread itself, and returns the end of a turn.
+func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
+	switch body := f.Body.(type) {
+	case wsv2.TurnAccepted:
+		t.session, t.lastTurn = body.Session, f.Turn
+		if t.expected != f.Turn {
+			t.began = f.TS // somebody else said it, or it was before
+		}
+		t.container = orDefault(body.Container, t.container)
+		if t.expected == f.Turn {
+			t.expected = ""
+		}
+		if t.title == "" {
+			t.title = plain.Short(body.Text, longTitle)
+		}
+	case wsv2.State:
+		t.container = body.Container
+		if body.State == string(runtimev1.Destroyed) {
+			t.container = ""
+		}
+	case wsv2.TurnDone:
+		if t.expected == f.Turn {
+			t.expected, t.unheard = "", t.said
+		}
+		return &body
+	}
+	return nil
+}
+
+// took notes that the daemon has taken the message that was on its way.
+func (t *thread) took(s api.Started) {
+	t.said = t.starting.request.Text
+	t.starting, t.session = nil, s.Session
+	if t.lastTurn != s.Turn {
+		t.expected = s.Turn
+	}
+}
+
+// blocks are what the pane of a thread shows: what was said, and behind it what was not
+// taken yet.
+type blocks struct {
+	*reading.Reading
+	pending [][]string
+}
+
+// Len implements pane.Blocks.
+func (b blocks) Len() int { return b.Reading.Len() + len(b.pending) }
+
+// Lines implements pane.Blocks.
+func (b blocks) Lines(block, width int) []string {
+	if i := block - b.Reading.Len(); i >= 0 {
+		return b.pending[i]
+	}
+	return b.Reading.Lines(block, width)
+}

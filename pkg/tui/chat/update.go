@@ -1,0 +1,105 @@
+package chat
+
+import (
+	tea "charm.land/bubbletea/v2"
+)
+
+// Update implements tea.Model.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if cmd, ok := m.input(msg); ok {
+		return m, cmd
+	}
+	if cmd, ok := m.fromDaemon(msg); ok {
+		return m, cmd
+	}
+	return m, m.other(msg)
+}
+
+// input takes what the person and the terminal do.
+func (m *Model) input(msg tea.Msg) (tea.Cmd, bool) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = max(msg.Width, 1), max(msg.Height, 1)
+		if m.over != nil {
+			return m.overUpdate(msg), true
+		}
+		return nil, true
+	case tea.KeyPressMsg:
+		return m.press(msg), true
+	case tea.PasteMsg:
+		return m.paste(msg), true
+	case tea.MouseWheelMsg:
+		return m.wheel(msg), true
+	case tea.MouseClickMsg:
+		return m.click(msg), true
+	case tea.BackgroundColorMsg:
+		m.background(msg.IsDark())
+		return nil, true
+	}
+	return nil, false
+}
+
+// fromDaemon takes what the daemon says.
+func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
+	switch msg := msg.(type) {
+	case batchMsg:
+		return m.batch(msg), true
+	case followAgainMsg:
+		return m.followAgain(msg), true
+	case startedMsg:
+		return m.started(msg), true
+	case retryMsg:
+		return m.retry(msg), true
+	case stoppedMsg:
+		return m.stopped(msg), true
+	case dispatchMsg:
+		m.looked(msg)
+		return nil, true
+	case unitsMsg:
+		return m.resumed(msg), true
+	case statusMsg:
+		return m.checked(msg), true
+	case checkMsg:
+		return m.check(), true
+	case learnedMsg:
+		return m.learned(msg), true
+	case sessionsMsg:
+		return m.listed(msg), true
+	case patchMsg:
+		return m.patched(msg), true
+	case undoneMsg:
+		return m.undone(msg), true
+	case proposalMsg:
+		return m.proposed(msg), true
+	case acceptedMsg:
+		return m.accepted(msg), true
+	}
+	return nil, false
+}
+
+// other takes what comes of the model itself.
+func (m *Model) other(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tickMsg:
+		return m.ticked()
+	case armedMsg:
+		m.arm(msg)
+	case expiredMsg:
+		if m.notice != nil && m.notice.id == int(msg) {
+			m.notice = nil
+		}
+	case NoticeMsg:
+		return m.say(string(msg))
+	case editedMsg:
+		return m.edited(msg)
+	case setUpMsg:
+		return m.setUp(msg)
+	case unlockedMsg:
+		return m.unlocked(msg)
+	default:
+		if m.over != nil {
+			return m.overUpdate(msg)
+		}
+	}
+	return nil
+}
