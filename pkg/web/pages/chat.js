@@ -307,7 +307,7 @@ class Talk {
 
 function used(u) {
   const tokens = `${compact(u.inputTokens)} in, ${compact(u.outputTokens)} out`;
-  return u.costUsd !== undefined && u.costUsd !== null ? `${tokens}, $${u.costUsd.toFixed(u.costUsd < 0.1 ? 4 : 2)}` : tokens;
+  return u.costUsd ? `${tokens}, $${u.costUsd.toFixed(u.costUsd < 0.1 ? 4 : 2)}` : tokens;
 }
 
 const compact = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(n);

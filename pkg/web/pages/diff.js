@@ -35,7 +35,11 @@ export function parse(patch) {
       file.hunks.push(hunk);
     } else if (line.startsWith("--- ")) file.from = name(line.slice(4));
     else if (line.startsWith("+++ ")) file.to = name(line.slice(4));
-    else if (/^(new file|deleted file|old mode|new mode|rename|copy|similarity|Binary|GIT binary)/.test(line)) file.notes.push(line);
+    else if (line.startsWith("new file")) file.notes.push(/120000$/.test(line) ? "a new link" : "new");
+    else if (line.startsWith("deleted file")) file.notes.push("removed");
+    else if (/^(new mode|Binary|GIT binary)/.test(line)) file.notes.push(line);
+    else if ((m = /^rename from (.*)$/.exec(line))) file.from = name(m[1]);
+    else if ((m = /^rename to (.*)$/.exec(line))) file.to = name(m[1]);
   }
   return files;
 }
@@ -74,9 +78,8 @@ export function show(patch, { sides = false, open = true, link } = {}) {
     return h("details", { class: "file", open: open && fits }, h("summary", {},
       h("span", { class: "path", text: title(f) }), " ",
       h("span", { class: "count" }, add > 0 && h("span", { class: "plus", text: `+${add}` }), " ", del > 0 && h("span", { class: "minus", text: `−${del}` }),
-        h("span", { class: "sr", text: ` ${plural(add, "line")} added, ${del} removed` }))),
-    to && h("p", { class: "actions" }, h("a", { href: to, text: "Open the file" })),
-    f.notes.length > 0 && h("p", { class: "quiet", text: f.notes.join("; ") }),
+        h("span", { class: "sr", text: ` ${plural(add, "line")} added, ${del} removed` }), f.notes.length > 0 && h("span", { class: "quiet", text: ` ${f.notes.join(", ")}` }))),
+    to && h("p", { class: "open" }, h("a", { href: to, text: "Open the file" })),
     !fits ? h("p", { class: "quiet", text: `${plural(lines, "line")}: too many to show here. See: vexa workspace diff` })
       : f.hunks.length > 0 && h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Changes of ${title(f)}` }, sides ? beside(f) : column(f)));
   }));
@@ -85,16 +88,16 @@ export function show(patch, { sides = false, open = true, link } = {}) {
 const label = { add: "added", del: "removed", same: "" };
 
 function column(f) {
-  return h("table", {}, h("tbody", {}, f.hunks.map((hunk) => [
-    h("tr", { class: "hunk" }, h("td", { colspan: "3", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
+  return h("table", {}, h("tbody", {}, f.hunks.map((hunk, i) => [
+    (i > 0 || hunk.around) && h("tr", { class: "hunk" }, h("td", { colspan: "3", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
     alike(hunk.lines).map(([l, other]) => h("tr", { class: l.kind },
       h("td", { class: "no", text: l.a ?? "" }), h("td", { class: "no", text: l.b ?? "" }), text(l, other))),
   ])));
 }
 
 function beside(f) {
-  return h("table", {}, h("colgroup", {}, h("col", { class: "c-no" }), h("col"), h("col", { class: "c-no" }), h("col")), h("tbody", {}, f.hunks.map((hunk) => [
-    h("tr", { class: "hunk" }, h("td", { colspan: "4", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
+  return h("table", {}, h("colgroup", {}, h("col", { class: "c-no" }), h("col"), h("col", { class: "c-no" }), h("col")), h("tbody", {}, f.hunks.map((hunk, i) => [
+    (i > 0 || hunk.around) && h("tr", { class: "hunk" }, h("td", { colspan: "4", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
     pairs(hunk.lines).map(([l, r]) => h("tr", {},
       h("td", { class: "no", text: l?.a ?? "" }), l ? text(l, r) : h("td", { class: "none" }),
       h("td", { class: "no", text: r?.b ?? "" }), r ? text(r, l) : h("td", { class: "none" }))),

@@ -84,7 +84,7 @@ function mark() {
   shown = location.pathname + location.search;
   const first = "/" + (location.pathname.split("/")[1] ?? "");
   for (const a of document.querySelectorAll("nav a")) {
-    const here = a.getAttribute("href") === (first === "/chat" ? "/sessions" : first);
+    const here = a.getAttribute("href") === (first === "/chat" ? "/" : first);
     if (here) a.setAttribute("aria-current", "page");
     else a.removeAttribute("aria-current");
   }

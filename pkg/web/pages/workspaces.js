@@ -119,10 +119,11 @@ async function history(content, name, file) {
 
 function commitRow(name, c, file) {
   return h("li", {}, h("div", { class: "line" }, h("a", { class: "main", href: address(name, { commit: c.sha }) }, firstLine(c.message)), code(short(c.sha))),
-    h("p", { class: "quiet" }, ago(c.time), ` · ${c.author}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })], c.runner && ` · ${c.runner}`,
+    h("p", { class: "quiet" }, ago(c.time), ` · ${author(c)}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })], c.runner && ` · ${c.runner}`,
       file && [" · ", h("a", { href: address(name, { path: file, rev: c.sha }), text: "the file then" })]));
 }
 
+const author = (c) => c.author.replace(/ <[^<>]*>$/, "");
 const firstLine = (text) => text.split("\n")[0] || "(no message)";
 
 async function changes(content, name, file) {
@@ -147,7 +148,7 @@ async function oneCommit(page, name, sha) {
   });
   const body = c.message.split("\n").slice(1).join("\n").trim();
   page.show(h("p", { class: "up" }, h("a", { href: address(name, { view: "history" }), text: `History of ${name}` })),
-    h("h1", {}, firstLine(c.message)), h("p", { class: "quiet" }, code(short(c.sha)), " · ", ago(c.time), ` · ${c.author}`, c.launcher && ` · launched by ${c.launcher}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })]),
+    h("h1", {}, firstLine(c.message)), h("p", { class: "quiet" }, code(short(c.sha)), " · ", ago(c.time), ` · ${author(c)}`, c.launcher && ` · launched by ${c.launcher}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })]),
     body && h("p", { class: "body", text: body }),
     h("p", { class: "actions" }, undo && act(undo), " ", back && act(back), " ", h("a", { href: address(name, { rev: c.sha }), text: "Browse it" })),
     showDiff(d.patch, { link: (f) => f.to && address(name, { path: f.to, rev: c.sha }) }));
