@@ -58,8 +58,9 @@ class Talk {
     };
     window.addEventListener("scroll", this.onScroll, { passive: true });
     this.size = new ResizeObserver(() => { if (this.followEnd) this.toEnd(); });
-    this.size.observe(this.log);
-    this.el = h("div", { class: "chat" }, this.log, this.status, this.form);
+    for (const el of [this.log, this.form]) this.size.observe(el);
+    this.name = h("h1", { class: "sr", text: "Chat" });
+    this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.form);
   }
 
   async open() {
@@ -91,7 +92,10 @@ class Talk {
     const [all, sessions] = await Promise.all([get(withQuery(path("dispatches"), { all: "1" })), get(path("sessions"))]);
     const own = all.filter((d) => d.session === this.session).sort((a, b) => (a.id < b.id ? -1 : 1));
     const meta = sessions.find((s) => s.id === this.session);
-    if (meta?.title) this.page.title(meta.title);
+    if (meta?.title) {
+      this.page.title(meta.title);
+      this.name.textContent = meta.title;
+    }
     if (own.length === 0) {
       if (!meta) throw { message: "there is no such session", hint: "see the list of sessions" };
       this.log.append(h("p", { class: "quiet", text: `What was said in “${meta.title}” is not kept any more; the agent still knows it. Go on below.` }));

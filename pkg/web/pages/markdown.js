@@ -110,10 +110,11 @@ function list(lines, i, first, depth) {
   const ordered = /\d/.test(first[2]);
   const kind = ordered ? first[2].at(-1) : first[2];
   const items = [];
-  let n = i, loose = false;
+  let n = i, loose = false, apart = false;
   while (n < lines.length) {
     const m = marker.exec(lines[n]);
     if (!m || (ordered ? !m[2].endsWith(kind) || !/\d/.test(m[2]) : m[2] !== kind) || rule.test(lines[n])) break;
+    loose ||= apart;
     const width = m[1].length + m[2].length + (m[3].length > 4 || m[3] === "" ? 1 : m[3].length);
     const own = [lines[n].slice(Math.min(width, lines[n].length))];
     n++;
@@ -126,10 +127,9 @@ function list(lines, i, first, depth) {
       else break;
       if (gap) { loose = true; gap = false; }
     }
-    let trailing = 0;
-    while (own.at(-1) === "") { own.pop(); trailing++; }
+    apart = own.at(-1) === "";
+    while (own.at(-1) === "") own.pop();
     items.push(own);
-    if (trailing > 0 && n < lines.length && marker.test(lines[n])) loose = true;
   }
   return { kind: "list", ordered, start: ordered ? parseInt(first[2], 10) : 0, loose, items: items.map((own) => split(own, depth + 1)), next: n };
 }
