@@ -72,10 +72,11 @@ func inward(r *http.Request) *http.Request {
 	}
 	in.RequestURI = in.URL.RequestURI()
 	in.Header = http.Header{}
-	for _, name := range []string{
-		"Accept", "Content-Type", "Content-Length", "Last-Event-Id",
-		"Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions",
-	} {
+	names := []string{"Accept", "Content-Type", "Last-Event-Id"}
+	if r.Header.Get("Upgrade") != "" {
+		names = append(names, "Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions")
+	}
+	for _, name := range names {
 		if values := r.Header.Values(name); len(values) > 0 {
 			in.Header[name] = values
 		}
