@@ -26,6 +26,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 func (s *suite) commands() map[string]command {
 	return map[string]command{
 		"alive":      cmdAlive,
+		"browser":    cmdBrowser,
 		"capture":    cmdCapture,
 		"connected":  cmdConnected,
 		"containers": cmdContainers,
@@ -37,6 +38,7 @@ func (s *suite) commands() map[string]command {
 		"provider":   cmdProvider,
 		"registries": cmdRegistries,
 		"runner":     s.cmdRunner,
+		"site":       cmdSite,
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
 		"terminal":   cmdTerminal,

@@ -6,7 +6,10 @@ import { Conversation } from "./conversation.js";
 import { Events } from "./stream.js";
 import { Reading } from "./items.js";
 
-const idleSec = 300; // how long a container waits for the next message, as in vexa chat
+// How long a container may wait for the next message, in seconds; the first is what holds
+// unless somebody says otherwise, as in vexa chat.
+const idles = [[300, "5 minutes"], [0, "not at all"], [60, "a minute"], [3600, "an hour"]];
+const idleKey = (session) => `vexa.idle.${session}`;
 const draftKey = (session) => `vexa.draft.${session}`;
 const queueKey = (session) => `vexa.queue.${session}`;
 
@@ -27,6 +30,7 @@ class Talk {
     this.reading.drawn = () => this.drawn();
     this.workspaces = [];
     this.units = new Map(); // followed, with what ends that
+    this.idle = load(idleKey(session)) ?? idles[0][0];
     this.busy = false; // a message is on its way
     this.queue = load(queueKey(session)) ?? [];
     this.followEnd = true;
@@ -143,6 +147,8 @@ class Talk {
     runner.value = "vexa";
     const names = models.flatMap((p) => p.models.map((m) => `${p.name}/${m}`));
     const model = h("select", { id: "model" }, h("option", { value: "", text: "the default" }), names.map((m) => h("option", { value: m, text: m })));
+    const idle = h("select", { id: "idle" }, idles.map(([value, text]) => h("option", { value: String(value), text })));
+    idle.addEventListener("change", () => { this.idle = Number(idle.value); });
     const picked = tools.map((t) => ({ name: t.name, box: h("input", { type: "checkbox" }), title: t.title }));
     this.chosen = () => ({
       workspaces: rows.filter((r) => r.mode.value).map((r) => ({ workspace: r.name, mode: r.mode.value })),
@@ -156,7 +162,7 @@ class Talk {
     const form = h("details", { class: "options" }, h("summary", {}, "With ", brief),
       h("div", { class: "grid" },
         h("fieldset", {}, h("legend", { text: "Workspaces" }), rows.map((r) => r.el)),
-        h("fieldset", {}, h("legend", { text: "Agent" }), h("label", { class: "choice" }, h("span", { text: "Runner" }), runner), h("label", { class: "choice" }, h("span", { text: "Model" }), model)),
+        h("fieldset", {}, h("legend", { text: "Agent" }), h("label", { class: "choice" }, h("span", { text: "Runner" }), runner), h("label", { class: "choice" }, h("span", { text: "Model" }), model), h("label", { class: "choice" }, h("span", { text: "Waits for the next message" }), idle)),
         picked.length > 0 && h("fieldset", {}, h("legend", { text: "Tools" }), picked.map((t) => h("label", { class: "check" }, t.box, " ", t.title || t.name)))));
     form.addEventListener("change", tell);
     tell();
@@ -188,7 +194,7 @@ class Talk {
     this.log.append(pending);
     this.drawn();
     const first = !this.session;
-    const request = { text, idempotencyKey: key(), limits: { idleSec } };
+    const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
     if (first) {
       const c = this.chosen?.() ?? {};
       Object.assign(request, c.workspaces?.length ? c : { ...c, workspaces: undefined });
@@ -201,6 +207,7 @@ class Talk {
         this.session = started.session;
         save(queueKey(this.session), this.queue);
         save(queueKey(""), []);
+        save(idleKey(this.session), this.idle);
         save(draftKey(""), "");
         this.page.replace(`/chat/${this.session}`);
         fill(this.options);
