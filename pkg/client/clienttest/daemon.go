@@ -51,6 +51,7 @@ type Daemon struct {
 	starts     []api.StartRequest
 	dropped    map[string]bool
 	recording  bool
+	web        bool              // the pages are open
 	titles     map[string]string // that were given to sessions
 }
 

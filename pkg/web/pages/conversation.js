@@ -67,7 +67,7 @@ export class Conversation {
       case "state":
         this.container = f.container ?? this.container;
         this.state = f.state;
-        if (f.detail && !this.running) this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);
+        if (f.detail && f.state === "starting") this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);
         break;
     }
   }
