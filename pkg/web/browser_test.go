@@ -81,8 +81,9 @@ func (s *story) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			data, _ := json.Marshal(f)
 			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", from+i+1, data)
 			if s.deaf && i == 1 {
-				w.(http.Flusher).Flush()    //nolint:forcetypeassert // a server's is one
-				panic(http.ErrAbortHandler) // the connection breaks after every second frame
+				w.(http.Flusher).Flush()           //nolint:forcetypeassert // a server's is one
+				time.Sleep(100 * time.Millisecond) // a browser drops what it has not read when a connection breaks
+				panic(http.ErrAbortHandler)        // the connection breaks after every second frame
 			}
 		}
 	case "/status":
