@@ -1,7 +1,7 @@
 // The frame around the views: signing in, the address, and what shows it.
 
 import { h, fill, problem } from "./dom.js";
-import { signIn, session, onAway, Failure } from "./api.js";
+import { signIn, session, signOut, onAway, Failure } from "./api.js";
 import { Hub } from "./stream.js";
 import { chat } from "./chat.js";
 
@@ -22,6 +22,8 @@ const routes = [
   [/^\/proposals\/([^/]+)\/([^/]+)$/, async (page, ws, id) => (await import("./proposals.js")).proposal(page, ws, id)],
 ];
 
+const patience = 15_000; // ms without the daemon, after which a person is told what to do
+
 let current = null;
 let shown = ""; // the address of what is shown
 
@@ -34,7 +36,11 @@ class Page {
     this.over = false;
   }
 
-  show(...nodes) { if (!this.over) fill(main, nodes); }
+  show(...nodes) {
+    clearTimeout(this.slow);
+    if (!this.over) fill(main, nodes);
+  }
+
   title(text) { if (!this.over) document.title = text ? `${text} · Vexa` : "Vexa"; }
   leave(f) { this.leaving.push(f); }
 
@@ -59,12 +65,9 @@ async function render(focus = true) {
   const found = routes.map(([re, view]) => [re.exec(location.pathname), view]).find(([m]) => m);
   try {
     if (!found) throw { message: "there is no such page" };
-    const slow = setTimeout(() => page.show(h("p", { class: "quiet", text: "Loading …" })), 150);
-    page.leave(() => clearTimeout(slow));
-    const view = found[1](page, ...found[0].slice(1).map(decodeURIComponent));
-    if (location.pathname === "/" || location.pathname.startsWith("/chat/")) clearTimeout(slow);
-    await view;
-    clearTimeout(slow);
+    page.slow = setTimeout(() => page.show(h("p", { class: "quiet", text: "Loading …" })), 150);
+    page.leave(() => clearTimeout(page.slow));
+    await found[1](page, ...found[0].slice(1).map(decodeURIComponent));
   } catch (err) {
     if (page.over) return;
     if (!(err instanceof Failure) && err instanceof Error) console.error(err);
@@ -103,7 +106,18 @@ window.addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) render();
 });
 
+const leave = document.getElementById("sign-out");
+leave.addEventListener("click", async () => {
+  try {
+    await signOut();
+    signedOut();
+  } catch (err) {
+    fill(main, problem(err));
+  }
+});
+
 function signedOut(err) {
+  leave.hidden = true;
   hub?.close();
   current?.end();
   fill(main, h("div", { class: "sign-in" }, h("h1", { text: "Sign in" }),
@@ -131,9 +145,13 @@ async function begin() {
     }
   }
   onAway(signedOut);
+  leave.hidden = false;
+  let late;
   hub = new Hub((state) => {
-    linkState.textContent = { live: "", waiting: "connecting …", fallback: "" }[state];
     document.documentElement.dataset.link = state;
+    linkState.textContent = state === "waiting" ? "connecting …" : "";
+    clearTimeout(late);
+    if (state === "waiting") late = setTimeout(() => { linkState.textContent = "no answer: run vexa web"; }, patience);
   });
   await render(false);
 }
