@@ -130,7 +130,7 @@ function text(l, other) {
   const td = h("td", { class: `text ${l.kind === "same" ? "" : l.kind}` }, label[l.kind] && h("span", { class: "sr", text: `${label[l.kind]}: ` }));
   if (other && other.kind !== l.kind && l.text.length < longestPair && other.text.length < longestPair) {
     const [from, end] = middle(l.text, other.text);
-    if (from + (l.text.length - end) > l.text.length / 3) {
+    if (from + (l.text.length - end) > Math.min(l.text.length, other.text.length) / 3) {
       td.append(seen(l.text.slice(0, from)), h("mark", {}, seen(l.text.slice(from, end))), seen(l.text.slice(end)));
       return td;
     }

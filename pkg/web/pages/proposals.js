@@ -152,7 +152,7 @@ function decide(name, p, draw) {
     e.target.disabled = true;
     try {
       await post(path("workspaces", name, "proposals", p.id, verb), request());
-      await draw(h("div", { class: "notice", role: "status" }, sign("✓"), ` ${done}`));
+      await draw(h("div", { class: "notice good", role: "status" }, sign("✓"), ` ${done}`));
     } catch (err) {
       e.target.disabled = false;
       fill(said, problem(err));
