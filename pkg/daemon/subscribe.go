@@ -42,7 +42,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) error {
 	// and its guard, or the door of the pages.
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
-		return nil //nolint:nilerr // it is answered
+		return nil // it is answered
 	}
 	defer conn.CloseNow() //nolint:errcheck // it was closed, or there is nobody to close it with
 	conn.SetReadLimit(maxMessage)

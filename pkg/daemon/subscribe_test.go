@@ -284,4 +284,3 @@ func TestWeb(t *testing.T) {
 		t.Errorf("the pages were told: %s", got)
 	}
 }
-

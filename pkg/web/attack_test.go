@@ -53,7 +53,7 @@ func TestLinks(t *testing.T) {
 	refused := []struct {
 		why    string
 		status int
-		res    *http.Response
+		res    reply
 	}{
 		{"by GET", http.StatusUnauthorized, v.ask(http.MethodGet, "/session?secret="+secret, "")},
 		{"as the cookie", http.StatusUnauthorized, (&visitor{f: f, cookie: secret}).ask(http.MethodGet, "/session", "")},
@@ -148,7 +148,7 @@ func TestForeignOrigins(t *testing.T) {
 		t.Fatalf("%d requests reached the daemon", n)
 	}
 	// Without them it works, also where a browser says nothing of sites.
-	for _, res := range []*http.Response{v.ask(http.MethodPost, "/api/dispatches", "{}"), v.ask(http.MethodPost, "/api/dispatches", "{}", without("Sec-Fetch-Site")), v.ask(http.MethodGet, "/api/sessions", "", without("Sec-Fetch-Site"))} {
+	for _, res := range []reply{v.ask(http.MethodPost, "/api/dispatches", "{}"), v.ask(http.MethodPost, "/api/dispatches", "{}", without("Sec-Fetch-Site")), v.ask(http.MethodGet, "/api/sessions", "", without("Sec-Fetch-Site"))} {
 		if res.StatusCode != http.StatusOK {
 			t.Errorf("our own page got %s", res.Status)
 		}
@@ -232,9 +232,8 @@ func TestPaths(t *testing.T) {
 	wantError(t, v.ask(http.MethodPost, "/api/workspaces/add", "{}"), http.StatusNotFound)
 	for _, path := range []string{"/assets/../../../etc/passwd", "/assets/..%2f..%2f..%2fetc%2fpasswd", "/assets/%2e%2e/pages.go", "/assets/pages.go", "/assets/", "/assets", "/assets/index.html%00.js", "/../etc/passwd", "//etc/passwd", "/etc/passwd", "/assets/./main.js/x"} {
 		res := f.raw("GET " + path + " HTTP/1.1\r\nHost: " + f.base.Host + "\r\n\r\n")
-		body, _ := io.ReadAll(res.Body)
-		if res.StatusCode == http.StatusOK || strings.Contains(string(body), "root:") {
-			t.Errorf("%s: %s\n%s", path, res.Status, body)
+		if res.StatusCode == http.StatusOK || strings.Contains(string(res.body), "root:") {
+			t.Errorf("%s: %s\n%s", path, res.Status, res.body)
 		}
 		if to := res.Header.Get("Location"); to != "" && (!strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//")) {
 			t.Errorf("%s: leads to %s", path, to)
@@ -270,7 +269,7 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	v := f.visitor()
-	answers := map[string]*http.Response{
+	answers := map[string]reply{
 		"page": v.ask(http.MethodGet, "/", ""), "file": v.ask(http.MethodGet, "/assets/main.js", ""), "data": v.ask(http.MethodGet, "/api/status", ""), "nothing": v.ask(http.MethodGet, "/none", ""),
 		"refusal": v.ask(http.MethodGet, "/api/status", "", without("Cookie")), "foreign": v.ask(http.MethodGet, "/", "", host("evil.example")),
 	}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,12 +14,12 @@ import (
 )
 
 // browser opens a window in which somebody is signed in.
-func (f *fixture) browser(o browsertest.Options) *browsertest.Browser {
+func (f *fixture) browser() *browsertest.Browser {
 	f.t.Helper()
 	if _, err := browsertest.Program(); err != nil {
 		require.Missing(f.t, "browser", err.Error())
 	}
-	b, err := browsertest.Start(o)
+	b, err := browsertest.Start(browsertest.Options{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -49,9 +50,7 @@ const (
 func (s *story) say(kind string, body map[string]any) {
 	seq := len(s.frames) + 1
 	f := map[string]any{"seq": seq, "ts": "2026-11-01T12:00:00Z", "unit": unit, "source": "agent", "agentSeq": seq, "turn": "t", "type": kind}
-	for k, v := range body {
-		f[k] = v
-	}
+	maps.Copy(f, body)
 	s.frames = append(s.frames, f)
 }
 
@@ -81,7 +80,7 @@ func (s *story) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			data, _ := json.Marshal(f)
 			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", from+i+1, data)
 			if s.deaf && i == 1 {
-				w.(http.Flusher).Flush()           //nolint:forcetypeassert // a server's is one
+				w.(http.Flusher).Flush()           // a server's is one
 				time.Sleep(100 * time.Millisecond) // a browser drops what it has not read when a connection breaks
 				panic(http.ErrAbortHandler)        // the connection breaks after every second frame
 			}
@@ -109,7 +108,7 @@ func eval(t *testing.T, b *browsertest.Browser, script string, into any) {
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.browser(browsertest.Options{})
+	b := f.browser()
 	hostile := []string{
 		`<script>pwned=1</script>`, `<img src=x onerror=pwned=1>`, `<svg/onload=pwned=1>`, `<iframe srcdoc="<script>parent.pwned=1</script>">`, `"><script>pwned=1</script>`, `<a href="javascript:pwned=1">x</a>`,
 		`[x](javascript:pwned=1)`, "[x](java\nscript:pwned=1)", `[x](JaVaScRiPt:pwned=1)`, `[x](&#x6A;avascript:pwned=1)`, "[x](\x01javascript:pwned=1)", `[x]( javascript:pwned=1)`, `[x](<javascript:pwned=1>)`, `[x](data:text/html,<script>pwned=1</script>)`,
@@ -173,7 +172,7 @@ func TestHostileText(t *testing.T) {
 func TestBrowserHoldsThePolicy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.browser(browsertest.Options{})
+	b := f.browser()
 	for what, script := range map[string]string{
 		"markup of text":   `(() => { try { document.body.innerHTML = "<b>x</b>"; return "done"; } catch { return "refused"; } })()`,
 		"an inline script": `(() => { try { const s = document.createElement("script"); s.text = "window.ran = 1"; document.body.append(s); } catch {} return window.ran ? "done" : "refused"; })()`,
@@ -195,7 +194,7 @@ func TestBrowserHoldsThePolicy(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.browser(browsertest.Options{})
+	b := f.browser()
 	cases := []struct{ text, want string }{
 		{"a *b* **c** `d` ~~e~~", "p(a em(b) strong(c) code(d) s(e))"},
 		{"snake_case_name and 2*3*4", "p(snake_case_name and 2em(3)4)"},
@@ -255,7 +254,7 @@ func TestFallback(t *testing.T) {
 	if _, err := f.site.Open(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	b := f.browser(browsertest.Options{})
+	b := f.browser()
 	if err := b.Open(f.origin() + "/dispatches/" + unit); err != nil {
 		t.Fatal(err)
 	}

@@ -151,8 +151,25 @@ type visitor struct {
 	cookie, token string
 }
 
+// reply is an answer, read whole.
+type reply struct {
+	*http.Response
+
+	body []byte
+}
+
+func read(t *testing.T, res *http.Response) reply {
+	t.Helper()
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{res, body}
+}
+
 // ask sends a request as a page of ours does; change makes it another.
-func (v *visitor) ask(method, path, body string, change ...func(*http.Request)) *http.Response {
+func (v *visitor) ask(method, path, body string, change ...func(*http.Request)) reply {
 	v.f.t.Helper()
 	r, err := http.NewRequestWithContext(v.f.t.Context(), method, v.f.origin()+path, strings.NewReader(body))
 	if err != nil {
@@ -176,20 +193,19 @@ func (v *visitor) ask(method, path, body string, change ...func(*http.Request)) 
 	if err != nil {
 		v.f.t.Fatal(err)
 	}
-	v.f.t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	return read(v.f.t, res)
 }
 
-func (f *fixture) signIn(secret string, change ...func(*http.Request)) (*visitor, *http.Response) {
+func (f *fixture) signIn(secret string) (*visitor, reply) {
 	f.t.Helper()
 	v := &visitor{f: f}
 	body, _ := json.Marshal(map[string]string{"secret": secret})
-	res := v.ask(http.MethodPost, "/session", string(body), change...)
+	res := v.ask(http.MethodPost, "/session", string(body))
 	for _, c := range res.Cookies() {
 		v.cookie = c.Value
 	}
 	var answer struct{ Token string }
-	_ = json.NewDecoder(res.Body).Decode(&answer) // a refusal has none
+	_ = json.Unmarshal(res.body, &answer) // a refusal has none
 	v.token = answer.Token
 	return v, res
 }
@@ -219,7 +235,7 @@ func with(name string, values ...string) func(*http.Request) {
 func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
 
 // raw sends bytes as they are and returns the status and header of the answer.
-func (f *fixture) raw(request string) *http.Response {
+func (f *fixture) raw(request string) reply {
 	f.t.Helper()
 	conn, err := net.Dial("tcp", "127.0.0.1:"+f.base.Port())
 	if err != nil {
@@ -233,18 +249,17 @@ func (f *fixture) raw(request string) *http.Response {
 	if err != nil {
 		f.t.Fatalf("%q: %v", request, err)
 	}
-	f.t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	return read(f.t, res)
 }
 
-func wantError(t *testing.T, res *http.Response, status int) {
+func wantError(t *testing.T, res reply, status int) {
 	t.Helper()
 	if res.StatusCode != status {
 		t.Errorf("got %s, want %d", res.Status, status)
 		return
 	}
 	var e api.Error
-	if err := json.NewDecoder(res.Body).Decode(&e); err != nil || e.Code == "" || e.Message == "" {
+	if err := json.Unmarshal(res.body, &e); err != nil || e.Code == "" || e.Message == "" {
 		t.Errorf("the refusal is no error of ours: %+v, %v", e, err)
 	}
 }

@@ -49,7 +49,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if ownedBy(conn, l.users...) {
 			return &placed{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
 		}
-		conn.Close() //nolint:errcheck // it was never spoken to
+		_ = conn.Close() // it was never spoken to
 		<-l.places
 	}
 }

@@ -41,20 +41,21 @@ type serving struct {
 	timer    *time.Timer
 }
 
-func newServing(o Options, l *listener, name string, d *door.Door, assets *pages.Assets, api http.Handler) *serving {
-	host := net.JoinHostPort(name, strconv.Itoa(l.port()))
-	s := &serving{o: o, l: l, name: name, host: host, origin: "http://" + host, door: d, assets: assets, api: api}
-	life, cancel := context.WithCancel(context.Background())
+// prepare makes the server; it serves with run. The life of its requests is not that
+// of ctx, which is a request's.
+func (s *serving) prepare(ctx context.Context) {
+	s.host = net.JoinHostPort(s.name, strconv.Itoa(s.l.port()))
+	s.origin = "http://" + s.host
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.server = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers send is no news
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // what strangers send is no news
 		BaseContext:       func(net.Listener) context.Context { return life },
 	}
-	return s
 }
 
 func (s *serving) run() {

@@ -89,7 +89,8 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 	if err != nil {
 		return err
 	}
-	up := newServing(s.o, l, name, d, assets, handler)
+	up := &serving{o: s.o, l: l, name: name, door: d, assets: assets, api: handler}
+	up.prepare(ctx)
 	up.gone = func() {
 		if err := s.drop(up); err != nil {
 			s.o.Log.ErrorContext(context.WithoutCancel(ctx), "close the pages", "error", err)

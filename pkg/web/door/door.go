@@ -177,6 +177,6 @@ func hash(secret string) digest { return sha256.Sum256([]byte(secret)) }
 
 func random() string {
 	var b [secretSize]byte
-	rand.Read(b[:]) //nolint:errcheck // it never fails: the program ends
+	rand.Read(b[:]) // it never fails: the program ends
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
