@@ -30,7 +30,7 @@ type serving struct {
 	assets *pages.Assets
 	api    http.Handler // of the daemon
 	server *http.Server
-	gone   func() // ends it: nobody has been there for long
+	gone   func(after *time.Timer) // ends it: nobody has been there for long
 	cancel context.CancelFunc
 
 	keeping sync.Mutex
@@ -83,9 +83,24 @@ func (s *serving) rest(after time.Duration) {
 		s.timer.Stop()
 	}
 	s.timer = nil
-	if s.busy == 0 {
-		s.timer = time.AfterFunc(after, s.gone)
+	if s.busy > 0 {
+		return
 	}
+	var t *time.Timer
+	t = time.AfterFunc(after, func() {
+		s.counting.Lock()
+		mine := t // it is set by now
+		s.counting.Unlock()
+		s.gone(mine)
+	})
+	s.timer = t
+}
+
+// left reports whether nobody came since a timer was set.
+func (s *serving) left(t *time.Timer) bool {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	return s.busy == 0 && s.timer == t
 }
 
 // attend notes that somebody who is signed in is there, until leave is called.

@@ -91,8 +91,8 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 	}
 	up := &serving{o: s.o, l: l, name: name, door: d, assets: assets, api: handler}
 	up.prepare(ctx)
-	up.gone = func() {
-		if err := s.drop(up); err != nil {
+	up.gone = func(t *time.Timer) {
+		if err := s.drop(up, t); err != nil {
 			s.o.Log.ErrorContext(context.WithoutCancel(ctx), "close the pages", "error", err)
 		}
 	}
@@ -102,11 +102,12 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 	return nil
 }
 
-// drop ends what serves where that is still what does: nobody has looked at it for long.
-func (s *Site) drop(up *serving) error {
+// drop ends what serves where that is still what does: nobody has looked at it for
+// long, and nobody came or asked for a link in the last moment.
+func (s *Site) drop(up *serving, t *time.Timer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.up != up {
+	if s.up != up || !up.left(t) {
 		return nil
 	}
 	s.up = nil
