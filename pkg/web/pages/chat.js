@@ -10,6 +10,7 @@ import { Reading } from "./items.js";
 // unless somebody says otherwise, as in vexa chat.
 const idles = [[300, "5 minutes"], [0, "not at all"], [60, "a minute"], [3600, "an hour"]];
 const idleKey = (session) => `vexa.idle.${session}`;
+const settleAfter = 400; // ms without a frame of before
 const draftKey = (session) => `vexa.draft.${session}`;
 const queueKey = (session) => `vexa.queue.${session}`;
 
@@ -93,6 +94,7 @@ class Talk {
   // last is followed.
   async history() {
     this.followEnd = true;
+    this.loading = true;
     const [all, sessions] = await Promise.all([get(withQuery(path("dispatches"), { all: "1" })), get(path("sessions"))]);
     const own = all.filter((d) => d.session === this.session).sort((a, b) => (a.id < b.id ? -1 : 1));
     const meta = sessions.find((s) => s.id === this.session);
@@ -102,6 +104,7 @@ class Talk {
     }
     if (own.length === 0) {
       if (!meta) throw { message: "there is no such session", hint: "see the list of sessions" };
+      this.loading = false;
       this.log.append(h("p", { class: "quiet", text: `What was said in “${meta.title}” is not kept any more; the agent still knows it. Go on below.` }));
       return;
     }
@@ -111,6 +114,14 @@ class Talk {
       else this.follow(d.id, "");
     }
     this.follow(own.at(-1).id, "");
+    this.settle();
+  }
+
+  // settle ends the loading once nothing more of before comes: only then is it known
+  // whether a turn runs, for which a message has to wait.
+  settle() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => { this.loading = false; this.drawn(); }, settleAfter);
   }
 
   async whole(unit) {
@@ -122,7 +133,7 @@ class Talk {
   follow(unit, from) {
     if (this.units.has(unit)) return;
     this.units.set(unit, this.page.hub.follow(unit, from, {
-      frame: (f) => this.reading.apply(f),
+      frame: (f) => { if (this.loading) this.settle(); this.reading.apply(f); },
       end: () => { this.units.delete(unit); this.ended(); },
       fail: (err) => { this.units.delete(unit); fill(this.trouble, problem(err)); },
     }));
@@ -178,9 +189,10 @@ class Talk {
     save(draftKey(this.session), "");
     this.grow();
     fill(this.trouble);
-    if (this.busy || this.conversation.running) {
+    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length > 0) {
       this.queue.push(text);
       this.renderQueue();
+      this.next();
       return;
     }
     this.send(text);
@@ -266,7 +278,7 @@ class Talk {
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left) return;
+    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left) return;
     const text = this.queue.shift();
     this.renderQueue();
     this.send(text);
@@ -309,6 +321,7 @@ class Talk {
 
   leave() {
     this.left = true;
+    clearTimeout(this.settling);
     document.removeEventListener("keydown", this.onKey);
     window.removeEventListener("scroll", this.onScroll);
     this.size.disconnect();
