@@ -170,7 +170,7 @@ func TestSubscriptionsThatAreNone(t *testing.T) {
 		`{"action":"subscribe","topics":[{"topic":"unit:` + unit + `:inference"}]}`, `{"action":"subscribe","topics":[],"more":1}`, `{"action":"subscribe","topics":[` + strings.Repeat(" ", 1<<17) + `]}`,
 	} {
 		p := l.page(t)
-		check(t, p.conn.Write(t.Context(), websocket.MessageText, []byte(text)))
+		_ = p.conn.Write(t.Context(), websocket.MessageText, []byte(text)) // it may be left before it has said all
 		if e, err := p.next(); err == nil {
 			t.Errorf("%.60s: got %+v", text, e)
 		}
