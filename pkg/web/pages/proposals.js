@@ -130,7 +130,7 @@ function sides(name, p, c, s) {
       h("p", { class: "actions" }, c.ours && h("button", { type: "button", text: `Take what is in ${ref(p.target)}`, onclick: () => resolve({ how: "ours" }) }), " ",
         c.theirs && h("button", { type: "button", text: "Take what is proposed", onclick: () => resolve({ how: "theirs" }) }), " ",
         h("button", { type: "button", text: "Remove the file", onclick: () => resolve({ how: "removed" }) })),
-      h("details", { class: "fold" }, h("summary", { text: "Or write what it is to be" }), edit, h("p", { class: "actions" }, h("button", { type: "button", class: "primary", text: "Take this", onclick: () => resolve({ how: "edited", content: encode(edit.value) }) }))),
+      h("details", { class: "fold" }, h("summary", {}, sign("▸"), " Or write what it is to be"), edit, h("p", { class: "actions" }, h("button", { type: "button", class: "primary", text: "Take this", onclick: () => resolve({ how: "edited", content: encode(edit.value) }) }))),
     ],
     said,
   ];
