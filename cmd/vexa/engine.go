@@ -113,6 +113,9 @@ func openEngine(ctx context.Context, h home.Home, secret string, c catalogs, log
 	if err := p.openDispatch(ctx, e, c); err != nil {
 		return nil, err
 	}
+	site := openPages(h, id, log)
+	p.closers.add(site.Close)
+	e.Pages = site
 	e.Close = p.closers.close
 	return e, nil
 }

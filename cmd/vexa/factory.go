@@ -30,6 +30,7 @@ func newFactory() *factory.Factory {
 		Version:    version(),
 		Home:       func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },
 		Spawn:      spawnDaemon,
+		OpenURL:    openURL,
 		Keys:       keyStore,
 		Contracts:  contracts{},
 		FindModels: findModels, StoredModels: storedModels, BuildRunner: buildRunner,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/vexa-ai/vexa/pkg/browsertest"
 	"github.com/vexa-ai/vexa/pkg/screentest"
 )
 
@@ -25,10 +26,12 @@ type claim struct {
 	sound map[string]string // what doctor said first, by home
 
 	terminals map[string]*screentest.Terminal // that are open, by name
+	browsers  map[string]*browsertest.Browser // likewise
 
-	mu    sync.Mutex
-	log   strings.Builder
-	after string
+	mu       sync.Mutex
+	log      strings.Builder
+	after    string
+	pictures []picture
 }
 
 var _ testscript.T = (*claim)(nil)
@@ -81,6 +84,7 @@ func (c *claim) done(name string) {
 		Outcome:  outcome,
 		Seconds:  took.Seconds(),
 		Evidence: evidence,
+		Pictures: c.pictures,
 	})
 }
 

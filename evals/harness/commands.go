@@ -27,6 +27,7 @@ func (s *suite) commands() map[string]command {
 	return map[string]command{
 		"alive":      cmdAlive,
 		"answers":    s.cmdAnswers,
+		"browser":    cmdBrowser,
 		"capture":    cmdCapture,
 		"connected":  cmdConnected,
 		"containers": cmdContainers,
@@ -38,6 +39,7 @@ func (s *suite) commands() map[string]command {
 		"provider":   cmdProvider,
 		"registries": cmdRegistries,
 		"runner":     s.cmdRunner,
+		"site":       cmdSite,
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
 		"terminal":   cmdTerminal,

@@ -28,6 +28,14 @@ type result struct {
 	Outcome  string  `json:"outcome"` // held | failed | skipped
 	Seconds  float64 `json:"seconds"`
 	Evidence string  `json:"evidence"` // the script and what it printed
+
+	Pictures []picture `json:"pictures,omitempty"` // what browsers showed
+}
+
+// picture is what a browser showed.
+type picture struct {
+	Title string `json:"title"`
+	File  string `json:"file"` // PNG, below the report's directory
 }
 
 // report collects the claims of one stage.

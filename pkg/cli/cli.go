@@ -28,6 +28,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/cli/proposalcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/toolcmd"
+	"github.com/vexa-ai/vexa/pkg/cli/webcmd"
 	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/nearest"
@@ -96,7 +97,7 @@ func addCommands(root *cobra.Command, f *Factory) {
 		}
 		root.AddCommand(cmds...)
 	}
-	add(groupStart, initcmd.New(f), chatcmd.NewChat(f), chatcmd.NewRun(f), doctorcmd.New(f))
+	add(groupStart, initcmd.New(f), chatcmd.NewChat(f), chatcmd.NewRun(f), webcmd.New(f), doctorcmd.New(f))
 	add(groupRuns, dispatchcmd.NewPS(f), dispatchcmd.NewShow(f), dispatchcmd.NewLogs(f),
 		dispatchcmd.NewStop(f), dispatchcmd.NewSession(f))
 	add(groupThings, workspacecmd.New(f), proposalcmd.New(f), modelcmd.NewRunner(f), modelcmd.New(f), toolcmd.New(f), contractcmd.New(f))

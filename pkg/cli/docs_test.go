@@ -123,6 +123,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 	want := map[string]string{
 		"vexa ps":                "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens",
 		"vexa show":              "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens,unit,commits",
+		"vexa web":               "url,address,expiresAt",
 		"vexa session rename":    "id,title,runner,unit,updatedAt",
 		"vexa session list":      "id,title,runner,unit,updatedAt",
 		"vexa workspace create":  "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",

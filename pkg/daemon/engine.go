@@ -33,6 +33,7 @@ type Engine struct {
 	Transcripts *transcript.Log // of what is sent to models
 	Recording   Recording       // whether that is kept
 	Audit       dispatch.Auditor
+	Pages       Pages // nil: there is none
 	// Test tries out a model of a provider, and tells begin what is tried next.
 	Test func(ctx context.Context, p inference.Provider, model string, begin func(probe.Name, inference.Protocol)) (probe.Report, error)
 	// Close releases the journals and keys; the dispatches are closed first.
@@ -70,6 +71,11 @@ func (s *Server) Unlock(ctx context.Context, identity string) error {
 	s.mu.Lock()
 	s.open = e
 	s.mu.Unlock()
+	if e.Pages != nil {
+		if err := e.Pages.Resume(ctx, s.Handler()); err != nil {
+			s.o.Log.ErrorContext(ctx, "serve the pages again", "error", err) // vexa web opens them anew
+		}
+	}
 	go func() {
 		select {
 		case err := <-e.Dispatch.Failed():
@@ -113,11 +119,21 @@ func (s *Server) lockAfter(d time.Duration) {
 	s.timer = time.AfterFunc(d, func() {
 		ctx, cancel := context.WithTimeout(s.life, lockPatience)
 		defer cancel()
-		if err := s.Lock(ctx, false); err != nil {
+		if err := s.lockAway(ctx); err != nil {
 			s.o.Log.ErrorContext(ctx, "lock after the time that was asked for", "error", err)
 			s.lockAfter(d)
 		}
 	})
+}
+
+// lockAway locks the installation because somebody wants it locked: who was
+// signed in to the pages is not any more, also when it is opened again.
+func (s *Server) lockAway(ctx context.Context) error {
+	e, err := s.engine()
+	if err != nil || e.Pages == nil {
+		return s.Lock(ctx, false)
+	}
+	return errors.Join(s.Lock(ctx, false), e.Pages.Shut(ctx))
 }
 
 // lockPatience is how long the dispatches may take to end and be saved.

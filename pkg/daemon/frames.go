@@ -40,7 +40,7 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 		from = stream.Cursor(r.URL.Query().Get("from"))
 	}
 	f := &frameWriter{
-		w: w, control: http.NewResponseController(w), stall: cmp.Or(s.o.Stall, stall),
+		sink:  &answer{w: w, control: http.NewResponseController(w), stall: cmp.Or(s.o.Stall, stall)},
 		topic: dispatch.OutTopic(d.ID), log: e.Streams, cursor: from,
 	}
 	first, err := e.Streams.Read(r.Context(), f.topic, from, framesPage)
@@ -68,13 +68,21 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 
 // frameWriter writes entries of one topic to one client.
 type frameWriter struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	stall   time.Duration
-	buf     []byte
-	log     stream.Log
-	topic   string
-	cursor  stream.Cursor
+	sink   sink
+	buf    []byte
+	log    stream.Log
+	topic  string
+	cursor stream.Cursor
+}
+
+// sink takes server-sent events to a client.
+type sink interface {
+	// event takes one whole event, which may rest in a buffer until flush. The
+	// bytes are the caller's again afterwards.
+	event(data []byte) error
+	// flush waits until the client has taken what rests; one that takes nothing
+	// for a time is an error.
+	flush() error
 }
 
 func (f *frameWriter) all(entries []stream.Entry) error {
@@ -83,7 +91,7 @@ func (f *frameWriter) all(entries []stream.Entry) error {
 			return err
 		}
 	}
-	return f.flush()
+	return f.sink.flush()
 }
 
 // one writes an entry, which may rest in a buffer until flush.
@@ -92,34 +100,11 @@ func (f *frameWriter) one(e stream.Entry) error {
 		f.buf = nil
 	}
 	f.buf = fmt.Appendf(f.buf[:0], "id: %s\ndata: %s\n\n", e.Cursor, e.Payload)
-	for p := range slices.Chunk(f.buf, piece) {
-		if err := f.patience(); err != nil {
-			return err
-		}
-		if _, err := f.w.Write(p); err != nil {
-			return err
-		}
+	if err := f.sink.event(f.buf); err != nil {
+		return err
 	}
 	f.cursor = e.Cursor
 	return nil
-}
-
-func (f *frameWriter) flush() error {
-	if err := f.patience(); err != nil {
-		return err
-	}
-	return f.control.Flush()
-}
-
-// patience gives the client time to take what is written next. A client that
-// has died while its process lives, or was suspended, would hold its connection
-// and what was read ahead for it as long as the dispatch lives.
-func (f *frameWriter) patience() error {
-	err := f.control.SetWriteDeadline(time.Now().Add(f.stall))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil // no connection
-	}
-	return err
 }
 
 // rest writes what the topic holds after the cursor.
@@ -178,7 +163,7 @@ func (f *frameWriter) ready(e stream.Entry, more <-chan stream.Entry) error {
 			}
 		default:
 		}
-		return f.flush() // follow finds the end, where it was that
+		return f.sink.flush() // follow finds the end, where it was that
 	}
 }
 
@@ -206,13 +191,10 @@ func (f *frameWriter) tail(ctx context.Context) (entries <-chan stream.Entry, fa
 
 // comment writes a line that readers skip.
 func (f *frameWriter) comment(text string) error {
-	if err := f.patience(); err != nil {
+	if err := f.sink.event(fmt.Appendf(nil, ": %s\n\n", text)); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(f.w, ": %s\n\n", text); err != nil {
-		return err
-	}
-	return f.control.Flush()
+	return f.sink.flush()
 }
 
 func tailError(failed <-chan error) error {
@@ -225,4 +207,41 @@ func tailError(failed <-chan error) error {
 	default:
 		return nil
 	}
+}
+
+// answer is the body of an HTTP response.
+type answer struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+func (a *answer) event(data []byte) error {
+	for p := range slices.Chunk(data, piece) {
+		if err := a.patience(); err != nil {
+			return err
+		}
+		if _, err := a.w.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *answer) flush() error {
+	if err := a.patience(); err != nil {
+		return err
+	}
+	return a.control.Flush()
+}
+
+// patience gives the client time to take what is written next. A client that
+// has died while its process lives, or was suspended, would hold its connection
+// and what was read ahead for it as long as the dispatch lives.
+func (a *answer) patience() error {
+	err := a.control.SetWriteDeadline(time.Now().Add(a.stall))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil // no connection
+	}
+	return err
 }

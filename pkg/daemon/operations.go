@@ -101,6 +101,14 @@ func Operations() map[string]Operation {
 		"DELETE /v1/runners/{name}": does("Remove a runner of one's own"),
 		"GET /v1/tools":             answers("The tools that a dispatch can be granted", []toolv1.Tool{}),
 		"GET /v1/tools/{name}":      answers("One tool", toolv1.Tool{}),
+
+		"GET /v1/subscribe": {
+			Summary: "Follow any number of topics over a WebSocket: the client sends Subscribe of ws.v2, and what comes is the server-sent events of frames, each with its topic",
+			Status:  http.StatusSwitchingProtocols,
+		},
+		"GET /v1/web":    answers("Whether the pages of the browser are served", api.Web{}),
+		"POST /v1/web":   answers("Serve the pages of the browser, and give a link that signs in once", api.WebLink{}),
+		"DELETE /v1/web": does("Stop serving the pages, and forget who was signed in"),
 	}
 	workspaceOperations(all)
 	proposalOperations(all)

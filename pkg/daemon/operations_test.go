@@ -180,6 +180,8 @@ func (s source) call(t *testing.T, c *ast.CallExpr, d *done) {
 		}
 	}
 	switch {
+	case name == "Accept":
+		d.status = 101 // it is a WebSocket from then on
 	case name == "decode" && len(c.Args) == 2:
 		of := s.info.TypeOf(c.Args[1]).(*types.Pointer).Elem()
 		d.body = typeName(of)

@@ -175,6 +175,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /v1/dispatches/{id}", s.showDispatch)
 	handle("POST /v1/dispatches/{id}/stop", s.stopDispatch)
 	handle("GET /v1/dispatches/{id}/frames", s.frames)
+	handle("GET /v1/subscribe", s.subscribe)
 	handle("GET /v1/dispatches/{id}/inference", s.exchanges)
 	handle("GET /v1/recording", s.showRecording)
 	handle("PUT /v1/recording", s.setRecording)
@@ -194,6 +195,9 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /v1/runners", s.addRunner)
 	handle("GET /v1/runners/{name}", s.showRunner)
 	handle("DELETE /v1/runners/{name}", s.removeRunner)
+	handle("GET /v1/web", s.showWeb)
+	handle("POST /v1/web", s.openWeb)
+	handle("DELETE /v1/web", s.closeWeb)
 	handle("GET /v1/tools", s.listTools)
 	handle("GET /v1/tools/{name}", s.showTool)
 	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
@@ -262,7 +266,7 @@ func (s *Server) unlock(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) lock(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Lock(r.Context(), false); err != nil {
+	if err := s.lockAway(r.Context()); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -60,6 +60,7 @@ func guides() []harness.Guide {
 	return []harness.Guide{
 		{File: "docs/how-to/chat.md", Podman: true, Before: "$ cp -r $REPO/workspaces-example ."},
 		{File: "docs/how-to/terminal.md", Podman: true},
+		{File: "docs/how-to/web.md", Before: "$ vexa init --yes"},
 		{File: "docs/how-to/slash-commands.md", Podman: true, Saved: map[string]string{"review.md": "---\ndescription: Review"}, Before: "$ vexa init --yes && vexa git install"},
 		{File: "docs/how-to/workspaces.md", Podman: true, Files: map[string]string{"handbook/start.md": "Start here.\n"}},
 		{File: "docs/how-to/share.md", Podman: true, Before: `jane$ vexa init --yes && mkdir /media/stick/vexa

@@ -51,6 +51,9 @@ type Factory struct {
 	// Spawn starts a daemon for the installation, as client.Start says.
 	Spawn func(ctx context.Context, h home.Home) (ended <-chan error, err error)
 
+	// OpenURL has the person's browser show a page; nil: there is none.
+	OpenURL func(url string) error
+
 	// Client returns a client of a daemon that answers, starting one if need
 	// be. Nil: one is made from Home, Spawn and Version.
 	Client func(ctx context.Context) (*client.Client, error)

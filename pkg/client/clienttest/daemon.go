@@ -54,6 +54,7 @@ type Daemon struct {
 	accepted   []string // proposals
 	dropped    map[string]bool
 	recording  bool
+	web        bool              // the pages are open
 	titles     map[string]string // that were given to sessions
 }
 

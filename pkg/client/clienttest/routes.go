@@ -74,6 +74,7 @@ func (d *Daemon) routes() http.Handler {
 	routeTools(mux)
 	d.routeModels(mux)
 	d.routeWorkspaces(mux)
+	d.routeWeb(mux)
 	return unixhttp.Guard(mux, 1<<20, nil)
 }
 

@@ -23,6 +23,8 @@ const (
 	charm2  = "github.com/charmbracelet"
 	markup  = "github.com/yuin/goldmark"
 	termVT  = "github.com/charmbracelet/x/vt"
+	chrome  = "github.com/chromedp"
+	sockets = "github.com/coder/websocket"
 )
 
 // TestReach is about everything that is linked, however far down.
@@ -54,6 +56,11 @@ func TestReach(t *testing.T) {
 			"a frontend that reached an adapter would be a second control plane",
 		},
 		{
+			[]string{"pkg/web"},
+			[]string{"pkg/client", "pkg/stream", "pkg/workspace", "pkg/broker", "pkg/dispatch", "pkg/daemon", "pkg/journal", "pkg/seal", "pkg/keys", "pkg/agent", "pkg/acp", "pkg/worker", "pkg/runtime", goGit, age},
+			"the pages reach what the daemon's own API answers, and nothing beside it",
+		},
+		{
 			[]string{"pkg/agent", "pkg/acp", "pkg/worker"},
 			[]string{"pkg/seal", "pkg/journal", "pkg/workspace", "pkg/broker", "pkg/daemon", "pkg/dispatch", "pkg/stream", age, goGit},
 			"what runs in the container holds no key, no store and no history",
@@ -65,8 +72,8 @@ func TestReach(t *testing.T) {
 		},
 		{
 			[]string{"cmd", "pkg/cli", "pkg/client", "pkg/daemon", "pkg/worker"},
-			[]string{"pkg/screentest", termVT},
-			"the model of a terminal is for tests; the binary does not carry it",
+			[]string{"pkg/screentest", termVT, "pkg/browsertest", chrome},
+			"the models of a terminal and of a browser are for tests; the binary does not carry them",
 		},
 		{
 			[]string{"pkg/contract", "pkg/fault", "pkg/home", "pkg/journal", "pkg/identity"},
@@ -115,6 +122,8 @@ func TestOwners(t *testing.T) {
 		{[]string{charm1, charm2}, []string{"pkg/tui", "pkg/screentest"}, "the terminal chat is one model over pkg/client"},
 		{[]string{markup}, []string{"pkg/tui/markdown"}, "one package decides what Markdown looks like"},
 		{[]string{termVT}, []string{"pkg/screentest"}, "tests have one model of a terminal"},
+		{[]string{chrome}, []string{"pkg/browsertest"}, "tests have one way to a browser"},
+		{[]string{sockets}, []string{"pkg/daemon"}, "frames go over a WebSocket in one place; whose it may be is decided before"},
 		{[]string{schema}, []string{"pkg/contract", "pkg/api/openapi"}, "everything validates through contract.Validate"},
 		{[]string{"github.com/vexa-ai/vexa/pkg/api/openapi"}, []string{"evals"}, "tests alone write and check the description of the HTTP API"},
 	}
@@ -177,7 +186,7 @@ func TestFrontendsAreTheEdge(t *testing.T) {
 		name := short(p.ImportPath)
 		for _, imp := range p.Imports {
 			imp = short(imp)
-			if underAny(imp, []string{"pkg/cli", "pkg/tui", "cmd"}) && !underAny(name, []string{"pkg/cli", "pkg/tui", "cmd"}) {
+			if underAny(imp, []string{"pkg/cli", "pkg/tui", "pkg/web", "cmd"}) && !underAny(name, []string{"pkg/cli", "pkg/tui", "pkg/web", "cmd"}) {
 				t.Errorf("%s imports %s: dependencies point inward", name, imp)
 			}
 		}

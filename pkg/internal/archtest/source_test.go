@@ -62,7 +62,7 @@ func firstWords(s string) string {
 func TestWhoStartsPrograms(t *testing.T) {
 	t.Parallel()
 	reasons := map[string]string{
-		"cmd/vexa":           "the daemon and the kernel, which are this program",
+		"cmd/vexa":           "the daemon and the kernel, which are this program; the person's browser",
 		"pkg/acp":            "the runner's agent, which it drives, inside the container",
 		"pkg/agent/tool":     "the shell tool, inside the container",
 		"pkg/cli/factory":    "the person's editor, on their terminal",

@@ -1,0 +1,94 @@
+// Elements are made here and nowhere else. Text is always text: nothing in these pages
+// parses markup, and the browser is told to refuse whoever would (Trusted Types).
+
+// h makes an element. Of props, those that begin with "on" are listeners, class, text and
+// dataset are what they say, true and false set or leave out an attribute. Children are
+// nodes, texts, lists of them, or nothing.
+export function h(tag, props, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
+    else if (name === "class") el.className = value;
+    else if (name === "text") el.textContent = value;
+    else if (name === "value") el.value = value;
+    else if (name === "dataset") Object.assign(el.dataset, value);
+    else el.setAttribute(name, value === true ? "" : value);
+  }
+  add(el, children);
+  return el;
+}
+
+// add appends children to an element.
+export function add(el, children) {
+  for (const c of children) {
+    if (c === undefined || c === null || c === false) continue;
+    if (Array.isArray(c)) add(el, c);
+    else el.append(c);
+  }
+  return el;
+}
+
+// fill replaces what an element holds.
+export function fill(el, ...children) {
+  el.replaceChildren();
+  return add(el, children);
+}
+
+// sign shows a character that is a picture, which nobody has to have read out.
+export const sign = (text) => h("span", { class: "sign", "aria-hidden": "true", text });
+
+// ago says how long ago a time was, and the time itself on demand.
+export function ago(time) {
+  const at = new Date(time);
+  const sec = Math.round((Date.now() - at.getTime()) / 1000);
+  const form = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  let text;
+  if (sec < 45) text = "just now";
+  else if (sec < 45 * 60) text = form.format(-Math.max(1, Math.round(sec / 60)), "minute");
+  else if (sec < 22 * 3600) text = form.format(-Math.max(1, Math.round(sec / 3600)), "hour");
+  else if (sec < 26 * 86400) text = form.format(-Math.max(1, Math.round(sec / 86400)), "day");
+  else text = at.toLocaleDateString("en-GB", { year: "numeric", month: "short", day: "numeric" });
+  return h("time", { datetime: at.toISOString(), title: at.toLocaleString("en-GB"), text });
+}
+
+export const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+export const short = (sha) => sha.slice(0, 12);
+export const code = (text) => h("code", { text });
+
+// bytes says a size as people do.
+export function bytes(n) {
+  if (n < 1000) return `${n} B`;
+  if (n < 1e6) return `${(n / 1e3).toFixed(1)} kB`;
+  return `${(n / 1e6).toFixed(1)} MB`;
+}
+
+// problem shows an error with what to do about it.
+export function problem(err) {
+  return h("div", { class: "problem", role: "alert" },
+    h("p", {}, sign("!"), " ", err.message || String(err)),
+    err.hint && h("p", { class: "quiet" }, err.hint));
+}
+
+// confirmed is a button that asks once more before it does something; done gets what
+// came of it, as a node.
+export function confirmed(label, question, yes, act, kind = "") {
+  const box = h("span", { class: "confirm" });
+  const first = () => fill(box, h("button", { type: "button", class: kind, onclick: second, text: label }));
+  const second = () => {
+    const go = h("button", { type: "button", class: "danger", text: yes });
+    const keep = h("button", { type: "button", text: "Keep", onclick: () => { first(); box.firstChild.focus(); } });
+    go.addEventListener("click", async () => {
+      go.disabled = keep.disabled = true;
+      try {
+        fill(box, await act());
+      } catch (err) {
+        fill(box, problem(err));
+      }
+    });
+    fill(box, h("span", { class: "question", text: question }), " ", go, " ", keep);
+    go.focus();
+  };
+  first();
+  return box;
+}

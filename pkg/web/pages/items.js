@@ -1,0 +1,205 @@
+// The items of a conversation as elements.
+
+import { h, fill, sign, code, short, plural, problem, confirmed, bytes } from "./dom.js";
+import { Document, codeBlock } from "./markdown.js";
+import { show as showDiff, seen } from "./diff.js";
+import { inWorkspace } from "./links.js";
+import { get, post, path, withQuery } from "./api.js";
+
+const longOutput = 20_000; // characters of a tool's output that are shown
+
+// Reading shows items in an element, and draws those again that changed.
+export class Reading {
+  // workspace() names the workspace that links of files lead to.
+  constructor(el, conversation, workspace) {
+    this.el = el;
+    this.conversation = conversation;
+    this.workspace = workspace;
+    this.nodes = [];
+    this.dirty = new Set();
+    this.drawn = () => {};
+  }
+
+  // apply takes a frame; what it changes is drawn with the next picture.
+  apply(frame) {
+    for (const i of this.conversation.apply(frame)) this.dirty.add(i);
+    if (this.asked) return;
+    this.asked = true;
+    const draw = () => {
+      if (!this.asked) return;
+      this.asked = false;
+      this.draw();
+    };
+    requestAnimationFrame(draw);
+    if (document.visibilityState !== "visible") setTimeout(draw, 200); // nothing is drawn there by itself
+  }
+
+  draw() {
+    const items = this.conversation.items;
+    while (this.nodes.length > items.length) this.nodes.pop().el.remove();
+    for (const i of [...this.dirty].sort((a, b) => a - b)) {
+      const item = items[i];
+      if (!item) continue;
+      let node = this.nodes[i];
+      if (node && node.kind !== item.kind) {
+        const fresh = make(item, this);
+        node.el.replaceWith(fresh.el);
+        node = this.nodes[i] = fresh;
+      } else if (!node) {
+        node = make(item, this);
+        this.nodes[i] = node;
+        this.el.append(node.el);
+      }
+      node.update(item);
+    }
+    this.dirty.clear();
+    this.drawn();
+  }
+
+  where() { return inWorkspace(this.workspace()); }
+}
+
+function make(item, reading) {
+  const kind = item.kind;
+  const maker = makers[kind] ?? makers.other;
+  return { kind, ...maker(item, reading) };
+}
+
+// once is an item that does not change.
+const once = (el) => ({ el, update: () => {} });
+
+const makers = {
+  said: (item) => once(h("article", { class: "said" }, h("h2", { class: "sr", text: "You" }), h("div", { class: "bubble", text: item.text }))),
+
+  answer(_, reading) {
+    const doc = new Document(reading.where());
+    const el = h("article", { class: "answer" }, h("h2", { class: "sr", text: "Agent" }), doc.el);
+    return { el, update: (item) => { doc.update(item.text); el.classList.toggle("open", item.open); } };
+  },
+
+  reasoning() {
+    const text = h("div", { class: "thoughts" });
+    const label = h("span");
+    const el = h("details", { class: "fold reasoning" }, h("summary", {}, sign("◇"), " ", label), text);
+    return {
+      el, update(item) {
+        label.textContent = item.open ? "Thinking …" : "Thoughts";
+        text.textContent = item.text;
+      },
+    };
+  },
+
+  call(item) {
+    const state = h("span", { class: "state" });
+    const out = h("div");
+    const args = item.args && Object.keys(item.args).length > 0 ? JSON.stringify(item.args, null, 2) : "";
+    const el = h("details", { class: "fold call" },
+      h("summary", {}, sign("▸"), " ", h("span", { class: "tool", text: item.tool }), " ", h("span", { class: "brief" }, seen(brief(item.args))), " ", state),
+      args && [h("h3", { text: "Called with" }), codeBlock(args)], out);
+    return {
+      el, update(now) {
+        el.classList.toggle("failed", now.result !== null && !now.result.ok);
+        if (!now.result) {
+          state.textContent = now.open ? "running …" : "no result";
+          return;
+        }
+        state.textContent = now.result.ok ? "" : "failed";
+        const text = now.result.output;
+        fill(out, h("h3", { text: now.result.ok ? "Returned" : "Failed with" }), codeBlock(text.slice(0, longOutput)),
+          (text.length > longOutput || now.result.truncated) && h("p", { class: "quiet", text: `This is the beginning of ${bytes(text.length)}${now.result.truncated ? ", and was cut off before" : ""}. All there is: vexa logs` }));
+      },
+    };
+  },
+
+  plan() {
+    const list = h("ol");
+    const label = h("span");
+    const el = h("details", { class: "fold plan", open: true }, h("summary", {}, sign("☰"), " ", label), list);
+    return {
+      el, update(item) {
+        const done = item.steps.filter((s) => s.state === "done").length;
+        label.textContent = `Plan: ${done} of ${plural(item.steps.length, "step")} done`;
+        fill(list, item.steps.map((s) => h("li", { class: s.state, "aria-current": s.state === "active" ? "step" : undefined },
+          sign({ done: "✓", active: "▶", pending: "○" }[s.state]), h("span", { class: "sr", text: `${{ done: "done", active: "now", pending: "to come" }[s.state]}: ` }), " ", s.text)));
+      },
+    };
+  },
+
+  unknown() {
+    const list = h("ul");
+    const label = h("span");
+    const el = h("details", { class: "fold unknown" }, h("summary", {}, sign("?"), " ", label), h("p", { class: "quiet", text: "The runner printed them, and this version of Vexa does not know them. They are kept: vexa logs" }), list);
+    return {
+      el, update(item) {
+        label.textContent = `${plural(item.count, "event")} not understood`;
+        fill(list, item.events.map((e) => h("li", {}, code(e.event), ` ${bytes(e.bytes)}`, e.known && ", of another shape")));
+      },
+    };
+  },
+
+  commit,
+
+  rejected: (item) => once(h("div", { class: "notice" }, sign("!"), " Not saved: ", h("code", {}, seen(item.path)), ` (${item.reason})`)),
+
+  card: (item) => once(h("div", { class: "notice" }, h("strong", { text: item.card?.title ?? "A proposed action" }), item.card?.body && h("p", { text: item.card.body }))),
+
+  problem: (item) => once(problem(item)),
+
+  waiting: (item) => once(h("p", { class: "quiet waiting", text: item.text })),
+
+  ended(item) {
+    const says = {
+      failed: "The turn failed", truncated: "The answer is incomplete", interrupted: "Interrupted. What was written is saved.",
+      limit: "A limit of the dispatch is used up", lost: "The container ended during the turn", completed: "The turn could not be saved",
+    }[item.outcome] ?? "The turn failed";
+    const why = item.error && !says.startsWith(item.error) && item.outcome !== "interrupted" ? `: ${item.error}` : "";
+    return once(h("div", { class: item.outcome === "interrupted" ? "notice" : "problem" }, sign(item.outcome === "interrupted" ? "■" : "!"), ` ${says}${why}`));
+  },
+
+  other: (item) => once(h("p", { class: "quiet", text: item.kind })),
+};
+
+// brief is the argument of a call that says most, on one line.
+function brief(args) {
+  if (!args || typeof args !== "object") return "";
+  const key = ["path", "file_path", "filePath", "command", "cmd", "pattern", "query", "url", "text"].find((k) => typeof args[k] === "string");
+  const text = key ? args[key] : Object.values(args).find((v) => typeof v === "string") ?? "";
+  return text.replace(/\s+/g, " ").slice(0, 120);
+}
+
+// commit shows what a turn changed, the change itself when it is asked for, and takes it
+// back when that is.
+function commit(item, reading) {
+  const name = item.name || item.workspace;
+  const body = h("div", { class: "body" }, h("p", { class: "quiet", text: "Loading …" }));
+  const el = h("details", { class: "fold commit" }, h("summary", {}, sign("●"), " ",
+    h("strong", { text: item.merged ? "Saved" : "Kept aside" }), " ", plural(item.files, "file"), " in ", h("span", { class: "name", text: name }), " ", code(short(item.sha))), body);
+  let loaded = false;
+  el.addEventListener("toggle", async () => {
+    if (!el.open || loaded) return;
+    loaded = true;
+    try {
+      const d = await get(withQuery(path("workspaces", name, "diff"), { to: item.sha }));
+      fill(body, showDiff(d.patch, { link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to })}` }), actions());
+    } catch (err) {
+      loaded = false;
+      fill(body, problem(err));
+    }
+  });
+  // An undo is of a dispatch: where it made more than one commit it says so.
+  const actions = () => {
+    if (!item.merged) return null;
+    const same = reading.conversation.items.filter((x) => x.kind === "commit" && x.unit === item.unit && x.workspace === item.workspace && x.merged).length;
+    return h("p", { class: "actions" }, confirmed(same > 1 ? `Undo the ${same} commits of this dispatch` : "Undo", "Take this back? The undo is a commit, too.", "Undo it", async () => {
+      const u = await post(path("workspaces", name, "undo"), { dispatch: item.unit });
+      if (u.sha) return h("span", { role: "status" }, sign("✓"), " Undone by ", code(short(u.sha)));
+      if (u.proposal) return h("span", { role: "status" }, "The undo waits in ", h("a", { href: `/proposals/${encodeURIComponent(name)}/${u.proposal}`, text: "a proposal" }));
+      return h("span", { role: "status", text: `It conflicts in ${u.conflicts.join(", ")}` });
+    }));
+  };
+  if (item.merged) return once(el);
+  const id = item.branch.split("/").at(-1);
+  const why = item.conflicts?.length ? `It conflicts in ${item.conflicts.join(", ")}` : "It needs approval";
+  return once(h("div", {}, el, h("div", { class: "notice" }, sign("!"), ` ${why}, and is not in main: `,
+    h("a", { href: `/proposals/${encodeURIComponent(name)}/${encodeURIComponent(id)}`, text: "review the proposal" }))));
+}

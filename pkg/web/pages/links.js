@@ -1,0 +1,59 @@
+// Where links of foreign text may lead: to http and https, in a page of its own, and to
+// files of a workspace. Whatever else is a text that says what it was.
+
+import { h } from "./dom.js";
+
+// external returns an address of the web, or null.
+export function external(href) {
+  if (!/^https?:\/\//i.test(href)) return null;
+  try {
+    const u = new URL(href);
+    return (u.protocol === "http:" || u.protocol === "https:") && u.username === "" && u.password === "" ? u : null;
+  } catch {
+    return null;
+  }
+}
+
+// resolve finds the path in a workspace that a link in a file means, or null. Nothing
+// leads out of the workspace.
+export function resolve(base, href) {
+  if (href === "" || href.startsWith("//") || href.includes("\\") || /^[a-z][a-z0-9+.-]*:/i.test(href.replace(/[\u0000-\u0020]/g, ""))) return null;
+  let text = href.replace(/[?#].*$/s, "");
+  try {
+    text = decodeURIComponent(text);
+  } catch { /* it is no escape */ }
+  text = text.replace(/^\/workspace\//, "/"); // as an agent calls it
+  const parts = text.startsWith("/") ? [] : base.split("/").slice(0, -1);
+  for (const p of text.split("/")) {
+    if (p === "" || p === ".") continue;
+    if (p !== "..") parts.push(p);
+    else if (parts.length > 0) parts.pop();
+    else return null;
+  }
+  return parts.join("/");
+}
+
+// inWorkspace makes links of files lead to the reader of a workspace.
+export function inWorkspace(name, base = "", rev = "") {
+  return (href) => {
+    if (href.startsWith("#") && base) return "#h-" + href.slice(1).toLowerCase();
+    const to = resolve(base, href);
+    if (to === null || to === "") return null;
+    const fragment = /#(.+)$/s.exec(href);
+    return `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams(rev ? { path: to, rev } : { path: to })}${fragment ? "#h-" + encodeURIComponent(fragment[1].toLowerCase()) : ""}`;
+  };
+}
+
+// anchor makes a link with what it shows. A link of the web says where it leads where its
+// text does not.
+export function anchor(inner, href, where, picture = false) {
+  const label = picture ? ["picture: ", ...inner] : inner;
+  const out = external(href);
+  if (out) {
+    const a = h("a", { href: out.href, target: "_blank", rel: "noopener noreferrer nofollow", title: out.href }, label);
+    return a.textContent === href || a.textContent === out.href ? a : h("span", {}, a, h("span", { class: "host", text: ` (${out.host})` }));
+  }
+  const to = where?.(href) ?? null;
+  if (to !== null) return h("a", { href: to }, label);
+  return h("span", { class: "nolink", title: `not a link that is followed: ${href.slice(0, 200)}` }, label);
+}
