@@ -28,7 +28,7 @@ func (f *fixture) browser() *browsertest.Browser {
 	if err := b.Open(f.origin() + "/#sign-in=" + secret); err != nil {
 		f.t.Fatal(err)
 	}
-	if err := b.Wait("textarea", false); err != nil {
+	if err := b.Wait("text=Sign out", false); err != nil { // what the page shows is the test's to wait for
 		f.t.Fatal(err)
 	}
 	return b
