@@ -13,6 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/tui/complete"
 	"github.com/vexa-ai/vexa/pkg/tui/editor"
 	"github.com/vexa-ai/vexa/pkg/tui/history"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
@@ -25,12 +26,10 @@ type Options struct {
 	Open    Opening
 	Theme   Theme
 	Now     func() time.Time // nil: time.Now
+	Home    string           // of the person, for files named by ~/; "": there is none
 
 	// Edit has the person change a text in an editor of their own; nil: there is none.
 	Edit func(ctx context.Context, text string) (string, error)
-	// Commands are those that are not the chat's own, asked for whenever they are needed;
-	// nil: there are none. One of the chat's own goes before one of the same name.
-	Commands func() []Command
 	// Setup asks for what an installation needs, on the terminal as it was before the
 	// chat; nil: nobody asks.
 	Setup func(context.Context) error
@@ -61,7 +60,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
-	more     func() []Command
+	home     string
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
 	external func(context.Context, string) (string, error)
@@ -82,6 +81,10 @@ type Model struct {
 	chorded bool      // Ctrl-X was the last key
 	leaving time.Time // when Ctrl-C was pressed last with nothing to stop
 
+	popup   *complete.Popup
+	typed   bool // a key has written something
+	brought brought
+
 	over     *over
 	question *question
 	waits    int
@@ -97,6 +100,7 @@ type Model struct {
 	known    bool // what there is to work with
 	wasSetUp bool
 	model    string // that is used where nobody says which
+	models   []api.Provider
 	sessions []api.Session
 	left     string // what is said once the screen is gone
 }
@@ -104,7 +108,7 @@ type Model struct {
 // New returns a chat. What it asks the daemon ends with ctx.
 func New(ctx context.Context, o Options) *Model {
 	m := &Model{
-		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, more: o.Commands, unlock: o.Unlock, external: o.Edit,
+		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, home: o.Home, unlock: o.Unlock, external: o.Edit,
 		exec: tea.Exec, chosen: o.Theme, theme: o.Theme.first(), mouse: true, width: 80, height: 24,
 		do: func(f func(context.Context) tea.Msg) tea.Cmd {
 			return func() tea.Msg { return f(ctx) }
@@ -114,6 +118,9 @@ func New(ctx context.Context, o Options) *Model {
 	if m.now == nil {
 		m.now = time.Now
 	}
+	m.brought.commands = builtIns()
+	m.popup = complete.New(m.theme)
+	m.popup.SetCommands(m.brought.commands)
 	m.add("")
 	return m
 }
@@ -126,22 +133,6 @@ func (m *Model) Init() tea.Cmd {
 	}
 	return tea.Batch(cmds...)
 }
-
-// Insert writes at the cursor, as if it was typed.
-func (m *Model) Insert(text string) {
-	m.focus = onEditor
-	m.editor.Type(text)
-}
-
-// Written is what is being written, and how many bytes of it are before the cursor; with
-// Replace it is what completes a word.
-func (m *Model) Written() (text string, cursor int) { return m.editor.Shown() }
-
-// Replace puts text in the place of some bytes of what is being written.
-func (m *Model) Replace(from, to int, text string) { m.editor.Replace(from, to, text) }
-
-// Theme is what the chat is painted in.
-func (m *Model) Theme() theme.Theme { return m.theme }
 
 // current is the thread that is shown.
 func (m *Model) current() *thread { return m.threads[m.shown] }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 )
 
 // leaveWithin is how soon Ctrl-C has to be pressed again to leave.
@@ -24,6 +26,9 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.ctrlC()
 	case m.over != nil:
 		return m.overUpdate(msg)
+	}
+	if cmd, ok := m.pressPopup(msg); ok {
+		return cmd
 	}
 	if cmd, ok := m.anywhere(key); ok {
 		return cmd
@@ -136,7 +141,7 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 	case m.over != nil:
 		return m.overUpdate(msg)
 	}
-	m.focus = onEditor
-	m.editor.Paste(msg.Content)
+	m.focus, m.typed = onEditor, true
+	m.editor.Paste(attach.Pasted(msg.Content, m.home))
 	return nil
 }

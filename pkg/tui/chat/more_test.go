@@ -41,8 +41,8 @@ func TestSeveralSessions(t *testing.T) {
 	b.press("'second question", "enter")
 	b.wait(`you said: second question`)
 	b.press("ctrl+s")
-	b.wait(`first question  has news`)
-	b.shows(`second question  shown`)
+	b.wait(`first question +has news`)
+	b.shows(`second question +shown`)
 	b.press("'first", "enter")
 	b.wait(`you said: first question`)
 	b.shows(`^> a draft`, `1/2 ─`)
@@ -110,7 +110,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	b.press("ctrl+p")
-	b.shows(`/rename TITLE  give this session a title`)
+	b.shows(`/rename TITLE +give this session a title`)
 	b.press("'renam", "enter")
 	b.shows(`^> /rename`)
 	b.press("ctrl+u", "?")
@@ -119,20 +119,6 @@ func TestCommands(t *testing.T) {
 	b.hides(`Shift-Enter`)
 	b.press("'/quit", "enter")
 	b.until("it leaves", func() bool { return b.gone })
-}
-
-// A command from elsewhere is there as the chat's own are.
-func TestOtherCommands(t *testing.T) {
-	t.Parallel()
-	d := newDaemon(t)
-	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Commands: func() []chat.Command {
-		return []chat.Command{{Name: "weekly", Does: "sum the week up", Run: func(m *chat.Model, args string) tea.Cmd { return m.Send("Sum up quiet " + args) }}}
-	}})
-	b.wait("rehearsal")
-	b.press("ctrl+p", "'week")
-	b.shows(`▸ /weekly  sum the week up`)
-	b.press("esc", "'/weekly 48", "enter")
-	b.wait(`you said: Sum up quiet 48`)
 }
 
 // Enter with nothing written stops the turn and sends what waits.
