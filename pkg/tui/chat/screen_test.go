@@ -139,7 +139,7 @@ func TestScreens(t *testing.T) {
 			s.send("<tab>", "<ctrl+u>", "/model ", "<enter>")
 			s.golden("models", `Models`, `rehearsal`)
 			s.send("<esc>", "/files", "<enter>", "note")
-			s.golden("files", `1 of 4`, `enter name it`)
+			s.golden("files", `1 of 4`, `enter name it`, `!(│ |^)…`)
 			s.send("<esc>", "<ctrl+d>")
 			s.wait(`Leave\? .* y/N`)
 			s.send("y")
