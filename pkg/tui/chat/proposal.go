@@ -124,9 +124,9 @@ func (m *Model) carryOut(ctx context.Context, w waiting, result string) (api.Pro
 		return m.daemon.ApproveProposal(ctx, w.name, w.id, api.ProposalResult{Result: result})
 	case reject:
 		return m.daemon.RejectProposal(ctx, w.name, w.id, api.ProposalText{Text: w.why})
-	default:
-		return m.daemon.AcceptProposal(ctx, w.name, w.id, api.ProposalResult{Result: result})
+	case merge:
 	}
+	return m.daemon.AcceptProposal(ctx, w.name, w.id, api.ProposalResult{Result: result})
 }
 
 func (m *Model) decided(msg decidedMsg) tea.Cmd {
@@ -142,6 +142,7 @@ func (m *Model) decided(msg decidedMsg) tea.Cmd {
 			t.reading.Rejected(msg.block)
 		}
 		return m.say("proposal " + msg.id + " is rejected")
+	case merge:
 	}
 	m.brought.stale = true
 	if t != nil {

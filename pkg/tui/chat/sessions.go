@@ -121,10 +121,11 @@ func (m *Model) sessionPreview(p place, width int) (out []flow.Line) {
 	}
 	for i := max(from, t.conversation.First()); i < t.conversation.Len(); i++ {
 		item, _ := t.conversation.At(i)
-		switch text := flow.Plain(plain.Short(item.Text(), previewText)); item.Kind {
-		case conversation.Said:
+		text := flow.Plain(plain.Short(item.Text(), previewText))
+		if item.Kind == conversation.Said {
 			out = append(out, flow.Indent(text.Wrap(max(width-2, 1)), flow.Plain("> ", theme.Prompt), flow.Plain("  "))...)
-		case conversation.Answer:
+		}
+		if item.Kind == conversation.Answer {
 			out = append(append(out, flow.Line{}), text.Wrap(max(width, 1))...)
 		}
 	}
