@@ -16,7 +16,7 @@ const otherRoots = "/workspaces/"
 
 // brought is what the workspaces that agents are given bring: their files and commands.
 type brought struct {
-	stale   bool // something was committed since
+	stale   bool // something may have been committed since
 	reading bool
 
 	commands *command.Registry

@@ -1,8 +1,8 @@
 // Package chat is the terminal chat: the one model of Bubble Tea over the daemon. Its
 // parts draw and keep; it alone routes what comes.
 //
-// Update does no I/O: whatever asks the daemon is a command, and what it brings is a
-// message of its own. Foreign text reaches the screen through theme.Paint and what is
+// Update does no I/O but to look whether a path that was pasted is a file: whatever asks
+// the daemon is a command, and what it brings is a message of its own. Foreign text reaches the screen through theme.Paint and what is
 // built on it, and in no other way.
 package chat
 

@@ -27,6 +27,10 @@ const (
 // openFiles lists the files of the workspaces that agents are given; Enter names one in
 // the message.
 func (m *Model) openFiles() tea.Cmd {
+	if m.brought.files == nil {
+		return m.say("the files are still being read")
+	}
+	m.brought.stale = true
 	type file struct{ workspace, path string }
 	var files []file
 	var items []picker.Item

@@ -42,6 +42,7 @@ func (m *Model) pressEditor(msg tea.KeyPressMsg, key string) tea.Cmd {
 			m.openHelp()
 			return nil
 		}
+		m.typed = true
 		m.editor.Type("?")
 	default:
 		if move(&m.editor, key) {

@@ -221,6 +221,19 @@ func TestHostileWords(t *testing.T) {
 			check(t, b.m.View(), 60, 20)
 			b.press("esc")
 		}
+		b.press("ctrl+u")
+		brought(b)
+		for _, open := range [][]string{{"'/files", "enter", "'run"}, {"'@"}, {"'/"}, {"'/model ", "enter"}, {"ctrl+s"}, {"ctrl+s", "tab"}, {"ctrl+p"}} {
+			b.press(open...)
+			for width := 1; width < 130; width += 16 {
+				for height := 1; height < 45; height += 3 {
+					b.give(tea.WindowSizeMsg{Width: width, Height: height})
+					check(t, b.m.View(), width, height)
+				}
+			}
+			b.press("esc", "esc", "ctrl+u")
+		}
+		b.give(tea.WindowSizeMsg{Width: 60, Height: 20})
 		b.give(chat.NoticeMsg("warning" + clienttest.Hostile))
 		check(t, b.m.View(), 60, 20)
 	}

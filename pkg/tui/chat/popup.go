@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/tui/complete"
@@ -41,6 +43,9 @@ func (m *Model) watch(before string, at int) {
 	case text == before && cursor == at:
 	case typed && text != before:
 		m.popup.Edited(text, cursor)
+		if begins := text[:cursor]; begins == "/" || strings.HasSuffix(begins, "@") {
+			m.brought.stale = true // somebody may have pushed
+		}
 	default:
 		m.popup.Close()
 	}
