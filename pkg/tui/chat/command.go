@@ -32,8 +32,8 @@ func builtin() []Command {
 			return m.undo(t, newestCommit(t))
 		}},
 		{"merge", "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
-		{"approve", "", "approve it, where several people have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
-		{"reject", "[WHY]", "reject it", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
+		{"approve", "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
+		{"reject", "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
 		{"files", "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
 		{"model", "[NAME]", "use this model from the next message on", (*Model).useModel},
 		{"runner", "[NAME]", "use this runner from the next message on", (*Model).useRunner},
@@ -156,7 +156,7 @@ func (m *Model) openCommands() {
 	if p := m.brought.commands.Problems(); len(p) > 0 && m.width >= 80 {
 		title += "; " + plural(len(p), "file") + " of no use, see: vexa workspace commands " + p[0].Workspace
 	}
-	m.choose(picker.Options{Title: title, Enter: "run it"}, items, func(c picker.Choice) tea.Cmd {
+	m.choose(picker.Options{Title: title, Enter: "take it"}, items, func(c picker.Choice) tea.Cmd {
 		e := all[c.Item]
 		if !e.BuiltIn() || e.Arguments != "" && !strings.HasPrefix(e.Arguments, "[") {
 			m.focus = onEditor
