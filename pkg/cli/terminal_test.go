@@ -169,6 +169,39 @@ you said: the tool, conflict and reject
 `)
 }
 
+// A file that is attached is in the message, as text; one that is none is refused before
+// anything runs.
+func TestAttachedFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log, photo := filepath.Join(dir, "build.log"), filepath.Join(dir, "photo.jpg")
+	for name, data := range map[string]string{log: "line 7: @/etc/hostname\n", photo: "\xff\xd8\x00"} {
+		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := newBench(t)
+	if code := b.run("chat", "-q", "-p", "quiet why", "--attach", log, "--attach", log); code != 0 {
+		t.Errorf("exit code %d: %s", code, b.err)
+	}
+	block := "\n\n`build.log`, a file that I attach (23 bytes):\n\n```log\nline 7: @/etc/hostname\n```"
+	want(t, b.daemon.Starts()[0].Text, "quiet why"+block+block)
+	for _, c := range []struct {
+		args []string
+		code int
+		err  string
+	}{
+		{[]string{"chat", "-p", "x", "--attach", photo}, 1, "photo.jpg is no text"},
+		{[]string{"chat", "-p", "x", "--attach", filepath.Join(dir, "none")}, 3, "none"},
+		{[]string{"chat", "--attach", log}, 2, "--attach needs -p"},
+	} {
+		b := newBench(t)
+		if code := b.run(c.args...); code != c.code || !strings.Contains(b.err.String(), c.err) || len(b.daemon.Starts()) > 0 {
+			t.Errorf("%q: exit code %d, %s", c.args, code, b.err)
+		}
+	}
+}
+
 func TestQuietShowsOnlyTheReply(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -3,6 +3,7 @@ package chatcmd
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/chat"
 )
 
@@ -28,6 +30,8 @@ type ChatOptions struct {
 	// whole screen.
 	Plain bool
 	Theme string
+	// Attach are the files of this machine that are put into the message.
+	Attach []string
 
 	flags request
 }
@@ -52,13 +56,15 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"without moving the cursor, until Ctrl-D. Ctrl-C ends the agent's turn and saves what was\n" +
 			"written; a second one leaves, and the agent goes on.\n\n" +
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
-			"tells how the turn ended.\n\n" +
+			"tells how the turn ended. No agent sees a file of this machine: --attach puts what\n" +
+			"one holds into the message, as text.\n\n" +
 			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",
 		Example: "$ vexa chat\n" +
 			"$ vexa chat --continue --theme light\n" +
 			"$ vexa chat -p \"Write a note that says hello\"\n" +
 			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +
+			"$ vexa chat -p \"What went wrong here?\" --attach build.log\n" +
 			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'",
 		Args: grammar.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,6 +78,8 @@ func NewChat(f *factory.Factory) *cobra.Command {
 	cmd.Flags().StringVar(&o.Theme, "theme", "", "the `colours` of the screen: "+strings.Join(chat.Themes(), ", ")+" (default: config/chat.json, else auto)")
 	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(chat.Themes(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	cmd.Flags().StringVarP(&o.Text, "prompt", "p", "", "the `text` to send")
+	cmd.Flags().StringArrayVar(&o.Attach, "attach", nil, "put a `file` of this machine into the message, as text; repeatable")
+	_ = cmd.MarkFlagFilename("attach") // fails only for a flag that does not exist
 	o.flags.addFlags(f, cmd)
 	cmd.Flags().Lookup("idle").Usage += " (default 5m in a conversation, else 0)"
 	output.AddSwitch(cmd, &o.JSON, "print the frames of the turn as JSON, one a line")
@@ -99,6 +107,9 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	case !given && !cmd.Flags().Changed("idle"):
 		o.flags.idle = conversationIdle
 	}
+	if o.Text == "" && len(o.Attach) > 0 {
+		return grammar.Usage(cmd, "--attach needs -p or the message on stdin; in the chat itself write @/PATH")
+	}
 	if o.Theme != "" && !slices.Contains(chat.Themes(), o.Theme) {
 		return grammar.Usage(cmd, "--theme is one of %s", strings.Join(chat.Themes(), ", "))
 	}
@@ -122,6 +133,10 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 	if o.onScreen() {
 		return runScreen(ctx, o)
 	}
+	text, err := withFiles(o.Text, o.Attach)
+	if err != nil {
+		return err
+	}
 	c, err := o.Factory.Connect(ctx)
 	if err != nil {
 		return err
@@ -130,9 +145,26 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 	if o.Text == "" {
 		return converse(ctx, o, c)
 	}
-	o.Request.Text = o.Text
+	o.Request.Text = text
 	_, err = runTurn(ctx, &turn{f: o.Factory, c: c, r: newRenderer(o.Factory, &o.JSON)}, o.Request)
 	return err
+}
+
+// withFiles is a message with files of this machine behind it.
+func withFiles(text string, names []string) (string, error) {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return "", fault.Newf(fault.Internal, "find %s: %w", name, err)
+		}
+		paths[i] = path
+	}
+	files, err := attach.Load(paths, "")
+	if err != nil || len(files) == 0 {
+		return text, err
+	}
+	return attach.Compose(text, files), nil
 }
 
 func newRenderer(f *factory.Factory, o *output.JSON) renderer {

@@ -42,7 +42,7 @@ func runScreen(ctx context.Context, o *ChatOptions) error {
 	request := o.Request
 	request.Session, request.Continue = "", false
 	p := chat.NewProgram(ctx, chat.Options{
-		Daemon: c, Request: request, Open: chat.Opening{Session: o.Request.Session, Latest: o.Request.Continue}, Theme: theme, Now: f.Now,
+		Daemon: c, Request: request, Open: chat.Opening{Session: o.Request.Session, Latest: o.Request.Continue}, Theme: theme, Now: f.Now, Home: f.Env("HOME"),
 		Setup:  beside.with(func(ctx context.Context) error { return initcmd.SetUp(ctx, f) }),
 		Unlock: beside.with(func(ctx context.Context) error { return daemoncmd.Unlock(ctx, f) }),
 		Edit: func(ctx context.Context, text string) (out string, err error) {

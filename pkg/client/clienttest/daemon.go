@@ -52,6 +52,7 @@ type Daemon struct {
 	starts     []api.StartRequest
 	undos      []api.UndoRequest
 	accepted   []string // proposals
+	judged     []string // likewise: approved or rejected
 	dropped    map[string]bool
 	recording  bool
 	web        bool              // the pages are open
@@ -125,6 +126,14 @@ func (d *Daemon) Accepted() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.accepted)
+}
+
+// Judged returns what was approved and rejected so far: which, the id of the proposal, and
+// the tree that was looked at or why.
+func (d *Daemon) Judged() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.judged)
 }
 
 // Restart has the daemon be another process, of the same installation.

@@ -55,6 +55,16 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 		d.accepted = append(d.accepted, r.PathValue("id")+" "+req.Result)
 		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id")}, err)
 	})
+	named("POST /v1/workspaces/{name}/proposals/{id}/approve", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		req, err := body[api.ProposalResult](r)
+		d.judged = append(d.judged, "approve "+r.PathValue("id")+" "+req.Result)
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id"), Status: "open", Needed: 2, Approved: 2}, err)
+	})
+	named("POST /v1/workspaces/{name}/proposals/{id}/reject", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
+		req, err := body[api.ProposalText](r)
+		d.judged = append(d.judged, "reject "+r.PathValue("id")+" "+req.Text)
+		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id"), Status: "rejected"}, err)
+	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		req, err := body[api.UndoRequest](r)
 		d.undos = append(d.undos, req)

@@ -1,8 +1,8 @@
 // Package chat is the terminal chat: the one model of Bubble Tea over the daemon. Its
 // parts draw and keep; it alone routes what comes.
 //
-// Update does no I/O: whatever asks the daemon is a command, and what it brings is a
-// message of its own. Foreign text reaches the screen through theme.Paint and what is
+// Update does no I/O but to look whether a path that was pasted is a file: whatever asks
+// the daemon is a command, and what it brings is a message of its own. Foreign text reaches the screen through theme.Paint and what is
 // built on it, and in no other way.
 package chat
 
@@ -13,6 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/tui/complete"
 	"github.com/vexa-ai/vexa/pkg/tui/editor"
 	"github.com/vexa-ai/vexa/pkg/tui/history"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
@@ -25,12 +26,10 @@ type Options struct {
 	Open    Opening
 	Theme   Theme
 	Now     func() time.Time // nil: time.Now
+	Home    string           // of the person, for files named by ~/; "": there is none
 
 	// Edit has the person change a text in an editor of their own; nil: there is none.
 	Edit func(ctx context.Context, text string) (string, error)
-	// Commands are those that are not the chat's own, asked for whenever they are needed;
-	// nil: there are none. One of the chat's own goes before one of the same name.
-	Commands func() []Command
 	// Setup asks for what an installation needs, on the terminal as it was before the
 	// chat; nil: nobody asks.
 	Setup func(context.Context) error
@@ -61,7 +60,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
-	more     func() []Command
+	home     string
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
 	external func(context.Context, string) (string, error)
@@ -76,11 +75,16 @@ type Model struct {
 	shown   int // of threads
 	ids     int // of threads, so far
 
-	editor  editor.Editor
-	history history.History
-	focus   focus
-	chorded bool      // Ctrl-X was the last key
-	leaving time.Time // when Ctrl-C was pressed last with nothing to stop
+	editor    editor.Editor
+	submitted time.Time // when a message was sent last
+	history   history.History
+	focus     focus
+	chorded   bool      // Ctrl-X was the last key
+	leaving   time.Time // when Ctrl-C was pressed last with nothing to stop
+
+	popup   *complete.Popup
+	typed   bool // a key has written something
+	brought brought
 
 	over     *over
 	question *question
@@ -97,6 +101,7 @@ type Model struct {
 	known    bool // what there is to work with
 	wasSetUp bool
 	model    string // that is used where nobody says which
+	models   []api.Provider
 	sessions []api.Session
 	left     string // what is said once the screen is gone
 }
@@ -104,7 +109,7 @@ type Model struct {
 // New returns a chat. What it asks the daemon ends with ctx.
 func New(ctx context.Context, o Options) *Model {
 	m := &Model{
-		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, more: o.Commands, unlock: o.Unlock, external: o.Edit,
+		daemon: o.Daemon, request: o.Request, open: o.Open, now: o.Now, setup: o.Setup, home: o.Home, unlock: o.Unlock, external: o.Edit,
 		exec: tea.Exec, chosen: o.Theme, theme: o.Theme.first(), mouse: true, width: 80, height: 24,
 		do: func(f func(context.Context) tea.Msg) tea.Cmd {
 			return func() tea.Msg { return f(ctx) }
@@ -114,6 +119,9 @@ func New(ctx context.Context, o Options) *Model {
 	if m.now == nil {
 		m.now = time.Now
 	}
+	m.brought.commands = builtIns()
+	m.popup = complete.New(m.theme)
+	m.popup.SetCommands(m.brought.commands)
 	m.add("")
 	return m
 }
@@ -126,22 +134,6 @@ func (m *Model) Init() tea.Cmd {
 	}
 	return tea.Batch(cmds...)
 }
-
-// Insert writes at the cursor, as if it was typed.
-func (m *Model) Insert(text string) {
-	m.focus = onEditor
-	m.editor.Type(text)
-}
-
-// Written is what is being written, and how many bytes of it are before the cursor; with
-// Replace it is what completes a word.
-func (m *Model) Written() (text string, cursor int) { return m.editor.Shown() }
-
-// Replace puts text in the place of some bytes of what is being written.
-func (m *Model) Replace(from, to int, text string) { m.editor.Replace(from, to, text) }
-
-// Theme is what the chat is painted in.
-func (m *Model) Theme() theme.Theme { return m.theme }
 
 // current is the thread that is shown.
 func (m *Model) current() *thread { return m.threads[m.shown] }

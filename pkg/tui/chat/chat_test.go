@@ -174,8 +174,32 @@ func TestLeaving(t *testing.T) {
 	b.shows(`emptied; Ctrl-Z brings it back`)
 	b.press("ctrl+z")
 	b.shows(`^> draft`)
-	b.press("ctrl+c")
+	b.press("ctrl+c", "'precious", "ctrl+c") // a key between: it is emptied, not left
+	b.shows(`emptied; Ctrl-Z brings it back`)
+	b.press("ctrl+z")
+	b.shows(`^> precious`)
+	b.press("ctrl+d") // a draft is asked for, in whichever session it is
+	b.shows(`^> precious`)
+	b.press("ctrl+n", "ctrl+d")
+	b.shows(`\? Leave\? Not sent yet: 1 draft\. …`)
+	b.until("the question takes answers", b.m.Armed)
+	b.press("y")
 	b.until("it leaves", func() bool { return b.gone })
+
+	b, _ = start(t)
+	b.press("ctrl+c", "ctrl+c")
+	b.until("it leaves", func() bool { return b.gone })
+}
+
+// Enter that bounces queues a message, and does not stop the turn.
+func TestABouncingEnter(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("'later", "enter", "enter")
+	b.shows(`later`, `sent at the end of the turn`)
+	b.hides(`stopping`)
 }
 
 // A stream that breaks goes on where it was, and it is said.

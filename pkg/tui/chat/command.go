@@ -7,7 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/command"
+	"github.com/vexa-ai/vexa/pkg/tui/picker"
 )
 
 // Command is something that the person can ask of the chat itself, by a line that begins
@@ -17,15 +18,6 @@ type Command struct {
 	Takes string // what is written behind it, in words; "": nothing
 	Does  string // what it does, in a few words
 	Run   func(m *Model, args string) tea.Cmd
-}
-
-// commands are those that there are now: the chat's own, then the others.
-func (m *Model) commands() []Command {
-	list := builtin()
-	if m.more != nil {
-		list = append(list, m.more()...)
-	}
-	return list
 }
 
 // builtin are those that there always are.
@@ -39,14 +31,12 @@ func builtin() []Command {
 			t := m.current()
 			return m.undo(t, newestCommit(t))
 		}},
-		{"model", "NAME", "use this model from the next message on", func(m *Model, args string) tea.Cmd {
-			m.request.Model = args
-			return m.say("from the next message on: " + orDefault(args, "the session's model"))
-		}},
-		{"runner", "NAME", "use this runner from the next message on", func(m *Model, args string) tea.Cmd {
-			m.request.Runner = args
-			return m.say("from the next message on: " + orDefault(args, "the session's runner"))
-		}},
+		{"merge", "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
+		{"approve", "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
+		{"reject", "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
+		{"files", "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
+		{"model", "[NAME]", "use this model from the next message on", (*Model).useModel},
+		{"runner", "[NAME]", "use this runner from the next message on", (*Model).useRunner},
 		{"theme", "light|dark|none|auto", "change the colours", (*Model).setTheme},
 		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { m.toggleSides(); return nil }},
 		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd {
@@ -66,20 +56,51 @@ func orDefault(s, otherwise string) string {
 	return s
 }
 
-// command runs a line that begins with a slash, and reports whether it was for the chat.
-// Two slashes, and a path, are a message.
+// builtIns are the chat's own commands, to be looked up and completed.
+func builtIns() *command.Registry {
+	var list []command.Command
+	for _, c := range builtin() {
+		list = append(list, command.Command{Name: c.Name, Arguments: c.Takes, Help: c.Does})
+	}
+	r, err := command.New(list...)
+	if err != nil {
+		panic(err) // what is written above does not change while it runs
+	}
+	return r
+}
+
+// command runs a line that begins with a slash, and reports whether it was one for the
+// chat or a workspace's. Two slashes, and a path, are a message.
 func (m *Model) command(text string) (tea.Cmd, bool) {
-	name, args, _ := strings.Cut(strings.TrimPrefix(text, "/"), " ")
-	if !strings.HasPrefix(text, "/") || strings.ContainsAny(name, "/.\n") || name == "" {
+	call, ok := command.Parse(text)
+	if !ok {
 		return nil, false
 	}
-	for _, c := range m.commands() {
+	c, err := m.brought.commands.Resolve(call.Name)
+	if err != nil {
+		m.editor.SetText(text)
+		return m.fail(err), true
+	}
+	if c.BuiltIn() {
+		return m.run(c.Name, call.Rest), true
+	}
+	prompt, err := c.Expand(call)
+	if err != nil {
+		m.editor.SetText(text)
+		return m.fail(err), true
+	}
+	m.history.Add(text)
+	return m.sendTyped(text, prompt), true
+}
+
+// run runs a command of the chat itself.
+func (m *Model) run(name, args string) tea.Cmd {
+	for _, c := range builtin() {
 		if c.Name == name {
-			return c.Run(m, strings.TrimSpace(args)), true
+			return c.Run(m, args)
 		}
 	}
-	m.editor.SetText(text)
-	return m.fail(fault.New(fault.NotFound, "there is no command /"+name, "Ctrl-P lists them; a blank before it makes it a message")), true
+	return nil
 }
 
 func (m *Model) setTheme(args string) tea.Cmd {
@@ -105,34 +126,43 @@ func (m *Model) rename(title string) tea.Cmd {
 	case t.session == "":
 		return m.say("a session has a title once something was said in it")
 	}
-	id := t.session
+	return m.retitle(t.session, title, false)
+}
+
+// retitle gives any session a title, and lists them again where it was done there.
+func (m *Model) retitle(id, title string, listed bool) tea.Cmd {
 	return m.do(func(ctx context.Context) tea.Msg {
 		if _, err := m.daemon.RenameSession(ctx, id, api.RenameSession{Title: title}); err != nil {
 			return sessionsMsg{err: err}
 		}
 		list, err := m.daemon.Sessions(ctx)
-		return sessionsMsg{list, err}
+		return sessionsMsg{list, listed, err}
 	})
 }
 
-// openCommands lists the commands to choose from.
+// openCommands lists the commands to choose from. One that needs something behind it, and
+// one whose prompt a workspace brings, is written and not run.
 func (m *Model) openCommands() {
-	var rows []row
-	all := m.commands()
-	for _, c := range all {
-		rows = append(rows, row{text: strings.TrimSpace("/" + c.Name + " " + c.Takes), note: c.Does})
+	all := m.brought.commands.Entries()
+	items := make([]picker.Item, len(all))
+	for i, e := range all {
+		does := e.Help
+		if !e.BuiltIn() {
+			does = e.Workspace + ": " + does
+		}
+		items[i] = picker.Item{Title: strings.TrimSpace("/" + e.Call + " " + e.Arguments), Detail: does}
 	}
-	l := newList("commands", rows, m)
-	m.Open(l, func() tea.Cmd {
-		if l.chosen < 0 {
-			return nil
-		}
-		c := all[l.chosen]
-		if c.Takes != "" {
+	title := "Commands"
+	if p := m.brought.commands.Problems(); len(p) > 0 && m.width >= 80 {
+		title += "; " + plural(len(p), "file") + " of no use, see: vexa workspace commands " + p[0].Workspace
+	}
+	m.choose(picker.Options{Title: title, Enter: "take it"}, items, func(c picker.Choice) tea.Cmd {
+		e := all[c.Item]
+		if !e.BuiltIn() || e.Arguments != "" && !strings.HasPrefix(e.Arguments, "[") {
 			m.focus = onEditor
-			m.editor.SetText("/" + c.Name + " ")
+			m.editor.SetText("/" + e.Call + " ")
 			return nil
 		}
-		return c.Run(m, "")
+		return m.run(e.Name, "")
 	})
 }

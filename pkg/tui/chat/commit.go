@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"path"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -85,6 +84,8 @@ func newestCommit(t *thread) int {
 func (m *Model) undo(t *thread, block int) tea.Cmd {
 	c := commitOf(t, block)
 	switch {
+	case c == nil && block < 0:
+		return m.say("this session has no commit to take back")
 	case c == nil:
 		return m.say("that is no commit; go to one with the arrows, or use /undo")
 	case !c.Merged:
@@ -114,81 +115,12 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 	case u.Proposal != "":
 		return m.say("the undo waits for approval: vexa proposal approve " + msg.name + " " + u.Proposal)
 	default:
+		m.brought.stale = true
 		if t := m.threadOf(msg.thread); t != nil {
 			t.reading.Undone(msg.block, u.SHA)
 		}
 		return m.say("taken back in " + msg.name + " by commit " + short(u.SHA))
 	}
-}
-
-// waiting is a commit that waits in a proposal.
-type waiting struct {
-	thread, block int
-	name, id      string // of the workspace, of the proposal
-}
-
-// proposalMsg is what a proposal is now.
-type proposalMsg struct {
-	waiting
-	proposal api.Proposal
-	err      error
-}
-
-// acceptedMsg answers a proposal that was accepted.
-type acceptedMsg struct {
-	waiting
-	err error
-}
-
-// accept merges a commit that waits in a proposal, once the person has seen it and said
-// so.
-func (m *Model) accept(t *thread, block int) tea.Cmd {
-	c := commitOf(t, block)
-	switch {
-	case c == nil || c.Merged || t.reading.Later(block) != "":
-		return m.say("that is no proposal")
-	case len(c.Conflicts) > 0:
-		return m.say("it conflicts: vexa proposal resolve " + named(*c) + " " + path.Base(c.Branch))
-	case !t.reading.Patched(block):
-		return m.say("look at it first: Enter unfolds it")
-	}
-	w := waiting{t.id, block, named(*c), path.Base(c.Branch)}
-	return m.do(func(ctx context.Context) tea.Msg {
-		p, err := m.daemon.Proposal(ctx, w.name, w.id)
-		return proposalMsg{w, p, err}
-	})
-}
-
-// proposed asks whether to merge what a proposal is now: that, and nothing that it may
-// become meanwhile.
-func (m *Model) proposed(msg proposalMsg) tea.Cmd {
-	p := msg.proposal
-	switch {
-	case msg.err != nil:
-		return m.fail(msg.err)
-	case p.Status != "open":
-		return m.say("the proposal is " + p.Status)
-	}
-	text := "Merge proposal " + msg.id + " into main of " + msg.name + "?"
-	if p.Needed > 0 {
-		text = "Merge proposal " + msg.id + " (" + itoa(p.Approved) + " of " + plural(p.Needed, "approval") + ") into main of " + msg.name + "?"
-	}
-	return m.ask(text, func() tea.Cmd {
-		return m.do(func(ctx context.Context) tea.Msg {
-			_, err := m.daemon.AcceptProposal(ctx, msg.name, msg.id, api.ProposalResult{Result: p.Result})
-			return acceptedMsg{msg.waiting, err}
-		})
-	})
-}
-
-func (m *Model) accepted(msg acceptedMsg) tea.Cmd {
-	if msg.err != nil {
-		return m.fail(msg.err)
-	}
-	if t := m.threadOf(msg.thread); t != nil {
-		t.reading.Merged(msg.block)
-	}
-	return m.say("proposal " + msg.id + " is merged")
 }
 
 func short(sha string) string { return sha[:min(len(sha), 12)] }

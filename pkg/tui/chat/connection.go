@@ -120,6 +120,7 @@ func (m *Model) checked(msg statusMsg) tea.Cmd {
 // answered says what there was in between, where the daemon is there.
 func (m *Model) answered(msg statusMsg, before link) tea.Cmd {
 	old := m.pid
+	m.brought.stale = m.brought.stale || before != linkUp
 	m.pid = msg.status.PID
 	var cmds []tea.Cmd
 	if m.link == linkUp && before != linkUp && !m.known {
@@ -168,7 +169,8 @@ func (m *Model) learned(msg learnedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
 	}
-	m.known, m.sessions = true, msg.sessions
+	m.known, m.sessions, m.models = true, msg.sessions, msg.models
+	m.brought.stale = true
 	m.model = ""
 	for i, p := range msg.models {
 		if len(p.Models) > 0 && (i == 0 || p.Default) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
 )
 
@@ -30,6 +31,9 @@ type Workspaces interface {
 	Undo(ctx context.Context, name string, r api.UndoRequest) (api.Undone, error)
 	Proposal(ctx context.Context, name, id string) (api.Proposal, error)
 	AcceptProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
+	ApproveProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
+	RejectProposal(ctx context.Context, name, id string, r api.ProposalText) (api.Proposal, error)
+	command.Source
 }
 
 // Health is whether there is a daemon, and what it can work with.
@@ -37,6 +41,7 @@ type Health interface {
 	Connect(ctx context.Context) (api.Status, error)
 	Status(ctx context.Context) (api.Status, error)
 	Models(ctx context.Context) ([]api.Provider, error)
+	Runners(ctx context.Context) ([]api.Runner, error)
 }
 
 // Daemon is what the chat needs of one; *client.Client is one.

@@ -13,6 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
 )
 
@@ -73,6 +74,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	fresh := t.session == ""
 	m.remember(t, msg.Entries)
 	done := t.apply(f.unit, msg.Batch)
+	m.brought.stale = m.brought.stale || !t.past && merges(msg.Entries)
 	if fresh && t.session != "" {
 		cmds = append(cmds, m.listSessions())
 	}
@@ -98,6 +100,14 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// merges reports whether a workspace has another content by now.
+func merges(list []client.Entry) bool {
+	return slices.ContainsFunc(list, func(e client.Entry) bool {
+		c, ok := e.Frame.Body.(wsv2.Commit)
+		return ok && c.Merged
+	})
+}
+
 // remember notes what was said in a session before, to be said again.
 func (m *Model) remember(t *thread, list []client.Entry) {
 	if !t.past {
@@ -105,7 +115,7 @@ func (m *Model) remember(t *thread, list []client.Entry) {
 	}
 	for _, e := range list {
 		if said, ok := e.Frame.Body.(wsv2.TurnAccepted); ok {
-			m.history.Add(said.Text)
+			m.history.Add(attach.Disarm(said.Text))
 		}
 	}
 }
@@ -146,9 +156,9 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	if t != m.current() {
 		t.news = true
 	}
-	if t.unheard != "" {
-		t.queue = append([]string{t.unheard}, t.queue...)
-		t.unheard = ""
+	if t.unheard != nil {
+		t.queue = append([]message{*t.unheard}, t.queue...)
+		t.unheard = nil
 	}
 	well := done.OK || t.steering
 	t.steering = false
@@ -163,9 +173,9 @@ func (m *Model) sendNext(t *thread, well bool) tea.Cmd {
 	case !well:
 		return m.unqueue(t)
 	}
-	text := t.queue[0]
+	next := t.queue[0]
 	t.queue = t.queue[1:]
-	return m.start(t, text)
+	return m.start(t, next)
 }
 
 // dispatchMsg is what a unit is: its workspaces, its container.

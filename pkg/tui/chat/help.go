@@ -21,6 +21,8 @@ func bindings() []binding {
 		{"Ctrl-G", "write in your own editor; Ctrl-X Ctrl-E, too"},
 		{"Ctrl-W -U -K", "delete a word, to the start, to the end; Ctrl-Y brings it back"},
 		{"Ctrl-Z", "undo what was typed"},
+		{"@", "a file of a workspace; ↑ ↓ and Tab choose, as behind a /"},
+		{"@/ @~/", "a file of this machine: what it holds is sent with the message"},
 		{"Esc", "stop the turn; what was written is saved"},
 		{"Ctrl-C", "stop the turn, or empty the editor; twice: leave"},
 		{"Ctrl-D", "leave, where nothing is written; what runs goes on"},
@@ -31,14 +33,15 @@ func bindings() []binding {
 		{"Tab", "go to what was said; Ctrl-↑ Ctrl-↓ from item to item"},
 		{"Enter", "there: fold or unfold; a click does, too"},
 		{"u", "there: undo a commit, which is asked once"},
-		{"a", "there: merge a commit that waits for approval"},
+		{"a p r", "there: merge, approve, reject a commit that waits for approval"},
 		{"s", "there: patches with before and after side by side"},
 		{"y", "there: copy the item"},
 		{"", "Sessions"},
 		{"Ctrl-N", "begin another; those that run go on"},
-		{"Ctrl-S", "list them, search, go there"},
+		{"Ctrl-S", "list them, search, go there; Tab there gives one a title"},
 		{"Alt-1 … Alt-9", "go to an open one"},
 		{"Ctrl-P", "list the commands, which / begins as well"},
+		{"/files", "look through the files of the workspaces"},
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 )
 
-// leaveWithin is how soon Ctrl-C has to be pressed again to leave.
-const leaveWithin = 2 * time.Second
+// leaveWithin is how soon Ctrl-C has to be pressed again to leave: while it is said.
+const leaveWithin = noticeFor
 
 // press takes a key: a question has it first, then what lies over the transcript, then
 // what has the focus.
@@ -22,8 +24,14 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case key == "ctrl+c":
 		return m.ctrlC()
+	}
+	m.leaving = time.Time{}
+	switch {
 	case m.over != nil:
 		return m.overUpdate(msg)
+	}
+	if cmd, ok := m.pressPopup(msg); ok {
+		return cmd
 	}
 	if cmd, ok := m.anywhere(key); ok {
 		return cmd
@@ -34,34 +42,44 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	return m.pressEditor(msg, key)
 }
 
-// ctrlC stops what runs, then empties the editor, and leaves where it is pressed twice.
+// ctrlC stops what runs, else empties the editor, and leaves where there is neither and it
+// is pressed twice, with no other key between.
 func (m *Model) ctrlC() tea.Cmd {
 	again := !m.leaving.IsZero() && m.now().Sub(m.leaving) < leaveWithin
-	if again {
-		return m.leave()
-	}
-	m.leaving = m.now()
+	m.leaving = time.Time{}
 	switch t := m.current(); {
+	case again && m.editor.Empty():
+		return m.goodbye()
 	case t.busy() && !t.stopping:
 		return m.interrupt()
 	case !m.editor.Empty():
 		m.editor.Clear()
-		return m.say("emptied; Ctrl-Z brings it back, Ctrl-C again leaves")
-	default:
-		return m.say("Ctrl-C again leaves; what runs goes on")
+		return m.say("emptied; Ctrl-Z brings it back")
 	}
+	m.leaving = m.now()
+	return m.say("Ctrl-C again leaves; what runs goes on")
 }
 
-// goodbye leaves; where messages wait it asks first.
+// goodbye leaves; where something was written and not sent it asks first.
 func (m *Model) goodbye() tea.Cmd {
-	n := 0
+	messages, drafts := 0, 0
 	for _, t := range m.threads {
-		n += len(t.queue)
+		messages += len(t.queue)
+		if t == m.current() && !m.editor.Empty() || t != m.current() && strings.TrimSpace(t.draft) != "" {
+			drafts++
+		}
 	}
-	if n == 0 {
+	var what []string
+	if messages > 0 {
+		what = append(what, plural(messages, "message"))
+	}
+	if drafts > 0 {
+		what = append(what, plural(drafts, "draft"))
+	}
+	if len(what) == 0 {
 		return m.leave()
 	}
-	return m.ask("Leave? Not sent yet: "+plural(n, "message")+".", m.leave)
+	return m.ask("Leave? Not sent yet: "+strings.Join(what, ", ")+".", m.leave)
 }
 
 // leave ends the chat, and says how to come back.
@@ -136,7 +154,7 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 	case m.over != nil:
 		return m.overUpdate(msg)
 	}
-	m.focus = onEditor
-	m.editor.Paste(msg.Content)
+	m.focus, m.typed, m.leaving = onEditor, true, time.Time{}
+	m.editor.Paste(attach.Pasted(msg.Content, m.home))
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/tui/editor"
 )
 
 // pressEditor takes a key while something is being written.
@@ -40,9 +42,14 @@ func (m *Model) pressEditor(msg tea.KeyPressMsg, key string) tea.Cmd {
 			m.openHelp()
 			return nil
 		}
+		m.typed = true
 		m.editor.Type("?")
 	default:
-		if !m.move(key) && !m.erase(key) && msg.Text != "" && msg.Mod&(tea.ModCtrl|tea.ModAlt) == 0 {
+		if move(&m.editor, key) {
+			return nil
+		}
+		m.typed = true
+		if !erase(&m.editor, key) && msg.Text != "" && msg.Mod&(tea.ModCtrl|tea.ModAlt) == 0 {
 			m.editor.Type(msg.Text)
 		}
 	}
@@ -77,8 +84,7 @@ func (m *Model) newer() {
 }
 
 // move takes the keys that move the cursor.
-func (m *Model) move(key string) bool {
-	e := &m.editor
+func move(e *editor.Editor, key string) bool {
 	switch key {
 	case "left", "ctrl+b":
 		e.Left()
@@ -103,8 +109,7 @@ func (m *Model) move(key string) bool {
 }
 
 // erase takes the keys that delete, and the one that brings back.
-func (m *Model) erase(key string) bool {
-	e := &m.editor
+func erase(e *editor.Editor, key string) bool {
 	switch key {
 	case "backspace", "ctrl+h", "shift+backspace":
 		e.Backspace()

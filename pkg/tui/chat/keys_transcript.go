@@ -58,7 +58,11 @@ func (m *Model) pressTranscript(key string) tea.Cmd {
 	case "u":
 		return m.undo(t, t.selected)
 	case "a":
-		return m.accept(t, t.selected)
+		return m.decide(t, t.selected, merge)
+	case "p":
+		return m.decide(t, t.selected, approve)
+	case "r":
+		return m.decide(t, t.selected, reject)
 	case "y":
 		return m.copy(t, t.selected)
 	case "?":

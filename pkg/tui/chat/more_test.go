@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,8 +42,8 @@ func TestSeveralSessions(t *testing.T) {
 	b.press("'second question", "enter")
 	b.wait(`you said: second question`)
 	b.press("ctrl+s")
-	b.wait(`first question  has news`)
-	b.shows(`second question  shown`)
+	b.wait(`first question +has news`)
+	b.shows(`second question +shown`)
 	b.press("'first", "enter")
 	b.wait(`you said: first question`)
 	b.shows(`^> a draft`, `1/2 ─`)
@@ -110,7 +111,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	b.press("ctrl+p")
-	b.shows(`/rename TITLE  give this session a title`)
+	b.shows(`/rename TITLE +give this session a title`)
 	b.press("'renam", "enter")
 	b.shows(`^> /rename`)
 	b.press("ctrl+u", "?")
@@ -121,28 +122,19 @@ func TestCommands(t *testing.T) {
 	b.until("it leaves", func() bool { return b.gone })
 }
 
-// A command from elsewhere is there as the chat's own are.
-func TestOtherCommands(t *testing.T) {
-	t.Parallel()
-	d := newDaemon(t)
-	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Commands: func() []chat.Command {
-		return []chat.Command{{Name: "weekly", Does: "sum the week up", Run: func(m *chat.Model, args string) tea.Cmd { return m.Send("Sum up quiet " + args) }}}
-	}})
-	b.wait("rehearsal")
-	b.press("ctrl+p", "'week")
-	b.shows(`▸ /weekly  sum the week up`)
-	b.press("esc", "'/weekly 48", "enter")
-	b.wait(`you said: Sum up quiet 48`)
-}
-
 // Enter with nothing written stops the turn and sends what waits.
 func TestSteering(t *testing.T) {
 	t.Parallel()
-	b, d := start(t)
+	d := newDaemon(t)
+	var later atomic.Int64
+	now := func() time.Time { return clienttest.Epoch().Add(time.Duration(later.Load())) }
+	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Now: now})
+	b.wait("rehearsal")
 	b.press("'please wait", "enter")
 	b.wait(`^ waiting`)
 	b.press("'do this instead", "enter")
 	b.shows(`Enter stops, and sends it now`)
+	later.Store(int64(time.Second)) // it is no key that bounced
 	b.press("enter")
 	b.wait(`you said: do this instead`)
 	b.shows(`! interrupted`)
@@ -235,6 +227,19 @@ func TestHostileWords(t *testing.T) {
 			check(t, b.m.View(), 60, 20)
 			b.press("esc")
 		}
+		b.press("ctrl+u")
+		brought(b)
+		for _, open := range [][]string{{"'/files", "enter", "'run"}, {"'@"}, {"'/"}, {"'/model ", "enter"}, {"ctrl+s"}, {"ctrl+s", "tab"}, {"ctrl+p"}} {
+			b.press(open...)
+			for width := 1; width < 130; width += 16 {
+				for height := 1; height < 45; height += 3 {
+					b.give(tea.WindowSizeMsg{Width: width, Height: height})
+					check(t, b.m.View(), width, height)
+				}
+			}
+			b.press("esc", "esc", "ctrl+u")
+		}
+		b.give(tea.WindowSizeMsg{Width: 60, Height: 20})
 		b.give(chat.NoticeMsg("warning" + clienttest.Hostile))
 		check(t, b.m.View(), 60, 20)
 	}

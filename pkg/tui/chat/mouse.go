@@ -34,6 +34,11 @@ func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
 		return m.overUpdate(msg)
 	}
 	l := m.layout()
+	if msg.Button == tea.MouseLeft && m.question == nil {
+		if cmd, ok := m.clickPopup(msg, l); ok {
+			return cmd
+		}
+	}
 	if msg.Button != tea.MouseLeft || m.question != nil || msg.Y < 0 || msg.Y >= l.body {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"syscall"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,18 +21,42 @@ type Terminal struct {
 
 // Program is a chat that runs.
 type Program struct {
-	model *Model
-	tea   *tea.Program
+	model  *Model
+	tea    *tea.Program
+	hangUp context.CancelCauseFunc
 }
 
 // NewProgram returns a chat on a terminal. It ends with ctx.
 func NewProgram(ctx context.Context, o Options, t Terminal) *Program {
+	ctx, hangUp := context.WithCancelCause(ctx)
+	if f, ok := t.In.(*os.File); ok {
+		t.In = terminalFile{f, func() { hangUp(errHungUp) }}
+	}
 	m := New(ctx, o)
 	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithoutSignalHandler(), tea.WithFPS(fps)}
 	if t.Env != nil {
 		opts = append(opts, tea.WithEnvironment(t.Env))
 	}
-	return &Program{m, tea.NewProgram(m, opts...)}
+	return &Program{m, tea.NewProgram(m, opts...), hangUp}
+}
+
+// errHungUp ends a chat whose terminal was closed. A signal says so to the leader of a
+// session alone.
+var errHungUp = errors.New("the terminal was closed")
+
+// terminalFile is a terminal that tells when it was closed.
+type terminalFile struct {
+	*os.File
+	closed func()
+}
+
+// Read implements io.Reader.
+func (f terminalFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if n == 0 && (errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO)) {
+		f.closed()
+	}
+	return n, err
 }
 
 // fps is how often the screen is written at most: a key is seen within 9 ms of being taken.
@@ -41,6 +67,7 @@ func (p *Program) Notice(text string) { p.tea.Send(NoticeMsg(text)) }
 
 // Run shows the chat until the person leaves. It returns what there is to say after that.
 func (p *Program) Run() (left string, err error) {
+	defer p.hangUp(nil)
 	_, err = p.tea.Run()
 	for _, t := range p.model.threads {
 		if t.follow != nil {

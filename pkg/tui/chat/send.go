@@ -29,34 +29,37 @@ type retryMsg struct {
 // submit sends what was written, or has it wait for the end of the turn.
 func (m *Model) submit() tea.Cmd {
 	text := strings.TrimRight(m.editor.Text(), " \n")
-	if strings.TrimSpace(text) == "" {
+	switch {
+	case strings.TrimSpace(text) == "":
 		return m.steer()
+	case m.current().attaching:
+		return m.say("the files of the message before are still being read")
 	}
+	m.submitted = m.now()
 	m.editor.Clear()
+	m.popup.Close()
 	if cmd, ok := m.command(text); ok {
 		return cmd
 	}
 	m.history.Add(text)
-	return m.Send(text)
+	return m.sendTyped(text, text)
 }
 
-// Send says something to the agent of the session that is shown; while a turn runs it
-// waits for its end.
-func (m *Model) Send(text string) tea.Cmd {
-	t := m.current()
+// sendTo says something to the agent of a session; while a turn runs it waits for its end.
+func (m *Model) sendTo(t *thread, msg message) tea.Cmd {
 	t.pane.Follow()
 	if t.busy() {
-		t.queue = append(t.queue, text)
+		t.queue = append(t.queue, msg)
 		return nil
 	}
-	return m.start(t, text)
+	return m.start(t, msg)
 }
 
 // start sends a message. Its key makes it harmless to send it again.
-func (m *Model) start(t *thread, text string) tea.Cmd {
+func (m *Model) start(t *thread, msg message) tea.Cmd {
 	r := m.request
-	r.Text, r.Key, r.Session = text, rand.Text(), t.session
-	t.starting, t.began, t.stopping = &starting{request: r}, m.now(), false
+	r.Text, r.Key, r.Session = msg.text, rand.Text(), t.session
+	t.starting, t.began, t.stopping = &starting{request: r, message: msg}, m.now(), false
 	t.heard = t.began
 	return tea.Batch(m.post(t), m.tick())
 }
@@ -99,7 +102,7 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 		wait := min(time.Duration(t.starting.tries)*500*time.Millisecond, 5*time.Second)
 		return tea.Batch(m.connection(t, msg.err), tea.Tick(wait, func(time.Time) tea.Msg { return retryMsg{t.id, msg.key} }))
 	}
-	text := t.starting.request.Text
+	text := t.starting.message.typed
 	t.starting, t.stopping = nil, false
 	m.giveBack(t, text)
 	if fault.Is(msg.err, fault.Interrupted) {
@@ -130,7 +133,7 @@ func (m *Model) unqueue(t *thread) tea.Cmd {
 	if len(t.queue) == 0 {
 		return nil
 	}
-	m.giveBack(t, strings.Join(t.queue, "\n\n"))
+	m.giveBack(t, typedOf(t.queue))
 	t.queue = nil
 	return m.say("what waited is in the editor again")
 }
@@ -155,7 +158,7 @@ func (m *Model) interrupt() tea.Cmd {
 	case !t.busy() || t.stopping || t.past:
 		return nil
 	case t.starting != nil && t.starting.tries > 0: // nobody has it
-		text := t.starting.request.Text
+		text := t.starting.message.typed
 		t.starting = nil
 		m.giveBack(t, text)
 		return m.unqueue(t)
@@ -188,7 +191,7 @@ func (m *Model) stopped(msg stoppedMsg) tea.Cmd {
 // steer stops the turn that runs, and sends what waits at once.
 func (m *Model) steer() tea.Cmd {
 	t := m.current()
-	if len(t.queue) == 0 || !t.busy() || t.past {
+	if len(t.queue) == 0 || !t.busy() || t.past || m.now().Sub(m.submitted) < quiet { // Enter that bounced is none
 		return nil
 	}
 	t.steering = true
@@ -203,7 +206,7 @@ func (m *Model) editQueued() bool {
 	if n == 0 || !m.editor.Empty() {
 		return false
 	}
-	m.editor.SetText(t.queue[n-1])
+	m.editor.SetText(t.queue[n-1].typed)
 	t.queue = t.queue[:n-1]
 	return true
 }

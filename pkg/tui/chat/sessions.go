@@ -8,11 +8,17 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/picker"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
 // sessionsMsg are the sessions that are kept.
 type sessionsMsg struct {
 	list []api.Session
+	open bool // they are to be shown
 	err  error
 }
 
@@ -20,7 +26,7 @@ type sessionsMsg struct {
 func (m *Model) listSessions() tea.Cmd {
 	return m.do(func(ctx context.Context) tea.Msg {
 		list, err := m.daemon.Sessions(ctx)
-		return sessionsMsg{list, err}
+		return sessionsMsg{list: list, err: err}
 	})
 }
 
@@ -37,6 +43,9 @@ func (m *Model) listed(msg sessionsMsg) tea.Cmd {
 			}
 		}
 	}
+	if msg.open && m.over == nil {
+		return m.openSessions()
+	}
 	return nil
 }
 
@@ -49,8 +58,26 @@ type place struct {
 
 // openSessions lists the sessions, those that are open first.
 func (m *Model) openSessions() tea.Cmd {
-	var rows []row
-	var places []place
+	items, places := m.places()
+	o := picker.Options{Title: "Sessions", Enter: "go there", Tab: "rename", Preview: func(item, width int) []flow.Line {
+		return m.sessionPreview(places[item], width)
+	}}
+	m.choose(o, items, func(c picker.Choice) tea.Cmd {
+		p := places[c.Item]
+		switch {
+		case c.Action == picker.Second:
+			return m.askTitle(p)
+		case p.thread >= 0:
+			m.switchTo(p.thread)
+			return nil
+		}
+		return m.openSession(p.session)
+	})
+	return m.listSessions()
+}
+
+// places are the sessions that there are, as rows and as what they lead to.
+func (m *Model) places() (items []picker.Item, places []place) {
 	for i, t := range m.threads {
 		note := "open"
 		switch {
@@ -61,29 +88,65 @@ func (m *Model) openSessions() tea.Cmd {
 		case t.news:
 			note = "has news"
 		}
-		rows, places = append(rows, row{titleOf(t), note}), append(places, place{thread: i})
+		items, places = append(items, picker.Item{Title: titleOf(t), Detail: note}), append(places, place{i, api.Session{ID: t.session, Title: t.title}})
 	}
 	list := slices.Clone(m.sessions)
 	slices.SortStableFunc(list, func(a, b api.Session) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
 	for _, s := range list {
 		if m.threadIn(s.ID) < 0 {
-			rows = append(rows, row{orDefault(s.Title, s.ID), ago(m.now().Sub(s.UpdatedAt))})
+			items = append(items, picker.Item{Title: orDefault(s.Title, s.ID), Detail: ago(m.now().Sub(s.UpdatedAt))})
 			places = append(places, place{-1, s})
 		}
 	}
-	l := newList("sessions", rows, m)
-	m.Open(l, func() tea.Cmd {
-		if l.chosen < 0 {
-			return nil
+	return items, places
+}
+
+// sessionPreview is what was said last in a session that is open, and what came of it;
+// else what is known of it.
+func (m *Model) sessionPreview(p place, width int) (out []flow.Line) {
+	if p.thread < 0 {
+		s := p.session
+		out = append(out, flow.Plain(orDefault(s.Title, s.ID)).Wrap(max(width, 1))...)
+		return append(out, flow.Line{},
+			flow.Plain("last used "+ago(m.now().Sub(s.UpdatedAt)), theme.Muted),
+			flow.Plain("runner "+orDefault(s.Runner, "vexa"), theme.Muted),
+			flow.Plain("session "+s.ID, theme.Muted))
+	}
+	t := m.threads[min(p.thread, len(m.threads)-1)]
+	from := t.conversation.Len() - 1
+	for ; from > t.conversation.First(); from-- {
+		if item, _ := t.conversation.At(from); item.Kind == conversation.Said {
+			break
 		}
-		p := places[l.chosen]
-		if p.thread >= 0 {
-			m.switchTo(p.thread)
-			return nil
+	}
+	for i := max(from, t.conversation.First()); i < t.conversation.Len(); i++ {
+		item, _ := t.conversation.At(i)
+		text := flow.Plain(plain.Short(item.Text(), previewText))
+		if item.Kind == conversation.Said {
+			out = append(out, flow.Indent(text.Wrap(max(width-2, 1)), flow.Plain("> ", theme.Prompt), flow.Plain("  "))...)
 		}
-		return m.openSession(p.session)
+		if item.Kind == conversation.Answer {
+			out = append(append(out, flow.Line{}), text.Wrap(max(width, 1))...)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, flow.Plain("nothing was said yet", theme.Muted))
+	}
+	return out
+}
+
+// previewText is how much of a message is shown beside the list, in bytes.
+const previewText = 300
+
+// askTitle asks for another title of a session.
+func (m *Model) askTitle(p place) tea.Cmd {
+	if p.session.ID == "" {
+		return m.say("a session has a title once something was said in it")
+	}
+	m.askLine("The title of this session", p.session.Title, func(title string) tea.Cmd {
+		return m.retitle(p.session.ID, title, true)
 	})
-	return m.listSessions()
+	return nil
 }
 
 // openSession shows a session that is kept, in the place of an empty thread where that is

@@ -47,6 +47,12 @@ func (m *Model) restyle(th theme.Theme) {
 		return
 	}
 	m.theme = th
+	m.popup.Restyle(th)
+	if m.over != nil {
+		if o, ok := m.over.Overlay.(interface{ Restyle(th theme.Theme) }); ok {
+			o.Restyle(th)
+		}
+	}
 	for _, t := range m.threads {
 		t.reading.Restyle(th)
 	}

@@ -34,17 +34,18 @@ type thread struct {
 	seq       map[string]uint64
 	lastTurn  string // that was accepted last
 
-	starting *starting // a message that the daemon has not taken yet
-	expected string    // a turn that it has taken, and of which nothing came yet
-	said     string    // what was said in that
-	unheard  string    // what was said in a turn that ended before an agent had it
-	queue    []string  // messages that wait for the end of the turn
-	began    time.Time // when the turn began, or the message was sent
-	heard    time.Time // when a frame came last
-	stopping bool      // it was asked to end
-	steering bool      // so that what waits is sent
-	lost     error     // why no frames come, while they do not
-	past     bool      // what was said before is still coming
+	attaching bool      // the files of a message are being read
+	starting  *starting // a message that the daemon has not taken yet
+	expected  string    // a turn that it has taken, and of which nothing came yet
+	said      message   // what was said in that
+	unheard   *message  // what was said in a turn that ended before an agent had it
+	queue     []message // messages that wait for the end of the turn
+	began     time.Time // when the turn began, or the message was sent
+	heard     time.Time // when a frame came last
+	stopping  bool      // it was asked to end
+	steering  bool      // so that what waits is sent
+	lost      error     // why no frames come, while they do not
+	past      bool      // what was said before is still coming
 }
 
 // longTitle is how much of a message is a title until the session has one.
@@ -53,6 +54,7 @@ const longTitle = 100
 // starting is a message on its way.
 type starting struct {
 	request api.StartRequest
+	message message
 	tries   int
 }
 
@@ -108,7 +110,8 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 		}
 	case wsv2.TurnDone:
 		if t.expected == f.Turn {
-			t.expected, t.unheard = "", t.said
+			said := t.said
+			t.expected, t.unheard = "", &said
 		}
 		return &body
 	}
@@ -117,7 +120,7 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 
 // took notes that the daemon has taken the message that was on its way.
 func (t *thread) took(s api.Started) {
-	t.said = t.starting.request.Text
+	t.said = t.starting.message
 	t.starting, t.session = nil, s.Session
 	if t.lastTurn != s.Turn {
 		t.expected = s.Turn

@@ -6,13 +6,23 @@ import (
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	before, at := m.editor.Shown()
+	cmd := m.take(msg)
+	m.watch(before, at)
+	if read := m.read(); read != nil {
+		cmd = tea.Batch(cmd, read)
+	}
+	return m, cmd
+}
+
+func (m *Model) take(msg tea.Msg) tea.Cmd {
 	if cmd, ok := m.input(msg); ok {
-		return m, cmd
+		return cmd
 	}
 	if cmd, ok := m.fromDaemon(msg); ok {
-		return m, cmd
+		return cmd
 	}
-	return m, m.other(msg)
+	return m.other(msg)
 }
 
 // input takes what the person and the terminal do.
@@ -71,8 +81,12 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.undone(msg), true
 	case proposalMsg:
 		return m.proposed(msg), true
-	case acceptedMsg:
-		return m.accepted(msg), true
+	case decidedMsg:
+		return m.decided(msg), true
+	case broughtMsg:
+		return m.wasRead(msg), true
+	case runnersMsg:
+		return m.chooseRunner(msg), true
 	}
 	return nil, false
 }
@@ -90,6 +104,8 @@ func (m *Model) other(msg tea.Msg) tea.Cmd {
 		}
 	case NoticeMsg:
 		return m.say(string(msg))
+	case attachedMsg:
+		return m.attached(msg)
 	case editedMsg:
 		return m.edited(msg)
 	case setUpMsg:

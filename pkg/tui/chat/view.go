@@ -57,6 +57,9 @@ func (m *Model) View() tea.View {
 		lines = append(lines, m.transcript(l.body)...)
 	}
 	lines = append(lines, m.above()[:l.above]...)
+	if popup := m.popupLines(l); len(popup) > 0 {
+		copy(lines[len(lines)-len(popup):], popup)
+	}
 	if l.rule > 0 {
 		lines = append(lines, m.rule())
 	}
@@ -72,11 +75,28 @@ func (m *Model) View() tea.View {
 	if m.mouse {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
-	if m.over == nil && m.question == nil && m.focus == onEditor {
-		v.Cursor = tea.NewCursor(min(x+prompt, m.width-1), top+y)
+	if at, shown := m.cursor(min(x+prompt, m.width-1), top+y); shown {
+		v.Cursor = tea.NewCursor(at.X, at.Y)
 		v.Cursor.Shape = tea.CursorBar
 	}
 	return v
+}
+
+// cursor is where the next letter comes to: in the overlay that is open, else in the
+// editor, whose is given.
+func (m *Model) cursor(x, y int) (tea.Position, bool) {
+	if m.question != nil {
+		return tea.Position{}, false
+	}
+	if m.over == nil {
+		return tea.Position{X: x, Y: y}, m.focus == onEditor
+	}
+	o, ok := m.over.Overlay.(interface{ Cursor() (x, y int) })
+	if !ok {
+		return tea.Position{}, false
+	}
+	x, y = o.Cursor()
+	return tea.Position{X: x, Y: y}, true
 }
 
 // fit cuts lines to a height, or fills them up to it.
@@ -92,13 +112,15 @@ func (m *Model) blocks(t *thread) blocks {
 	b := blocks{Reading: t.reading}
 	if t.starting != nil {
 		b.pending = append(b.pending, m.pending("> ", t.starting.request.Text, ""))
+	} else if t.expected != "" && t.said.text != "" { // its turn has not begun
+		b.pending = append(b.pending, m.pending("> ", t.said.text, ""))
 	}
-	for i, text := range t.queue {
+	for i, msg := range t.queue {
 		note := ""
 		if i == len(t.queue)-1 {
 			note = "(sent at the end of the turn)"
 		}
-		b.pending = append(b.pending, m.pending("· ", text, note))
+		b.pending = append(b.pending, m.pending("· ", msg.text, note))
 	}
 	return b
 }

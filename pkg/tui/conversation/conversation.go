@@ -84,8 +84,10 @@ type Conversation struct {
 
 	// What the status line says.
 	session, runner, model, container string
-	usage                             wsv2.Usage
-	running                           string // the turn in progress
+	usage                             wsv2.Usage // of the turn metered
+	metered                           string
+	before                            wsv2.Usage // of the turns before it, together
+	running                           string     // the turn in progress
 }
 
 // DefaultMaxBytes is some 200,000 lines of text.
@@ -119,8 +121,25 @@ func (c *Conversation) Model() string { return c.model }
 // Container is documented at Session.
 func (c *Conversation) Container() string { return c.container }
 
-// Usage is what the dispatch has used so far.
-func (c *Conversation) Usage() wsv2.Usage { return c.usage }
+// Usage is what the turns that were applied have used so far, together.
+func (c *Conversation) Usage() wsv2.Usage {
+	sum := c.usage // of the newest turn, and its model
+	sum.Requests += c.before.Requests
+	sum.InputTokens += c.before.InputTokens
+	sum.OutputTokens += c.before.OutputTokens
+	sum.CacheReadTokens += c.before.CacheReadTokens
+	sum.CacheWriteTokens += c.before.CacheWriteTokens
+	if c.before.CostUSD != nil || c.usage.CostUSD != nil {
+		var cost float64
+		for _, part := range []*float64{c.before.CostUSD, c.usage.CostUSD} {
+			if part != nil {
+				cost += *part
+			}
+		}
+		sum.CostUSD = &cost
+	}
+	return sum
+}
 
 // Running is the turn in progress, "" where there is none.
 func (c *Conversation) Running() string { return c.running }
@@ -172,6 +191,9 @@ func (c *Conversation) body(f wsv2.Frame) int {
 	case wsv2.TurnDone:
 		return c.done(f.Turn, b)
 	case wsv2.Usage:
+		if c.metered != f.Turn {
+			c.before, c.metered = c.Usage(), f.Turn
+		}
 		c.usage = b
 	case wsv2.State:
 		c.container = b.Container

@@ -141,3 +141,6 @@ func (e *Editor) vertical(width, by int) bool {
 	e.column = want
 	return true
 }
+
+// To puts the cursor behind so many bytes of Shown.
+func (e *Editor) To(at int) { e.at, e.column = min(max(at, 0), len(e.text)), 0 }

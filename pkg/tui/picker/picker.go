@@ -91,7 +91,7 @@ func (p *Picker) Loading(on bool) { p.loading = on }
 
 // Add appends items. The row that the person chose stays chosen.
 func (p *Picker) Add(b Batch) {
-	kept := p.item()
+	kept := p.Item()
 	p.list.add(b)
 	if p.pattern == "" {
 		return // they come at the end
@@ -122,8 +122,8 @@ func (p *Picker) Done() (Choice, bool) { return p.with, p.done }
 // Again goes on with a list that was left, such as after a second action.
 func (p *Picker) Again() { p.done, p.with = false, Choice{} }
 
-// item is what a key would act upon; -1: nothing.
-func (p *Picker) item() int {
+// Item is the number of what a key would act upon; -1: nothing.
+func (p *Picker) Item() int {
 	if p.at >= p.list.rows() {
 		return -1
 	}
@@ -207,7 +207,7 @@ func (p *Picker) edit(msg tea.KeyPressMsg) bool {
 
 // leave ends with an action upon what is chosen, where anything is.
 func (p *Picker) leave(a Action) {
-	if item := p.item(); item >= 0 {
+	if item := p.Item(); item >= 0 {
 		p.done, p.with = true, Choice{a, item}
 	}
 }

@@ -190,7 +190,7 @@ func (p *Picker) nothing() []flow.Line {
 // preview is what is shown of the chosen item, in as many lines as there is room.
 func (p *Picker) preview(width, height int) []flow.Line {
 	var lines []flow.Line
-	for _, l := range p.o.Preview(p.item(), width) {
+	for _, l := range p.o.Preview(p.Item(), width) {
 		if len(lines) == height {
 			break
 		}

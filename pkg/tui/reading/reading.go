@@ -174,6 +174,12 @@ func (r *Reading) Merged(block int) {
 	r.redraw(block)
 }
 
+// Rejected says of a commit that nobody wants it in main.
+func (r *Reading) Rejected(block int) {
+	r.later[block] = "rejected"
+	r.redraw(block)
+}
+
 // Later is what became of a commit afterwards, in words, as far as it was said here.
 func (r *Reading) Later(block int) string { return r.later[block] }
 
