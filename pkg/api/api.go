@@ -88,6 +88,7 @@ type Dispatch struct {
 	EndedAt    *time.Time           `json:"endedAt"`
 	StopReason runtimev1.StopReason `json:"stopReason"` // empty: it has not ended
 	Detail     string               `json:"detail"`     // why it could not start; limits that are not enforced here
+	Busy       bool                 `json:"busy"`       // a turn runs or waits; else a running one waits for its next turn
 	Turns      int                  `json:"turns"`
 	Requests   int                  `json:"requests"`          // inference requests counted by the broker
 	Tokens     int64                `json:"tokens"`            // input plus output

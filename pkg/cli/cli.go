@@ -9,6 +9,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,7 @@ const (
 
 // New returns the root command. It does nothing but build the tree.
 func New(f *Factory) *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "vexa",
 		Short: "Run agents in containers over workspaces you own",
@@ -61,15 +63,20 @@ func New(f *Factory) *cobra.Command {
 		Args:              cobra.ArbitraryArgs,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd, f) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return grammar.UnknownCommand(cmd, args[0])
+			switch {
+			case version:
+				return printVersion(f)
+			case len(args) > 0:
+				return unknownWord(cmd, args[0])
+			default:
+				return nextStep(f)
 			}
-			return nextStep(f)
 		},
 	}
 	root.SetIn(f.In)
 	root.SetOut(f.Out)
 	root.SetErr(f.Err)
+	root.Flags().BoolVarP(&version, "version", "v", false, "print the version")
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&f.Flags.Quiet, "quiet", "q", false, "print no notices")
 	flags.BoolVar(&f.Flags.NoInput, "no-input", false, "ask nothing")
@@ -143,7 +150,9 @@ func flagError(cmd *cobra.Command, err error) error {
 			hint = h
 		}
 	case errors.As(err, &unknown):
-		if near := nearest.To(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+		if name := unknown.GetSpecifiedName(); slices.Contains([]string{"c", "r", "resume"}, name) && cmd.Flags().Lookup("continue") != nil {
+			hint = "to go on with the latest session: --continue; with another: --session ID" // as other programs call it
+		} else if near := nearest.To(name, flagNames(cmd)); near != "" {
 			hint = "did you mean: --" + near
 		}
 	}

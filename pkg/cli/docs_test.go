@@ -121,8 +121,8 @@ func TestNamesComplete(t *testing.T) {
 func TestJSONFieldsAreSpelledOut(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"vexa ps":                "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens",
-		"vexa show":              "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,turns,requests,tokens,unit,commits",
+		"vexa ps":                "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,busy,turns,requests,tokens",
+		"vexa show":              "id,state,subject,launcher,runner,model,trigger,workspaces,container,session,startedAt,endedAt,stopReason,detail,busy,turns,requests,tokens,unit,commits",
 		"vexa web":               "url,address,expiresAt",
 		"vexa session rename":    "id,title,runner,unit,updatedAt",
 		"vexa session list":      "id,title,runner,unit,updatedAt",

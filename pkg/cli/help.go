@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
-	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -29,7 +28,7 @@ func newHelpCmd() *cobra.Command {
 				return fault.Newf(fault.Usage, "find the command: %w", err)
 			}
 			if len(rest) > 0 && found.HasSubCommands() {
-				return grammar.UnknownCommand(found, rest[0])
+				return unknownWord(found, rest[0])
 			}
 			found.InitDefaultHelpFlag() // as its flag --help has it
 			return found.Help()

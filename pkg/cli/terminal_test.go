@@ -212,37 +212,6 @@ func TestQuietShowsOnlyTheReply(t *testing.T) {
 	want(t, b.err.String(), "")
 }
 
-func TestConversationKeepsItsSessionAndContainer(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.f.In = strings.NewReader("first quiet\n\nfail\nsecond quiet\n")
-	if code := b.run("chat", "--plain", "-w", "personal:ro", "--model", "m"); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-	want(t, b.out.String(), "you said: first quiet\nyou said: second quiet\n")
-	if got := b.err.String(); !strings.Contains(got, "> > The agent works; Ctrl-C stops it.\nvexa: warning: the turn failed: the agent exited with code 3\n> The agent works; Ctrl-C stops it.\nThe turn is done; it is yours to write.\n> ") {
-		t.Errorf("stderr %q", got)
-	}
-	starts := b.daemon.Starts()
-	if len(starts) != 3 {
-		t.Fatalf("%d turns", len(starts))
-	}
-	keys := map[string]bool{}
-	for i, s := range starts {
-		keys[s.Key] = true
-		if (s.Session != "") != (i > 0) || s.Limits == nil || *s.Limits.IdleSec != 300 || s.Model != "m" || s.Workspaces[0].Mode != "ro" {
-			t.Errorf("turn %d: %+v", i, s)
-		}
-	}
-	if len(keys) != 3 {
-		t.Errorf("keys %v", keys)
-	}
-	list, err := mustClient(t, b).Dispatches(t.Context(), true)
-	if err != nil || len(list) != 1 || list[0].Turns != 3 {
-		t.Errorf("dispatches %+v, %v", list, err)
-	}
-}
-
 func mustClient(t *testing.T, b *bench) *client.Client {
 	t.Helper()
 	c, err := b.f.Client(t.Context())
@@ -304,24 +273,6 @@ func TestTheSecondCtrlCLeavesACommandThatIsStuck(t *testing.T) {
 	go func() { code <- b.run("ps") }()
 	<-called
 	b.ctrlC <- struct{}{}
-	b.ctrlC <- struct{}{}
-	if c := <-code; c != 130 {
-		t.Errorf("exit code %d", c)
-	}
-}
-
-// stuck never returns from Read, as a terminal does.
-type stuck struct{}
-
-func (stuck) Read([]byte) (int, error) { select {} }
-
-func TestCtrlCLeavesAConversationAtItsPrompt(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.f.In = stuck{}
-	code := make(chan int, 1)
-	go func() { code <- b.run("chat", "--plain") }()
-	b.err.waitFor(t, "> ")
 	b.ctrlC <- struct{}{}
 	if c := <-code; c != 130 {
 		t.Errorf("exit code %d", c)

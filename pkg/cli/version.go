@@ -31,9 +31,11 @@ func newVersionCmd(f *Factory) *cobra.Command {
 			if o.On() {
 				return output.One(f.Out, &o, versionFields(), f.Version)
 			}
-			return f.Printf("vexa %s\n", f.Version.Version)
+			return printVersion(f)
 		},
 	}
 	output.AddFlags(cmd, &o, versionFields().Names(), f.OutTTY)
 	return cmd
 }
+
+func printVersion(f *Factory) error { return f.Printf("vexa %s\n", f.Version.Version) }

@@ -370,13 +370,13 @@ func (m *Manager) row(id string, e *entry) api.Dispatch {
 	case e.endedAt != nil:
 		d.State = runtimev1.Destroyed
 	case e.container != "":
-		d.State = runtimev1.Running
+		d.State, d.Busy = runtimev1.Running, true
 	}
 	if why := m.unsaved[id]; why != nil {
 		d.Detail = "stands still: " + why.Error()
 	}
 	if r := m.runs[id]; r != nil && e.endedAt == nil {
-		d.State = r.state
+		d.State, d.Busy = r.state, r.busy
 		d.Detail = or(r.waiting(), d.Detail)
 		d.Requests += r.usage.Requests
 		d.Tokens += r.usage.InputTokens + r.usage.OutputTokens

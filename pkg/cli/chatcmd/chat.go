@@ -2,7 +2,7 @@ package chatcmd
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,9 +40,6 @@ type ChatOptions struct {
 // person's next message unless --idle says otherwise.
 const conversationIdle = 5 * time.Minute
 
-// maxText bounds a message read from stdin, in bytes.
-const maxText = 4 << 20
-
 // NewChat returns the command vexa chat.
 func NewChat(f *factory.Factory) *cobra.Command {
 	o := &ChatOptions{Factory: f}
@@ -55,18 +52,21 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"With --plain, and where the terminal is dumb or ACCESSIBLE is set, it goes line by line,\n" +
 			"without moving the cursor, until Ctrl-D. Ctrl-C ends the agent's turn and saves what was\n" +
 			"written; a second one leaves, and the agent goes on.\n\n" +
+			"In it \\ at the end of a line continues the message, and /help lists the commands.\n\n" +
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
-			"tells how the turn ended. No agent sees a file of this machine: --attach puts what\n" +
-			"one holds into the message, as text.\n\n" +
+			"tells how the turn ended. With both, what a pipe or a file on stdin holds (at most\n" +
+			"4 MiB) follows the text of -p after an empty line; </dev/null keeps it out. No agent sees a file of\n" +
+			"this machine: --attach puts what one holds into the message, as text.\n\n" +
 			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",
 		Example: "$ vexa chat\n" +
 			"$ vexa chat --continue --theme light\n" +
 			"$ vexa chat -p \"Write a note that says hello\"\n" +
+			"$ git log -5 | vexa chat -p \"Summarise this\"\n" +
 			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +
 			"$ vexa chat -p \"What went wrong here?\" --attach build.log\n" +
 			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'",
-		Args: grammar.Args(),
+		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.complete(cmd); err != nil {
 				return err
@@ -91,20 +91,25 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	f, given := o.Factory, cmd.Flags().Changed("prompt")
 	switch {
 	case given && strings.TrimSpace(o.Text) == "":
-		return grammar.Usage(cmd, "-p has no text")
-	case !given && !factory.IsTTY(f.InTTY):
-		text, err := readText(f.In)
+		return fault.New(fault.Usage, "-p has no text", `say what the agent is to do: vexa chat -p "Write a note that says hello"`)
+	case given:
+		var err error
+		if o.Text, err = beside(cmd.Context(), f, o.Text); err != nil {
+			return err
+		}
+	case !factory.IsTTY(f.InTTY):
+		text, err := readText(cmd.Context(), f)
 		if err != nil {
 			return err
 		}
 		if o.Text = text; text == "" {
 			return grammar.Usage(cmd, "there is no message: stdin is empty and -p was not given")
 		}
-	case !given && o.JSON.On():
+	case o.JSON.On():
 		return grammar.Usage(cmd, "--json needs -p or the message on stdin")
-	case !given && f.Flags.NoInput:
+	case f.Flags.NoInput:
 		return grammar.Usage(cmd, "--no-input needs -p or the message on stdin")
-	case !given && !cmd.Flags().Changed("idle"):
+	case !cmd.Flags().Changed("idle"):
 		o.flags.idle = conversationIdle
 	}
 	if o.Text == "" && len(o.Attach) > 0 {
@@ -118,20 +123,23 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	return err
 }
 
-func readText(r io.Reader) (string, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
-	if err != nil {
-		return "", fault.Newf(fault.Internal, "read the message from stdin: %w", err)
+// noWords refuses words that are no flags: they are a message, most likely.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
 	}
-	if len(data) > maxText {
-		return "", fault.New(fault.Usage, "the message on stdin is longer than 4 MiB", "put it into a workspace and name the file")
-	}
-	return strings.TrimSpace(string(data)), nil
+	return fault.New(fault.Usage, fmt.Sprintf("%s does not take %q", cmd.CommandPath(), args[0]),
+		fmt.Sprintf("to send it as a message: %s -p %q", cmd.CommandPath(), strings.Join(args, " ")))
 }
 
 func runChat(ctx context.Context, o *ChatOptions) error {
 	if o.onScreen() {
 		return runScreen(ctx, o)
+	}
+	if o.Text == "" {
+		if err := firstRun(ctx, o.Factory); err != nil {
+			return err
+		}
 	}
 	text, err := withFiles(o.Text, o.Attach)
 	if err != nil {

@@ -1,51 +1,88 @@
 package chatcmd
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
-// converse holds a conversation line by line: the same session all along, and
-// the same container as long as it lives.
+// conversation is one that goes line by line: the same session all along, and the same
+// container as long as it lives.
+type conversation struct {
+	f     *factory.Factory
+	c     *client.Client
+	req   api.StartRequest // of the next turn
+	lines *lines
+}
+
+// converse holds a conversation line by line.
 func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
-	f, req := o.Factory, o.Request
-	f.Notice("Type a message; Ctrl-D ends the conversation.")
-	lines := bufio.NewReader(f.In)
+	v := &conversation{f: o.Factory, c: c, req: o.Request, lines: newLines(o.Factory.In)}
+	v.f.Notice("Type a message; /help lists the commands, Ctrl-D ends the conversation.")
 	for {
-		text, err := ask(ctx, f.Err, lines)
-		if errors.Is(err, io.EOF) {
-			f.Notice("")
+		text, err := v.ask(ctx)
+		if errors.Is(err, io.EOF) || errors.Is(err, errCtrlC) {
+			v.leave()
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if text == "" {
-			continue
+		name, isCommand := command(text)
+		switch {
+		case strings.TrimSpace(text) == "":
+		case isCommand && name == "quit":
+			v.leave()
+			return nil
+		case isCommand:
+			err = v.run(ctx, name)
+		default:
+			err = v.say(ctx, strings.TrimSpace(text))
 		}
-		req.Text, req.Key = text, rand.Text()
-		t := &turn{f: f, c: c, r: newTextRenderer(f)}
-		f.Notice("The agent works; Ctrl-C stops it.")
-		started, err := runTurn(ctx, t, req)
-		if started.Session != "" {
-			req.Session, req.Continue = started.Session, false
-		}
-		if err == nil {
-			f.Notice("The turn is done; it is yours to write.")
-			continue
-		}
-		if ends(ctx, err) || t.wasLeft() || started.Unit == "" {
+		if err != nil {
 			return err
 		}
-		f.Warn("%s", err)
+	}
+}
+
+// leave says how to come back.
+func (v *conversation) leave() {
+	v.f.Notice("")
+	if v.req.Session != "" {
+		v.f.Say("come back with: vexa chat --session %s", plain.Line(v.req.Session))
+	}
+}
+
+// say sends a message and shows the answer. The error ends the conversation.
+func (v *conversation) say(ctx context.Context, text string) error {
+	v.req.Text, v.req.Key = text, rand.Text()
+	t := &turn{f: v.f, c: v.c, r: newTextRenderer(v.f)}
+	v.f.Notice("The agent works; Ctrl-C stops it.")
+	started, err := runTurn(ctx, t, v.req)
+	if started.Session != "" {
+		v.req.Session, v.req.Continue = started.Session, false
+	}
+	switch {
+	case err == nil:
+		v.f.Notice("The turn is done; it is yours to write.")
+		return nil
+	case ends(ctx, err) || t.wasLeft() || started.Unit == "":
+		return err
+	default:
+		v.f.Warn("%s", err)
+		return nil
 	}
 }
 
@@ -55,28 +92,87 @@ func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || fault.Is(err, fault.Unreachable) || fault.Is(err, fault.Locked)
 }
 
-// ask reads one line. Reading cannot be interrupted: at the end of ctx the
-// reader is left behind, and the process is about to end.
-func ask(ctx context.Context, prompt io.Writer, lines *bufio.Reader) (string, error) {
-	if _, err := fmt.Fprint(prompt, "> "); err != nil {
-		return "", err
+// commands are what a line may say in place of a message, in the order of /help.
+func commands() []string { return []string{"help", "undo", "new", "quit"} }
+
+const commandHelp = "/help  this list\n" +
+	"/undo  take back what the agent changed last in the first workspace\n" +
+	"/new   begin another session\n" +
+	"/quit  end the conversation, as Ctrl-D does\n" +
+	"A \\ at the end of a line continues the message. A space before the / makes it a message."
+
+// command returns the name of the command that a line is. A path is none: it has more
+// than one slash.
+func command(text string) (name string, is bool) {
+	m := regexp.MustCompile(`^/([\pL\d_-]+)(\s|$)`).FindStringSubmatch(text)
+	if m == nil {
+		return "", false
 	}
-	type answer struct {
-		line string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) && line != "" {
-			err = nil
+	return strings.ToLower(m[1]), true
+}
+
+// run does what a command says. What fails is told, and the conversation goes on.
+func (v *conversation) run(ctx context.Context, name string) error {
+	switch name {
+	case "help":
+		v.f.Say(commandHelp)
+	case "new":
+		v.req.Session, v.req.Continue = "", false
+		v.f.Say("The next message begins another session.")
+	case "undo":
+		workspace := "personal"
+		if len(v.req.Workspaces) > 0 {
+			workspace = v.req.Workspaces[0].Workspace
 		}
-		got <- answer{line, err}
-	}()
-	select {
-	case a := <-got:
-		return strings.TrimSpace(a.line), a.err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		if err := workspacecmd.Undo(ctx, v.f, v.c, workspace); err != nil {
+			if ends(ctx, err) {
+				return err
+			}
+			v.warn(err)
+		}
+	default:
+		hint := "see /help; with a space before it, it is a message"
+		if near := nearest.To(name, commands()); near != "" {
+			hint = "did you mean: /" + near
+		}
+		v.warn(fault.New(fault.Usage, "there is no command /"+name, hint))
+	}
+	return nil
+}
+
+func (v *conversation) warn(err error) {
+	text := err.Error()
+	if hint := fault.HintOf(err); hint != "" {
+		text += " (" + hint + ")"
+	}
+	v.f.Warn("%s", text)
+}
+
+// ask reads a message: one line, and those that a \ at the end of a line adds to it.
+// Ctrl-C drops what was begun; where nothing was it is errCtrlC.
+func (v *conversation) ask(ctx context.Context) (string, error) {
+	text, prompt := "", "> "
+	for {
+		if _, err := fmt.Fprint(v.f.Err, prompt); err != nil {
+			return "", err
+		}
+		line, err := v.lines.next(ctx, v.f)
+		if errors.Is(err, errCtrlC) && text != "" {
+			v.f.Notice("")
+			text, prompt = "", "> "
+			continue
+		}
+		if errors.Is(err, io.EOF) && text != "" {
+			return text, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		more, goesOn := strings.CutSuffix(line, `\`)
+		text += more
+		if !goesOn {
+			return text, nil
+		}
+		text, prompt = text+"\n", ". "
 	}
 }

@@ -34,7 +34,8 @@ func NewRun(f *factory.Factory) *cobra.Command {
 		Short: "Run an agent on one task",
 		Long: "Runs an agent on a task in a container of its own, prints what it says and exits\n" +
 			"with the outcome. The task is TEXT, stdin for -, or a plan: a file in the first\n" +
-			"workspace. With --detach it prints the unit's id and leaves the agent running.\n\n" +
+			"workspace. What a pipe or a file on stdin holds (at most 4 MiB) follows TEXT after an\n" +
+			"empty line; </dev/null keeps it out. With --detach it prints the unit's id and leaves the agent running.\n\n" +
 			"With --json it prints the frames (contract ws.v2), one a line; with --detach too, one\n" +
 			"object with unit, turn, session and the cursor from.",
 		Example: "$ vexa run \"Sort the notes by topic\" -w notes\n" +
@@ -57,19 +58,21 @@ func NewRun(f *factory.Factory) *cobra.Command {
 
 func (o *RunOptions) complete(cmd *cobra.Command, args []string) error {
 	text := strings.Join(args, "")
-	if text == "-" {
-		var err error
-		if text, err = readText(o.Factory.In); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case text == "-":
+		text, err = readText(cmd.Context(), o.Factory)
+	case strings.TrimSpace(text) != "" && o.plan == "":
+		text, err = beside(cmd.Context(), o.Factory, text)
 	}
 	switch {
+	case err != nil:
+		return err
 	case o.plan != "" && len(args) > 0:
 		return grammar.Usage(cmd, "TEXT and --plan exclude each other")
 	case o.plan == "" && strings.TrimSpace(text) == "":
 		return grammar.Usage(cmd, "vexa run needs a TEXT or --plan PATH")
 	}
-	var err error
 	o.Request, err = o.flags.build(cmd)
 	o.Request.Text, o.Request.Plan = text, o.plan
 	return err

@@ -28,6 +28,7 @@ func psFields() output.Fields[api.Dispatch] {
 		{Name: "endedAt", Value: func(x d) any { return x.EndedAt }},
 		{Name: "stopReason", Value: func(x d) any { return x.StopReason }},
 		{Name: "detail", Value: func(x d) any { return x.Detail }},
+		{Name: "busy", Value: func(x d) any { return x.Busy }},
 		{Name: "turns", Value: func(x d) any { return x.Turns }},
 		{Name: "requests", Value: func(x d) any { return x.Requests }},
 		{Name: "tokens", Value: func(x d) any { return x.Tokens }},

@@ -20,7 +20,8 @@ func NewPS(f *factory.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List dispatches",
-		Long:  "Lists the dispatches whose container has not ended, newest first; with --all the ended ones too.",
+		Long: "Lists the dispatches whose container has not ended, newest first; with --all the ended ones too.\n" +
+			"One that only waits for its next turn is idle; in JSON its state is running, and busy false.",
 		Example: "$ vexa ps\n" +
 			"$ vexa ps -a --json id,state,stopReason --jq '.[] | select(.state==\"destroyed\").id'",
 		Args: grammar.Args(),
@@ -37,11 +38,19 @@ func NewPS(f *factory.Factory) *cobra.Command {
 		tty := factory.IsTTY(f.OutTTY)
 		t := output.NewTable(f.Out, tty, "UNIT", "STATE", "RUNNER", "TRIGGER", "WORKSPACES", "STARTED", "REASON").In(f.OutStyle())
 		for _, d := range list {
-			t.Row(d.ID, string(d.State), d.Runner, string(d.Trigger), grants(d.Workspaces),
+			t.Row(d.ID, state(d), d.Runner, string(d.Trigger), grants(d.Workspaces),
 				output.Time(d.StartedAt, f.Now(), tty), reason(d))
 		}
 		return t.Flush()
 	})
+}
+
+// state is what a dispatch does: one that only waits for its next turn is idle.
+func state(d api.Dispatch) string {
+	if d.State == runtimev1.Running && !d.Busy {
+		return "idle"
+	}
+	return string(d.State)
 }
 
 // reason says why a dispatch ended, or what one that has not begun waits for.

@@ -10,6 +10,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/cli/output"
+	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
 
@@ -51,12 +52,21 @@ func newUndo(f *factory.Factory) *cobra.Command {
 }
 
 func runUndo(ctx context.Context, o *UndoOptions) error {
-	f := o.Factory
-	c, err := f.Connect(ctx)
+	c, err := o.Factory.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	return undo(ctx, o, c)
+}
+
+// Undo takes back the last turn in a workspace, as vexa workspace undo does without flags.
+func Undo(ctx context.Context, f *factory.Factory, c *client.Client, name string) error {
+	return undo(ctx, &UndoOptions{Factory: f, Name: name}, c)
+}
+
+func undo(ctx context.Context, o *UndoOptions, c *client.Client) error {
+	f := o.Factory
 	doing := f.Begin("taking commits of %s back", o.Name)
 	u, err := c.Undo(ctx, o.Name, o.Request)
 	doing.End()

@@ -238,7 +238,7 @@ func (d *Daemon) serveDispatches(w http.ResponseWriter, r *http.Request) {
 	for _, u := range slices.Backward(d.units) {
 		if u.d.EndedAt == nil || r.URL.Query().Get("all") != "" {
 			row := u.d
-			row.Unit, row.Commits = nil, nil
+			row.Unit, row.Commits, row.Busy = nil, nil, u.turn != ""
 			list = append(list, row)
 		}
 	}
