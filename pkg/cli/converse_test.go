@@ -174,7 +174,8 @@ func TestStdinBehindAPrompt(t *testing.T) {
 		{null, 0, "quiet"},
 		{closed, 0, "quiet"},
 		{log, 0, "quiet\n\na line"},
-		{strings.NewReader(" \n"), 0, "quiet"}, {strings.NewReader(strings.Repeat("x", 4<<20+1)), 2, ""},
+		{strings.NewReader(" \n"), 0, "quiet"},
+		{strings.NewReader(strings.Repeat("x", 4<<20+1)), 2, ""},
 	} {
 		for _, args := range [][]string{{"chat", "-p", "quiet"}, {"run", "quiet"}} {
 			b := newBench(t)

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -48,4 +49,25 @@ func TestIdleTimeOutlivesTheDaemon(t *testing.T) {
 	if row := s.ended(st.Unit); row.StopReason != runtimev1.ReasonIdle {
 		t.Errorf("row %+v", row)
 	}
+}
+
+// A container is busy as long as it has a turn; then it runs, and waits for the next.
+func TestWhoWaitsIsNotBusy(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	gate := s.home.State + "/gate"
+	st := s.start(api.StartRequest{Text: "echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done", Runner: "text", Limits: limits(60)})
+	s.waitForWord(st.Unit)
+	row, err := s.m.Get(st.Unit)
+	must(t, err)
+	if row.State != runtimev1.Running || !row.Busy {
+		t.Errorf("at its turn: %+v", row)
+	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	s.turn(st)
+	s.eventually("no turn", func() bool {
+		row, err := s.m.Get(st.Unit)
+		must(t, err)
+		return row.State == runtimev1.Running && !row.Busy
+	})
 }
