@@ -2,6 +2,7 @@ package chatcmd
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -14,16 +15,25 @@ import (
 // maxText bounds a message read from stdin, in bytes.
 const maxText = 4 << 20
 
-// silence is how long stdin may say nothing until the person is told what is waited for.
+// silence is how long stdin may say nothing until the person is told what is waited for, or
+// where there is a message without it until it is left alone: a pipe that nobody writes to is
+// what many programs give those that they start.
 const silence = 3 * time.Second
 
 // beside returns the text with what stdin holds behind it, an empty line between them,
-// where stdin is a pipe or a file.
+// where stdin is a pipe or a file. One that says nothing is left alone after a while.
 func beside(ctx context.Context, f *factory.Factory, text string) (string, error) {
 	if !piped(f) {
 		return text, nil
 	}
-	more, err := readText(ctx, f)
+	silent := make(chan struct{})
+	waiting := time.AfterFunc(silence, func() { close(silent) })
+	defer waiting.Stop()
+	more, err := readAll(ctx, f.In, waiting, silent)
+	if errors.Is(err, errSilent) {
+		f.Say("nothing came on standard input; going on without it")
+		return text, nil
+	}
 	if err != nil || more == "" {
 		return text, err
 	}
@@ -41,23 +51,33 @@ func piped(f *factory.Factory) bool {
 	return err == nil && (info.Mode().IsRegular() || info.Mode()&os.ModeNamedPipe != 0)
 }
 
-// readText reads stdin to its end. Reading cannot be interrupted: at the end of ctx the
-// reader is left behind, and the process is about to end.
+// readText reads the message from stdin.
 func readText(ctx context.Context, f *factory.Factory) (string, error) {
 	waiting := time.AfterFunc(silence, func() { f.Say("reading standard input; Ctrl-D or </dev/null ends it") })
 	defer waiting.Stop()
+	return readAll(ctx, f.In, waiting, nil)
+}
+
+var errSilent = errors.New("nothing came")
+
+// readAll reads in to its end, or until silent is closed, which waiting does that is
+// stopped by the first byte. Reading cannot be interrupted: at the end of ctx the reader is
+// left behind, and the process is about to end.
+func readAll(ctx context.Context, in io.Reader, waiting *time.Timer, silent <-chan struct{}) (string, error) {
 	type answer struct {
 		data []byte
 		err  error
 	}
 	got := make(chan answer, 1)
 	go func() {
-		data, err := io.ReadAll(io.LimitReader(heard{f.In, waiting}, maxText+1))
+		data, err := io.ReadAll(io.LimitReader(heard{in, waiting}, maxText+1))
 		got <- answer{data, err}
 	}()
 	var a answer
 	select {
 	case a = <-got:
+	case <-silent:
+		return "", errSilent
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
