@@ -258,7 +258,7 @@ func TestNoDaemon(t *testing.T) {
 	b.wait(`! no daemon is running`)
 	b.shows(`there is no daemon · vexa daemon start`)
 	d.up()
-	b.wait(`model       rehearsal`)
+	b.wait(`model       none: a rehearsal`)
 	b.shows(`the daemon answers now`)
 	b.hides(`no daemon`)
 }

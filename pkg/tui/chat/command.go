@@ -72,6 +72,10 @@ func builtIns() *command.Registry {
 // command runs a line that begins with a slash, and reports whether it was one for the
 // chat or a workspace's. Two slashes, and a path, are a message.
 func (m *Model) command(text string) (tea.Cmd, bool) {
+	if strings.TrimSpace(text) == "/" {
+		m.openCommands()
+		return nil, true
+	}
 	call, ok := command.Parse(text)
 	if !ok {
 		return nil, false

@@ -122,6 +122,18 @@ func TestCommands(t *testing.T) {
 	b.until("it leaves", func() bool { return b.gone })
 }
 
+// A slash alone is no message: it lists the commands.
+func TestASlashAlone(t *testing.T) {
+	t.Parallel()
+	b, d := start(t)
+	b.press("'/", "esc", "enter")
+	b.shows(`/undo`, `/rename`)
+	b.press("esc")
+	if n := len(d.Starts()); n != 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+}
+
 // Enter with nothing written stops the turn and sends what waits.
 func TestSteering(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"strings"
+
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -18,7 +20,7 @@ func (m *Model) welcome(width, height int) []string {
 		{"", "Each message runs an agent in a container of its own, without network and without keys. What it changes becomes a commit, which you can undo.", theme.Text},
 		{"", "", theme.Text},
 		{"workspaces", m.workspaces(t), theme.Text},
-		{"model", orDefault(m.modelOf(t), "…"), theme.Text},
+		{"model", orDefault(unrehearsed(m.modelOf(t)), "…"), theme.Text},
 		{"runner", m.runnerOf(t), theme.Text},
 		{"", "", theme.Text},
 		{"Enter", "sends", theme.Muted},
@@ -44,4 +46,12 @@ func (m *Model) welcome(width, height int) []string {
 		out = append(make([]string, min((height-len(out))/3, 4)), out...)
 	}
 	return out
+}
+
+// unrehearsed says of the model that vexa init makes where it finds none that it is none.
+func unrehearsed(model string) string {
+	if name, _, _ := strings.Cut(model, "/"); name != "rehearsal" {
+		return model
+	}
+	return "none: a rehearsal plays prepared answers; for a real one: vexa model add"
 }
