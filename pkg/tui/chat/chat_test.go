@@ -189,6 +189,12 @@ func TestLeaving(t *testing.T) {
 	b, _ = start(t)
 	b.press("ctrl+c", "ctrl+c")
 	b.until("it leaves", func() bool { return b.gone })
+
+	b, _ = start(t) // the first stops a turn
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("ctrl+c", "ctrl+c")
+	b.until("it leaves", func() bool { return b.gone })
 }
 
 // Enter that bounces queues a message, and does not stop the turn.

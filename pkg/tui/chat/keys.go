@@ -42,8 +42,8 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	return m.pressEditor(msg, key)
 }
 
-// ctrlC stops what runs, else empties the editor, and leaves where there is neither and it
-// is pressed twice, with no other key between.
+// ctrlC stops what runs, else empties the editor. Pressed again, with no other key between
+// and nothing in the editor, it leaves.
 func (m *Model) ctrlC() tea.Cmd {
 	again := !m.leaving.IsZero() && m.now().Sub(m.leaving) < leaveWithin
 	m.leaving = time.Time{}
@@ -51,6 +51,7 @@ func (m *Model) ctrlC() tea.Cmd {
 	case again && m.editor.Empty():
 		return m.goodbye()
 	case t.busy() && !t.stopping:
+		m.leaving = m.now()
 		return m.interrupt()
 	case !m.editor.Empty():
 		m.editor.Clear()
