@@ -12,8 +12,9 @@ import (
 	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
-func TestInitAsks(t *testing.T) {
-	t.Parallel()
+// newUnset is a bench where nothing is set up, on a machine with one model.
+func newUnset(t *testing.T) *bench {
+	t.Helper()
 	b := newBench(t)
 	if err := b.daemon.Reset("empty"); err != nil {
 		t.Fatal(err)
@@ -22,6 +23,12 @@ func TestInitAsks(t *testing.T) {
 	b.f.FindModels = func(context.Context) ([]factory.FoundModel, error) {
 		return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama", Protocol: "openai-chat", Models: []string{"qwen3"}}, From: "here"}}, nil
 	}
+	return b
+}
+
+func TestInitAsks(t *testing.T) {
+	t.Parallel()
+	b := newUnset(t)
 	a := b.answer("horse", "horse", "2")
 	if code := b.run("init"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, b.err.String())

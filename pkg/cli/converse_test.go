@@ -1,16 +1,12 @@
 package cli_test
 
 import (
-	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/vexa-ai/vexa/pkg/api"
-	"github.com/vexa-ai/vexa/pkg/cli/factory"
-	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
@@ -64,14 +60,7 @@ func TestConversationKeepsItsSessionAndContainer(t *testing.T) {
 // Where nothing is set up, a conversation asks what vexa init asks, and begins.
 func TestAConversationSetsUpFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	if err := b.daemon.Reset("empty"); err != nil {
-		t.Fatal(err)
-	}
-	b.f.Rehearsal = func(h home.Home) (string, error) { return filepath.Join(h.Config, "r.yaml"), nil }
-	b.f.FindModels = func(context.Context) ([]factory.FoundModel, error) {
-		return []factory.FoundModel{{Provider: api.AddProvider{Name: "ollama", Protocol: "openai-chat", Models: []string{"qwen3"}}, From: "here"}}, nil
-	}
+	b := newUnset(t)
 	b.f.In = strings.NewReader("quiet\n")
 	a := b.answer("horse", "horse", "2")
 	if code := b.run("chat", "--plain"); code != 0 {
