@@ -1,6 +1,6 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
-import { h, fill, short, problem } from "./dom.js";
+import { h, fill, short, problem, keepFocus } from "./dom.js";
 import { get, post, path, raw, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Events } from "./stream.js";
@@ -68,8 +68,15 @@ class Talk {
     this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.form);
   }
 
+  // call names the page by what the conversation is about.
+  call(title) {
+    this.page.title(title);
+    this.name.textContent = title;
+    if (!this.name.isConnected) this.el.prepend(this.name);
+  }
+
   async open() {
-    this.page.title(this.session ? "Chat" : "");
+    this.page.title(this.session ? "Chat" : "New chat");
     this.renderQueue();
     if (!this.session) {
       this.welcome();
@@ -87,7 +94,12 @@ class Talk {
 
   welcome() {
     this.log.append(h("div", { class: "welcome" }, h("h1", { text: "What is to be done?" }),
-      h("p", { class: "quiet" }, "Each message runs an agent in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back.")));
+      h("p", { class: "quiet" }, "Each message runs an agent in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back."), this.note = h("div")));
+  }
+
+  // rehearsed says that what answers is no model.
+  rehearsed() {
+    fill(this.note, h("p", { class: "notice" }, "No model is connected: a rehearsal plays prepared turns, as for “Write a note that says hello”. For a model, in a terminal: ", h("code", { text: "vexa model add" })));
   }
 
   // history shows what was said before. Dispatches that have ended are read at once, the
@@ -98,10 +110,7 @@ class Talk {
     const [all, sessions] = await Promise.all([get(withQuery(path("dispatches"), { all: "1" })), get(path("sessions"))]);
     const own = all.filter((d) => d.session === this.session).sort((a, b) => (a.id < b.id ? -1 : 1));
     const meta = sessions.find((s) => s.id === this.session);
-    if (meta?.title) {
-      this.page.title(meta.title);
-      this.name.textContent = meta.title;
-    }
+    if (meta?.title) this.call(meta.title);
     if (own.length === 0) {
       if (!meta) throw { message: "there is no such session", hint: "see the list of sessions" };
       this.loading = false;
@@ -178,6 +187,7 @@ class Talk {
     form.addEventListener("change", tell);
     tell();
     fill(this.options, form);
+    if ((models.find((p) => p.default) ?? models[0])?.protocol === "rehearsal") this.rehearsed();
     if (models.length === 0) fill(this.trouble, problem({ message: "no model is set up", hint: "set one up with: vexa model add" }));
   }
 
@@ -206,6 +216,7 @@ class Talk {
     this.log.append(pending);
     this.drawn();
     const first = !this.session;
+    if (first) this.call(text.split("\n")[0].slice(0, 80));
     const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
     if (first) {
       const c = this.chosen?.() ?? {};
@@ -253,6 +264,7 @@ class Talk {
       this.pending = null;
     }
     const running = c.running !== "" || this.busy || this.pending;
+    if (!c.running && document.activeElement === this.stopButton) this.box.focus({ preventScroll: true });
     this.stopButton.hidden = !c.running;
     this.sendButton.textContent = running ? "Queue" : "Send";
     this.log.setAttribute("aria-busy", String(Boolean(running)));
@@ -267,11 +279,11 @@ class Talk {
     const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container]);
     if (now === this.told) return;
     this.told = now;
-    fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
-      c.model && h("span", { text: c.model.replace(/^([^/]+)\/\1$/, "$1") }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
+    keepFocus(this.status, () => fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
+      c.model && h("span", { text: c.model }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
       this.workspaces.length > 0 && h("span", {}, this.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"])),
       c.usage && h("span", { text: used(c.usage) }),
-      c.container && h("a", { href: `/dispatches/${[...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? ""}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` }));
+      c.container && h("a", { href: `/dispatches/${[...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? ""}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` })), this.box);
   }
 
   toEnd() { document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight; }
@@ -286,9 +298,10 @@ class Talk {
 
   renderQueue() {
     save(queueKey(this.session), this.queue);
-    fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
-      h("button", { type: "button", text: "Edit", onclick: () => { this.queue.splice(i, 1); this.box.value = text; this.renderQueue(); this.grow(); this.box.focus(); } }), " ",
-      h("button", { type: "button", text: "Remove", onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } }))));
+    keepFocus(this.queued, () => fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
+      h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.box.value = text; this.renderQueue(); this.grow(); this.box.focus(); } }), " ",
+      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } })))), this.box);
+    this.queued.hidden = this.queue.length === 0;
   }
 
   recall() {

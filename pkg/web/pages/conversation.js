@@ -60,7 +60,7 @@ export class Conversation {
       }
       case "commit": this.add({ kind: "commit", ...f }, changed); break;
       case "rejected": this.add({ kind: "rejected", ...f }, changed); break;
-      case "card": this.add({ kind: "card", turn: f.turn, card: f.card }, changed); break;
+      case "card": this.add({ kind: "card", turn: f.turn, unit: f.unit, card: f.card }, changed); break;
       case "error": this.add({ kind: "problem", ...f }, changed); break;
       case "turn-done": this.done(f, changed); break;
       case "usage": this.usage = f; break;
