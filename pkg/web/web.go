@@ -37,6 +37,7 @@ type Memory interface {
 // Options configure a Site. All are required up to Log.
 type Options struct {
 	Memory Memory
+	Trail  Trail
 	Now    func() time.Time
 	Log    *slog.Logger
 
@@ -74,6 +75,9 @@ func (s *Site) Open(ctx context.Context, handler http.Handler) (api.WebLink, err
 		}
 	}
 	secret, until := s.up.door.Link()
+	if err := s.o.linked(ctx, until); err != nil {
+		return api.WebLink{}, err // nobody is told the secret
+	}
 	s.up.rest(s.o.Idle) // from now
 	s.up.keep(true)
 	return api.WebLink{URL: s.up.origin + "/#sign-in=" + secret, Address: s.up.origin + "/", ExpiresAt: until}, nil
@@ -111,6 +115,7 @@ func (s *Site) drop(up *serving, t *time.Timer) error {
 		return nil
 	}
 	s.up = nil
+	s.o.closed(context.Background(), up.door, "nobody was there")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
@@ -126,7 +131,7 @@ func (s *Site) Status() api.Web {
 }
 
 // Shut stops listening and forgets who was signed in.
-func (s *Site) Shut(context.Context) error {
+func (s *Site) Shut(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	up := s.up
@@ -134,6 +139,7 @@ func (s *Site) Shut(context.Context) error {
 	if up == nil {
 		return s.o.Memory.Remove()
 	}
+	s.o.closed(ctx, up.door, "it was asked for")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
