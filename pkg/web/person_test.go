@@ -192,6 +192,23 @@ func TestFocusStaysInAListThatChanges(t *testing.T) {
 	}
 }
 
+// Who comes back is where they were: as far down the page, on the link that they followed.
+func TestComingBack(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.goes("/workspaces/notes?view=history")
+	p.sees("Commit 40")
+	p.presses("text=Commit 40")
+	p.sees("three otters")
+	p.must(p.Until(`(history.back(), true)`))
+	p.must(p.Until(`document.activeElement.innerText === "Commit 40"`))
+	var y int
+	eval(t, p.Browser, `Math.round(scrollY)`, &y)
+	if y < 500 {
+		t.Errorf("it is %d pixels down the page", y)
+	}
+}
+
 // A link that is opened where the pages are already signs in: signed out, and signed in.
 // Its secret is out of the address either way.
 func TestLinkWhereThePagesAre(t *testing.T) {

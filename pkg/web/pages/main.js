@@ -94,6 +94,7 @@ async function render(focus = true) {
 }
 
 function navigate(to) {
+  history.replaceState({ y: window.scrollY }, ""); // for who comes back
   history.pushState(null, "", to);
   window.scrollTo(0, 0);
   render();
@@ -121,10 +122,20 @@ document.addEventListener("click", (e) => {
 });
 const link = /^#sign-in=([\w-]+)$/;
 
-window.addEventListener("popstate", () => {
+window.addEventListener("popstate", async (e) => {
+  const from = shown;
   if (link.test(location.hash)) begin(); // opened where the pages are already
-  else if (location.pathname + location.search !== shown) render();
+  else if (location.pathname + location.search !== from) {
+    await render();
+    if (e.state && !main.querySelector(".composer")) goOn(e.state.y, from); // a chat has its own place: the end
+  }
 });
+
+// goOn is where somebody was who comes back: as far down, and on the link that was followed.
+function goOn(y, followed) {
+  window.scrollTo(0, y);
+  [...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === followed)?.focus({ preventScroll: true });
+}
 
 const leave = document.getElementById("sign-out");
 const nav = document.querySelector("header nav");
