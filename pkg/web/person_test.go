@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -207,6 +208,27 @@ func TestComingBack(t *testing.T) {
 	if y < 500 {
 		t.Errorf("it is %d pixels down the page", y)
 	}
+}
+
+// An address that is none says so, and leads on.
+func TestNoSuchPage(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	v := p.f.visitor()
+	for range 2 {
+		p.goes("/nonsense/and/more")
+		p.sees("there is no such page")
+		p.must(p.Until(`document.title === "No such page · Vexa"`))
+		p.presses("text=Go to the chat")
+		p.sees("What is to be done?")
+	}
+	page := v.ask(http.MethodGet, "/nonsense", "", with("Accept", "text/html"), with("If-None-Match", v.ask(http.MethodGet, "/", "").Header.Get("Etag")))
+	if page.StatusCode != http.StatusNotFound || !strings.Contains(string(page.body), "<main") {
+		t.Errorf("a person gets %s", page.Status)
+	}
+	wantError(t, v.ask(http.MethodGet, "/nonsense", ""), http.StatusNotFound)
+	wantError(t, v.ask(http.MethodPost, "/nonsense", "{}", with("Accept", "text/html")), http.StatusNotFound)
+	wantError(t, v.ask(http.MethodGet, "/nonsense", "", with("Accept", "text/html"), with("Sec-Fetch-Dest", "iframe")), http.StatusNotFound)
 }
 
 // A link that is opened where the pages are already signs in: signed out, and signed in.

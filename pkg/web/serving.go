@@ -138,9 +138,7 @@ func (s *serving) handler() http.Handler {
 	for _, path := range views() {
 		mux.Handle("GET "+path, unixhttp.Handle(s.document))
 	}
-	mux.Handle("/", unixhttp.Handle(func(http.ResponseWriter, *http.Request) error {
-		return fault.New(fault.NotFound, "there is no such page", "")
-	}))
+	mux.Handle("/", unixhttp.Handle(s.nowhere))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headers(w.Header(), s.host)
 		if err := s.checkHost(r); err != nil {
@@ -167,6 +165,23 @@ func (s *serving) document(w http.ResponseWriter, r *http.Request) error {
 	s.assets.Serve(w, r, pages.Index)
 	return nil
 }
+
+// nowhere answers for addresses that are none: a person with a page that says so and
+// leads on, a program with an error.
+func (s *serving) nowhere(w http.ResponseWriter, r *http.Request) error {
+	if !safe(r) || !strings.Contains(r.Header.Get("Accept"), "text/html") || checkDocument(r) != nil {
+		return fault.New(fault.NotFound, "there is no such page", "")
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("If-None-Match") // the file is as it was, and the answer is still that
+	s.assets.Serve(missing{w}, r, pages.Index)
+	return nil
+}
+
+// missing answers with a status of its own.
+type missing struct{ http.ResponseWriter }
+
+func (m missing) WriteHeader(int) { m.ResponseWriter.WriteHeader(http.StatusNotFound) }
 
 // maxSecret bounds what is read of who signs in, in bytes.
 const maxSecret = 1 << 10

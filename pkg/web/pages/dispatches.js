@@ -67,7 +67,7 @@ export async function dispatch(page, id) {
   const reload = async () => draw(await get(path("dispatches", d.id)));
   draw(d);
 
-  const log = h("div", { class: "log", "aria-live": "polite" });
+  const log = h("div", { class: "log", role: "log", "aria-label": "Conversation", "aria-live": "polite" });
   const conversation = new Conversation();
   const reading = new Reading(log, conversation, () => d.workspaces[0]?.name ?? "personal");
   const frames = h("tbody");

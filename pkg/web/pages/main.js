@@ -79,6 +79,7 @@ async function render(focus = true) {
   document.title = "Vexa";
   const found = routes.map(([re, view]) => [re.exec(location.pathname), view]).find(([m]) => m);
   try {
+    if (!found) page.title("No such page");
     if (!found) throw { message: "there is no such page", remedy: h("a", { href: "/", text: "Go to the chat" }) };
     page.slow = setTimeout(() => page.show(h("p", { class: "quiet", text: "Loading …" })), 150);
     page.leave(() => clearTimeout(page.slow));
