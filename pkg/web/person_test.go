@@ -231,6 +231,29 @@ func TestNoSuchPage(t *testing.T) {
 	wantError(t, v.ask(http.MethodGet, "/nonsense", "", with("Accept", "text/html"), with("Sec-Fetch-Dest", "iframe")), http.StatusNotFound)
 }
 
+// Whoever gives an agent no workspace is asked for one; nothing is sent, since what names
+// none is given the personal one.
+func TestNoWorkspaceIsNotThePersonalOne(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.sees("no workspace")
+	p.must(p.Type("textarea", "look around"))
+	p.must(p.Press("enter"))
+	p.sees("an agent needs a workspace to work in")
+	if got := p.focus(); !strings.Contains(got, "no access") {
+		t.Errorf("%q has the focus", got)
+	}
+	if acts := p.h.acts(); len(acts) > 0 {
+		t.Errorf("it sent %q", acts)
+	}
+	p.must(p.Press("end")) // of the list: to read
+	p.sees("With notes (read)")
+	p.must(p.Reach("textarea"))
+	p.must(p.Press("enter"))
+	p.must(p.Until(`document.querySelector(".said, .problem")`))
+	p.did(`"workspaces":[{"workspace":"notes","mode":"ro"}]`)
+}
+
 // A link that is opened where the pages are already signs in: signed out, and signed in.
 // Its secret is out of the address either way.
 func TestLinkWhereThePagesAre(t *testing.T) {

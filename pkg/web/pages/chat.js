@@ -194,7 +194,7 @@ class Talk {
   // say sends what was written, or has it wait for the end of the turn.
   say() {
     const text = this.box.value.trim();
-    if (text === "") return;
+    if (text === "" || !this.granted()) return;
     this.box.value = "";
     save(draftKey(this.session), "");
     this.grow();
@@ -208,6 +208,17 @@ class Talk {
     this.send(text);
   }
 
+  // granted reports whether the agent has a workspace to work in. Where the person took
+  // all of them away it is asked for one: left out of the request, personal would be given.
+  granted() {
+    if (this.session || !this.chosen || this.chosen().workspaces.length > 0) return true;
+    fill(this.trouble, problem({ message: "an agent needs a workspace to work in", hint: "Choose below what it may read, or read and write." }));
+    const options = this.options.querySelector("details");
+    options.open = true;
+    options.querySelector("select")?.focus();
+    return false;
+  }
+
   async send(text) {
     this.busy = true;
     this.followEnd = true;
@@ -219,8 +230,7 @@ class Talk {
     if (first) this.call(text.split("\n")[0].slice(0, 80));
     const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
     if (first) {
-      const c = this.chosen?.() ?? {};
-      Object.assign(request, c.workspaces?.length ? c : { ...c, workspaces: undefined });
+      Object.assign(request, this.chosen?.() ?? {});
     } else {
       request.session = this.session;
     }
@@ -290,7 +300,7 @@ class Talk {
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left) return;
+    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left || !this.granted()) return;
     const text = this.queue.shift();
     this.renderQueue();
     this.send(text);
