@@ -254,6 +254,35 @@ func TestNoWorkspaceIsNotThePersonalOne(t *testing.T) {
 	p.did(`"workspaces":[{"workspace":"notes","mode":"ro"}]`)
 }
 
+// What waits and what stops the agent is reached by keys, and leaves the focus in the box.
+func TestStoppingByKeys(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.h.live = true
+	p.h.story.frames = p.h.story.frames[:4] // the turn goes on
+	p.goes("/chat/" + session)
+	p.must(p.Wait("text=Stop", false))
+	for _, text := range []string{"first", "second"} {
+		p.must(p.Type("textarea", text))
+		p.must(p.Press("enter"))
+		p.sees(text)
+	}
+	flaws, err := p.Flaws()
+	p.must(err)
+	if len(flaws) > 0 {
+		t.Errorf("while it works: %q", flaws)
+	}
+	p.presses("[aria-label='Remove “first”']")
+	p.must(p.Wait("[aria-label='Remove “first”']", true))
+	p.presses("[aria-label='Edit “second”']")
+	p.must(p.Until(`document.activeElement.value === "second"`))
+	p.presses("text=Stop")
+	p.must(p.Until(`document.activeElement.id === "message"`))
+	p.must(p.Until(`performance.getEntriesByType("resource").some(r => r.name.endsWith("/stop"))`))
+	p.did("/dispatches/" + unit + "/stop")
+	p.must(p.Until(`document.activeElement.id === "message"`))
+}
+
 // A link that is opened where the pages are already signs in: signed out, and signed in.
 // Its secret is out of the address either way.
 func TestLinkWhereThePagesAre(t *testing.T) {

@@ -325,6 +325,7 @@ class Talk {
   async interrupt() {
     const unit = this.conversation.items.findLast((i) => i.kind === "said" && i.turn === this.conversation.running)?.unit;
     if (!unit || this.stopButton.disabled) return;
+    if (document.activeElement === this.stopButton) this.box.focus({ preventScroll: true }); // what cannot be pressed has no focus
     this.stopButton.disabled = true;
     this.stopButton.textContent = "Stopping …";
     try {
