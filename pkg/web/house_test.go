@@ -59,12 +59,20 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(v) // the page went away
 		return
 	}
+	if path == "/workspaces/notes/file" && r.URL.Query().Get("path") == "empty.md" {
+		return
+	}
 	if path == "/workspaces/notes/file" {
 		_, _ = io.WriteString(w, "# Otters\n\nSee [more](more.md).\n")
 		return
 	}
 	if path == "/subscribe" { // it has no WebSocket: frames come over HTTP
 		http.Error(w, `{"code":"internal","message":"no"}`, http.StatusBadRequest)
+		return
+	}
+	if path == "/workspaces/none" || path == "/workspaces/none/files" {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"code":"not_found","message":"there is no workspace none","hint":"vexa workspace list shows them"}`)
 		return
 	}
 	h.mu.Unlock() // a stream takes its time
@@ -130,7 +138,7 @@ func (h *house) shows(r *http.Request, path string) (any, bool) {
 	case "/workspaces/notes":
 		return ws, true
 	case "/workspaces/notes/files":
-		return []api.FileEntry{{Path: "README.md", Mode: "100644", Size: 40}, {Path: "deep/a.md", Mode: "100644", Size: 10}}, true
+		return []api.FileEntry{{Path: "README.md", Mode: "100644", Size: 40}, {Path: "deep/a.md", Mode: "100644", Size: 10}, {Path: "empty.md", Mode: "100644"}}, true
 	case "/workspaces/notes/log":
 		return h.log(at, r.URL.Query().Get("limit")), true
 	case "/workspaces/notes/diff", "/workspaces/notes/proposals/" + proposal + "/diff":

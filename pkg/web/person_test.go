@@ -81,7 +81,8 @@ func TestPagesHaveNoFlaws(t *testing.T) {
 			for path, shows := range map[string]string{
 				"/": "a rehearsal plays", "/chat/" + session: "Saved", "/sessions": "count the otters", "/dispatches": unit, "/dispatches/" + unit: "Saved",
 				"/workspaces": "notes", "/workspaces/notes": "Otters", "/workspaces/notes?path=README.md&view=source": "# Otters", "/workspaces/notes?view=history": "Commit 1", "/workspaces/notes?view=changes": "three otters",
-				"/workspaces/notes?commit=" + commit: "three otters", "/workspaces/notes?path=none.md": "there is no none.md", "/proposals": "Count again", "/proposals/notes/" + proposal: "Take what is proposed",
+				"/workspaces/notes?commit=" + commit: "three otters", "/workspaces/notes?path=none.md": "there is no none.md", "/workspaces/notes?path=empty.md": "It is empty.", "/workspaces/none": "vexa workspace list shows them",
+				"/chat/22222222-2222-4222-8222-222222222222": "there is no such session", "/nonsense": "there is no such page", "/proposals": "Count again", "/proposals/notes/" + proposal: "Take what is proposed",
 			} {
 				p.goes(path)
 				p.sees(shows)
@@ -218,7 +219,7 @@ func TestNoSuchPage(t *testing.T) {
 	for range 2 {
 		p.goes("/nonsense/and/more")
 		p.sees("there is no such page")
-		p.must(p.Until(`document.title === "No such page · Vexa"`))
+		p.must(p.Until(`document.title === "Not found · Vexa"`))
 		p.presses("text=Go to the chat")
 		p.sees("What is to be done?")
 	}

@@ -95,9 +95,10 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 	}
 	up := &serving{o: s.o, l: l, name: name, door: d, assets: assets, api: handler}
 	up.prepare(ctx)
+	life := context.WithoutCancel(ctx)
 	up.gone = func(t *time.Timer) {
-		if err := s.drop(up, t); err != nil {
-			s.o.Log.ErrorContext(context.WithoutCancel(ctx), "close the pages", "error", err)
+		if err := s.drop(life, up, t); err != nil {
+			s.o.Log.ErrorContext(life, "close the pages", "error", err)
 		}
 	}
 	s.up = up
@@ -108,14 +109,14 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 
 // drop ends what serves where that is still what does: nobody has looked at it for
 // long, and nobody came or asked for a link in the last moment.
-func (s *Site) drop(up *serving, t *time.Timer) error {
+func (s *Site) drop(ctx context.Context, up *serving, t *time.Timer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.up != up || !up.left(t) {
 		return nil
 	}
 	s.up = nil
-	s.o.closed(context.Background(), up.door, "nobody was there")
+	s.o.closed(ctx, up.door, "nobody was there")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 

@@ -112,7 +112,7 @@ class Talk {
     const meta = sessions.find((s) => s.id === this.session);
     if (meta?.title) this.call(meta.title);
     if (own.length === 0) {
-      if (!meta) throw { message: "there is no such session", hint: "see the list of sessions" };
+      if (!meta) throw { code: "not_found", message: "there is no such session", remedy: h("a", { href: "/sessions", text: "See the sessions that there are" }) };
       this.loading = false;
       this.log.append(h("p", { class: "quiet", text: `What was said in “${meta.title}” is not kept any more; the agent still knows it. Go on below.` }));
       return;

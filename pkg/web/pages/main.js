@@ -79,8 +79,7 @@ async function render(focus = true) {
   document.title = "Vexa";
   const found = routes.map(([re, view]) => [re.exec(location.pathname), view]).find(([m]) => m);
   try {
-    if (!found) page.title("No such page");
-    if (!found) throw { message: "there is no such page", remedy: h("a", { href: "/", text: "Go to the chat" }) };
+    if (!found) throw { code: "not_found", message: "there is no such page", remedy: h("a", { href: "/", text: "Go to the chat" }) };
     page.slow = setTimeout(() => page.show(h("p", { class: "quiet", text: "Loading …" })), 150);
     page.leave(() => clearTimeout(page.slow));
     await found[1](page, ...found[0].slice(1).map(decodeURIComponent));
@@ -89,7 +88,9 @@ async function render(focus = true) {
     if (!(err instanceof Failure) && err instanceof Error) console.error(err);
     const away = err.code === "daemon_unreachable";
     page.waits = away; // until somebody answers again
-    page.show(problem(away ? Object.assign(err, { remedy: h("button", { type: "button", text: "Try again", onclick: () => render() }) }) : err));
+    const title = err.code === "not_found" ? "Not found" : "That did not work";
+    page.title(title);
+    page.show(h("h1", { text: title }), problem(away ? Object.assign(err, { remedy: h("button", { type: "button", text: "Try again", onclick: () => render() }) }) : err));
   }
   if (focus && !page.over && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }

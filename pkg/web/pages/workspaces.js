@@ -93,7 +93,7 @@ async function read(page, content, name, files, file, rev, view) {
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
   } catch { /* it is no text */ }
-  const body = text === undefined || text.includes("\u0000") ? [h("p", { class: "quiet", text: `It is no text: ${bytes(data.length)}.` }), fetched(name, shown, rev)]
+  const body = data.length === 0 ? h("p", { class: "quiet", text: "It is empty." }) : text === undefined || text.includes("\u0000") ? [h("p", { class: "quiet", text: `It is no text: ${bytes(data.length)}.` }), fetched(name, shown, rev)]
     : /\.(md|markdown)$/i.test(shown) && view !== "source" ? h("article", { class: "page" }, render(text, inWorkspace(name, shown, rev)))
       : view === "source" || !/\.(md|markdown)$/i.test(shown) ? source(text) : codeBlock(text);
   fill(content, head, body);
