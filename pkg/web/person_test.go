@@ -118,6 +118,11 @@ func TestKeysAlone(t *testing.T) {
 	p.sees("Otters")
 	p.presses("text=README.md")
 	p.sees("Source")
+	p.presses("text=Skip 3 files") // there may be thousands
+	p.must(p.Press("tab"))
+	if got := p.focus(); got != "notes" {
+		t.Errorf("past the files %q has the focus", got)
+	}
 	p.presses("text=History")
 	p.sees("Commit 1")
 	p.presses("text=Earlier")

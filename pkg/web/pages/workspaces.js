@@ -28,8 +28,9 @@ export async function workspace(page, name) {
   if (commit) return oneCommit(page, name, commit);
   const files = await get(withQuery(path("workspaces", name, "files"), { rev }));
   const side = sidebar(name, files, file, rev);
-  const content = h("div", { class: "content" });
-  page.show(h("div", { class: "reader" }, side, content));
+  const content = h("div", { class: "content", id: "content", tabindex: "-1" });
+  const past = h("a", { class: "skip", href: "#content", text: `Skip ${plural(files.length, "file")}` });
+  page.show(h("div", { class: "reader" }, past, side, content));
   try {
     if (view === "history") await history(content, name, file);
     else if (view === "changes") await changes(content, name, file);
