@@ -278,6 +278,11 @@ func TestStoppingByKeys(t *testing.T) {
 	if len(flaws) > 0 {
 		t.Errorf("while it works: %q", flaws)
 	}
+	var spoken string // what is read out besides the answer: that it works, and no numbers
+	eval(t, p.Browser, `[...document.querySelectorAll("main [role=status]")].map(e => e.textContent).join()`, &spoken)
+	if spoken != "The agent works." {
+		t.Errorf("it says %q", spoken)
+	}
 	p.presses("[aria-label='Remove “first”']")
 	p.must(p.Wait("[aria-label='Remove “first”']", true))
 	p.presses("[aria-label='Edit “second”']")

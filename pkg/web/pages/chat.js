@@ -39,7 +39,8 @@ class Talk {
   }
 
   build() {
-    this.status = h("p", { class: "status", role: "status" });
+    this.status = h("p", { class: "status" }); // its numbers change all the time: nobody has them read out
+    this.spoken = h("p", { class: "sr", role: "status" });
     this.box = h("textarea", { id: "message", rows: "1", placeholder: "Ask, or say what to do", "aria-label": "Message", autocomplete: "off", spellcheck: "true" });
     this.box.value = load(draftKey(this.session)) ?? "";
     this.sendButton = h("button", { type: "submit", class: "primary", text: "Send" });
@@ -65,7 +66,7 @@ class Talk {
     this.size = new ResizeObserver(() => { if (this.followEnd) this.toEnd(); });
     for (const el of [this.log, this.form]) this.size.observe(el);
     this.name = h("h1", { class: "sr", text: "Chat" });
-    this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.form);
+    this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.spoken, this.form);
   }
 
   // call names the page by what the conversation is about.
@@ -289,6 +290,8 @@ class Talk {
     const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container]);
     if (now === this.told) return;
     this.told = now;
+    const says = running ? "The agent works." : this.spoken.textContent && "The agent is done.";
+    if (says !== this.spoken.textContent) this.spoken.textContent = says;
     keepFocus(this.status, () => fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
       c.model && h("span", { text: c.model }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
       this.workspaces.length > 0 && h("span", {}, this.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"])),
