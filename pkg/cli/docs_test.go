@@ -168,7 +168,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa runner build":  "runner,image,digest,arch,bytes,downloaded,cached,fetchSec,makeSec,loadSec,warmSec",
 		"vexa runner list":   "name,title,image,digest,dialect,protocols,resumes",
 		"vexa runner show":   "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,files,signals,exit,limits,package,knownLimits",
-		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb",
+		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb,events",
 		"vexa model add":     "name,protocol,url,models,cassette,hasKey,default,also,prices",
 		"vexa model list":    "name,protocol,url,models,cassette,hasKey,default,also,prices",
 		"vexa model price":   "model,input,output,cacheRead,cacheWrite",
