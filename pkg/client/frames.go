@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -102,7 +101,7 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 			return s.ended(ctx, err)
 		}
 		e := Entry{Cursor: ev.id, Raw: ev.data}
-		if e.Frame, err = contract.Decode[wsv2.Frame]("ws.v2#Frame", ev.data); err != nil {
+		if e.Frame, err = frameOf(ev.data); err != nil {
 			return false, fault.Newf(fault.Internal, "read a frame of unit %s: %w", s.unit, err)
 		}
 		if e.Frame.Seq <= s.seq {
