@@ -52,6 +52,7 @@ func (m *Model) unlocked(msg unlockedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
 	}
+	m.notice = nil // that it was locked
 	return m.check()
 }
 
