@@ -163,6 +163,7 @@ func (m *Model) switchTo(i int) {
 	if m.shown < len(m.threads) {
 		m.current().draft, _ = m.editor.Shown()
 	}
+	m.done()
 	m.shown, m.focus = i, onEditor
 	t := m.current()
 	t.news = false

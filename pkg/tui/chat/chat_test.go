@@ -312,8 +312,8 @@ func TestARefusedMessageComesBack(t *testing.T) {
 	b := newBench(t, chat.Options{Daemon: d.client(), Request: api.StartRequest{Workspaces: []api.Grant{{Workspace: "none", Mode: "rw"}}}})
 	b.wait(`none:rw`)
 	b.press("'hello", "enter")
-	b.wait(`! .*there is no workspace none`)
-	b.shows(`^> hello`)
+	b.wait(`^> hello`)
+	b.shows(`! .*there is no workspace none`)
 }
 
 func TestTurnsThatFail(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
 )
@@ -38,11 +39,8 @@ func builtin() []Command {
 		{"model", "[NAME]", "use this model from the next message on", (*Model).useModel},
 		{"runner", "[NAME]", "use this runner from the next message on", (*Model).useRunner},
 		{"theme", "light|dark|none|auto", "change the colours", (*Model).setTheme},
-		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { m.toggleSides(); return nil }},
-		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd {
-			m.mouse = !m.mouse
-			return nil
-		}},
+		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { return m.toggleSides() }},
+		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd { return m.toggleMouse() }},
 		{"edit", "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
 		{"unlock", "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
 		{"quit", "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
@@ -112,12 +110,14 @@ func (m *Model) setTheme(args string) tea.Cmd {
 	case Light, Dark, None:
 		m.chosen = t
 		m.restyle(t.first())
-		return nil
+		return m.say("the theme is " + string(t))
 	case Auto:
 		m.chosen = t
-		return tea.RequestBackgroundColor
+		return tea.Batch(tea.RequestBackgroundColor, m.say("the theme is the one that the terminal's background asks for"))
+	case "":
+		return m.say("the theme is " + m.colours() + "; others: /theme " + strings.Join(Themes(), ", "))
 	default:
-		return m.say("there are the themes " + strings.Join(Themes(), ", "))
+		return m.fail(fault.New(fault.Usage, "there is no theme "+args, "themes: "+strings.Join(Themes(), ", ")))
 	}
 }
 

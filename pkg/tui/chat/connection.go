@@ -129,14 +129,14 @@ func (m *Model) answered(msg statusMsg, before link) tea.Cmd {
 	switch {
 	case old != 0 && old != m.pid:
 		m.back = false
-		cmds = append(cmds, m.say("the daemon was restarted; the chat goes on where it was"))
+		cmds = append(cmds, m.tell("the daemon was restarted; the chat goes on where it was"))
 	case m.back && !m.lost():
 		m.back = false
-		cmds = append(cmds, m.say("the stream is back; nothing was lost"))
+		cmds = append(cmds, m.tell("the stream is back; nothing was lost"))
 	case before == linkFailed:
-		cmds = append(cmds, m.say("the daemon answers now"))
+		cmds = append(cmds, m.tell("the daemon answers now"))
 	case before == linkStuck || before == linkGone:
-		cmds = append(cmds, m.say("the daemon answers again"))
+		cmds = append(cmds, m.tell("the daemon answers again"))
 	}
 	return tea.Batch(cmds...)
 }

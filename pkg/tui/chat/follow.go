@@ -155,6 +155,8 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	}
 	if t != m.current() {
 		t.news = true
+	} else {
+		m.done()
 	}
 	if t.unheard != nil {
 		t.queue = append([]message{*t.unheard}, t.queue...)

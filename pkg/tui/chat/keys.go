@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/tui/attach"
+	"github.com/vexa-ai/vexa/pkg/tui/editor"
 )
 
 // leaveWithin is how soon Ctrl-C has to be pressed again to leave: while it is said.
@@ -26,6 +27,9 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.ctrlC()
 	}
 	m.leaving = time.Time{}
+	if acts(msg) {
+		m.done()
+	}
 	switch {
 	case m.over != nil:
 		return m.overUpdate(msg)
@@ -40,6 +44,12 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.pressTranscript(key)
 	}
 	return m.pressEditor(msg, key)
+}
+
+// acts reports whether a key does more than to write, and to move in what is written.
+func acts(msg tea.KeyPressMsg) bool {
+	var none editor.Editor
+	return (msg.Text == "" || msg.Mod&(tea.ModCtrl|tea.ModAlt) != 0) && !move(&none, msg.String()) && !erase(&none, msg.String())
 }
 
 // ctrlC stops what runs, else empties the editor. Pressed again, with no other key between

@@ -32,7 +32,7 @@ func (m *Model) pressEditor(msg tea.KeyPressMsg, key string) tea.Cmd {
 	case "ctrl+g":
 		return m.edit()
 	case "tab", "shift+tab":
-		m.toTranscript()
+		return m.tab()
 	case "up":
 		m.older()
 	case "down":

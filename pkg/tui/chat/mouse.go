@@ -7,6 +7,14 @@ import (
 // wheelLines is how far one step of the wheel scrolls.
 const wheelLines = 3
 
+// toggleMouse leaves the mouse to the terminal, or takes it back.
+func (m *Model) toggleMouse() tea.Cmd {
+	if m.mouse = !m.mouse; m.mouse {
+		return m.say("the mouse scrolls and unfolds; /mouse leaves it to the terminal")
+	}
+	return m.say("the mouse is the terminal's, for selecting text; /mouse takes it back")
+}
+
 // wheel scrolls the transcript, or what lies over it.
 func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 	if m.over != nil {

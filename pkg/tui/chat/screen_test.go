@@ -115,7 +115,7 @@ func TestScreens(t *testing.T) {
 			s.send("<ctrl+o>")
 			s.golden("diff", `plain text`)
 			s.send("<tab>", "s")
-			s.golden("sides", `plain text`, `Enter folds`)
+			s.golden("sides", `plain text`, `Enter folds`, `side by side`)
 			s.send("<up>", "<up>", "<up>", "<enter>")
 			s.golden("call", `▾ ✗ write`)
 			s.send("<esc>", "hello", "<enter>")

@@ -35,7 +35,7 @@ func (m *Model) submit() tea.Cmd {
 	case m.current().attaching:
 		return m.say("the files of the message before are still being read")
 	}
-	m.submitted = m.now()
+	m.submitted, m.notice = m.now(), nil
 	m.editor.Clear()
 	m.popup.Close()
 	if cmd, ok := m.command(text); ok {

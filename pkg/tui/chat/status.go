@@ -66,10 +66,17 @@ func (m *Model) parts() []part {
 
 // isolation says what holds the agent in.
 func (m *Model) isolation(t *thread) string {
-	if t.container == "" {
+	switch known := m.link == linkUp && t.lost == nil; {
+	case m.link == linkLocked:
+		return "locked, nothing runs"
+	case t.container != "" && known:
+		return "isolated, no network"
+	case t.container != "":
+		return "isolated when last seen"
+	case known || m.link == linkNew:
 		return "no container now"
 	}
-	return "isolated, no network"
+	return "no daemon, no container known"
 }
 
 // workspaces are those that the agent is given, each with its mode.

@@ -103,7 +103,7 @@ func (m *Model) other(msg tea.Msg) tea.Cmd {
 			m.notice = nil
 		}
 	case NoticeMsg:
-		return m.say(string(msg))
+		return m.tell(string(msg))
 	case attachedMsg:
 		return m.attached(msg)
 	case editedMsg:

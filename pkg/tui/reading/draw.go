@@ -63,7 +63,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	case conversation.Waiting:
 		lines = marked(markRunning, theme.Muted, paragraphs(item.Text(), theme.Muted), width)
 	case conversation.Ended:
-		lines = marked(markNote, theme.Error, told(ending(*item.Ended)), width)
+		lines = ended(*item.Ended, width)
 	case conversation.Answer:
 	}
 	return append(r.paint(lines), "")
@@ -257,6 +257,15 @@ func told(message, hint string) []flow.Line {
 		lines = append(lines, paragraphs(hint, theme.Muted)...)
 	}
 	return lines
+}
+
+// ended says how a turn ended that did not complete. One that the person stopped is no
+// failure.
+func ended(d wsv2.TurnDone, width int) []flow.Line {
+	if how, _ := ending(d); d.Outcome == wsv2.OutcomeInterrupted {
+		return marked(markNote, theme.Muted, paragraphs(how, theme.Muted), width)
+	}
+	return marked(markNote, theme.Error, told(ending(d)), width)
 }
 
 // ending says in words how a turn ended that did not complete, and what more there is to
