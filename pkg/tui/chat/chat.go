@@ -100,8 +100,7 @@ type Model struct {
 	pid      int  // of the daemon
 	known    bool // what there is to work with
 	wasSetUp bool
-	model    string // that is used where nobody says which
-	models   []api.Provider
+	offered
 	sessions []api.Session
 	left     string // what is said once the screen is gone
 }
@@ -153,9 +152,19 @@ func (m *Model) add(session string) *thread {
 	m.ids++
 	t := newThread(m.ids, session, m.theme)
 	t.reading.Sides(m.sides)
+	t.choice = choice{m.request.Model, m.request.Runner}
 	m.threads = append(m.threads, t)
 	m.switchTo(len(m.threads) - 1)
 	return t
+}
+
+// another opens an empty thread, unless one is shown, and learns what it may begin with.
+func (m *Model) another() tea.Cmd {
+	if t := m.current(); t.session == "" && !t.busy() && !t.attaching && m.editor.Empty() {
+		return tea.Batch(m.say("this session is new"), m.refresh())
+	}
+	m.add("")
+	return m.refresh()
 }
 
 // switchTo shows another thread.

@@ -25,7 +25,7 @@ type Command struct {
 func builtin() []Command {
 	return []Command{
 		{"help", "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
-		{"new", "", "begin another session", func(m *Model, _ string) tea.Cmd { m.add(""); return nil }},
+		{"new", "", "begin another session", func(m *Model, _ string) tea.Cmd { return m.another() }},
 		{"sessions", "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
 		{"rename", "TITLE", "give this session a title", (*Model).rename},
 		{"undo", "", "take the newest commit of this session back", func(m *Model, _ string) tea.Cmd {
@@ -36,8 +36,8 @@ func builtin() []Command {
 		{"approve", "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
 		{"reject", "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
 		{"files", "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
-		{"model", "[NAME]", "use this model from the next message on", (*Model).useModel},
-		{"runner", "[NAME]", "use this runner from the next message on", (*Model).useRunner},
+		{"model", "[NAME]", "use this model in this session, from the next message on", (*Model).useModel},
+		{"runner", "[NAME]", "use this runner in this session, from the next message on", (*Model).useRunner},
 		{"theme", "light|dark|none|auto", "change the colours", (*Model).setTheme},
 		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { return m.toggleSides() }},
 		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd { return m.toggleMouse() }},

@@ -146,7 +146,7 @@ func (m *Model) followAgain(msg followAgainMsg) tea.Cmd {
 // turnDone says what the end of a turn means for what waits.
 func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	t.stopping = false
-	cmds := []tea.Cmd{m.listSessions()}
+	cmds := []tea.Cmd{m.listSessions(), m.refresh()}
 	if t.follow != nil {
 		cmds = append(cmds, m.look(t, t.follow.unit))
 	}

@@ -136,7 +136,7 @@ func (m *Model) anywhere(key string) (tea.Cmd, bool) {
 	case "ctrl+down", "alt+down":
 		m.jump(1)
 	case "ctrl+n":
-		m.add("")
+		return m.another(), true
 	case "ctrl+s":
 		return m.openSessions(), true
 	case "ctrl+p":

@@ -46,7 +46,8 @@ func TestSeveralSessions(t *testing.T) {
 	b.shows(`second question +shown`)
 	b.press("'first", "enter")
 	b.wait(`you said: first question`)
-	b.shows(`^> a draft`, `1/2 ─`)
+	b.wait(`1/2 ─`)
+	b.shows(`^> a draft`)
 	b.press("alt+2")
 	b.shows(`you said: second question`)
 	s := d.Starts()
@@ -99,17 +100,14 @@ func TestRename(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	b, d := start(t)
+	b, _ := start(t)
 	b.press("'/nonsense", "enter")
 	b.wait(`there is no command /nonsense`)
 	b.shows(`^> /nonsense`)
 	b.press("ctrl+u", "'/etc/passwd quiet", "enter")
 	b.wait(`you said: /etc/passwd`)
-	b.press("'/model other", "enter", "'hello quiet", "enter")
+	b.press("'hello quiet", "enter")
 	b.wait(`you said: hello`)
-	if s := d.Starts(); len(s) != 2 || s[1].Model != "other" {
-		t.Errorf("%+v", s)
-	}
 	b.press("ctrl+p")
 	b.shows(`/rename TITLE +give this session a title`)
 	b.press("'renam", "enter")

@@ -218,14 +218,14 @@ func TestModelsAndRunners(t *testing.T) {
 	b.press("'/model ", "enter")
 	b.shows(`^Models`, `the session's`, `rehearsal`)
 	b.press("'rehearsal", "enter")
-	b.wait(`from the next message on: rehearsal`)
+	b.wait(`from the next message of this session on: rehearsal`)
 	b.press("'/runner ", "enter")
 	b.wait(`^Runners`)
 	b.press("'vexa", "enter")
-	b.wait(`from the next message on: vexa`)
+	b.wait(`from the next message of this session on: vexa`)
 	b.press("'quiet", "enter")
 	b.wait(`you said: quiet`)
-	if s := d.Starts()[0]; s.Model != "rehearsal" || s.Runner != "vexa" {
+	if s := d.Starts()[0]; s.Model != "rehearsal/rehearsal" || s.Runner != "vexa" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -9,13 +9,13 @@ import (
 func TestWhatIsOnIsSaid(t *testing.T) {
 	t.Parallel()
 	b, _ := start(t)
-	for command, want := range map[string]string{
-		"/theme":       `the theme is none; others: /theme auto, light`,
-		"/theme light": `the theme is light`,
-		"/theme pink":  `! there is no theme pink \(themes: auto`,
+	for _, c := range [][2]string{
+		{"/theme", `the theme is none; others: /theme auto, light`},
+		{"/theme light", `the theme is light`},
+		{"/theme pink", `! there is no theme pink \(themes: auto`},
 	} {
-		b.press("'"+command+" ", "esc", "enter")
-		b.shows(want)
+		b.press("'"+c[0]+" ", "esc", "enter")
+		b.shows(c[1])
 	}
 	for _, want := range []string{`side by side`, `below the other`} {
 		b.press("'/sides ", "enter")

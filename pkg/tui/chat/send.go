@@ -32,6 +32,8 @@ func (m *Model) submit() tea.Cmd {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return m.steer()
+	case m.current().looking:
+		return m.say("what there is to choose from is still being read")
 	case m.current().attaching:
 		return m.say("the files of the message before are still being read")
 	}
@@ -59,6 +61,7 @@ func (m *Model) sendTo(t *thread, msg message) tea.Cmd {
 func (m *Model) start(t *thread, msg message) tea.Cmd {
 	r := m.request
 	r.Text, r.Key, r.Session = msg.text, rand.Text(), t.session
+	r.Model, r.Runner = t.choice.model, t.choice.runner
 	t.starting, t.began, t.stopping = &starting{request: r, message: msg}, m.now(), false
 	t.heard = t.began
 	return tea.Batch(m.post(t), m.tick())

@@ -34,6 +34,8 @@ type thread struct {
 	seq       map[string]uint64
 	lastTurn  string // that was accepted last
 
+	choice    choice
+	looking   bool      // a name of a model or a runner is being looked up
 	attaching bool      // the files of a message are being read
 	starting  *starting // a message that the daemon has not taken yet
 	expected  string    // a turn that it has taken, and of which nothing came yet

@@ -42,6 +42,8 @@ func (m *Model) input(msg tea.Msg) (tea.Cmd, bool) {
 		return m.wheel(msg), true
 	case tea.MouseClickMsg:
 		return m.click(msg), true
+	case tea.FocusMsg:
+		return m.refresh(), true
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 		return nil, true
@@ -85,8 +87,8 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.decided(msg), true
 	case broughtMsg:
 		return m.wasRead(msg), true
-	case runnersMsg:
-		return m.chooseRunner(msg), true
+	case offeredMsg:
+		return m.offers(msg), true
 	}
 	return nil, false
 }

@@ -70,7 +70,7 @@ func (m *Model) View() tea.View {
 		lines = append(lines, m.status())
 	}
 	v := tea.NewView(strings.Join(lines, "\n"))
-	v.AltScreen = true
+	v.AltScreen, v.ReportFocus = true, true
 	v.WindowTitle = plain.Line("vexa: " + titleOf(m.current()))
 	if m.mouse {
 		v.MouseMode = tea.MouseModeCellMotion
