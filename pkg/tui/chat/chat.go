@@ -79,6 +79,7 @@ type Model struct {
 	submitted time.Time // when a message was sent last
 	history   history.History
 	focus     focus
+	meant     meant
 	chorded   bool      // Ctrl-X was the last key
 	leaving   time.Time // when Ctrl-C was pressed last with nothing to stop
 

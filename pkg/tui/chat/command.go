@@ -10,40 +10,42 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
 // Command is something that the person can ask of the chat itself, by a line that begins
 // with a slash.
 type Command struct {
-	Name  string // as it is written, less the slash
-	Takes string // what is written behind it, in words; "": nothing
-	Does  string // what it does, in a few words
+	Name  string   // as it is written, less the slash
+	Also  []string // what it is called elsewhere
+	Takes string   // what is written behind it, in words; "": nothing
+	Does  string   // what it does, in a few words
 	Run   func(m *Model, args string) tea.Cmd
 }
 
 // builtin are those that there always are.
 func builtin() []Command {
 	return []Command{
-		{"help", "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
-		{"new", "", "begin another session", func(m *Model, _ string) tea.Cmd { return m.another() }},
-		{"sessions", "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
-		{"rename", "TITLE", "give this session a title", (*Model).rename},
-		{"undo", "", "take the newest commit of this session back", func(m *Model, _ string) tea.Cmd {
+		{"help", nil, "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
+		{"new", []string{"clear"}, "", "begin another session", func(m *Model, _ string) tea.Cmd { return m.another() }},
+		{"sessions", []string{"resume"}, "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
+		{"rename", nil, "TITLE", "give this session a title", (*Model).rename},
+		{"undo", nil, "", "take the newest commit of this session back", func(m *Model, _ string) tea.Cmd {
 			t := m.current()
 			return m.undo(t, newestCommit(t))
 		}},
-		{"merge", "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
-		{"approve", "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
-		{"reject", "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
-		{"files", "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
-		{"model", "[NAME]", "use this model in this session, from the next message on", (*Model).useModel},
-		{"runner", "[NAME]", "use this runner in this session, from the next message on", (*Model).useRunner},
-		{"theme", "light|dark|none|auto", "change the colours", (*Model).setTheme},
-		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { return m.toggleSides() }},
-		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd { return m.toggleMouse() }},
-		{"edit", "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
-		{"unlock", "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
-		{"quit", "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
+		{"merge", nil, "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
+		{"approve", nil, "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
+		{"reject", nil, "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
+		{"files", nil, "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
+		{"model", nil, "[NAME]", "use this model in this session, from the next message on", (*Model).useModel},
+		{"runner", nil, "[NAME]", "use this runner in this session, from the next message on", (*Model).useRunner},
+		{"theme", nil, "light|dark|none|auto", "change the colours", (*Model).setTheme},
+		{"sides", nil, "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { return m.toggleSides() }},
+		{"mouse", nil, "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd { return m.toggleMouse() }},
+		{"edit", nil, "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
+		{"unlock", nil, "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
+		{"quit", []string{"exit", "q"}, "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
 	}
 }
 
@@ -58,7 +60,7 @@ func orDefault(s, otherwise string) string {
 func builtIns() *command.Registry {
 	var list []command.Command
 	for _, c := range builtin() {
-		list = append(list, command.Command{Name: c.Name, Arguments: c.Takes, Help: c.Does})
+		list = append(list, command.Command{Name: c.Name, Aliases: c.Also, Arguments: c.Takes, Help: c.Does})
 	}
 	r, err := command.New(list...)
 	if err != nil {
@@ -80,8 +82,7 @@ func (m *Model) command(text string) (tea.Cmd, bool) {
 	}
 	c, err := m.brought.commands.Resolve(call.Name)
 	if err != nil {
-		m.editor.SetText(text)
-		return m.fail(err), true
+		return m.unknown(text, call.Name, err), true
 	}
 	if c.BuiltIn() {
 		return m.run(c.Name, call.Rest), true
@@ -93,6 +94,33 @@ func (m *Model) command(text string) (tea.Cmd, bool) {
 	}
 	m.history.Add(text)
 	return m.sendTyped(text, prompt), true
+}
+
+// unknown says that there is no such command. The line stays as it was written, and Tab puts
+// the name there that was meant, where there is one.
+func (m *Model) unknown(text, name string, err error) tea.Cmd {
+	m.editor.SetText(text)
+	near := m.brought.commands.Near(name)
+	if near == "" {
+		return m.fail(err)
+	}
+	m.meant = meant{text, "/" + near + text[len("/")+len(name):]}
+	return m.show(err.Error()+" (did you mean /"+near+"? Tab writes it; a message begins with a space)", theme.Error, problemFor)
+}
+
+// meant is a line with a mistake in it, and as it was probably meant.
+type meant struct{ line, instead string }
+
+// putRight writes what was meant in the place of what is written, where that is still the
+// line with the mistake.
+func (m *Model) putRight() bool {
+	text, at := m.editor.Shown()
+	if m.meant.line == "" || text != m.meant.line || at != len(text) {
+		return false
+	}
+	m.editor.SetText(m.meant.instead)
+	m.meant, m.notice = meant{}, nil
+	return true
 }
 
 // run runs a command of the chat itself.

@@ -23,8 +23,11 @@ func (m *Model) toTranscript() {
 	t.pane.Show(m.blocks(t), t.selected)
 }
 
-// tab goes to what was said, and says so where nothing was.
+// tab puts a command right that was misspelt, else goes to what was said, and says so where nothing was.
 func (m *Model) tab() tea.Cmd {
+	if m.putRight() {
+		return nil
+	}
 	if m.toTranscript(); m.focus != onTranscript {
 		return m.say("Tab goes to what was said, and nothing was yet; / lists the commands")
 	}

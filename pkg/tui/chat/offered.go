@@ -126,4 +126,3 @@ func modelName(full string) string {
 	}
 	return full
 }
-

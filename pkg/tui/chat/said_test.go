@@ -3,6 +3,11 @@ package chat_test
 import (
 	"strings"
 	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
 
 // What a command switched is said, and with no name behind it what is on.
@@ -62,7 +67,7 @@ func TestTabInAnEmptySession(t *testing.T) {
 	t.Parallel()
 	b, _ := start(t)
 	b.press("tab")
-	b.shows(`Tab goes to what was said, and nothing was yet`, `^> a message`)
+	b.shows(`Tab goes to what was said, and nothing was yet`, `^> \(a message`)
 }
 
 // What holds the agent in is said as far as it is known.
@@ -100,4 +105,110 @@ func TestAnInterruptIsNoError(t *testing.T) {
 	if screen := b.m.View().Content; strings.Contains(screen, red) || !strings.Contains(screen, muted) {
 		t.Errorf("%q", screen)
 	}
+}
+
+// What people type who come from elsewhere is understood, however it is written.
+func TestOtherNamesOfCommands(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{"/clear": `─ 2/2 ─`, "/NEW": `─ 2/2 ─`, "/Resume": `^Sessions`} {
+		b, _ := start(t)
+		b.press("'hello", "enter")
+		b.wait(`✓ commit`)
+		b.waitNot(`Esc stops`)
+		b.press("'"+line, "esc", "enter")
+		b.wait(want)
+	}
+	for _, line := range []string{"/exit", "/q", "/QUIT"} {
+		b, _ := start(t)
+		b.press("'"+line, "enter")
+		b.until("it leaves", func() bool { return b.gone })
+	}
+	b, _ := start(t)
+	b.press("'/q")
+	b.shows(`▸ /q +leave; what runs goes on`)
+}
+
+// A command that was misspelt is put right by a key.
+func TestAMisspeltCommand(t *testing.T) {
+	t.Parallel()
+	b, d := start(t)
+	b.press("'/them light", "enter")
+	b.shows(`! there is no command /them \(did you mean /theme\? Tab writes it`, `^> /them light`)
+	b.press("tab")
+	b.shows(`^> /theme light$`)
+	b.hides(`!`)
+	b.press("enter")
+	b.shows(`the theme is light`)
+	b.press("'/them light", "enter", "'er", "tab") // it is another text by now
+	b.shows(`^> /them lighter`)
+	if n := len(d.Starts()); n != 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+}
+
+// Sessions with one title differ in the second column.
+func TestSessionsWithOneTitle(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.press("'quiet", "enter")
+	b.wait(`you said`)
+	b.waitNot(`Esc stops`)
+	b.press("ctrl+n", "'quiet", "enter")
+	b.wait(`you said`)
+	b.waitNot(`Esc stops`)
+	b.press("ctrl+n", "'x", "ctrl+n", "ctrl+s")
+	b.wait(`quiet +5e551010 · open\s`)
+	b.shows(`quiet +5e551010-0000-4000-8000-000000000002 · open`, `new session +Alt-3 · open`, `new session +Alt-4 · shown`)
+	b.press("esc", "'/rename otters", "enter")
+}
+
+// Where it is scrolled up it is said that there is more, and that there is something new.
+func TestMoreBelow(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.give(tea.WindowSizeMsg{Width: 60, Height: 12})
+	b.press("'one of several, to be long enough", "enter")
+	b.wait(`✓ commit`)
+	b.waitNot(`Esc stops`)
+	b.hides(`↓`)
+	b.press("pgup")
+	b.shows(`^─ ↓ more · Ctrl-End ─`)
+	b.m.Take("u2", []client.Entry{{Frame: wsv2.Frame{Seq: 1, Turn: "t2", Body: wsv2.Message{Text: "something that came by itself"}}}})
+	b.shows(`^─ ↓ new · Ctrl-End ─`)
+	b.press("ctrl+end")
+	b.hides(`↓`)
+	b.shows(`something that came`)
+	b.press("pgup")
+	b.shows(`^─ ↓ more · Ctrl-End ─`)
+	b.press("pgdown")
+	b.hides(`↓`)
+}
+
+// In a narrow window a hint is shorter, and what leads back stays.
+func TestHintsFit(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.give(tea.WindowSizeMsg{Width: 40, Height: 12})
+	b.press("'hello", "enter")
+	b.wait(`✓ commit`)
+	b.press("tab")
+	b.shows(`^> \(Enter folds · u undoes · Esc back\)$`)
+	b.press("esc", "'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.shows(`^> \(write on: it waits its turn\)$`)
+	b.press("'x", "enter")
+	b.shows(`^> \(↑ takes it back · Enter: send it now\)$`)
+}
+
+// What nobody wrote is told from what somebody did, by its colour or by brackets.
+func TestAnInvitationIsNoText(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.shows(`^> \(a message · \? keys · / commands\)$`)
+	b.press("ctrl+s")
+	b.wait(`^> \(type to search\)`)
+	b.press("esc", "'/theme dark", "enter")
+	b.shows(`^> a message · \? keys · / commands$`)
+	b.press("ctrl+s")
+	b.wait(`^> type to search`)
 }

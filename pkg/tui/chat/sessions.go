@@ -98,8 +98,39 @@ func (m *Model) places() (items []picker.Item, places []place) {
 			places = append(places, place{-1, s})
 		}
 	}
+	apart(items, places)
 	return items, places
 }
+
+// apart puts before the second column of rows with the same title what tells them apart:
+// the id of the session, or the key that leads to one that is new.
+func apart(items []picker.Item, places []place) {
+	rows := map[string][]int{}
+	for i, it := range items {
+		rows[it.Title] = append(rows[it.Title], i)
+	}
+	for _, same := range rows {
+		if len(same) < 2 {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, i := range same {
+			p := places[i]
+			mark := p.session.ID[:min(len(p.session.ID), idLetters)]
+			switch {
+			case mark == "":
+				mark = "Alt-" + itoa(p.thread+1)
+			case seen[mark]: // they begin alike
+				mark = p.session.ID
+			}
+			seen[mark] = true
+			items[i].Detail = mark + " · " + items[i].Detail
+		}
+	}
+}
+
+// idLetters is how much of a session's id is shown: what the commands take for it.
+const idLetters = 8
 
 // sessionPreview is what was said last in a session that is open, and what came of it;
 // else what is known of it.

@@ -25,7 +25,8 @@ type thread struct {
 	conversation *conversation.Conversation
 	reading      *reading.Reading
 	pane         pane.Pane
-	selected     int // the block that a key would act upon; -1: none
+	fresh        bool // something came that is below what is shown
+	selected     int  // the block that a key would act upon; -1: none
 
 	container string       // in which the agent is; "": none
 	dispatch  api.Dispatch // of the unit that is followed, as far as it is known
@@ -86,6 +87,7 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 	}
 	if changed {
 		t.reading.Changed(from)
+		t.fresh = t.fresh || !t.pane.Following() && !t.past
 	}
 	return done
 }
