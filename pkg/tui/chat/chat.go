@@ -177,7 +177,7 @@ func (m *Model) switchTo(i int) {
 	m.shown, m.focus = i, onEditor
 	t := m.current()
 	t.news = false
-	m.editor = editor.Editor{}
+	m.editor = m.editor.Fresh()
 	if t.draft != "" {
 		m.editor.SetText(t.draft)
 	}

@@ -71,7 +71,7 @@ func builtIns() *command.Registry {
 
 // command runs a line that begins with a slash, and reports whether it was one for the
 // chat or a workspace's. Two slashes, and a path, are a message.
-func (m *Model) command(text string) (tea.Cmd, bool) {
+func (m *Model) command(text, shown string) (tea.Cmd, bool) {
 	if strings.TrimSpace(text) == "/" {
 		m.openCommands()
 		return nil, true
@@ -82,18 +82,18 @@ func (m *Model) command(text string) (tea.Cmd, bool) {
 	}
 	c, err := m.brought.commands.Resolve(call.Name)
 	if err != nil {
-		return m.unknown(text, call.Name, err), true
+		return m.unknown(shown, call.Name, err), true
 	}
 	if c.BuiltIn() {
 		return m.run(c.Name, call.Rest), true
 	}
 	prompt, err := c.Expand(call)
 	if err != nil {
-		m.editor.SetText(text)
+		m.editor.SetText(shown)
 		return m.fail(err), true
 	}
-	m.history.Add(text)
-	return m.sendTyped(text, prompt), true
+	m.history.Add(shown)
+	return m.sendTyped(message{text, shown, prompt}), true
 }
 
 // unknown says that there is no such command. The line stays as it was written, and Tab puts

@@ -54,7 +54,7 @@ func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
 	t.pane.Resize(m.paneWidth(), l.body)
 	_, places := t.pane.View(m.blocks(t))
 	place := places[msg.Y]
-	if place.Block < 0 || place.Line > 0 {
+	if place.Block < 0 || place.Line > 0 && !t.reading.Opens(place.Block, place.Line) {
 		return nil
 	}
 	t.selected = place.Block

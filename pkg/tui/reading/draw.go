@@ -36,6 +36,14 @@ const narrow = 32
 // mostLines is how much of a result or of thoughts is shown where it is not folded.
 const mostLines = 500
 
+// A message of the person's that is longer than these is folded, and how many lines of it
+// are shown then.
+const (
+	longLines = 12
+	longBytes = 2000
+	saidLines = 6
+)
+
 // draw makes the lines of an item.
 func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) []string {
 	width = max(width, 1)
@@ -45,7 +53,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	var lines []flow.Line
 	switch item.Kind {
 	case conversation.Said:
-		lines = marked(markSaid, theme.Prompt, paragraphs(item.Text(), theme.Strong), width)
+		lines = r.said(block, item.Text(), width)
 	case conversation.Reasoning:
 		lines = r.reasoning(block, item, width)
 	case conversation.Call:
@@ -86,6 +94,16 @@ func (r *Reading) answer(item conversation.Item, d *drawn, width int) []string {
 	d.answer.Append(text[d.taken:])
 	d.taken = len(text)
 	return append([]string(nil), d.answer.Lines(width)...)
+}
+
+// said is what the person said, and where that is long the beginning of it.
+func (r *Reading) said(block int, text string, width int) []flow.Line {
+	lines := marked(markSaid, theme.Prompt, paragraphs(text, theme.Strong), width)
+	if !r.Folds(block) || r.open[block] || len(lines) <= saidLines+1 {
+		return lines
+	}
+	more := flow.Plain(indent+markFolded+"… "+plural(len(lines)-saidLines, "more line"), theme.Muted)
+	return append(lines[:saidLines:saidLines], more.Cut(width))
 }
 
 func (r *Reading) reasoning(block int, item conversation.Item, width int) []flow.Line {
