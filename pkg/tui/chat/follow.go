@@ -84,7 +84,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	cmds = append(cmds, m.connection(t, msg.Broken))
 	if t.past && len(t.later) == 0 && len(msg.Entries) > 0 {
 		t.past = false
-		cmds = append(cmds, m.sendNext(t, true))
+		cmds = append(cmds, m.lookBack(t), m.sendNext(t, true))
 	}
 	if t.busy() {
 		cmds = append(cmds, m.tick())
@@ -127,7 +127,7 @@ func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.container = ""
 	if len(t.later) == 0 {
 		t.past = false
-		return m.sendNext(t, true)
+		return tea.Batch(m.lookBack(t), m.sendNext(t, true))
 	}
 	unit := t.later[0]
 	t.later = t.later[1:]
@@ -153,6 +153,7 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	if t.past {
 		return nil
 	}
+	cmds = append(cmds, m.lookBack(t))
 	if t != m.current() {
 		t.news = true
 	} else {
@@ -213,7 +214,7 @@ type unitsMsg struct {
 
 // resume brings what was said in a session before.
 func (m *Model) resume(t *thread) tea.Cmd {
-	t.past = true
+	t.past, t.resumed = true, true
 	id, session := t.id, t.session
 	return m.do(func(ctx context.Context) tea.Msg {
 		list, err := m.daemon.Dispatches(ctx, true)

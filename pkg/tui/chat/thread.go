@@ -48,6 +48,7 @@ type thread struct {
 	stopping  bool      // it was asked to end
 	steering  bool      // so that what waits is sent
 	lost      error     // why no frames come, while they do not
+	resumed   bool      // it was held before this chat
 	past      bool      // what was said before is still coming
 }
 

@@ -85,6 +85,9 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.proposed(msg), true
 	case decidedMsg:
 		return m.decided(msg), true
+	case takenBackMsg:
+		m.tookBack(msg)
+		return nil, true
 	case broughtMsg:
 		return m.wasRead(msg), true
 	case offeredMsg:
