@@ -261,6 +261,9 @@ func (d *Daemon) session(u *unit) api.Session {
 	for _, f := range u.frames {
 		if said, ok := f.Body.(wsv2.TurnAccepted); ok && s.Title == "" {
 			s.Title = said.Text
+			for _, ws := range d.workspaces { // as it was written
+				s.Title = strings.ReplaceAll(s.Title, "/workspaces/"+ws.ID+"/", "@"+ws.Name+":")
+			}
 		}
 	}
 	return s

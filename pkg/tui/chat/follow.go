@@ -10,11 +10,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
+	"github.com/vexa-ai/vexa/pkg/tui/mention"
 )
 
 // follow is the frames of a unit, as they come.
@@ -73,7 +75,11 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	var cmds []tea.Cmd
 	fresh := t.session == ""
 	m.remember(t, msg.Entries)
+	untitled := t.title == ""
 	done := t.apply(f.unit, msg.Batch)
+	if untitled { // as it was written, not as the agent has it
+		t.title = plain.Short(mention.Unplace(t.title, m.brought.dirs), longTitle)
+	}
 	m.brought.stale = m.brought.stale || !t.past && merges(msg.Entries)
 	if fresh && t.session != "" {
 		cmds = append(cmds, m.listSessions())

@@ -115,6 +115,10 @@ func TestWhereAgentsHaveFiles(t *testing.T) {
 	if diff := cmp.Diff([]string{"quiet @note.md /workspaces/ws_01jdx0handbook/note.md"}, sent(d)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// The title is as it was written, and so is what was said in the list of sessions.
+	b.wait(`─ quiet @note\.md @handbook:note\.md ─`)
+	b.press("ctrl+s")
+	b.wait(`^> quiet @note\.md @handbook:note\.md`)
 }
 
 // A file of this machine that the person names is in the message; one that a paste, a

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -211,4 +212,17 @@ func TestAnInvitationIsNoText(t *testing.T) {
 	b.shows(`^> a message · \? keys · / commands$`)
 	b.press("ctrl+s")
 	b.wait(`^> type to search`)
+}
+
+// An action that was proposed is said, by its title, and where all of it is.
+func TestACardIsSaid(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	cards := []string{`{"id":"01JDX4C0000000000000000000","unit":"01JDX4A0000000000000000000","title":"Write to the plumber\u001b[2J"}`, `{}`, `7`}
+	for i, card := range cards {
+		b.m.Take("01JDX4B0000000000000000000", []client.Entry{{Frame: wsv2.Frame{
+			Seq: uint64(i + 1), Unit: "01JDX4B0000000000000000000", Turn: "t", Body: wsv2.Card{Card: json.RawMessage(card)},
+		}}})
+	}
+	b.shows(`^ ! proposed: Write to the plumber\s*$`, `^   all of it: vexa logs 01JDX4A0000000000000000000`, `^ ! proposed: an action`, `^   all of it: vexa logs 01JDX4B`)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/mention"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -154,6 +155,7 @@ func (m *Model) sessionPreview(p place, width int) (out []flow.Line) {
 		item, _ := t.conversation.At(i)
 		text := flow.Plain(plain.Short(item.Text(), previewText))
 		if item.Kind == conversation.Said {
+			text = flow.Plain(plain.Short(mention.Unplace(item.Text()[:min(len(item.Text()), mostPending)], m.brought.dirs), previewText))
 			out = append(out, flow.Indent(text.Wrap(max(width-2, 1)), flow.Plain("> ", theme.Prompt), flow.Plain("  "))...)
 		}
 		if item.Kind == conversation.Answer {

@@ -2,12 +2,14 @@ package reading
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/diff"
@@ -64,6 +66,8 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 		lines = marked(markNote, theme.Muted, []flow.Line{flow.Plain(unknown(*item.Unknown), theme.Muted)}, width)
 	case conversation.Commit:
 		return append(r.commit(block, *item.Commit, width), "")
+	case conversation.Card:
+		lines = marked(markNote, theme.Muted, card(*item.Card), width)
 	case conversation.Rejected:
 		lines = marked(markNote, theme.Warning, []flow.Line{flow.Plain(plain.Line("not saved: " + item.Rejected.Path + " (" + item.Rejected.Reason + ")"))}, width)
 	case conversation.Problem:
@@ -216,6 +220,12 @@ func plan(p wsv2.Plan, width int) []flow.Line {
 		lines = append(lines, marked(mark, role, paragraphs(plain.Line(s.Text), words), width)...)
 	}
 	return lines
+}
+
+// card says what was proposed, and where all of it is.
+func card(c cardv1.Card) []flow.Line {
+	title := cmp.Or(plain.Line(c.Title), "an action")
+	return []flow.Line{flow.Plain("proposed: "+title, theme.Muted), flow.Plain("all of it: vexa logs "+plain.Line(c.Unit), theme.Muted)}
 }
 
 // unknown says of which events nothing is shown.
