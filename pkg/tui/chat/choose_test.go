@@ -2,12 +2,14 @@ package chat_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/chat"
 )
 
@@ -117,4 +119,89 @@ func TestADefaultThatWasChangedElsewhere(t *testing.T) {
 		b.wait(`no container now · local/otter · vexa`)
 		_ = name
 	}
+}
+
+// forgetful is a daemon whose runner text keeps no session, and whose others keep one once
+// a turn has ended.
+type forgetful struct {
+	twoRunners
+	mu    sync.Mutex
+	gone  bool // the container has ended
+	kept  bool
+	asked []string // titles
+}
+
+func (f *forgetful) Start(ctx context.Context, r api.StartRequest) (api.Started, error) {
+	f.mu.Lock()
+	gone := f.gone && r.Session != ""
+	f.mu.Unlock()
+	if gone {
+		return api.Started{}, fault.New(fault.NotFound, "there is no session "+r.Session, "see: vexa session list")
+	}
+	return f.Daemon.Start(ctx, r)
+}
+
+func (f *forgetful) RenameSession(ctx context.Context, id string, r api.RenameSession) (api.Session, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, r.Title)
+	kept := f.kept
+	f.mu.Unlock()
+	if !kept {
+		return api.Session{}, fault.New(fault.NotFound, "there is no session "+id, "see: vexa session list")
+	}
+	return f.Daemon.RenameSession(ctx, id, r)
+}
+
+func (f *forgetful) set(change func(f *forgetful)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// A session that nothing is kept of has a title here, and a message after its container has
+// ended begins another.
+func TestARunnerThatKeepsNoSession(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	f := &forgetful{twoRunners: twoRunners{d.client()}}
+	r := idling()
+	r.Runner = "text"
+	b := newBench(t, chat.Options{Daemon: f, Request: r})
+	b.wait(`none: the runner uses no model`)
+	b.press("'one quiet", "enter")
+	b.wait(`you said: one`)
+	b.waitNot(`Esc stops`)
+	b.press("'/rename The otters", "enter")
+	b.wait(`it has this title here alone: runner text keeps no session`)
+	b.shows(`─ The otters ─`)
+	f.set(func(f *forgetful) { f.gone = true })
+	b.press("'two", "enter")
+	b.wait(`you said: two`)
+	b.waitNot(`Esc stops`)
+	b.shows(`: it begins anew`, `─ The otters ─`)
+	if s := d.Starts(); len(s) != 2 || s[1].Session != "" || s[0].Key == s[1].Key {
+		t.Errorf("%+v", s)
+	}
+}
+
+// One that is given while the first turn runs is the session's once that is kept.
+func TestATitleBeforeTheSessionIsKept(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	f := &forgetful{twoRunners: twoRunners{d.client()}}
+	b := newBench(t, chat.Options{Daemon: f, Request: idling()})
+	b.wait("rehearsal")
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("'/rename The otters", "enter")
+	b.wait(`─ The otters ─`)
+	b.hides(`there is no session`)
+	f.set(func(f *forgetful) { f.kept = true })
+	b.press("esc")
+	b.wait(`! interrupted`)
+	b.until("it was told", func() bool {
+		list, err := d.client().Sessions(t.Context())
+		return err == nil && len(list) == 1 && list[0].Title == "The otters"
+	})
+	b.shows(`─ The otters ─`)
 }

@@ -1,12 +1,10 @@
 package chat
 
 import (
-	"context"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
@@ -147,29 +145,6 @@ func (m *Model) setTheme(args string) tea.Cmd {
 	default:
 		return m.fail(fault.New(fault.Usage, "there is no theme "+args, "themes: "+strings.Join(Themes(), ", ")))
 	}
-}
-
-// rename gives the session a title.
-func (m *Model) rename(title string) tea.Cmd {
-	t := m.current()
-	switch {
-	case title == "":
-		return m.say("as in: /rename The otters")
-	case t.session == "":
-		return m.say("a session has a title once something was said in it")
-	}
-	return m.retitle(t.session, title, false)
-}
-
-// retitle gives any session a title, and lists them again where it was done there.
-func (m *Model) retitle(id, title string, listed bool) tea.Cmd {
-	return m.do(func(ctx context.Context) tea.Msg {
-		if _, err := m.daemon.RenameSession(ctx, id, api.RenameSession{Title: title}); err != nil {
-			return sessionsMsg{err: err}
-		}
-		list, err := m.daemon.Sessions(ctx)
-		return sessionsMsg{list, listed, err}
-	})
 }
 
 // openCommands lists the commands to choose from. One that needs something behind it, and

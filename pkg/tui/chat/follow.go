@@ -159,7 +159,7 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	if t.past {
 		return nil
 	}
-	cmds = append(cmds, m.lookBack(t))
+	cmds = append(cmds, m.lookBack(t), m.callAgain(t))
 	if t != m.current() {
 		t.news = true
 	} else {

@@ -118,6 +118,13 @@ func (o offered) unmodelled(runner string) bool {
 	return err == nil && len(r.Protocols) == 0
 }
 
+// fleeting reports whether it is known of a runner that it keeps no session: once its
+// container has ended there is nothing to go on with.
+func (o offered) fleeting(runner string) bool {
+	r, err := o.runner(runner)
+	return err == nil && !r.Resumes
+}
+
 // modelName is a model as people are shown it: provider/model, and one name where both have
 // the same.
 func modelName(full string) string {

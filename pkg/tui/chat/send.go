@@ -105,6 +105,9 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 		wait := min(time.Duration(t.starting.tries)*500*time.Millisecond, 5*time.Second)
 		return tea.Batch(m.connection(t, msg.err), tea.Tick(wait, func(time.Time) tea.Msg { return retryMsg{t.id, msg.key} }))
 	}
+	if fault.Is(msg.err, fault.NotFound) && t.starting.request.Session != "" && m.fleeting(m.runnerOf(t)) && !t.stopping {
+		return m.startAnew(t)
+	}
 	text := t.starting.message.shown
 	t.starting, t.stopping = nil, false
 	m.giveBack(t, text)
@@ -112,6 +115,12 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 		return nil
 	}
 	return tea.Batch(m.unqueue(t), m.fail(msg.err))
+}
+
+// startAnew sends a message whose session ended with its container as the first of another.
+func (m *Model) startAnew(t *thread) tea.Cmd {
+	t.starting.request.Session, t.starting.request.Key = "", rand.Text()
+	return tea.Batch(m.post(t), m.tell("its container has ended, and the runner keeps no session: it begins anew"))
 }
 
 func (m *Model) retry(msg retryMsg) tea.Cmd {

@@ -39,7 +39,7 @@ func (m *Model) listed(msg sessionsMsg) tea.Cmd {
 	m.sessions = msg.list
 	for _, s := range msg.list {
 		for _, t := range m.threads {
-			if t.session == s.ID && s.Title != "" {
+			if t.session == s.ID && s.Title != "" && t.called == "" {
 				t.title = s.Title
 			}
 		}

@@ -19,6 +19,7 @@ type thread struct {
 	id      int
 	session string // "" before its first turn
 	title   string
+	called  string // the title, where the daemon has no session yet to give it to
 	draft   string // what was being written in it when another was shown
 	news    bool   // something came to an end while another was shown
 

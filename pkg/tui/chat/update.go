@@ -77,6 +77,8 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.learned(msg), true
 	case sessionsMsg:
 		return m.listed(msg), true
+	case retitledMsg:
+		return m.retitled(msg), true
 	case patchMsg:
 		return m.patched(msg), true
 	case undoneMsg:
