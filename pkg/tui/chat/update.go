@@ -6,6 +6,9 @@ import (
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if m.happens != nil {
+		m.happens()
+	}
 	before, at := m.editor.Shown()
 	cmd := m.take(msg)
 	m.watch(before, at)
