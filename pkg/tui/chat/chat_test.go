@@ -301,8 +301,11 @@ func TestUnlocking(t *testing.T) {
 	}
 	b.wait(`Vexa is locked · /unlock`)
 	b.press("'hello again", "enter")
-	b.wait(`! Vexa is locked \(run: vexa unlock\)`)
-	b.press("ctrl+u", "'/unlock", "enter")
+	b.wait(`^> hello again`)
+	b.wait(`Vexa is locked · /unlock`)
+	b.hides(`vexa unlock`)
+	b.press("'x", "enter") // an error of the time before
+	b.press("ctrl+u", "'/theme pink", "enter", "ctrl+u", "'/unlock", "enter")
 	b.waitNot(`(?m)^!`)
 }
 

@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
 )
 
@@ -15,10 +16,19 @@ type choice struct{ model, runner string }
 // sessions stands for the model or runner that the session has, or begins with.
 const sessions = "the session's"
 
+// naming is how the model, or the runner, of a session is chosen by its name.
+type naming struct {
+	command string
+	list    func()               // what there is, to choose from
+	take    func(*thread) error  // the name
+	got     func(*thread) string // what was taken
+	names   func() []string      // that there are
+}
+
 // useModel has the messages of the session go to a model from now on; without a name there
 // is a list.
 func (m *Model) useModel(name string) tea.Cmd {
-	return m.use("/model", name, (*Model).chooseModel, func(t *thread) error {
+	return m.use(name, naming{"/model", m.chooseModel, func(t *thread) error {
 		if runner := m.runnerOf(t); m.unmodelled(runner) {
 			return fault.New(fault.Invalid, "runner "+runner+" uses no model", "choose another in a new session: /runner")
 		}
@@ -27,12 +37,12 @@ func (m *Model) useModel(name string) tea.Cmd {
 			t.choice.model = full
 		}
 		return err
-	}, func(t *thread) string { return modelName(t.choice.model) })
+	}, func(t *thread) string { return modelName(t.choice.model) }, func() []string { return m.modelNames() }})
 }
 
 // useRunner has a runner take the messages of the session from now on, likewise.
 func (m *Model) useRunner(name string) tea.Cmd {
-	return m.use("/runner", name, (*Model).chooseRunner, func(t *thread) error {
+	return m.use(name, naming{"/runner", m.chooseRunner, func(t *thread) error {
 		r, err := m.offered.runner(name)
 		if err == nil {
 			err = m.holds(t, r.Name)
@@ -41,7 +51,7 @@ func (m *Model) useRunner(name string) tea.Cmd {
 			t.choice.runner = r.Name
 		}
 		return err
-	}, func(t *thread) string { return t.choice.runner })
+	}, func(t *thread) string { return t.choice.runner }, func() []string { return m.runnerNames() }})
 }
 
 // holds is an error where the session is another runner's.
@@ -54,14 +64,14 @@ func (m *Model) holds(t *thread, name string) error {
 
 // use takes a name, or lists what there is. A name that is not known may be new: the daemon
 // is asked before it is refused.
-func (m *Model) use(command, name string, list func(*Model), take func(*thread) error, got func(*thread) string) tea.Cmd {
+func (m *Model) use(name string, n naming) tea.Cmd {
 	t := m.current()
-	taken := func() tea.Cmd { return m.say("from the next message of this session on: " + got(t)) }
+	taken := func() tea.Cmd { return m.say("from the next message of this session on: " + n.got(t)) }
 	switch {
-	case name != "" && take(t) == nil:
+	case name != "" && n.take(t) == nil:
 		return taken()
 	case name == "" && m.known: // what is typed next is for the list
-		list(m)
+		n.list()
 		return m.refresh()
 	}
 	t.looking = true
@@ -70,17 +80,22 @@ func (m *Model) use(command, name string, list func(*Model), take func(*thread) 
 		switch {
 		case err == nil && name == "":
 			if t == m.current() && m.over == nil {
-				list(m)
+				n.list()
 			}
 			return nil
 		case err == nil:
-			err = take(t)
+			err = n.take(t)
 		}
-		if err != nil {
-			m.giveBack(t, strings.TrimSpace(command+" "+name))
+		if err == nil {
+			return taken()
+		}
+		line := strings.TrimSpace(n.command + " " + name)
+		m.giveBack(t, line)
+		near := nearest.To(name, n.names())
+		if near == "" || !fault.Is(err, fault.NotFound) {
 			return m.fail(err)
 		}
-		return taken()
+		return m.mistaken(err, line, n.command+" "+near, near)
 	})
 }
 

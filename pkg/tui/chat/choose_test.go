@@ -73,6 +73,8 @@ func TestNamesAreChecked(t *testing.T) {
 		b.press("'"+line, "enter")
 		b.wait(want)
 		b.shows(`^> ` + line)
+		b.press("tab")
+		b.shows(`^> (/model rehearsal|/runner text)$`)
 		b.press("ctrl+u")
 	}
 	addModel(t, d, "local", false, "otter") // the chat has not seen it yet

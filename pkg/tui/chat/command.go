@@ -99,11 +99,17 @@ func (m *Model) command(text, shown string) (tea.Cmd, bool) {
 func (m *Model) unknown(text, name string, err error) tea.Cmd {
 	m.editor.SetText(text)
 	near := m.brought.commands.Near(name)
-	if near == "" {
+	if near == "" || !fault.Is(err, fault.NotFound) {
 		return m.fail(err)
 	}
-	m.meant = meant{text, "/" + near + text[len("/")+len(name):]}
-	return m.show(err.Error()+" (did you mean /"+near+"? Tab writes it; a message begins with a space)", theme.Error, problemFor)
+	return m.mistaken(err, text, "/"+near+text[len("/")+len(name):], "/"+near)
+}
+
+// mistaken says what is wrong with a line that is in the editor. Tab puts there what was
+// probably meant.
+func (m *Model) mistaken(err error, line, instead, near string) tea.Cmd {
+	m.meant = meant{line, instead}
+	return m.show(err.Error()+" (did you mean "+near+"? Tab writes it)", theme.Error, problemFor)
 }
 
 // meant is a line with a mistake in it, and as it was probably meant.

@@ -82,6 +82,11 @@ func (m *Model) pressTranscript(key string) tea.Cmd {
 		if m.editor.Empty() {
 			return m.goodbye()
 		}
+	case "/", "@":
+		if m.focus = onEditor; m.editor.Empty() {
+			m.typed = true
+			m.editor.Type(key)
+		}
 	case "esc", "tab", "shift+tab", "i", "q":
 		m.focus = onEditor
 	}

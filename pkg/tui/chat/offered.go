@@ -9,7 +9,6 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/nearest"
 )
 
 // offered are the models and runners that there are, as far as the chat knows.
@@ -52,7 +51,10 @@ func (m *Model) offers(msg offeredMsg) tea.Cmd {
 	if msg.err == nil {
 		m.offered = msg.offered
 	}
-	if msg.then == nil {
+	switch {
+	case msg.then == nil && fault.Is(msg.err, fault.Locked):
+		return m.check()
+	case msg.then == nil:
 		return nil
 	}
 	return msg.then(msg.err)
@@ -61,13 +63,11 @@ func (m *Model) offers(msg offeredMsg) tea.Cmd {
 // model is the full name of the one that a person named: by provider/model, by the model
 // alone, or by its provider. It goes by what the daemon does with such a name.
 func (o offered) model(name string) (string, error) {
-	var serving, names []string
+	var serving []string
 	byProvider := ""
 	for _, p := range o.models {
-		names = append(names, p.Name)
 		for i, model := range p.Models {
 			full := p.Name + "/" + model
-			names = append(names, model, full)
 			switch {
 			case name == full || name == model && p.Default:
 				return full, nil
@@ -86,7 +86,7 @@ func (o offered) model(name string) (string, error) {
 	case byProvider != "":
 		return byProvider, nil
 	}
-	return "", fault.New(fault.NotFound, fmt.Sprintf("no provider serves a model %q", name), nearest.Hint(name, names, "list them with: /model"))
+	return "", fault.New(fault.NotFound, fmt.Sprintf("no provider serves a model %q", name), "list them with: /model")
 }
 
 // standard is the full name of the model that is used where nobody says which.
@@ -102,14 +102,31 @@ func (o offered) standard() string {
 
 // runner is one of that name.
 func (o offered) runner(name string) (api.Runner, error) {
-	names := make([]string, len(o.runners))
-	for i, r := range o.runners {
+	for _, r := range o.runners {
 		if r.Name == name {
 			return r, nil
 		}
+	}
+	return api.Runner{}, fault.New(fault.NotFound, "there is no runner "+name, "list them with: /runner")
+}
+
+// modelNames are what a model can be named by.
+func (o offered) modelNames() (names []string) {
+	for _, p := range o.models {
+		names = append(names, p.Name)
+		for _, model := range p.Models {
+			names = append(names, model, p.Name+"/"+model)
+		}
+	}
+	return names
+}
+
+func (o offered) runnerNames() []string {
+	names := make([]string, len(o.runners))
+	for i, r := range o.runners {
 		names[i] = r.Name
 	}
-	return api.Runner{}, fault.New(fault.NotFound, "there is no runner "+name, nearest.Hint(name, names, "list them with: /runner"))
+	return names
 }
 
 // unmodelled reports whether it is known of a runner that it uses no model.

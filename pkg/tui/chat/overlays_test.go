@@ -184,6 +184,16 @@ func TestAMessageWithFilesComesBack(t *testing.T) {
 	b.shows(`^> more @~/a\.log$`)
 }
 
+// A slash begins a command wherever the focus is.
+func TestASlashInTheTranscript(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.press("'hello", "enter")
+	b.wait(`✓ commit`)
+	b.press("tab", "'/mou")
+	b.shows(`^> /mou$`, `▸ /mouse`)
+}
+
 func TestFilesBrowser(t *testing.T) {
 	t.Parallel()
 	b, _ := start(t)
