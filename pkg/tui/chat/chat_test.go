@@ -304,7 +304,6 @@ func TestUnlocking(t *testing.T) {
 	b.wait(`^> hello again`)
 	b.wait(`Vexa is locked · /unlock`)
 	b.hides(`vexa unlock`)
-	b.press("'x", "enter") // an error of the time before
 	b.press("ctrl+u", "'/theme pink", "enter", "ctrl+u", "'/unlock", "enter")
 	b.waitNot(`(?m)^!`)
 }

@@ -41,8 +41,16 @@ func (m *Model) say(text string) tea.Cmd {
 // tell shows a line for a time, whatever the person does: nothing that they did led to it.
 func (m *Model) tell(text string) tea.Cmd { return m.show(text, theme.Muted, noticeFor) }
 
-// fail shows what went wrong, and what to do about it.
+// fail shows what went wrong, and what to do about it. That Vexa is locked is said where all
+// is that is amiss with the daemon, with what opens it here.
 func (m *Model) fail(err error) tea.Cmd {
+	if fault.Is(err, fault.Locked) {
+		return m.check()
+	}
+	return m.failed(err)
+}
+
+func (m *Model) failed(err error) tea.Cmd {
 	text := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
 		text += " (" + hint + ")"

@@ -114,9 +114,6 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 	if fault.Is(msg.err, fault.Interrupted) {
 		return nil
 	}
-	if fault.Is(msg.err, fault.Locked) { // which is said, with what opens it here
-		return tea.Batch(m.unqueue(t), m.check())
-	}
 	return tea.Batch(m.unqueue(t), m.fail(msg.err))
 }
 
