@@ -129,7 +129,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa workspace create":  "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace list":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem",
 		"vexa workspace show":    "name,id,head,createdAt,updatedAt,files,encrypted,unmerged,bucket,generation,writeOnly,problem,commits",
-		"vexa workspace log":     "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace",
+		"vexa workspace log":     "sha,subject,launcher,unit,session,runner,message,author,time,parents,workspace,undoes",
 		"vexa workspace files":   "path,mode,size,sha",
 		"vexa workspace diff":    "from,to,patch",
 		"vexa workspace undo":    "sha,reverted,conflicts,proposal",
