@@ -113,7 +113,10 @@ func openEngine(ctx context.Context, h home.Home, secret string, c catalogs, log
 	if err := p.openDispatch(ctx, e, c); err != nil {
 		return nil, err
 	}
-	site := openPages(h, id, log)
+	site, err := openPages(h, id, e.Audit, log)
+	if err != nil {
+		return nil, err
+	}
 	p.closers.add(site.Close)
 	e.Pages = site
 	e.Close = p.closers.close

@@ -35,7 +35,11 @@ func browserVerbs() map[string]struct {
 		"goto": {"browser goto NAME URL", 1, func(_ *testscript.TestScript, b *browsertest.Browser, _ bool, args []string) error {
 			return b.Open(args[0])
 		}},
-		"press": {"browser press NAME KEY...", 1, browserPress},
+		"flawless": {"browser flawless NAME", 0, browserFlawless},
+		"press":    {"browser press NAME KEY...", 1, browserPress},
+		"reach": {"browser reach NAME WHAT", 1, func(_ *testscript.TestScript, b *browsertest.Browser, _ bool, args []string) error {
+			return b.Reach(args[0])
+		}},
 		"reload": {"browser reload NAME", 0, func(_ *testscript.TestScript, b *browsertest.Browser, _ bool, _ []string) error {
 			return b.Reload()
 		}},
@@ -159,6 +163,15 @@ func browserPress(_ *testscript.TestScript, b *browsertest.Browser, _ bool, args
 		}
 	}
 	return nil
+}
+
+// browserFlawless fails where somebody who sees little, or nothing, would miss something.
+func browserFlawless(_ *testscript.TestScript, b *browsertest.Browser, _ bool, _ []string) error {
+	flaws, err := b.Flaws()
+	if err == nil && len(flaws) > 0 {
+		err = fmt.Errorf("the page has flaws:\n%s", strings.Join(flaws, "\n"))
+	}
+	return err
 }
 
 // browserSays waits until the text of the page matches, or with ! until it does not.

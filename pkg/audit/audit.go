@@ -37,6 +37,7 @@ const (
 	Inference Boundary = "inference" // a request to a model
 	Stream    Boundary = "stream"    // a worker's reports
 	Tool      Boundary = "tool"      // a call of a tool
+	Web       Boundary = "web"       // a sign-in to the pages of the browser
 )
 
 // Event is one entry. Unit, Subject and Launcher are empty where there is no

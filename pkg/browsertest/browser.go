@@ -19,7 +19,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -239,48 +238,6 @@ func (b *Browser) Type(what, text string) error {
 		return err
 	}
 	return b.run(chromedp.KeyEvent(text))
-}
-
-// key is one that Press knows by its name. What it types the browser does itself where
-// no page keeps it from that.
-type key struct {
-	code  string
-	text  string
-	value int64
-}
-
-func keys() map[string]key {
-	return map[string]key{
-		"tab": {"Tab", "", 9}, "enter": {"Enter", "\r", 13}, "escape": {"Escape", "", 27}, "space": {"Space", " ", 32},
-		"end": {"End", "", 35}, "home": {"Home", "", 36}, "left": {"ArrowLeft", "", 37}, "up": {"ArrowUp", "", 38}, "right": {"ArrowRight", "", 39}, "down": {"ArrowDown", "", 40},
-	}
-}
-
-// Press presses a key by its name, as in enter or shift+tab, where the focus is.
-func (b *Browser) Press(name string) error {
-	name, shift := strings.CutPrefix(name, "shift+")
-	k, ok := keys()[name]
-	if !ok {
-		return fmt.Errorf("there is no key %q", name)
-	}
-	named := k.code
-	if k.text == " " {
-		named = k.text
-	}
-	p := input.DispatchKeyEventParams{Type: "rawKeyDown", Key: named, Code: k.code, WindowsVirtualKeyCode: k.value, NativeVirtualKeyCode: k.value}
-	if k.text != "" {
-		p.Type, p.Text = "keyDown", k.text
-	}
-	if shift {
-		p.Modifiers = int64(chromedp.ModifierShift)
-	}
-	return b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		up := p
-		up.Type, up.Text = "keyUp", ""
-		_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, p)
-		_, err2 := cdp.Call(ctx, t, input.DispatchKeyEvent, up)
-		return errors.Join(err, err2)
-	}))
 }
 
 // Screenshot draws what the window shows, as PNG.

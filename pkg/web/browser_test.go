@@ -16,10 +16,16 @@ import (
 // browser opens a window in which somebody is signed in.
 func (f *fixture) browser() *browsertest.Browser {
 	f.t.Helper()
+	return f.window(browsertest.Options{})
+}
+
+// window opens one of a kind.
+func (f *fixture) window(o browsertest.Options) *browsertest.Browser {
+	f.t.Helper()
 	if _, err := browsertest.Program(); err != nil {
 		require.Missing(f.t, "browser", err.Error())
 	}
-	b, err := browsertest.Start(browsertest.Options{})
+	b, err := browsertest.Start(o)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -90,6 +96,12 @@ func (s *story) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer([]any{})
 	}
+}
+
+// quote is a text in JavaScript.
+func quote(text string) string {
+	q, _ := json.Marshal(text) // a string always encodes
+	return string(q)
 }
 
 func eval(t *testing.T, b *browsertest.Browser, script string, into any) {

@@ -42,6 +42,25 @@ func (m *memory) Store(data []byte) error {
 
 func (m *memory) Remove() error { return m.Store(nil) }
 
+// trail is a web.Trail in memory.
+type trail struct {
+	mu     sync.Mutex
+	events []web.Event
+}
+
+func (t *trail) Record(_ context.Context, e web.Event) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, e)
+	return nil
+}
+
+func (t *trail) all() []web.Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]web.Event{}, t.events...)
+}
+
 // backend is a daemon that notes what reaches it.
 type backend struct {
 	mu   sync.Mutex
@@ -93,6 +112,7 @@ type fixture struct {
 	backend *backend
 	memory  *memory
 	clock   *clock
+	trail   *trail
 	options web.Options
 	base    *url.URL
 }
@@ -100,7 +120,8 @@ type fixture struct {
 func newFixture(t *testing.T, change ...func(*web.Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, backend: &backend{}, memory: &memory{}, clock: &clock{t: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}}
-	f.options = web.Options{Memory: f.memory, Now: f.clock.now, Log: slog.New(slog.DiscardHandler)}
+	f.trail = &trail{}
+	f.options = web.Options{Memory: f.memory, Trail: f.trail, Now: f.clock.now, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&f.options)
 	}

@@ -86,13 +86,18 @@ func TestClosesByItself(t *testing.T) {
 // restarted is the site of the next daemon.
 func (f *fixture) restarted() *web.Site {
 	f.t.Helper()
+	return f.restartedWith(f.backend)
+}
+
+func (f *fixture) restartedWith(h http.Handler) *web.Site {
+	f.t.Helper()
 	next := web.New(f.options)
 	f.t.Cleanup(func() {
 		if err := next.Close(); err != nil {
 			f.t.Error(err)
 		}
 	})
-	if err := next.Resume(f.t.Context(), f.backend); err != nil {
+	if err := next.Resume(f.t.Context(), h); err != nil {
 		f.t.Fatal(err)
 	}
 	return next

@@ -21,17 +21,31 @@ const connections = "/proc/net/tcp"
 // closed belongs to nobody, which the table shows as root.
 const established = "01"
 
+// looks is how often the table is read for a connection that is not in it: it is no
+// picture of one moment, and where many come and go at once it may lack one that is there.
+const looks = 3
+
 // ownedBy reports whether the other end of a connection over loopback is held by one
 // of the users.
 func ownedBy(conn net.Conn, users ...int) bool {
+	for range looks {
+		if uid, found := owner(conn); found {
+			return slices.Contains(users, uid)
+		}
+	}
+	return false
+}
+
+// owner finds the user who holds the other end.
+func owner(conn net.Conn) (uid int, found bool) {
 	theirs, ok1 := conn.RemoteAddr().(*net.TCPAddr)
 	ours, ok2 := conn.LocalAddr().(*net.TCPAddr)
 	if !ok1 || !ok2 {
-		return false
+		return 0, false
 	}
 	file, err := os.Open(connections)
 	if err != nil {
-		return false
+		return 0, false
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
@@ -40,9 +54,9 @@ func ownedBy(conn net.Conn, users ...int) bool {
 			continue
 		}
 		uid, err := strconv.Atoi(f[7])
-		return err == nil && slices.Contains(users, uid)
+		return uid, err == nil
 	}
-	return false
+	return 0, false
 }
 
 // is reports whether an address of the table, as in 0100007F:1F90, is the other. Its

@@ -138,9 +138,7 @@ func (s *serving) handler() http.Handler {
 	for _, path := range views() {
 		mux.Handle("GET "+path, unixhttp.Handle(s.document))
 	}
-	mux.Handle("/", unixhttp.Handle(func(http.ResponseWriter, *http.Request) error {
-		return fault.New(fault.NotFound, "there is no such page", "")
-	}))
+	mux.Handle("/", unixhttp.Handle(s.nowhere))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headers(w.Header(), s.host)
 		if err := s.checkHost(r); err != nil {
@@ -168,6 +166,23 @@ func (s *serving) document(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// nowhere answers for addresses that are none: a person with a page that says so and
+// leads on, a program with an error.
+func (s *serving) nowhere(w http.ResponseWriter, r *http.Request) error {
+	if !safe(r) || !strings.Contains(r.Header.Get("Accept"), "text/html") || checkDocument(r) != nil {
+		return fault.New(fault.NotFound, "there is no such page", "")
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("If-None-Match") // the file is as it was, and the answer is still that
+	s.assets.Serve(missing{w}, r, pages.Index)
+	return nil
+}
+
+// missing answers with a status of its own.
+type missing struct{ http.ResponseWriter }
+
+func (m missing) WriteHeader(int) { m.ResponseWriter.WriteHeader(http.StatusNotFound) }
+
 // maxSecret bounds what is read of who signs in, in bytes.
 const maxSecret = 1 << 10
 
@@ -175,6 +190,9 @@ const maxSecret = 1 << 10
 // (GET), and signs out (DELETE).
 func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkOrigin(r); err != nil {
+		if r.Method == http.MethodPost {
+			s.o.refuse(r, "another page")
+		}
 		return err
 	}
 	switch r.Method {
@@ -195,6 +213,7 @@ func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.door.Leave(cookie)
+	s.o.left(r, cookie)
 	s.keep(true)
 	http.SetCookie(w, s.cookie("", -1))
 	w.WriteHeader(http.StatusNoContent)
@@ -203,6 +222,7 @@ func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 
 func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 	if !isJSON(r) {
+		s.o.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is JSON", "")
 	}
 	var body struct {
@@ -213,11 +233,17 @@ func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 		err = json.Unmarshal(data, &body)
 	}
 	if err != nil {
+		s.o.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is a secret", "")
 	}
 	cookie, ok := s.door.Redeem(body.Secret)
 	if !ok {
+		s.o.refuse(r, "no such link")
 		return unauthorised(w, denied("this link was used, or is older than a minute", "get a new one with: vexa web"))
+	}
+	if err := s.o.cameIn(r, cookie); err != nil {
+		s.door.Leave(cookie) // who is not recorded is not in
+		return err
 	}
 	s.rest(s.o.Idle)
 	s.keep(true)

@@ -37,6 +37,7 @@ type Memory interface {
 // Options configure a Site. All are required up to Log.
 type Options struct {
 	Memory Memory
+	Trail  Trail
 	Now    func() time.Time
 	Log    *slog.Logger
 
@@ -74,6 +75,9 @@ func (s *Site) Open(ctx context.Context, handler http.Handler) (api.WebLink, err
 		}
 	}
 	secret, until := s.up.door.Link()
+	if err := s.o.linked(ctx, until); err != nil {
+		return api.WebLink{}, err // nobody is told the secret
+	}
 	s.up.rest(s.o.Idle) // from now
 	s.up.keep(true)
 	return api.WebLink{URL: s.up.origin + "/#sign-in=" + secret, Address: s.up.origin + "/", ExpiresAt: until}, nil
@@ -91,9 +95,10 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 	}
 	up := &serving{o: s.o, l: l, name: name, door: d, assets: assets, api: handler}
 	up.prepare(ctx)
+	life := context.WithoutCancel(ctx)
 	up.gone = func(t *time.Timer) {
-		if err := s.drop(up, t); err != nil {
-			s.o.Log.ErrorContext(context.WithoutCancel(ctx), "close the pages", "error", err)
+		if err := s.drop(life, up, t); err != nil {
+			s.o.Log.ErrorContext(life, "close the pages", "error", err)
 		}
 	}
 	s.up = up
@@ -104,13 +109,14 @@ func (s *Site) listen(ctx context.Context, name string, port int, d *door.Door, 
 
 // drop ends what serves where that is still what does: nobody has looked at it for
 // long, and nobody came or asked for a link in the last moment.
-func (s *Site) drop(up *serving, t *time.Timer) error {
+func (s *Site) drop(ctx context.Context, up *serving, t *time.Timer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.up != up || !up.left(t) {
 		return nil
 	}
 	s.up = nil
+	s.o.closed(ctx, up.door, "nobody was there")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
@@ -126,7 +132,7 @@ func (s *Site) Status() api.Web {
 }
 
 // Shut stops listening and forgets who was signed in.
-func (s *Site) Shut(context.Context) error {
+func (s *Site) Shut(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	up := s.up
@@ -134,6 +140,7 @@ func (s *Site) Shut(context.Context) error {
 	if up == nil {
 		return s.o.Memory.Remove()
 	}
+	s.o.closed(ctx, up.door, "it was asked for")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 

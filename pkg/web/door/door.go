@@ -116,6 +116,14 @@ func Token(cookie string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// Name is what a session is called where it is recorded. It follows from the cookie, and
+// leads nowhere back.
+func Name(cookie string) string {
+	mac := hmac.New(sha256.New, []byte(cookie))
+	mac.Write([]byte("vexa web name 1"))
+	return hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
 // SameToken compares two tokens in a time that does not depend on them.
 func SameToken(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
 

@@ -13,6 +13,9 @@ export class Failure extends Error {
   }
 }
 
+// unreachable is what there is to say when nobody answers at all.
+export const unreachable = () => new Failure(0, { code: "daemon_unreachable", message: "the daemon does not answer", hint: "The pages may have been closed. Open them again in a terminal with: vexa web" });
+
 // away is told when nobody is signed in any more.
 let away = () => {};
 export const onAway = (f) => { away = f; };
@@ -36,7 +39,7 @@ async function send(method, path, body, headers = {}) {
   try {
     response = await fetch(path, init);
   } catch {
-    throw new Failure(0, { code: "daemon_unreachable", message: "the daemon does not answer", hint: "is it running? see: vexa daemon status" });
+    throw unreachable();
   }
   if (response.ok) return response;
   const err = await failure(response);

@@ -1,6 +1,6 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
-import { h, fill, short, modelName, problem } from "./dom.js";
+import { h, fill, short, modelName, problem, keepFocus } from "./dom.js";
 import { get, post, path, raw, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Events } from "./stream.js";
@@ -68,8 +68,15 @@ class Talk {
     this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.form);
   }
 
+  // call names the page by what the conversation is about.
+  call(title) {
+    this.page.title(title);
+    this.name.textContent = title;
+    if (!this.name.isConnected) this.el.prepend(this.name);
+  }
+
   async open() {
-    this.page.title(this.session ? "Chat" : "");
+    this.page.title(this.session ? "Chat" : "New chat");
     this.renderQueue();
     if (!this.session) {
       this.welcome();
@@ -87,7 +94,12 @@ class Talk {
 
   welcome() {
     this.log.append(h("div", { class: "welcome" }, h("h1", { text: "What is to be done?" }),
-      h("p", { class: "quiet" }, "Each message runs an agent in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back.")));
+      h("p", { class: "quiet" }, "Each message runs an agent in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back."), this.note = h("div")));
+  }
+
+  // rehearsed says that what answers is no model.
+  rehearsed() {
+    fill(this.note, h("p", { class: "notice" }, "No model is connected: a rehearsal plays prepared turns, as for “Write a note that says hello”. For a model, in a terminal: ", h("code", { text: "vexa model add" })));
   }
 
   // history shows what was said before. Dispatches that have ended are read at once, the
@@ -98,12 +110,9 @@ class Talk {
     const [all, sessions] = await Promise.all([get(withQuery(path("dispatches"), { all: "1" })), get(path("sessions"))]);
     const own = all.filter((d) => d.session === this.session).sort((a, b) => (a.id < b.id ? -1 : 1));
     const meta = sessions.find((s) => s.id === this.session);
-    if (meta?.title) {
-      this.page.title(meta.title);
-      this.name.textContent = meta.title;
-    }
+    if (meta?.title) this.call(meta.title);
     if (own.length === 0) {
-      if (!meta) throw { message: "there is no such session", hint: "see the list of sessions" };
+      if (!meta) throw { code: "not_found", message: "there is no such session", remedy: h("a", { href: "/sessions", text: "See the sessions that there are" }) };
       this.loading = false;
       this.log.append(h("p", { class: "quiet", text: `What was said in “${meta.title}” is not kept any more; the agent still knows it. Go on below.` }));
       return;
@@ -178,13 +187,14 @@ class Talk {
     form.addEventListener("change", tell);
     tell();
     fill(this.options, form);
+    if ((models.find((p) => p.default) ?? models[0])?.protocol === "rehearsal") this.rehearsed();
     if (models.length === 0) fill(this.trouble, problem({ message: "no model is set up", hint: "set one up with: vexa model add" }));
   }
 
   // say sends what was written, or has it wait for the end of the turn.
   say() {
     const text = this.box.value.trim();
-    if (text === "") return;
+    if (text === "" || !this.granted()) return;
     this.box.value = "";
     save(draftKey(this.session), "");
     this.grow();
@@ -198,6 +208,17 @@ class Talk {
     this.send(text);
   }
 
+  // granted reports whether the agent has a workspace to work in. Where the person took
+  // all of them away it is asked for one: left out of the request, personal would be given.
+  granted() {
+    if (this.session || !this.chosen || this.chosen().workspaces.length > 0) return true;
+    fill(this.trouble, problem({ message: "an agent needs a workspace to work in", hint: "Choose below what it may read, or read and write." }));
+    const options = this.options.querySelector("details");
+    options.open = true;
+    options.querySelector("select")?.focus();
+    return false;
+  }
+
   async send(text) {
     this.busy = true;
     this.followEnd = true;
@@ -206,10 +227,10 @@ class Talk {
     this.log.append(pending);
     this.drawn();
     const first = !this.session;
+    if (first) this.call(text.split("\n")[0].slice(0, 80));
     const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
     if (first) {
-      const c = this.chosen?.() ?? {};
-      Object.assign(request, c.workspaces?.length ? c : { ...c, workspaces: undefined });
+      Object.assign(request, this.chosen?.() ?? {});
     } else {
       request.session = this.session;
     }
@@ -253,6 +274,7 @@ class Talk {
       this.pending = null;
     }
     const running = c.running !== "" || this.busy || this.pending;
+    if (!c.running && document.activeElement === this.stopButton) this.box.focus({ preventScroll: true });
     this.stopButton.hidden = !c.running;
     this.sendButton.textContent = running ? "Queue" : "Send";
     this.log.setAttribute("aria-busy", String(Boolean(running)));
@@ -264,21 +286,29 @@ class Talk {
   // tell writes the line below the conversation, where that is another than before.
   tell(running) {
     const c = this.conversation;
-    const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container]);
+    const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container, c.state]);
     if (now === this.told) return;
     this.told = now;
-    fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
+    keepFocus(this.status, () => fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
       c.model && h("span", { text: modelName(c.model) }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
       this.workspaces.length > 0 && h("span", {}, this.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"])),
       c.usage && h("span", { text: used(c.usage) }),
-      c.container && h("a", { href: `/dispatches/${[...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? ""}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` }));
+      this.where(running)), this.box);
+  }
+
+  // where is the container that works for this conversation, or that none does now.
+  where(running) {
+    const c = this.conversation;
+    if (!c.container) return !running && c.state !== "" && h("span", { text: "no container now" });
+    const unit = [...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? "";
+    return h("a", { href: `/dispatches/${unit}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` });
   }
 
   toEnd() { document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight; }
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left) return;
+    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left || !this.granted()) return;
     const text = this.queue.shift();
     this.renderQueue();
     this.send(text);
@@ -286,9 +316,10 @@ class Talk {
 
   renderQueue() {
     save(queueKey(this.session), this.queue);
-    fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
-      h("button", { type: "button", text: "Edit", onclick: () => { this.queue.splice(i, 1); this.box.value = text; this.renderQueue(); this.grow(); this.box.focus(); } }), " ",
-      h("button", { type: "button", text: "Remove", onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } }))));
+    keepFocus(this.queued, () => fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
+      h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.box.value = text; this.renderQueue(); this.grow(); this.box.focus(); } }), " ",
+      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } })))), this.box);
+    this.queued.hidden = this.queue.length === 0;
   }
 
   recall() {
@@ -302,6 +333,7 @@ class Talk {
   async interrupt() {
     const unit = this.conversation.items.findLast((i) => i.kind === "said" && i.turn === this.conversation.running)?.unit;
     if (!unit || this.stopButton.disabled) return;
+    if (document.activeElement === this.stopButton) this.box.focus({ preventScroll: true }); // what cannot be pressed has no focus
     this.stopButton.disabled = true;
     this.stopButton.textContent = "Stopping …";
     try {

@@ -60,12 +60,12 @@ export class Conversation {
       }
       case "commit": this.add({ kind: "commit", ...f }, changed); break;
       case "rejected": this.add({ kind: "rejected", ...f }, changed); break;
-      case "card": this.add({ kind: "card", turn: f.turn, card: f.card }, changed); break;
+      case "card": this.add({ kind: "card", turn: f.turn, unit: f.unit, card: f.card }, changed); break;
       case "error": this.add({ kind: "problem", ...f }, changed); break;
       case "turn-done": this.done(f, changed); break;
       case "usage": this.usage = f; break;
       case "state":
-        this.container = f.container ?? this.container;
+        this.container = f.state === "stopped" || f.state === "destroyed" ? "" : f.container ?? this.container;
         this.state = f.state;
         if (f.detail && f.state === "starting") this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);
         break;

@@ -33,8 +33,8 @@ export function parse(patch) {
       right = m[4] === undefined ? 1 : +m[4];
       hunk = { head: line, around: m[5].trim(), lines: [] };
       file.hunks.push(hunk);
-    } else if (line.startsWith("--- ")) file.from = name(line.slice(4));
-    else if (line.startsWith("+++ ")) file.to = name(line.slice(4));
+    } else if (line.startsWith("--- ")) file.from = name(line.slice(4), "a/");
+    else if (line.startsWith("+++ ")) file.to = name(line.slice(4), "b/");
     else if (line.startsWith("new file")) file.notes.push(/120000$/.test(line) ? "a new link" : "new");
     else if (line.startsWith("deleted file")) file.notes.push("removed");
     else if (/^(new mode|Binary|GIT binary)/.test(line)) file.notes.push(line);
@@ -44,9 +44,24 @@ export function parse(patch) {
   return files;
 }
 
-function name(text) {
-  const t = text.replace(/\t.*$/, "").replace(/^"(.*)"$/, "$1");
-  return t === "/dev/null" ? "" : t.replace(/^[ab]\//, "");
+// name is a path as Git writes it, without what it puts before one of a side.
+function name(text, side = "") {
+  const t = unquoted(text.replace(/\t$/, ""));
+  return t === "/dev/null" ? "" : side && t.startsWith(side) ? t.slice(side.length) : t;
+}
+
+const escapes = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
+
+// unquoted is a path that Git put into quotes, for the characters in it.
+function unquoted(text) {
+  if (!/^".*"$/s.test(text)) return text;
+  const out = [];
+  for (const m of text.slice(1, -1).matchAll(/\\([0-7]{3})|\\(.)|([^\\]+)/gsu)) {
+    if (m[1]) out.push(parseInt(m[1], 8));
+    else if (m[2]) out.push(...(m[2] in escapes ? [escapes[m[2]]] : new TextEncoder().encode(m[2])));
+    else out.push(...new TextEncoder().encode(m[3]));
+  }
+  return new TextDecoder().decode(new Uint8Array(out));
 }
 
 // title is the path that a file of a patch is about.
@@ -65,7 +80,8 @@ function count(f) {
 }
 
 // show returns a patch as an element. With sides it is side by side where there is room.
-export function show(patch, { sides = false, open = true, link } = {}) {
+// whole is the command that prints all of it, for what is too long to show.
+export function show(patch, { sides = false, open = true, link, whole = "vexa workspace diff" } = {}) {
   const files = parse(patch);
   if (files.length === 0) return h("p", { class: "quiet", text: "Nothing is different." });
   let room = mostLines;
@@ -76,11 +92,11 @@ export function show(patch, { sides = false, open = true, link } = {}) {
     if (fits) room -= lines;
     const to = link?.(f);
     return h("details", { class: "file", open: open && fits }, h("summary", {},
-      h("span", { class: "path", text: title(f) }), " ",
-      h("span", { class: "count" }, add > 0 && h("span", { class: "plus", text: `+${add}` }), " ", del > 0 && h("span", { class: "minus", text: `−${del}` }),
-        h("span", { class: "sr", text: ` ${plural(add, "line")} added, ${del} removed` }), f.notes.length > 0 && h("span", { class: "quiet", text: ` ${f.notes.join(", ")}` }))),
+      h("span", { class: "path" }, seen(title(f))), " ",
+      h("span", { class: "count" }, add > 0 && h("span", { class: "plus", "aria-hidden": "true", text: `+${add.toLocaleString("en")}` }), " ", del > 0 && h("span", { class: "minus", "aria-hidden": "true", text: `−${del.toLocaleString("en")}` }),
+        h("span", { class: "sr", text: ` ${plural(add, "line")} added, ${del.toLocaleString("en")} removed` }), f.notes.length > 0 && h("span", { class: "quiet", text: ` ${f.notes.join(", ")}` }))),
     to && h("p", { class: "open" }, h("a", { href: to, text: "Open the file" })),
-    !fits ? h("p", { class: "quiet", text: `${plural(lines, "line")}: too many to show here. See: vexa workspace diff` })
+    !fits ? h("p", { class: "quiet" }, `${plural(lines, "line")}: too many to show here. In a terminal: `, h("code", { text: whole }))
       : f.hunks.length > 0 && h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Changes of ${title(f)}` }, sides ? beside(f) : column(f)));
   }));
 }
@@ -88,7 +104,7 @@ export function show(patch, { sides = false, open = true, link } = {}) {
 const label = { add: "added", del: "removed", same: "" };
 
 function column(f) {
-  return h("table", {}, h("tbody", {}, f.hunks.map((hunk, i) => [
+  return h("table", {}, h("thead", { class: "sr" }, h("tr", {}, ["Line before", "Line after", "Text"].map((t) => h("th", { scope: "col", text: t })))), h("tbody", {}, f.hunks.map((hunk, i) => [
     (i > 0 || hunk.around) && h("tr", { class: "hunk" }, h("td", { colspan: "3", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
     alike(hunk.lines).map(([l, other]) => h("tr", { class: l.kind },
       h("td", { class: "no", text: l.a ?? "" }), h("td", { class: "no", text: l.b ?? "" }), text(l, other))),
@@ -96,7 +112,8 @@ function column(f) {
 }
 
 function beside(f) {
-  return h("table", {}, h("colgroup", {}, h("col", { class: "c-no" }), h("col"), h("col", { class: "c-no" }), h("col")), h("tbody", {}, f.hunks.map((hunk, i) => [
+  return h("table", {}, h("colgroup", {}, h("col", { class: "c-no" }), h("col"), h("col", { class: "c-no" }), h("col")),
+    h("thead", { class: "sr" }, h("tr", {}, ["Line before", "Before", "Line after", "After"].map((t) => h("th", { scope: "col", text: t })))), h("tbody", {}, f.hunks.map((hunk, i) => [
     (i > 0 || hunk.around) && h("tr", { class: "hunk" }, h("td", { colspan: "4", text: hunk.around ? `@@ ${hunk.around}` : "@@" })),
     pairs(hunk.lines).map(([l, r]) => h("tr", {},
       h("td", { class: "no", text: l?.a ?? "" }), l ? text(l, r) : h("td", { class: "none" }),

@@ -1,6 +1,6 @@
 // Dispatches: each run of an agent, with its record and its stream.
 
-import { h, fill, ago, code, modelName, short, plural, problem, confirmed } from "./dom.js";
+import { h, fill, ago, code, modelName, short, plural, problem, confirmed, keepFocus } from "./dom.js";
 import { get, post, path, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Reading } from "./items.js";
@@ -22,7 +22,7 @@ export async function dispatches(page) {
     last = now;
     const live = list.filter((d) => !d.endedAt).length;
     note.textContent = list.length === 0 ? (all.checked ? "Nothing has run yet." : "Nothing runs.") : `${live === 0 ? "Nothing runs" : (live === 1 ? "One dispatch is live" : `${live} dispatches are live`)}.`;
-    fill(body, list.sort((a, b) => (a.id < b.id ? 1 : -1)).map(row));
+    keepFocus(body, () => fill(body, list.sort((a, b) => (a.id < b.id ? 1 : -1)).map(row)));
     return list;
   };
   all.addEventListener("change", () => draw().catch((err) => fill(note, problem(err))));
@@ -53,11 +53,21 @@ export async function dispatch(page, id) {
   page.title(`Dispatch ${short(d.id)}`);
   const record = h("div");
   const trouble = h("div");
-  const draw = (x) => fill(record, facts(x, () => reload()));
+  const title = h("h1", { tabindex: "-1" }, "Dispatch ", code(d.id));
+  const ending = h("div"); // apart from the record, which is drawn anew while somebody is asked
+  const draw = (x) => {
+    keepFocus(record, () => fill(record, facts(x)));
+    if (!x.endedAt && !ending.firstChild) fill(ending, end(x.id, title, reload));
+    if (x.endedAt && ending.firstChild) {
+      const had = ending.contains(document.activeElement);
+      fill(ending);
+      if (had) title.focus();
+    }
+  };
   const reload = async () => draw(await get(path("dispatches", d.id)));
   draw(d);
 
-  const log = h("div", { class: "log", "aria-live": "polite" });
+  const log = h("div", { class: "log", role: "log", "aria-label": "Conversation", "aria-live": "polite" });
   const conversation = new Conversation();
   const reading = new Reading(log, conversation, () => d.workspaces[0]?.name ?? "personal");
   const frames = h("tbody");
@@ -74,7 +84,7 @@ export async function dispatch(page, id) {
     end: () => reload().catch(() => {}),
     fail: (err) => fill(trouble, problem(err)),
   }));
-  page.show(h("h1", {}, "Dispatch ", code(d.id)), trouble, record,
+  page.show(title, trouble, record, ending,
     h("h2", { text: "Conversation" }), h("div", { class: "chat" }, log),
     h("details", { class: "section" }, h("summary", { text: "Frames, one by one" }),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Frames" }, h("table", { class: "list frames" },
@@ -82,24 +92,27 @@ export async function dispatch(page, id) {
     d.unit && h("details", { class: "section" }, h("summary", { text: "Unit (contract unit.v1)" }), codeBlock(JSON.stringify(d.unit, null, 2))));
 }
 
-function facts(d, reload) {
+// end is the button that ends a dispatch.
+function end(id, title, reload) {
+  return h("p", { class: "actions" }, confirmed("End it", "End this dispatch? What it wrote is saved.", "End it", async () => {
+    await post(path("dispatches", id, "stop"), {});
+    title.focus();
+    await reload();
+    return null;
+  }));
+}
+
+function facts(d) {
   const fact = (name, ...value) => h("div", {}, h("dt", { text: name }), h("dd", {}, value));
-  return [
-    h("dl", { class: "facts" },
-      fact("State", state(d), d.detail && ` ${d.detail}`),
-      fact("Started", ago(d.startedAt)), d.endedAt && fact("Ended", ago(d.endedAt)),
-      fact("On behalf of", d.subject), fact("Launched by", d.launcher),
-      fact("Runner", d.runner), d.model && fact("Model", modelName(d.model)),
-      fact("Workspaces", grants(d)), fact("Session", h("a", { href: `/chat/${encodeURIComponent(d.session)}`, text: "open the chat" })),
-      d.container && fact("Container", code(short(d.container))),
-      fact("Used", `${plural(d.turns, "turn")}, ${plural(d.requests, "request")}, ${plural(d.tokens, "token")}`),
-      d.commits?.length > 0 && fact("Commits", d.commits.map((c, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(named(d, c.workspace))}?commit=${c.sha}` }, code(short(c.sha))), !c.merged && " (not in main)"]))),
-    !d.endedAt && h("p", { class: "actions" }, confirmed("End it", "End this dispatch? What it wrote is saved.", "End it", async () => {
-      await post(path("dispatches", d.id, "stop"), {});
-      await reload();
-      return null;
-    })),
-  ];
+  return h("dl", { class: "facts" },
+    fact("State", state(d), d.detail && ` ${d.detail}`),
+    fact("Started", ago(d.startedAt)), d.endedAt && fact("Ended", ago(d.endedAt)),
+    fact("On behalf of", d.subject), fact("Launched by", d.launcher),
+    fact("Runner", d.runner), d.model && fact("Model", modelName(d.model)),
+    fact("Workspaces", grants(d)), fact("Session", h("a", { href: `/chat/${encodeURIComponent(d.session)}`, text: "open the chat" })),
+    d.container && fact("Container", code(short(d.container))),
+    fact("Used", `${plural(d.turns, "turn")}, ${plural(d.requests, "request")}, ${plural(d.tokens, "token")}`),
+    d.commits?.length > 0 && fact("Commits", d.commits.map((c, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(named(d, c.workspace))}?commit=${c.sha}` }, code(short(c.sha))), !c.merged && " (not in main)"])));
 }
 
 const named = (d, id) => d.workspaces.find((w) => w.id === id)?.name ?? id;

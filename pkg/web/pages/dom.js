@@ -58,6 +58,13 @@ export const short = (sha) => sha.slice(0, 12);
 export const modelName = (full) => full.replace(/^([^/]+)\/\1$/, "$1");
 export const code = (text) => h("code", { text });
 
+// word is a file's name as one word of a command that a person may copy. Names are other
+// people's: one that a terminal or the command could take for something else is FILE.
+export function word(name) {
+  if (/^[\w./@+-]+$/.test(name) && !name.startsWith("-")) return name;
+  return name.startsWith("-") || /\p{C}/u.test(name) ? "FILE" : `'${name.replaceAll("'", `'\\''`)}'`;
+}
+
 // bytes says a size as people do.
 export function bytes(n) {
   if (n < 1000) return `${n} B`;
@@ -65,30 +72,62 @@ export function bytes(n) {
   return `${(n / 1e6).toFixed(1)} MB`;
 }
 
-// problem shows an error with what to do about it.
+// problem shows an error with what to do about it, which may be a link or a button.
 export function problem(err) {
   return h("div", { class: "problem", role: "alert" },
     h("p", {}, sign("!"), " ", err.message || String(err)),
-    err.hint && h("p", { class: "quiet" }, err.hint));
+    err.hint && h("p", { class: "quiet" }, err.hint),
+    err.remedy && h("p", {}, err.remedy));
 }
 
-// confirmed is a button that asks once more before it does something; done gets what
-// came of it, as a node.
+// keepFocus draws anew what an element holds. Who had the focus on a link or a button in
+// it has it on the one of the same address or words afterwards, or on what instead is.
+export function keepFocus(el, draw, instead) {
+  const of = (x) => x.getAttribute("href") ?? x.getAttribute("aria-label") ?? x.textContent;
+  const had = el.contains(document.activeElement) && document.activeElement !== el ? of(document.activeElement) : null;
+  draw();
+  if (had === null || el.contains(document.activeElement)) return;
+  ([...el.querySelectorAll("a, button, summary")].find((x) => of(x) === had) ?? instead)?.focus({ preventScroll: true });
+}
+
+// confirmed is a button that asks once more before it does something; Escape keeps things
+// as they are. What came of it, a node, is shown in its place and has the focus.
 export function confirmed(label, question, yes, act, kind = "") {
   const box = h("span", { class: "confirm" });
-  const first = () => fill(box, h("button", { type: "button", class: kind, onclick: second, text: label }));
+  let asking = false;
+  const first = () => {
+    asking = false;
+    fill(box, h("button", { type: "button", class: kind, onclick: second, text: label }));
+  };
+  const back = () => { first(); box.firstChild.focus(); };
+  const outcome = (node) => {
+    asking = false;
+    if (!node || !box.isConnected) return; // what it was part of was drawn anew
+    const el = h("span", { tabindex: "-1", role: "status" }, node);
+    fill(box, el);
+    el.focus();
+  };
+  box.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape" || !asking) return;
+    e.stopPropagation(); // it is about this, and not about the agent
+    back();
+  });
   const second = () => {
     const go = h("button", { type: "button", class: "danger", text: yes });
-    const keep = h("button", { type: "button", text: "Keep", onclick: () => { first(); box.firstChild.focus(); } });
+    const keep = h("button", { type: "button", text: "Keep", onclick: back });
     go.addEventListener("click", async () => {
+      asking = false;
       go.disabled = keep.disabled = true;
       try {
-        fill(box, await act());
+        outcome(await act());
       } catch (err) {
-        fill(box, problem(err));
+        if (!box.isConnected) return;
+        back();
+        box.append(problem(err));
       }
     });
-    fill(box, h("span", { class: "question", text: question }), " ", go, " ", keep);
+    asking = true;
+    fill(box, h("span", { class: "question", role: "group", "aria-label": question }, h("span", { text: question }), " ", go, " ", keep));
     go.focus();
   };
   first();

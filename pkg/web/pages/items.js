@@ -141,7 +141,7 @@ const makers = {
 
   rejected: (item) => once(h("div", { class: "notice" }, sign("!"), " Not saved: ", h("code", {}, seen(item.path)), ` (${item.reason})`)),
 
-  card: (item) => once(h("div", { class: "notice" }, h("strong", { text: item.card?.title ?? "A proposed action" }), item.card?.body && h("p", { text: item.card.body }))),
+  card,
 
   problem: (item) => once(problem(item)),
 
@@ -158,6 +158,17 @@ const makers = {
 
   other: (item) => once(h("p", { class: "quiet", text: item.kind })),
 };
+
+// card shows an action that was proposed, and where it stands. Nothing in this version
+// decides one: it says so, rather than to let somebody look for the button.
+function card(item) {
+  const c = item.card ?? {};
+  const does = c.proposal?.call ? ["would call ", code(c.proposal.call.tool)] : c.proposal?.patch ? ["would change ", h("span", { text: c.proposal.patch.workspace })] : "";
+  const until = c.expiresAt ? ` It expires on ${new Date(c.expiresAt).toLocaleString("en-GB")}.` : "";
+  const stands = (c.state ?? "proposed") === "proposed" ? `It is not done, and this version of Vexa cannot have it done.${until} As it was proposed: ` : `It is ${c.state}. As it was proposed: `;
+  return once(h("div", { class: "notice" }, h("p", {}, h("strong", { text: c.title ?? "A proposed action" }), does && [": ", does]), c.body && h("p", { text: c.body }),
+    h("p", { class: "quiet" }, stands, code(`vexa logs ${item.unit} --json`))));
+}
 
 // brief is the argument of a call that says most, on one line.
 function brief(args) {
@@ -180,7 +191,7 @@ function commit(item, reading) {
     loaded = true;
     try {
       const d = await get(withQuery(path("workspaces", name, "diff"), { to: item.sha }));
-      fill(body, showDiff(d.patch, { link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to })}` }), actions());
+      fill(body, showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(item.sha)}`, link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to })}` }), actions());
     } catch (err) {
       loaded = false;
       fill(body, problem(err));

@@ -1,7 +1,7 @@
 // Merge proposals: what waits for people. Both sides are shown beside each other; an
 // approval is signed over the one result that was looked at.
 
-import { h, fill, ago, code, short, plural, problem, sign } from "./dom.js";
+import { h, fill, ago, code, short, plural, problem, sign, confirmed } from "./dom.js";
 import { get, post, path, withQuery } from "./api.js";
 import { render } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
@@ -25,7 +25,7 @@ export async function proposals(page) {
     }));
     const some = found.filter((f) => f.rows.length > 0 || f.err);
     body.setAttribute("aria-busy", "false");
-    fill(body, some.length === 0 ? h("p", { class: "quiet", text: "Nothing waits for you." })
+    fill(body, some.length === 0 ? h("p", { class: "quiet", text: all.checked ? "There was none yet." : "Nothing waits for you. What an agent or a member changed comes here where it conflicts with what is in main, or where the workspace asks for approvals." })
       : some.map((f) => [h("h2", {}, h("a", { href: `/workspaces/${encodeURIComponent(f.w.name)}`, text: f.w.name })), f.err ? problem(f.err) : h("ul", { class: "rows" }, f.rows.map((p) => row(f.w.name, p)))]));
   };
   all.addEventListener("change", () => draw().catch((err) => fill(body, problem(err))));
@@ -46,7 +46,7 @@ export async function proposal(page, name, id) {
   const draw = async (said) => {
     const [p, d] = await Promise.all([get(path("workspaces", name, "proposals", id)), get(path("workspaces", name, "proposals", id, "diff")).catch((err) => ({ err }))]);
     page.title(p.title);
-    fill(root, header(name, p), said, review(name, p, d), conversation(p), p.status === "open" && decide(name, p, draw));
+    fill(root, header(name, p), said, review(name, p, d, draw), conversation(p), p.status === "open" && decide(name, p, draw));
     if (said) root.querySelector("h1").focus();
   };
   await draw();
@@ -65,16 +65,16 @@ function header(name, p) {
 }
 
 // review is what would be merged, and where both sides disagree.
-function review(name, p, d) {
-  const conflicts = p.conflicts.map((c) => conflict(name, p, c));
+function review(name, p, d, draw) {
+  const conflicts = p.conflicts.map((c) => conflict(name, p, c, draw));
   return [
     p.conflicts.length > 0 && [h("h2", { text: p.open > 0 ? `${plural(p.open, "conflict")} to resolve` : "Conflicts, resolved" }), conflicts],
     h("h2", { text: "What it changes" }),
-    d.err ? problem(d.err) : showDiff(d.patch, { sides: true }),
+    d.err ? problem(d.err) : showDiff(d.patch, { sides: true, whole: `vexa proposal diff ${name} ${p.id}` }),
   ];
 }
 
-function conflict(name, p, c) {
+function conflict(name, p, c, draw) {
   const body = h("div", {}, h("p", { class: "quiet", text: "Loading …" }));
   const el = h("details", { class: "conflict", open: c.resolution === "" && p.status === "open" }, h("summary", {}, sign(c.resolution ? "✓" : "!"), " ", h("span", { class: "path" }, seen(c.path)), " ",
     h("span", { class: "quiet", text: c.resolution ? { ours: "as in main", theirs: "as proposed", edited: "edited", removed: "removed" }[c.resolution] : c.why.join("; ") })), body);
@@ -83,7 +83,7 @@ function conflict(name, p, c) {
     if (loaded || !el.open) return;
     loaded = true;
     try {
-      fill(body, sides(name, p, c, await get(withQuery(path("workspaces", name, "proposals", p.id, "sides"), { path: c.path }))));
+      fill(body, sides(name, p, c, draw, await get(withQuery(path("workspaces", name, "proposals", p.id, "sides"), { path: c.path }))));
     } catch (err) {
       loaded = false;
       fill(body, problem(err));
@@ -110,14 +110,14 @@ function encode(string) {
   return btoa(out);
 }
 
-function sides(name, p, c, s) {
+function sides(name, p, c, draw, s) {
   const [ours, theirs, merged] = [text(s.ours), text(s.theirs), text(s.merged)];
   const pane = (title, there, content) => h("div", { class: "pane" }, h("h3", { text: title }), there ? (content === null ? h("p", { class: "quiet", text: "It is no text." }) : h("pre", { tabindex: "0" }, h("code", {}, seen(content)))) : h("p", { class: "quiet", text: "It is not there." }));
   const said = h("div");
   const resolve = async (request) => {
     try {
       await post(path("workspaces", name, "proposals", p.id, "resolve"), { paths: [c.path], from: s.from, source: s.source, ...request });
-      location.reload();
+      await draw(done("Resolved: ", h("span", { class: "path" }, seen(c.path))));
     } catch (err) {
       fill(said, problem(err));
     }
@@ -127,7 +127,7 @@ function sides(name, p, c, s) {
   return [
     h("div", { class: "panes" }, pane(`In ${ref(p.target)}`, c.ours, ours), pane("Proposed", c.theirs, theirs)),
     p.status === "open" && [
-      h("p", { class: "actions" }, c.ours && h("button", { type: "button", text: `Take what is in ${ref(p.target)}`, onclick: () => resolve({ how: "ours" }) }), " ",
+      h("p", { class: "actions", role: "group", "aria-label": `What becomes of ${c.path}` }, c.ours && h("button", { type: "button", text: `Take what is in ${ref(p.target)}`, onclick: () => resolve({ how: "ours" }) }), " ",
         c.theirs && h("button", { type: "button", text: "Take what is proposed", onclick: () => resolve({ how: "theirs" }) }), " ",
         h("button", { type: "button", text: "Remove the file", onclick: () => resolve({ how: "removed" }) })),
       h("details", { class: "fold" }, h("summary", {}, sign("▸"), " Or write what it is to be"), edit, h("p", { class: "actions" }, h("button", { type: "button", class: "primary", text: "Take this", onclick: () => resolve({ how: "edited", content: encode(edit.value) }) }))),
@@ -144,32 +144,39 @@ function conversation(p) {
   ];
 }
 
+// done says what was done, once the proposal is drawn anew.
+const done = (...what) => h("div", { class: "notice good", role: "status" }, sign("✓"), " ", what);
+
 // decide is what a person can do with it. What is signed is the result that is shown.
 function decide(name, p, draw) {
   const said = h("div");
   const words = h("textarea", { rows: "3", "aria-label": "Comment", placeholder: "Say something about it" });
-  const act = (verb, request, done) => async (e) => {
+  const say = async (verb, request, what) => {
+    await post(path("workspaces", name, "proposals", p.id, verb), request());
+    await draw(done(what));
+  };
+  const act = (verb, request, what) => async (e) => {
     e.target.disabled = true;
     try {
-      await post(path("workspaces", name, "proposals", p.id, verb), request());
-      await draw(h("div", { class: "notice good", role: "status" }, sign("✓"), ` ${done}`));
+      await say(verb, request, what);
     } catch (err) {
       e.target.disabled = false;
+      e.target.focus();
       fill(said, problem(err));
     }
   };
   const result = () => ({ result: p.result });
-  const blocked = p.open > 0 ? "Resolve the conflicts first." : p.stale ? `${ref(p.target)} has moved on: merge it again, and look again.` : "";
+  const blocked = p.open > 0 ? "Resolve the conflicts first." : p.stale ? `${ref(p.target)} has moved on: refresh the result, and look again.` : "";
   return h("section", { class: "decide", "aria-label": "Decide" }, h("h2", { text: "Decide" }),
-    h("p", {}, "The result is ", code(short(p.result)), p.needed > 0 && ` · ${p.approved} of ${plural(p.needed, "approval")}`),
+    h("p", {}, "What would be merged is ", code(short(p.result)), p.needed > 0 && ` · ${p.approved} of ${plural(p.needed, "approval")}`),
     blocked && h("p", { class: "notice", text: blocked }),
     h("p", { class: "actions" },
       h("button", { type: "button", class: p.needed > p.approved ? "primary" : "", disabled: blocked !== "", text: "Approve and sign", onclick: act("approve", result, "Signed with this installation’s key.") }), " ",
       h("button", { type: "button", class: p.needed > p.approved ? "" : "primary", disabled: blocked !== "" || p.approved < p.needed, text: `Merge into ${ref(p.target)}`, onclick: act("accept", result, "Merged.") }), " ",
-      h("button", { type: "button", text: "Merge again", onclick: act("refresh", () => ({}), "Merged again with what is there now.") })),
+      h("button", { type: "button", text: "Refresh the result", title: `Merge it with what is in ${ref(p.target)} now, to look at it again`, onclick: act("refresh", () => ({}), `The result is of what is in ${ref(p.target)} now.`) })),
     p.needed > p.approved && h("p", { class: "quiet", text: `It can be merged once ${plural(p.needed, "member")} ${p.needed === 1 ? "has" : "have"} approved.` }),
     h("label", { class: "comment" }, words),
     h("p", { class: "actions" }, h("button", { type: "button", text: "Comment", onclick: act("comment", () => ({ text: words.value.trim() }), "Said.") }), " ",
-      h("button", { type: "button", class: "danger", text: "Reject", onclick: act("reject", () => ({ text: words.value.trim() }), "Rejected.") })),
+      confirmed("Reject", "Close this proposal without merging it?", "Reject it", () => say("reject", () => ({ text: words.value.trim() }), "Rejected."), "danger")),
     said);
 }

@@ -1,7 +1,7 @@
 // The reader of workspaces: files as they are meant to be read, their history, and what
 // each commit changed.
 
-import { h, fill, ago, code, short, plural, bytes, problem, confirmed } from "./dom.js";
+import { h, fill, ago, code, short, plural, bytes, word, problem, confirmed } from "./dom.js";
 import { get, post, path, raw, withQuery } from "./api.js";
 import { render, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
@@ -24,7 +24,7 @@ const address = (name, query) => withQuery(`/workspaces/${encodeURIComponent(nam
 export async function workspace(page, name) {
   const q = page.query;
   const [file, rev, commit, view] = ["path", "rev", "commit", "view"].map((k) => q.get(k) ?? "");
-  page.title(file || name);
+  page.title([{ history: "History", changes: "Last change" }[view], file, name].filter(Boolean).join(" · "));
   if (commit) return oneCommit(page, name, commit);
   const files = await get(withQuery(path("workspaces", name, "files"), { rev }));
   const side = sidebar(name, files, file, rev);
@@ -80,12 +80,12 @@ async function read(page, content, name, files, file, rev, view) {
   const entry = files.find((f) => f.path === shown);
   if (!entry) {
     const below = files.filter((f) => f.path.startsWith(shown.replace(/\/$/, "") + "/"));
-    if (below.length === 0) throw { message: `there is no ${shown} in ${name}`, hint: rev ? "" : "it may be in an earlier state: see the history" };
+    if (below.length === 0) throw { message: `there is no ${shown} in ${name}`, remedy: h("a", { href: address(name, { view: "history" }), text: rev ? `See the history of ${name}` : "It may be in an earlier state: see the history" }) };
     fill(content, head, h("ul", { class: "rows" }, below.map((f) => h("li", {}, h("a", { href: address(name, { path: f.path, rev }) }, seen(f.path))))));
     return;
   }
   if (entry.size > longestText) {
-    fill(content, head, h("p", { class: "quiet", text: `It has ${bytes(entry.size)}, which is too much to show here. See: vexa workspace cat` }));
+    fill(content, head, h("p", { class: "quiet", text: `It has ${bytes(entry.size)}, which is too much to show here.` }), fetched(name, shown, rev));
     return;
   }
   const data = new Uint8Array(await (await raw(withQuery(path("workspaces", name, "file"), { path: shown, rev }))).arrayBuffer());
@@ -93,10 +93,15 @@ async function read(page, content, name, files, file, rev, view) {
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
   } catch { /* it is no text */ }
-  const body = text === undefined || text.includes("\u0000") ? h("p", { class: "quiet", text: `It is no text: ${bytes(data.length)}.` })
+  const body = data.length === 0 ? h("p", { class: "quiet", text: "It is empty." }) : text === undefined || text.includes("\u0000") ? [h("p", { class: "quiet", text: `It is no text: ${bytes(data.length)}.` }), fetched(name, shown, rev)]
     : /\.(md|markdown)$/i.test(shown) && view !== "source" ? h("article", { class: "page" }, render(text, inWorkspace(name, shown, rev)))
       : view === "source" || !/\.(md|markdown)$/i.test(shown) ? source(text) : codeBlock(text);
   fill(content, head, body);
+}
+
+// fetched says how to have a file that is not shown.
+function fetched(name, file, rev) {
+  return h("p", { class: "quiet" }, "To have it, in a terminal: ", code(`vexa workspace cat ${name} ${word(file)}${rev ? ` --rev ${rev}` : ""} > COPY`));
 }
 
 // source is a text with the numbers of its lines.
@@ -110,9 +115,19 @@ async function history(content, name, file) {
   let limit = pageOfLog;
   const draw = async () => {
     const log = await get(withQuery(path("workspaces", name, "log"), { limit: String(limit + 1), path: file }));
-    const more = log.length > limit && h("p", {}, h("button", { type: "button", text: "Earlier", onclick: () => { limit += pageOfLog; draw().catch((err) => content.append(problem(err))); } }));
+    const more = log.length > limit && h("p", {}, h("button", { type: "button", text: "Earlier", onclick: earlier }));
     fill(content, crumbs(name, file, "", "history"), log.length === 0 ? h("p", { class: "quiet", text: "Nothing was committed yet." })
       : h("ol", { class: "rows history" }, log.slice(0, limit).map((c) => commitRow(name, c, file))), more);
+  };
+  const earlier = async () => {
+    const shown = limit;
+    limit += pageOfLog;
+    try {
+      await draw();
+      content.querySelectorAll(".history .main")[shown]?.focus();
+    } catch (err) {
+      content.append(problem(err));
+    }
   };
   await draw();
 }
@@ -130,7 +145,7 @@ async function changes(content, name, file) {
   const [last] = await get(withQuery(path("workspaces", name, "log"), { limit: "1", path: file }));
   if (!last) throw { message: "nothing was committed yet" };
   const d = await get(withQuery(path("workspaces", name, "diff"), { to: last.sha, path: file }));
-  fill(content, crumbs(name, file, "", "changes"), h("ol", { class: "rows" }, commitRow(name, last, "")), showDiff(d.patch));
+  fill(content, crumbs(name, file, "", "changes"), h("ol", { class: "rows" }, commitRow(name, last, "")), showDiff(d.patch, { whole: `vexa workspace diff ${name}${file ? ` --path ${word(file)}` : ""}` }));
 }
 
 async function oneCommit(page, name, sha) {
@@ -151,5 +166,5 @@ async function oneCommit(page, name, sha) {
     h("h1", {}, firstLine(c.message)), h("p", { class: "quiet" }, code(short(c.sha)), " · ", ago(c.time), ` · ${author(c)}`, c.launcher && ` · launched by ${c.launcher}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })]),
     body && h("p", { class: "body", text: body }),
     h("p", { class: "actions" }, undo && act(undo), " ", back && act(back), " ", h("a", { href: address(name, { rev: c.sha }), text: "Browse it" })),
-    showDiff(d.patch, { link: (f) => f.to && address(name, { path: f.to, rev: c.sha }) }));
+    showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(c.sha)}`, link: (f) => f.to && address(name, { path: f.to, rev: c.sha }) }));
 }

@@ -1,0 +1,89 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vexa-ai/vexa/pkg/web"
+)
+
+// Who came in and who was refused is recorded, and nothing of it signs in.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	secret := f.open()
+	v, res := f.signIn(secret)
+	if res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status)
+	}
+	f.signIn(secret)                                     // once more
+	f.signIn("a-guess-that-nobody-should-find-anywhere") // which is no link
+	v.ask(http.MethodPost, "/session", `{"secret":"x"}`, with("Origin", "http://evil.example"))
+	v.ask(http.MethodPost, "/session", "secret=x", with("Content-Type", "text/plain"))
+	late := f.open()
+	f.clock.pass(2 * time.Minute)
+	f.signIn(late)
+	v.ask(http.MethodDelete, "/session", "{}")
+	other := f.visitor()
+	if err := f.site.Shut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events := f.trail.all()
+	var got []string
+	for _, e := range events {
+		got = append(got, strings.TrimSpace(e.Action+" "+e.Refused))
+	}
+	want := []string{
+		"link", "sign-in", "sign-in no such link", "sign-in no such link", "sign-in another page", "sign-in no sign-in",
+		"link", "sign-in no such link", "sign-out", "link", "sign-in", "close",
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("recorded is %q, want %q", got, want)
+	}
+	all := fmt.Sprint(events)
+	for _, canary := range []string{secret, late, v.cookie, v.token, other.cookie, other.token, "a-guess", f.base.Hostname()} {
+		if strings.Contains(all, canary) {
+			t.Errorf("%q is recorded", canary)
+		}
+	}
+	if in, out := events[1].Detail["session"], events[8].Detail["session"]; in == "" || in != out || in == events[10].Detail["session"] {
+		t.Errorf("the session that came in is %q, the one that left %q", in, out)
+	}
+	if events[1].Detail["browser"] == "" || events[11].Detail["sessions"] != "1" {
+		t.Errorf("there are no facts in %v", events)
+	}
+}
+
+// full is a trail that cannot be written from an action on.
+type full struct {
+	web.Trail
+
+	action string
+}
+
+func (f *full) Record(ctx context.Context, e web.Event) error {
+	if e.Action == f.action {
+		return errors.New("the disk is full")
+	}
+	return f.Trail.Record(ctx, e)
+}
+
+// Who cannot be recorded does not come in.
+func TestNobodyComesInUnrecorded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *web.Options) { o.Trail = &full{o.Trail, "sign-in"} })
+	v, res := f.signIn(f.open())
+	if res.StatusCode != http.StatusInternalServerError || v.cookie != "" || f.site.Status().Sessions != 0 {
+		t.Errorf("unrecorded, the sign-in is %s, and there are %d sessions", res.Status, f.site.Status().Sessions)
+	}
+	g := newFixture(t, func(o *web.Options) { o.Trail = &full{o.Trail, "link"} })
+	if link, err := g.site.Open(t.Context(), g.backend); err == nil {
+		t.Errorf("there is a link that nothing recorded: %v", link.ExpiresAt)
+	}
+}
