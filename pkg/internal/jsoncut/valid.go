@@ -162,21 +162,32 @@ func (v *validator) str() bool {
 			v.at = i + 1
 			return true
 		}
-		n := escape(text[i:])
+		if text[i] == '\\' && i+1 < len(text) && simple[text[i+1]] != 0 {
+			i += 2
+			continue
+		}
+		n := longEscape(text[i:])
 		if n == 0 {
 			return false
 		}
 		i += n
 	}
-	for i < len(text) {
+	return v.rest(i)
+}
+
+// rest is str for what is left from i on, byte by byte.
+func (v *validator) rest(i int) bool {
+	for text := v.text; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
 			v.at = i + 1
 			return true
 		case c >= ' ' && c != '\\':
 			i++
+		case c == '\\' && i+1 < len(text) && simple[text[i+1]] != 0:
+			i += 2
 		default:
-			n := escape(text[i:])
+			n := longEscape(text[i:])
 			if n == 0 {
 				return false
 			}
@@ -195,15 +206,8 @@ func marks(w uint64) uint64 {
 	return ((w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & high
 }
 
-// escape is the length of the escape with which a text begins, 0 where it is none.
-func escape(text []byte) int {
-	if len(text) > 1 && text[0] == '\\' && simple[text[1]] != 0 {
-		return 2
-	}
-	return longEscape(text)
-}
-
-// longEscape is escape for those of four digits.
+// longEscape is the length of the escape of four digits with which a text begins, 0 where it
+// begins with none.
 func longEscape(text []byte) int {
 	const size = len(`\u0000`)
 	if len(text) < size || text[0] != '\\' || text[1] != 'u' {
