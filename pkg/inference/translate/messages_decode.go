@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
-	if err := judge(body, objects, messagesFate, lost); err != nil {
+func (messages) decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error) {
+	if err := judge(body, o, messagesFate, lost); err != nil {
 		return nil, err
 	}
 	var in messagesRequest

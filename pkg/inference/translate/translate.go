@@ -57,13 +57,14 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // codec is one protocol: what its providers are asked with, and what its clients
 // ask with.
 type codec interface {
 	asker
-	decodeRequest(body []byte, objects int, lost Lost) (*Request, error)
+	decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error)
 	encodeAnswer(a *Answer, h head) ([]byte, error)
 	writer(h head) writer
 }
@@ -144,7 +145,9 @@ type Options struct {
 	ID      string // unlike that of any other answer; letters and digits
 	Created int64  // when the answer begins, in seconds since 1970
 	OpenAI  bool   // the provider is OpenAI itself: others take members that it refuses
-	Objects int    // that the request holds, where it was found to be JSON (jsoncut.Objects); 0: that is done here
+	// Outline is that of the request, with all of its members, where it was found to be
+	// JSON; empty: that is done here.
+	Outline jsoncut.Outline
 	// Observe is told each event of the answer before it is translated, and may
 	// change it; nil: nobody.
 	Observe func(*Event)
@@ -173,7 +176,7 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 		t.provider = chat{openAI: opts.OpenAI}
 	}
 	var err error
-	if t.request, err = t.client.decodeRequest(body, opts.Objects, t.lost); err != nil {
+	if t.request, err = t.client.decodeRequest(body, opts.Outline, t.lost); err != nil {
 		return nil, err
 	}
 	var lowered *Request

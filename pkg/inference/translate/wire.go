@@ -30,29 +30,37 @@ const (
 	maxDepth = 4
 )
 
-// judge checks that a request is JSON, where it is not known how many objects it holds,
-// and goes through its members by the fates of its protocol.
-func judge(body []byte, objects int, of func(member string) fate, lost Lost) error {
+// judge checks that a request is JSON, where its outline is not known, and goes through
+// its members by the fates of its protocol.
+func judge(body []byte, o jsoncut.Outline, of func(member string) fate, lost Lost) error {
 	body = bytes.TrimSpace(body)
 	ok := true
-	if objects == 0 {
-		objects, ok = jsoncut.Objects(body)
+	if o.Objects == 0 {
+		o, ok = jsoncut.Cut(body, 0)
 	}
 	if !ok || len(body) == 0 || body[0] != '{' {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	if objects >= maxObjects {
+	if o.Objects >= maxObjects {
 		return fault.Newf(fault.Invalid, "the request holds %d objects or more, which is too many to carry to another protocol", maxObjects)
 	}
-	for f := range jsoncut.Members(body) {
-		if empty(f.Value) {
+	members := jsoncut.Pairs(body)
+	if o.Members != nil {
+		members = o.Pairs()
+	}
+	for raw, value := range members {
+		if empty(value) {
 			continue
 		}
-		switch of(f.Name) {
+		name, ok := jsoncut.String(raw)
+		if !ok {
+			_ = json.Unmarshal(raw, &name) // it is valid
+		}
+		switch of(name) {
 		case refused:
-			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", f.Name)
+			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", name)
 		case dropped:
-			lost.add(fmt.Sprintf("%.64s", f.Name))
+			lost.add(fmt.Sprintf("%.64s", name))
 		case kept:
 		}
 	}
