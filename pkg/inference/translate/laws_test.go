@@ -404,7 +404,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		tr := translation(t, client, provider)
-		tr.request.Stream = false
+		tr.stream = false
 		if got, err := tr.Answer(data); err == nil && !json.Valid(got) {
 			t.Fatalf("%s became %s", data, got)
 		}

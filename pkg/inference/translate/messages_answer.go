@@ -169,11 +169,10 @@ func (messages) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	for _, b := range in.Content {
 		switch b.Type {
 		case "text", "thinking", "redacted_thinking", "tool_use":
-			items, err := b.items(Assistant, "content", Lost{})
-			if err != nil {
+			var err error
+			if a.Items, err = b.addTo(a.Items, Assistant, "content", Lost{}); err != nil {
 				return nil, err
 			}
-			a.Items = append(a.Items, items...)
 		}
 	}
 	return a, nil

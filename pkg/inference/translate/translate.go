@@ -158,7 +158,8 @@ type Options struct {
 type Translation struct {
 	client   codec
 	provider asker
-	request  *Request
+	stream   bool // the client wants its answer so
+	head     head // of the answer
 	names    *names
 	opts     Options
 	body     []byte
@@ -175,14 +176,15 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 	if _, ok := t.provider.(chat); ok {
 		t.provider = chat{openAI: opts.OpenAI}
 	}
-	var err error
-	if t.request, err = t.client.decodeRequest(body, opts.Outline, t.lost); err != nil {
+	r, err := t.client.decodeRequest(body, opts.Outline, t.lost)
+	if err != nil {
 		return nil, err
 	}
-	var lowered *Request
-	lowered, t.names = t.request.lower()
-	lowered.Model = opts.Model
-	if t.body, err = t.provider.encodeRequest(lowered, t.lost); err != nil {
+	t.stream = r.Stream
+	t.head = head{id: opts.ID, model: r.Model, created: opts.Created, usage: r.StreamUsage}
+	t.names = r.lower()
+	r.Model = opts.Model
+	if t.body, err = t.provider.encodeRequest(r, t.lost); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -195,11 +197,7 @@ func (t *Translation) Body() []byte { return t.body }
 func (t *Translation) Lost() Lost { return t.lost }
 
 // Streams reports whether the client wants its answer as a stream.
-func (t *Translation) Streams() bool { return t.request.Stream }
-
-func (t *Translation) head() head {
-	return head{id: t.opts.ID, model: t.request.Model, created: t.opts.Created, usage: t.request.StreamUsage}
-}
+func (t *Translation) Streams() bool { return t.stream }
 
 // Answer translates an answer that is not streamed, into the form the client
 // asked for. An error says what is wrong with the answer.
@@ -208,7 +206,7 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.request.Stream {
+	if t.stream {
 		s := t.Stream()
 		return s.take(nil, a.events()), nil
 	}
@@ -224,7 +222,7 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 			c.add(e)
 		}
 	}
-	return t.client.encodeAnswer(&c.answer, t.head())
+	return t.client.encodeAnswer(&c.answer, t.head)
 }
 
 func (t *Translation) observe(e *Event) {
