@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
@@ -54,7 +55,7 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 		}
 	}
 	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
-		if !mayReach(raw) {
+		if !mayReach(raw) && !mayHoldTools(raw) {
 			continue
 		}
 		if err := messagesEgress(raw); err != nil {
@@ -93,7 +94,8 @@ func toolsEgress(raw []byte, inNamespace bool) error {
 		return errors.New("the request's tools are not a list")
 	}
 	for raw := range jsoncut.Elements(raw) {
-		tool, err := fieldsOf(raw)
+		var r room
+		tool, err := r.fieldsOf(raw)
 		if err != nil {
 			return errors.New("the request's tools are not of a known form")
 		}
@@ -132,15 +134,28 @@ func ownTool(tool fields) bool {
 	return false
 }
 
-// mayReach spares most requests the second look: a block that refers to a URL
-// or a file has the word in a member's name or value, plainly or escaped (\u00XX).
+// mayReach spares most requests the second look: what refers to a URL or a file has a
+// name, or a type, that ends with "url" or "file_data", in whatever case, or an escape of
+// a character of ASCII. None of these letters has a spelling outside of it. In a text, a
+// quote stands behind a backslash.
 func mayReach(raw []byte) bool {
-	return holds(raw, "url", "fil", "u00")
+	return holds(raw, `url"`, `ata"`) || bytes.Contains(raw, []byte(`\u00`))
 }
 
-// mayHoldTools spares a look at items that have no tools, in the same way: no
-// letter of "tool" has a spelling outside of ASCII.
-func mayHoldTools(raw []byte) bool { return holds(raw, "tool") }
+// mayHoldTools spares a look at items that have no "tools", in the same way. Its last
+// letter has a spelling outside of ASCII.
+func mayHoldTools(raw []byte) bool {
+	const name = `"tool`
+	for {
+		i := find(raw, name)
+		if i < 0 {
+			return false
+		}
+		if raw = raw[i+len(name):]; len(raw) > 0 && (raw[0]|' ' == 's' || raw[0] == '\\' || raw[0] >= utf8.RuneSelf) {
+			return true
+		}
+	}
+}
 
 // messagesEgress looks through a list of messages, or of blocks.
 func messagesEgress(raw []byte) error {
@@ -185,7 +200,8 @@ func contentEgress(raw []byte, depth int) error {
 
 // blockEgress looks at one block, or at a message, which has content alike.
 func blockEgress(raw []byte, depth int) error {
-	block, err := fieldsOf(raw)
+	var r room
+	block, err := r.fieldsOf(raw)
 	if err != nil {
 		return errors.New("the request's content is not of a known form")
 	}
@@ -217,7 +233,8 @@ func sourceEgress(raw []byte, depth int) error {
 	if raw[0] != '{' {
 		return nil // a word, or nothing
 	}
-	source, err := fieldsOf(raw)
+	var r room
+	source, err := r.fieldsOf(raw)
 	if err != nil || source.text("type") == "url" || remoteURL(source.get("url")) || remoteURL(source.get("file_url")) {
 		return errRemote
 	}
@@ -248,7 +265,8 @@ func remoteURL(raw []byte) bool {
 	}
 	var url string
 	if raw[0] == '{' {
-		object, err := fieldsOf(raw)
+		var r room
+		object, err := r.fieldsOf(raw)
 		if err != nil {
 			return true
 		}

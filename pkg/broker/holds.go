@@ -5,10 +5,14 @@ import (
 	"math/bits"
 )
 
-// holds reports whether a text has one of the words in it, in whatever case. They are of
-// lower-case letters and digits, and as long as each other. It looks at eight places at
-// once for the first and the last letter of any, for most of a request has none.
-func holds(text []byte, words ...string) bool {
+// holds reports whether a text has one of the words in it, in whatever case; see find.
+func holds(text []byte, words ...string) bool { return find(text, words...) >= 0 }
+
+// find returns where a text has the first of the words in it, in whatever case, -1 where it
+// has none. They are of ASCII without capitals, and as long as each other; together they
+// begin with two letters at most, and end with two. It looks at eight places at once for
+// both, for most of a request has none.
+func find(text []byte, words ...string) int {
 	const word = 8
 	last := len(words[0]) - 1
 	var firsts, lasts letters
@@ -26,11 +30,11 @@ func holds(text []byte, words ...string) bool {
 		}
 		for _, w := range words {
 			if at+last < len(text) && begins(text[at:], w) {
-				return true
+				return at
 			}
 		}
 	}
-	return false
+	return -1
 }
 
 // begins reports whether a text, which is as long, begins with a word in whatever case.
@@ -55,7 +59,7 @@ const ones = 0x0101010101010101
 
 // with is the letters with another.
 func (l letters) with(c byte) letters {
-	all := ones * uint64(c)
+	all := ones * uint64(c|' ')
 	switch {
 	case l.one == 0:
 		return letters{all, all}

@@ -33,7 +33,7 @@ func members(text []byte) ([]member, jsoncut.Outline, error) {
 	if text = bytes.TrimSpace(text); !ok || text[0] != '{' {
 		return nil, o, errNoObject
 	}
-	all, err := distinctOf(o.Pairs())
+	all, err := distinctOf(make([]member, 0, usual), o.Pairs())
 	return all, o, err
 }
 
@@ -43,16 +43,16 @@ const mostMembers = 1000
 
 var errNoObject = errors.New("the request is not a JSON object")
 
-// distinct is members for what is part of a text that was found valid.
-func distinct(text []byte) ([]member, error) {
+// distinct is members for what is part of a text that was found valid. It puts them where
+// there may be room for them: a conversation has hundreds of objects.
+func distinct(out []member, text []byte) ([]member, error) {
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
 		return nil, errNoObject
 	}
-	return distinctOf(jsoncut.Pairs(text))
+	return distinctOf(out, jsoncut.Pairs(text))
 }
 
-func distinctOf(pairs iter.Seq2[[]byte, []byte]) ([]member, error) {
-	out := make([]member, 0, usual)
+func distinctOf(out []member, pairs iter.Seq2[[]byte, []byte]) ([]member, error) {
 	var names repeats
 	for raw, value := range pairs {
 		if len(out) == mostMembers {
@@ -153,7 +153,10 @@ func known(raw []byte) (name, key string) {
 // fields are the members of an object, which are looked for by their folded names.
 type fields []member
 
-func fieldsOf(text []byte) (fields, error) { return distinct(text) }
+// room is where the members of most objects fit.
+type room [usual]member
+
+func (r *room) fieldsOf(text []byte) (fields, error) { return distinct(r[:0], text) }
 
 func (f fields) get(name string) []byte {
 	for i := range f {
