@@ -46,6 +46,21 @@ func Cut(text []byte, most int) (o Outline, ok bool) {
 	return Outline{v.objects, v.members}, ok
 }
 
+// Scalar returns the length of the string that a text begins with, or of the number where
+// no quote stands there, and whether it is one.
+func Scalar(text []byte, quote bool) (n int, ok bool) {
+	v := validator{text: text}
+	if len(text) == 0 || quote != (text[0] == '"') {
+		return 0, false
+	}
+	if quote {
+		ok = v.str()
+	} else {
+		ok = v.number()
+	}
+	return v.at, ok
+}
+
 // validator reads a text from its beginning.
 type validator struct {
 	text   []byte
