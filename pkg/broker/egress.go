@@ -48,14 +48,8 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 	if err := toolsEgress(p.get("tools"), false); err != nil {
 		return err
 	}
-	input := p.get("input") // of openai-responses, whose items can hold tools
-	if mayReach(input) || mayHoldTools(input) {
-		if err := messagesEgress(input); err != nil {
-			return err
-		}
-	}
-	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
-		if !mayReach(raw) && !mayHoldTools(raw) {
+	for _, raw := range [][]byte{p.get("input"), p.get("system"), p.get("messages")} {
+		if !mayReach(raw, p.outline.Escapes) {
 			continue
 		}
 		if err := messagesEgress(raw); err != nil {
@@ -135,26 +129,35 @@ func ownTool(tool fields) bool {
 }
 
 // mayReach spares most requests the second look: what refers to a URL or a file has a
-// name, or a type, that ends with "url" or "file_data", in whatever case, or an escape of
-// a character of ASCII. None of these letters has a spelling outside of it. In a text, a
-// quote stands behind a backslash.
-func mayReach(raw []byte) bool {
-	return holds(raw, `url"`, `ata"`) || bytes.Contains(raw, []byte(`\u00`))
-}
-
-// mayHoldTools spares a look at items that have no "tools", in the same way. Its last
-// letter has a spelling outside of ASCII.
-func mayHoldTools(raw []byte) bool {
-	const name = `"tool`
-	for {
-		i := find(raw, name)
+// name, or a type, that ends with "url" or "file_data", in whatever case, and an item's
+// tools are its "tools". Any letter of these can stand there as the escape of a character of
+// ASCII, and the last of tools alone has a spelling outside of it. In a text, a quote
+// stands behind a backslash. Escapes says that some character in the request is an escape
+// of four digits.
+func mayReach(raw []byte, escapes bool) bool {
+	if escapes && bytes.Contains(raw, []byte(`\u00`)) {
+		return true
+	}
+	for rest := raw; ; {
+		i := find(rest, `url"`, `ata"`, `"too`)
 		if i < 0 {
 			return false
 		}
-		if raw = raw[i+len(name):]; len(raw) > 0 && (raw[0]|' ' == 's' || raw[0] == '\\' || raw[0] >= utf8.RuneSelf) {
+		if rest[i] != '"' || beginsTools(rest[i:]) {
 			return true
 		}
+		rest = rest[i+1:]
 	}
+}
+
+// beginsTools reports whether a text may begin with the name "tools".
+func beginsTools(text []byte) bool {
+	const name = `"tool`
+	if len(text) <= len(name) || !begins(text, name) {
+		return false
+	}
+	c := text[len(name)]
+	return c|' ' == 's' || c == '\\' || c >= utf8.RuneSelf
 }
 
 // messagesEgress looks through a list of messages, or of blocks.

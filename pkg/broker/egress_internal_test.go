@@ -16,7 +16,7 @@ func FuzzLook(f *testing.F) {
 		`{"type":"image_url","image_url":{"url":"https://evil/"}}`, `{"IMAGE_URL" : "https://evil/"}`, `{"x_url":"data:,"}`, `{"a\u005furl":"x"}`, `{"a_\u0055RL":"x"}`,
 		`{"source":{"type":"url"}}`, `{"\u017fource":{"type":"\u0075rl"}}`, `{"source":{"File_Url":"x"}}`, `{"file":{"file_data":"https://evil/"}}`, `{"FILE_DATA":"a:b"}`, `{"file_dat\u0061":"a:b"}`,
 		`{"source":{"type":"content","content":[{"source":{"url":{"url":"x"}}}]}}`, `{"content":[{"output":{"url_url":"x"}}]}`, `{"source":{"file_data":{}}}`, `{"file":{"file_url":"x","a":2}}`,
-		`{"tools":[{"type":"web_search"}]}`, `{"TOOLS":{}}`, `{"tool\u017f":[{"type":"mcp"}]}`, `{"toolſ":[{"type":"mcp"}]}`, `{"t\u006fols":[{"type":"mcp"}]}`, `{"tool":"tool","tools" :[{"type":"namespace","tools":[{"type":"namespace"}]}]}`,
+		`{"tools":[{"type":"web_search"}]}`, `{"TOOLS":{}}`, `{"TooLS":{}}`, `{"\u0074ools":{}}`, `{"too":"\"tool","tool":"tools","toolſ":{}}`, `{"\/":"\u1234","\u0055rl":1,"x_\u0075rl":"x"}`, `{"tool\u017f":[{"type":"mcp"}]}`, `{"toolſ":[{"type":"mcp"}]}`, `{"t\u006fols":[{"type":"mcp"}]}`, `{"tool":"tool","tools" :[{"type":"namespace","tools":[{"type":"namespace"}]}]}`,
 		`{"text":"the url\" of a file","tool_0":"tools"}`,
 	} {
 		f.Add([]byte(block))
@@ -28,7 +28,8 @@ func FuzzLook(f *testing.F) {
 		}
 		err := messagesEgress(raw)
 		reaches := errors.Is(err, errRemote) || err != nil && strings.Contains(err.Error(), "tool")
-		if reaches && !mayReach(raw) && !mayHoldTools(raw) {
+		outline, _ := jsoncut.Cut(raw, 0)
+		if reaches && !mayReach(raw, outline.Escapes) {
 			t.Fatalf("%q is not looked at, and %v", raw, err)
 		}
 	})

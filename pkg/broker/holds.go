@@ -10,8 +10,8 @@ func holds(text []byte, words ...string) bool { return find(text, words...) >= 0
 
 // find returns where a text has the first of the words in it, in whatever case, -1 where it
 // has none. They are of ASCII without capitals, and as long as each other; together they
-// begin with two letters at most, and end with two. It looks at eight places at once for
-// both, for most of a request has none.
+// begin with three letters at most, and end with three. It looks at eight places at once
+// for both, for most of a request has none.
 func find(text []byte, words ...string) int {
 	const word = 8
 	last := len(words[0]) - 1
@@ -51,9 +51,8 @@ func begins(text []byte, word string) bool {
 	return true
 }
 
-// letters are up to two that are looked for: eight times the one, and eight times the
-// other.
-type letters struct{ one, other uint64 }
+// letters are up to three that are looked for, each of them eight times.
+type letters struct{ one, other, third uint64 }
 
 const ones = 0x0101010101010101
 
@@ -62,13 +61,15 @@ func (l letters) with(c byte) letters {
 	all := ones * uint64(c|' ')
 	switch {
 	case l.one == 0:
-		return letters{all, all}
-	case l.one == all || l.other == all:
+		return letters{all, all, all}
+	case l.one == all || l.other == all || l.third == all:
 		return l
 	case l.one == l.other:
-		return letters{l.one, all}
+		return letters{l.one, all, all}
+	case l.other == l.third:
+		return letters{l.one, l.other, all}
 	default:
-		panic("more than two letters are looked for at once")
+		panic("more than three letters are looked for at once")
 	}
 }
 
@@ -77,6 +78,6 @@ func (l letters) with(c byte) letters {
 // Bit Twiddling Hacks.
 func (l letters) in(w uint64) uint64 {
 	const lower, high = ones * ' ', ones << 7
-	one, other := (w|lower)^l.one, (w|lower)^l.other
-	return ((one-ones)&^one | (other-ones)&^other) & high
+	one, other, third := (w|lower)^l.one, (w|lower)^l.other, (w|lower)^l.third
+	return ((one-ones)&^one | (other-ones)&^other | (third-ones)&^third) & high
 }

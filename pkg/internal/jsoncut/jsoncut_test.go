@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -87,6 +88,9 @@ func outline(t *testing.T, data []byte) {
 		got, ok := jsoncut.Cut(data, most)
 		if !ok || got.Objects != objects(t, data) {
 			t.Fatalf("%q has %d objects, not %d (%t)", data, objects(t, data), got.Objects, ok)
+		}
+		if escapes := regexp.MustCompile(`(^|[^\\])(\\\\)*\\u`).Match(data); got.Escapes != escapes {
+			t.Fatalf("%q has escapes: %t, not %t", data, escapes, got.Escapes)
 		}
 		if some := want[:min(most, len(want))]; len(got.Members) != len(some) || len(some) > 0 && !reflect.DeepEqual(got.Members, some) {
 			t.Fatalf("the first %d members of %q are %q, not %q", most, data, some, got.Members)

@@ -20,6 +20,7 @@ func Valid(text []byte) bool {
 // Outline is what is learned of a text while it is found valid.
 type Outline struct {
 	Objects int    // in it, at any depth
+	Escapes bool   // some character in it stands as an escape of four digits
 	Members []Pair // of the object that it is, in its order; a name can stand in it twice
 }
 
@@ -43,7 +44,7 @@ func (o Outline) Pairs() iter.Seq2[[]byte, []byte] {
 func Cut(text []byte, most int) (o Outline, ok bool) {
 	v := validator{text: text, most: most}
 	ok = v.value() && v.at == len(text)
-	return Outline{v.objects, v.members}, ok
+	return Outline{v.objects, v.escapes, v.members}, ok
 }
 
 // Scalar returns the length of the string that a text begins with, or of the number where
@@ -68,6 +69,7 @@ type validator struct {
 	levels []byte // '{' or '[' of what is open
 
 	objects int // so far
+	escapes bool
 	members []Pair
 	most    int  // of those
 	cutting bool // the last of them has no value yet
@@ -222,6 +224,7 @@ func (v *validator) str() bool {
 		if n == 0 {
 			return false
 		}
+		v.escapes = true
 		i += n
 	}
 	return v.rest(i)
@@ -243,6 +246,7 @@ func (v *validator) rest(i int) bool {
 			if n == 0 {
 				return false
 			}
+			v.escapes = true
 			i += n
 		}
 	}
