@@ -18,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/runners"
 )
 
 func newFactory() *factory.Factory {
@@ -37,6 +38,7 @@ func newFactory() *factory.Factory {
 		Rehearsal: writeCassette, CheckCassette: inference.CheckCassette,
 	}
 	f.CheckLock = checkLock
+	f.Golden = runners.Golden
 	f.Scratch = scratch(f)
 	f.Extra = func() map[string][]*cobra.Command {
 		return map[string][]*cobra.Command{

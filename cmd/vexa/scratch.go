@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vexa-ai/vexa/pkg/cli/conformance"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
@@ -40,16 +42,23 @@ func scratch(f *factory.Factory) func(context.Context, string) (home.Home, func(
 		if err != nil {
 			return own, nil, err
 		}
+		printed := conformance.AsPrinted(m)
+		manifest, err := json.Marshal(printed)
+		if err != nil {
+			return own, nil, err
+		}
+		files[filepath.Join(printed.Name, runner.ManifestFile)] = manifest
 		digest, err := runner.Builds{Dir: own.Images()}.Digest(m)
 		if err != nil {
 			return own, nil, err
 		}
-		s, err := newScratch(ctx, runnerName, files)
+		s, err := newScratch(ctx, files)
 		if err != nil {
 			return own, nil, err
 		}
 		if digest != "" {
-			if err := (runner.Builds{Dir: s.home.Images()}).Put(m, digest); err != nil {
+			builds := runner.Builds{Dir: s.home.Images()}
+			if err := errors.Join(builds.Put(m, digest), builds.Put(printed, digest)); err != nil {
 				return own, nil, errors.Join(err, s.remove(ctx), s.restore())
 			}
 		}
@@ -59,13 +68,13 @@ func scratch(f *factory.Factory) func(context.Context, string) (home.Home, func(
 }
 
 // newScratch makes an installation, or leaves nothing behind.
-func newScratch(ctx context.Context, runnerName string, files map[string][]byte) (*scratched, error) {
+func newScratch(ctx context.Context, files map[string][]byte) (*scratched, error) {
 	dir, err := os.MkdirTemp("", scratchPrefix)
 	if err != nil {
 		return nil, fault.Wrap(fault.Failed, "make an installation to try the runner in", err)
 	}
 	s := &scratched{dir: dir, restore: restoring("VEXA_HOME")}
-	s.home, err = fillScratch(ctx, dir, runnerName, files)
+	s.home, err = fillScratch(ctx, dir, files)
 	if err != nil {
 		return nil, errors.Join(err, s.remove(ctx), s.restore())
 	}
@@ -83,8 +92,8 @@ func restoring(name string) func() error {
 	}
 }
 
-// ownFiles are a runner's manifest and the files of a person's own by their names; of one
-// that ships there are none. The catalog knows names alone: a path that leads elsewhere is no
+// ownFiles are a runner's manifest and the files of a person's own by their paths below the
+// runners; of one that ships there are none. The catalog knows names alone: a path that leads elsewhere is no
 // runner, and nothing of what lies there is read.
 func ownFiles(own home.Home, name string) (runnerv2.Manifest, map[string][]byte, error) {
 	catalog, err := loadRunners(own)
@@ -104,13 +113,13 @@ func ownFiles(own home.Home, name string) (runnerv2.Manifest, map[string][]byte,
 		if err != nil {
 			return m, nil, fault.Newf(fault.Denied, "read %s of runner %s: %w", file, name, err).WithHint("make it readable, or add the runner again: vexa runner add DIR --replace")
 		}
-		files[file] = data
+		files[filepath.Join(name, file)] = data
 	}
 	return m, files, nil
 }
 
 // fillScratch makes the installation, with a key that nothing protects.
-func fillScratch(ctx context.Context, dir, runnerName string, files map[string][]byte) (home.Home, error) {
+func fillScratch(ctx context.Context, dir string, files map[string][]byte) (home.Home, error) {
 	if err := os.Setenv("VEXA_HOME", dir); err != nil {
 		return home.Home{}, err
 	}
@@ -125,12 +134,12 @@ func fillScratch(ctx context.Context, dir, runnerName string, files map[string][
 	if _, err := store.Create(ctx, keys.With{}); err != nil {
 		return h, err
 	}
-	at := filepath.Join(h.Runners(), runnerName)
-	for name, data := range files {
-		if err := os.MkdirAll(at, 0o700); err != nil {
+	for path, data := range files {
+		at := filepath.Join(h.Runners(), path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 			return h, err
 		}
-		if err := os.WriteFile(filepath.Join(at, name), data, 0o600); err != nil {
+		if err := os.WriteFile(at, data, 0o600); err != nil {
 			return h, err
 		}
 	}

@@ -127,7 +127,7 @@ func TestScratchIsGoneAfterwards(t *testing.T) {
 // One that cannot be filled is gone, too.
 func TestScratchThatIsNotMade(t *testing.T) {
 	own, temp := scratchWorld(t)
-	if _, err := newScratch(t.Context(), "acme", map[string][]byte{"no/such/directory": nil}); err == nil {
+	if _, err := newScratch(t.Context(), map[string][]byte{"acme/no\x00name": nil}); err == nil {
 		t.Fatal("a file is written where none can be")
 	}
 	nothingLeft(t, own, temp)

@@ -104,7 +104,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"A &lt;claim&gt; of stage0", "evals/stage1/b.txtar", "&gt; exec true", `class="failed"`} {
+	for _, want := range []string{"A &lt;claim&gt; of stage0", "evals/stage1/b.txtar", "&gt; exec true", `<td class="failed">1</td>`, `href="#stage1"`, `id="stage1"`} {
 		if !strings.Contains(string(html), want) {
 			t.Errorf("report.html lacks %q", want)
 		}

@@ -56,6 +56,16 @@ type stageFile struct {
 	Claims  []result  `json:"claims"`
 }
 
+// Count is how many claims ended so.
+func (s stageFile) Count(outcome string) (n int) {
+	for _, c := range s.Claims {
+		if c.Outcome == outcome {
+			n++
+		}
+	}
+	return n
+}
+
 func newReport(stage string) *report { return &report{stage: stage, begun: time.Now().UTC()} }
 
 func (r *report) add(res result) {

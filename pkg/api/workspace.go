@@ -68,6 +68,7 @@ type Commit struct {
 	Time      time.Time `json:"time"`
 	Parents   []string  `json:"parents"`
 	Workspace string    `json:"workspace"` // id
+	Undoes    []string  `json:"undoes"`    // the commits that it took back
 }
 
 // FileEntry is one file of GET /v1/workspaces/{name}/files.

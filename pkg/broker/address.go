@@ -42,7 +42,7 @@ func (x *exchange) address(body []byte) error {
 	x.path = pathOf(protocol)
 	x.translation, err = translate.New(x.api.protocol, protocol, body, translate.Options{
 		Model: x.model, ID: rand.Text(), Created: x.began.Unix(), OpenAI: x.provider.OpenAI(),
-		Objects: x.request.objects, Observe: x.observe,
+		Outline: x.request.outline, Observe: x.observe,
 	})
 	if err != nil {
 		return &rejected{DeniedRequest, err.Error()}

@@ -151,6 +151,7 @@ func BenchmarkChunks(b *testing.B) {
 	for _, w := range ways() {
 		b.Run(w.name(), func(b *testing.B) {
 			begin, chunk, end := pieces(w.provider)
+			all := various(chunk)
 			pace := time.Duration(0)
 			x := newBench(b, w, func(rw http.ResponseWriter, _ string) {
 				control := http.NewResponseController(rw)
@@ -161,11 +162,11 @@ func BenchmarkChunks(b *testing.B) {
 				}
 				tick := time.NewTicker(max(pace, time.Nanosecond))
 				defer tick.Stop()
-				for range n {
+				for i := range n {
 					if pace > 0 {
 						<-tick.C
 					}
-					_, _ = io.WriteString(rw, chunk)
+					_, _ = io.WriteString(rw, all[i%len(all)])
 					_ = control.Flush()
 				}
 				_, _ = io.WriteString(rw, end)
@@ -200,6 +201,18 @@ func pieces(path string) (begin, chunk, end string) {
 	i := strings.LastIndex(whole[:strings.Index(whole, mark)], "data: ")
 	j := i + strings.Index(whole[i:], "\n\n") + 2
 	return whole[:i], whole[i:j], whole[j:]
+}
+
+// various are events that differ as those of a provider do: in their texts, and of
+// openai-responses in their numbers.
+func various(event string) []string {
+	words := strings.Fields(`I look at what the function returns, then \n run the \"tests\" again. It is é of course, isn't it?`)
+	out := make([]string, 500)
+	for i := range out {
+		text := words[i%len(words)] + " " + words[i*7%len(words)]
+		out[i] = strings.Replace(strings.Replace(event, "I look.", text, 1), `"output_index"`, fmt.Sprintf(`"sequence_number":%d,"output_index"`, i), 1)
+	}
+	return out
 }
 
 func median(d []time.Duration) float64 {

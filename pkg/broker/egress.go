@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
@@ -47,14 +48,8 @@ func (p *parsed) egress(protocol inference.Protocol) error {
 	if err := toolsEgress(p.get("tools"), false); err != nil {
 		return err
 	}
-	input := p.get("input") // of openai-responses, whose items can hold tools
-	if mayReach(input) || mayHoldTools(input) {
-		if err := messagesEgress(input); err != nil {
-			return err
-		}
-	}
-	for _, raw := range [][]byte{p.get("system"), p.get("messages")} {
-		if !mayReach(raw) {
+	for _, raw := range [][]byte{p.get("input"), p.get("system"), p.get("messages")} {
+		if !mayReach(raw, p.outline.Escapes) {
 			continue
 		}
 		if err := messagesEgress(raw); err != nil {
@@ -93,7 +88,8 @@ func toolsEgress(raw []byte, inNamespace bool) error {
 		return errors.New("the request's tools are not a list")
 	}
 	for raw := range jsoncut.Elements(raw) {
-		tool, err := fieldsOf(raw)
+		var r room
+		tool, err := r.fieldsOf(raw)
 		if err != nil {
 			return errors.New("the request's tools are not of a known form")
 		}
@@ -132,15 +128,37 @@ func ownTool(tool fields) bool {
 	return false
 }
 
-// mayReach spares most requests the second look: a block that refers to a URL
-// or a file has the word in a member's name or value, plainly or escaped (\u00XX).
-func mayReach(raw []byte) bool {
-	return holds(raw, "url", "fil", "u00")
+// mayReach spares most requests the second look: what refers to a URL or a file has a
+// name, or a type, that ends with "url" or "file_data", in whatever case, and an item's
+// tools are its "tools". Any letter of these can stand there as the escape of a character of
+// ASCII, and the last of tools alone has a spelling outside of it. In a text, a quote
+// stands behind a backslash. Escapes says that some character in the request is an escape
+// of four digits.
+func mayReach(raw []byte, escapes bool) bool {
+	if escapes && bytes.Contains(raw, []byte(`\u00`)) {
+		return true
+	}
+	for rest := raw; ; {
+		i := find(rest, `url"`, `ata"`, `"too`)
+		if i < 0 {
+			return false
+		}
+		if rest[i] != '"' || beginsTools(rest[i:]) {
+			return true
+		}
+		rest = rest[i+1:]
+	}
 }
 
-// mayHoldTools spares a look at items that have no tools, in the same way: no
-// letter of "tool" has a spelling outside of ASCII.
-func mayHoldTools(raw []byte) bool { return holds(raw, "tool") }
+// beginsTools reports whether a text may begin with the name "tools".
+func beginsTools(text []byte) bool {
+	const name = `"tool`
+	if len(text) <= len(name) || !begins(text, name) {
+		return false
+	}
+	c := text[len(name)]
+	return c|' ' == 's' || c == '\\' || c >= utf8.RuneSelf
+}
 
 // messagesEgress looks through a list of messages, or of blocks.
 func messagesEgress(raw []byte) error {
@@ -185,7 +203,8 @@ func contentEgress(raw []byte, depth int) error {
 
 // blockEgress looks at one block, or at a message, which has content alike.
 func blockEgress(raw []byte, depth int) error {
-	block, err := fieldsOf(raw)
+	var r room
+	block, err := r.fieldsOf(raw)
 	if err != nil {
 		return errors.New("the request's content is not of a known form")
 	}
@@ -217,7 +236,8 @@ func sourceEgress(raw []byte, depth int) error {
 	if raw[0] != '{' {
 		return nil // a word, or nothing
 	}
-	source, err := fieldsOf(raw)
+	var r room
+	source, err := r.fieldsOf(raw)
 	if err != nil || source.text("type") == "url" || remoteURL(source.get("url")) || remoteURL(source.get("file_url")) {
 		return errRemote
 	}
@@ -248,7 +268,8 @@ func remoteURL(raw []byte) bool {
 	}
 	var url string
 	if raw[0] == '{' {
-		object, err := fieldsOf(raw)
+		var r room
+		object, err := r.fieldsOf(raw)
 		if err != nil {
 			return true
 		}

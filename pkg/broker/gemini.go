@@ -73,7 +73,7 @@ func (p *parsed) geminiEgress() error {
 		return err
 	}
 	for _, name := range []string{"contents", "systeminstruction"} {
-		if raw := request[name]; mayReach(raw) {
+		if raw := request[name]; holds(raw, "fil", "u00") { // file_data or fileData, or an escape
 			if err := geminiContentEgress(raw); err != nil {
 				return err
 			}
@@ -158,7 +158,7 @@ func each(raw []byte, f func(raw []byte) error) error {
 // protoFields are the members of an object that its reader takes for a protocol
 // buffer: file_data and fileData are one name, written filedata here.
 func protoFields(text []byte) (map[string][]byte, error) {
-	all, err := distinct(text)
+	all, err := distinct(nil, text)
 	if err != nil {
 		return nil, err
 	}

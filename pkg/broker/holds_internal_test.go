@@ -14,7 +14,7 @@ func FuzzHolds(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, words := range [][]string{{"url", "fil", "u00"}, {"tool"}, {"aab", "aba"}} {
+		for _, words := range [][]string{{"url", "fil", "u00"}, {"tool"}, {"aab", "aba"}, {`url"`, `ata"`, `"too`}} {
 			want := false
 			for i := range text {
 				for _, w := range words {
@@ -23,6 +23,9 @@ func FuzzHolds(f *testing.F) {
 			}
 			if got := holds(text, words...); got != want {
 				t.Fatalf("%q holds one of %q: %t, not %t", text, words, want, got)
+			}
+			if i := find(text, words...); want && holds(text[:i+len(words[0])-1], words...) {
+				t.Fatalf("%q is not the first of %q in %q", text[i:], words, text)
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,29 +27,36 @@ type member struct {
 // stands twice is refused, for two readers of it may take different ones; so are
 // two names that differ in case alone, which are one to some readers.
 //
-// It returns how many objects there are, at any depth, as well.
-func members(text []byte) (all []member, objects int, err error) {
-	objects, ok := jsoncut.Objects(text)
-	if !ok {
-		return nil, 0, errNoObject
+// It returns what else is learned of the text as well.
+func members(text []byte) ([]member, jsoncut.Outline, error) {
+	o, ok := jsoncut.Cut(text, mostMembers+1)
+	if text = bytes.TrimSpace(text); !ok || text[0] != '{' {
+		return nil, o, errNoObject
 	}
-	all, err = distinct(text)
-	return all, objects, err
+	all, err := distinctOf(make([]member, 0, usual), o.Pairs())
+	return all, o, err
 }
+
+// mostMembers is how many an object may have, of which a request, a message or a tool has
+// twenty.
+const mostMembers = 1000
 
 var errNoObject = errors.New("the request is not a JSON object")
 
-// distinct is members for what is part of a text that was found valid.
-func distinct(text []byte) ([]member, error) {
+// distinct is members for what is part of a text that was found valid. It puts them where
+// there may be room for them: a conversation has hundreds of objects.
+func distinct(out []member, text []byte) ([]member, error) {
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
 		return nil, errNoObject
 	}
-	const most = 1000 // of which a request, a message or a tool has twenty
-	out := make([]member, 0, usual)
+	return distinctOf(out, jsoncut.Pairs(text))
+}
+
+func distinctOf(out []member, pairs iter.Seq2[[]byte, []byte]) ([]member, error) {
 	var names repeats
-	for raw, value := range jsoncut.Pairs(text) {
-		if len(out) == most {
-			return nil, fmt.Errorf("the request has an object of more than %d members", most)
+	for raw, value := range pairs {
+		if len(out) == mostMembers {
+			return nil, fmt.Errorf("the request has an object of more than %d members", mostMembers)
 		}
 		m := member{raw: raw, value: value}
 		if m.name, m.key = known(raw); m.key == "" {
@@ -145,7 +153,10 @@ func known(raw []byte) (name, key string) {
 // fields are the members of an object, which are looked for by their folded names.
 type fields []member
 
-func fieldsOf(text []byte) (fields, error) { return distinct(text) }
+// room is where the members of most objects fit.
+type room [usual]member
+
+func (r *room) fieldsOf(text []byte) (fields, error) { return distinct(r[:0], text) }
 
 func (f fields) get(name string) []byte {
 	for i := range f {

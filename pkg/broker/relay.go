@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
@@ -97,9 +98,10 @@ func (x *exchange) pump(out *flusher, body io.Reader, idle *watchdog) error {
 		// A client that did not ask for the usage does not expect its event.
 		hide: x.api.protocol == inference.OpenAIChat && !x.request.usage,
 	}
-	buf := make([]byte, 32<<10)
+	buf := pieces.get()
+	defer pieces.put(buf)
 	for {
-		n, err := body.Read(buf)
+		n, err := body.Read(buf[:])
 		idle.touch()
 		if pass := lines.add(buf[:n]); len(pass) > 0 {
 			if err := out.write(pass); err != nil {
@@ -115,6 +117,28 @@ func (x *exchange) pump(out *flusher, body io.Reader, idle *watchdog) error {
 			return fmt.Errorf("an event of the stream is larger than %d bytes", maxEvent)
 		}
 	}
+}
+
+// pieces are buffers into which pieces of answers are read.
+//
+//nolint:gochecknoglobals // memory that is used again, and nothing that is remembered
+var pieces pool
+
+type pool struct{ free sync.Pool }
+
+type piece [32 << 10]byte
+
+func (p *pool) get() *piece {
+	if b, ok := p.free.Get().(*piece); ok {
+		return b
+	}
+	return new(piece)
+}
+
+// put takes one back that is not used any more, without what it held.
+func (p *pool) put(b *piece) {
+	clear(b[:])
+	p.free.Put(b)
 }
 
 // lineFilter cuts a stream of server-sent events into lines, shows the tally

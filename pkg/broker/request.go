@@ -7,12 +7,13 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/translate"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // parsed is an inference request taken apart as far as the broker needs to.
 type parsed struct {
 	members []member
-	objects int // in all of it
+	outline jsoncut.Outline // of it as it came
 	model   string
 	stream  bool
 	usage   bool // the client of an openai-chat stream asks for its usage
@@ -21,11 +22,11 @@ type parsed struct {
 // parseRequest reads the top level of a request. The model is the one that its
 // path names, if any; then the body names none.
 func parseRequest(body []byte, model string) (*parsed, error) {
-	all, objects, err := members(body)
+	all, outline, err := members(body)
 	if err != nil {
 		return nil, err
 	}
-	p := &parsed{members: all, objects: objects}
+	p := &parsed{members: all, outline: outline}
 	if model != "" {
 		if p.model = model; p.get("model") != nil {
 			return nil, errors.New("the request names its model in the path and has another in its body")

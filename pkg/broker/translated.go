@@ -47,9 +47,10 @@ const lastWait = 100 * time.Millisecond
 // pumpTranslated passes a stream on until its answer ends, each event when it has
 // come.
 func (x *exchange) pumpTranslated(out *flusher, body io.ReadCloser, stream *translate.Stream, idle *watchdog) error {
-	buf := make([]byte, 32<<10)
+	buf := pieces.get()
+	defer pieces.put(buf)
 	for {
-		n, err := body.Read(buf)
+		n, err := body.Read(buf[:])
 		idle.touch()
 		pass, broken := stream.Write(buf[:n])
 		if err := out.write(pass); err != nil {

@@ -17,6 +17,8 @@ type tally struct {
 	input              bool  // the provider said the input
 	output             bool  // and the whole output
 	bytes              int64 // of text that was generated
+
+	events wirejson.Again[event]
 }
 
 // bytesPerToken is the usual estimate for text and code.
@@ -132,8 +134,8 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 	if len(data) == 0 || data[0] != '{' {
 		return false
 	}
-	var e event
-	if wirejson.Unmarshal(data, &e) != nil {
+	e, err := t.events.Read(data)
+	if err != nil {
 		t.bytes += int64(len(data))
 		return false
 	}
@@ -152,7 +154,7 @@ func (t *tally) observe(data []byte) (usageOnly bool) {
 	if e.Response != nil && e.Response.Usage != nil {
 		t.take(e.Response.Usage, true)
 	}
-	t.gemini(&e)
+	t.gemini(e)
 	if e.Usage == nil {
 		return false
 	}

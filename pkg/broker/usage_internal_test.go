@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
 func TestTally(t *testing.T) {
@@ -95,6 +96,27 @@ func TestLineFilter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzTally: an event that is like the one before says what it would say alone.
+func FuzzTally(f *testing.F) {
+	for _, c := range [][3]string{
+		{`{"choices":[{"delta":{"content":"a"}}],"usage":null}`, `{"choices":[{"delta":{"content":"bc"}}],"usage":null}`, `{"choices":[],"usage":{"prompt_tokens":1}}`},
+		{`{"delta":{"text":"a"}}`, `{"delta":{"text":"bc"}}`, `{"delta":"d"}`}, {`{"delta":"a","n":1}`, `{"delta":"bc","n":20}`, `{"delta":"\n\u00e9","n":3}`},
+		{`{"usage":{"output_tokens":1}}`, `{"usage":{"output_tokens":2}}`, `{"usage":{"output_tokens":3}}`},
+		{`{"candidates":[{"content":{"parts":[{"text":"a","functionCall":{"a":"b"}}]}}]}`, `{"candidates":[{"content":{"parts":[{"text":"bc","functionCall":{"a":"d"}}]}}]}`, `{"candidates":[{"content":{"parts":[{"text":"","functionCall":{"a":"bcd"}}]}}]}`},
+	} {
+		f.Add([]byte(c[0]), []byte(c[1]), []byte(c[2]))
+	}
+	f.Fuzz(func(t *testing.T, a, b, c []byte) {
+		var got, want tally
+		for _, data := range [][]byte{a, b, a, b, c, b, c, a} {
+			want.events = wirejson.Again[event]{}
+			if only, wanted := got.observe(data), want.observe(data); only != wanted || got.result(4) != want.result(4) || got.bytes != want.bytes {
+				t.Fatalf("%q, after %q and %q, comes to %+v and %d bytes, not to %+v and %d", data, a, b, got.result(4), got.bytes, want.result(4), want.bytes)
+			}
+		}
+	})
 }
 
 func FuzzStream(f *testing.F) {

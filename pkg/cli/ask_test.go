@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/daemoncmd"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/keys"
@@ -146,5 +147,17 @@ func TestRootIsToldWhyNothingRuns(t *testing.T) {
 		if warned := strings.Contains(b.err.String(), "vexa: warning: you are root"); warned != (uid == 0) {
 			t.Errorf("uid %d: %s", uid, b.err.String())
 		}
+	}
+}
+
+// Whoever unlocks within the chat is told what the passphrase is for, and that it is not shown.
+func TestUnlockingInTheChatSaysWhatFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.setUp()
+	a := b.answer("horse")
+	_ = daemoncmd.Unlock(t.Context(), b.f) // the daemon here has another key
+	if len(a.asked) != 1 || a.asked[0] != "Passphrase of Vexa's key (what you type is not shown): " {
+		t.Errorf("asked %q", a.asked)
 	}
 }

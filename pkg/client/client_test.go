@@ -327,32 +327,33 @@ func TestFramesOfAnUnknownUnit(t *testing.T) {
 	}
 }
 
-// A frame that breaks its contract is not handed on, whatever daemon sent it.
+// A frame that breaks its contract is not handed on, whatever daemon sent it. One of a
+// type of a newer one is, as what is not understood.
 func TestFramesThatDrift(t *testing.T) {
 	t.Parallel()
 	const unit = "01JDX4A0000000000000000000"
 	path := socketPath(t)
 	serve(t, path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprint(w, `id: c1
-data: {"seq":1,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","type":"state","state":"running"}
-
-id: c2
-data: {"seq":2,"ts":"2026-01-01T00:00:00Z","unit":"`+unit+`","source":"host","type":"state","state":"party"}
-
-`)
+		for i, rest := range []string{`"type":"state","state":"running"`, `"type":"dance","steps":3`, `"type":"state","state":"party"`} {
+			fmt.Fprintf(w, "id: c%d\ndata: {\"seq\":%d,\"ts\":\"2026-01-01T00:00:00Z\",\"unit\":%q,\"source\":\"host\",%s}\n\n", i+1, i+1, unit, rest)
+		}
 	}))
 	c := client.New(client.Options{Socket: path})
 	var got []uint64
 	var failed error
+	var strange wsv2.Body
 	for e, err := range c.Frames(t.Context(), unit, client.FrameQuery{}) {
 		if failed = err; err == nil {
-			got = append(got, e.Frame.Seq)
+			got, strange = append(got, e.Frame.Seq), e.Frame.Body
 		}
 	}
-	wantRun(t, got, 1, 1)
+	wantRun(t, got, 1, 2)
+	if o, ok := strange.(wsv2.Opaque); !ok || o.Event != "dance" || o.Known || !strings.Contains(string(o.JSON), `"steps":3`) {
+		t.Errorf("of a newer daemon: %#v", strange)
+	}
 	if !fault.Is(failed, fault.Internal) || !strings.Contains(failed.Error(), "/state") {
-		t.Errorf("after the first: %v, want what the second breaks", failed)
+		t.Errorf("after the second: %v, want what the third breaks", failed)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -29,6 +28,8 @@ type FrameQuery struct {
 	// Broken is told why the connection broke, and with nil that it is back; nil: nobody
 	// is. It is called by the goroutine that reads.
 	Broken func(error)
+	// Opened is called once, when the first connection is there; nil: nobody is told.
+	Opened func()
 }
 
 // Frames reads a unit's topic. The sequence ends without an error when the
@@ -40,7 +41,7 @@ type FrameQuery struct {
 // starts one itself where the old one was killed rather than stopped.
 func (c *Client) Frames(ctx context.Context, unit string, q FrameQuery) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		s := &frameStream{c: c, unit: unit, cursor: q.From, follow: q.Follow, yield: yield}
+		s := &frameStream{c: c, unit: unit, cursor: q.From, follow: q.Follow, yield: yield, opened: q.Opened}
 		for {
 			done, err := s.once(ctx)
 			if done {
@@ -77,6 +78,7 @@ type frameStream struct {
 	follow bool
 	pause  time.Duration // before the next attempt; grows until a frame arrives
 	yield  func(Entry, error) bool
+	opened func() // nil: it was called, or nobody is told
 }
 
 // once reads one connection to its end. It reports done when there is nothing
@@ -95,6 +97,10 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	defer resp.Body.Close()
+	if s.opened != nil {
+		s.opened()
+		s.opened = nil
+	}
 	events := newEventReader(resp.Body)
 	for {
 		ev, err := events.next()
@@ -102,7 +108,7 @@ func (s *frameStream) once(ctx context.Context) (done bool, err error) {
 			return s.ended(ctx, err)
 		}
 		e := Entry{Cursor: ev.id, Raw: ev.data}
-		if e.Frame, err = contract.Decode[wsv2.Frame]("ws.v2#Frame", ev.data); err != nil {
+		if e.Frame, err = frameOf(ev.data); err != nil {
 			return false, fault.Newf(fault.Internal, "read a frame of unit %s: %w", s.unit, err)
 		}
 		if e.Frame.Seq <= s.seq {

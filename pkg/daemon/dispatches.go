@@ -86,6 +86,16 @@ func sessionRow(m session.Meta) api.Session {
 	return api.Session{ID: m.Session, Title: m.Title, Runner: m.Runner, Unit: m.Unit, UpdatedAt: m.Time}
 }
 
+// unkept says why there is no session of an id: nobody held it, or nothing of it is kept.
+func unkept(id string, list []api.Dispatch) error {
+	for _, d := range list {
+		if d.Session == id {
+			return fault.New(fault.NotFound, "nothing is kept of session "+id, "it is once a turn of it has ended; runner "+d.Runner+" may keep none: vexa runner show "+d.Runner)
+		}
+	}
+	return fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+}
+
 // renameSession gives a session a title.
 func (s *Server) renameSession(w http.ResponseWriter, r *http.Request) error {
 	e, err := s.engine()
@@ -98,7 +108,7 @@ func (s *Server) renameSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	m, err := e.Sessions.Rename(r.Context(), s.o.Caller.Subject, r.PathValue("id"), req.Title)
 	if fault.Is(err, fault.NotFound) {
-		err = fault.New(fault.NotFound, "there is no session "+r.PathValue("id"), "see vexa session list")
+		err = unkept(r.PathValue("id"), e.Dispatch.List(true))
 	}
 	if err != nil {
 		return err

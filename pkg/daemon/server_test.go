@@ -32,6 +32,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/stream/streamtest"
 	"github.com/vexa-ai/vexa/pkg/toolbox"
 	"github.com/vexa-ai/vexa/pkg/transcript"
+	"github.com/vexa-ai/vexa/pkg/workspace/session"
 	"github.com/vexa-ai/vexa/runners"
 )
 
@@ -111,7 +112,7 @@ func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *sl
 	m, err := dispatch.New(ctx, o)
 	recording := transcript.ConfigFile{Dir: h.Config}
 	return &daemon.Engine{
-		Dispatch: m, Streams: f.streams, Close: records.Close, Recording: recording, Audit: audit.Open(records, time.Now),
+		Dispatch: m, Streams: f.streams, Sessions: session.New(session.Options{Store: nothingKept{}, Now: time.Now}), Close: records.Close, Recording: recording, Audit: audit.Open(records, time.Now),
 		Transcripts: transcript.Open(transcript.Options{Streams: f.streams, Setting: recording, Now: time.Now}),
 	}, err
 }

@@ -158,7 +158,7 @@ func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
 func commitRow(c workspace.Commit, id string) api.Commit {
 	return api.Commit{
 		SHA: c.SHA, Subject: c.Subject, Launcher: c.Launcher, Unit: c.Unit, Session: c.Session, Runner: c.Runner,
-		Message: c.Message, Author: c.Author, Time: c.Time, Parents: c.Parents, Workspace: id,
+		Message: c.Message, Author: c.Author, Time: c.Time, Parents: c.Parents, Workspace: id, Undoes: append([]string{}, c.Undoes...),
 	}
 }
 

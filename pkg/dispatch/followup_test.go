@@ -202,3 +202,32 @@ func TestSessionIsSavedBesideTheSeal(t *testing.T) {
 		t.Errorf("the turn ended with %+v", d)
 	}
 }
+
+// firsts keeps what sessions are said to begin with.
+type firsts struct {
+	dispatch.Sessions
+	first chan string
+}
+
+func (f firsts) Save(ctx context.Context, req session.SaveRequest) error {
+	f.first <- req.First
+	return f.Sessions.Save(ctx, req)
+}
+
+// A session that begins with a file of a further workspace has that by the workspace's name,
+// not by where the container has it.
+func TestASessionBeginsAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	first := make(chan string, 10)
+	s.restart(func(o *dispatch.Options) { o.Sessions = firsts{o.Sessions, first} })
+	info, err := s.workspaces.Create(t.Context(), workspace.CreateRequest{Name: "handbook", Author: workspace.Author{Subject: "u_jane"}})
+	must(t, err)
+	s.turn(s.start(api.StartRequest{
+		Text: "cat /workspaces/" + info.ID + "/house/rules.md", Runner: "notebook", Limits: limits(0),
+		Workspaces: []api.Grant{{Workspace: "personal"}, {Workspace: "handbook", Mode: "ro"}},
+	}))
+	if got := <-first; got != "cat @handbook:house/rules.md" {
+		t.Errorf("%q", got)
+	}
+}

@@ -234,9 +234,19 @@ func (r *run) saveSession(ctx context.Context) error {
 	u := r.plan.Unit
 	return r.m.sessions.Save(ctx, session.SaveRequest{
 		Subject: u.Identity.Subject, Session: r.plan.Session, Unit: u.ID, Runner: u.Runner, Model: r.plan.Model,
-		First: r.first, Ref: r.plan.SessionRef, Workspaces: grantList(u), Tools: u.Tools,
+		First: r.written(), Ref: r.plan.SessionRef, Workspaces: grantList(u), Tools: u.Tools,
 		Dir: filepath.Join(r.m.home.Unit(u.ID), "session"), Globs: globs,
 	})
+}
+
+// written is what was asked first, as the person wrote it: files of further workspaces by the
+// names of those, not by where the container has them.
+func (r *run) written() string {
+	text := r.first
+	for id, name := range r.plan.Names {
+		text = strings.ReplaceAll(text, otherRoots+"/"+id+"/", "@"+name+":")
+	}
+	return text
 }
 
 // grantList is how a session keeps the workspaces of a unit.

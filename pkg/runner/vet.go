@@ -89,8 +89,10 @@ func (i *Images) ask(ctx context.Context, m runnerv2.Manifest, digest string, tr
 	mine := &answer{done: make(chan struct{})}
 	i.asking[key] = mine
 	i.mu.Unlock()
-	if mine.err = CheckVersion(ctx, m, m.Image.Ref, try); mine.err == nil {
-		mine.err = i.Checked.Put(m, digest)
+	if !i.checked(m, digest) { // it may have been, since Reference looked
+		if mine.err = CheckVersion(ctx, m, m.Image.Ref, try); mine.err == nil {
+			mine.err = i.Checked.Put(m, digest)
+		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

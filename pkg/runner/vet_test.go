@@ -121,26 +121,25 @@ func TestAskedOnce(t *testing.T) {
 		m.Argv.Probe, m.Package = []string{"tool", "--version"}, &runnerv2.Package{Kind: "release", Name: "tool", Version: "2.0"}
 		var asked atomic.Int32
 		first, gate := make(chan struct{}), make(chan struct{})
-		ask := func(ctx context.Context, try runner.Try) error {
-			_, ask, err := images.Reference(ctx, m)
-			if err != nil || ask == nil {
-				t.Errorf("nothing is asked: %v", err)
-				return err
+		asks := make([]func(context.Context, runner.Try) error, 21)
+		for i := range asks { // all of them look before any has the answer
+			var err error
+			if _, asks[i], err = images.Reference(t.Context(), m); err != nil || asks[i] == nil {
+				t.Fatalf("nothing is asked: %v", err)
 			}
-			return ask(ctx, try)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		broken := make(chan error, 1)
 		go func() { // it is asked, and stopped
-			broken <- ask(ctx, func(ctx context.Context, _ []string) (int, error) {
+			broken <- asks[0](ctx, func(ctx context.Context, _ []string) (int, error) {
 				close(first)
 				<-ctx.Done()
 				return 0, context.Cause(ctx)
 			})
 		}()
 		<-first
-		answers := make(chan error, 20)
-		for range cap(answers) {
+		answers := make(chan error, len(asks)-1)
+		for _, ask := range asks[1:] {
 			go func() {
 				answers <- ask(t.Context(), func(context.Context, []string) (int, error) {
 					asked.Add(1)

@@ -136,7 +136,7 @@ func (c *Commit) readTrailers(author string) {
 	}
 	c.Message = head
 	c.Unit, c.Launcher, c.Runner = values[trailerUnit], values[trailerLauncher], values[trailerRunner]
-	c.Session, c.Turn, c.undoes = values[trailerSession], values[trailerTurn], undoes
+	c.Session, c.Turn, c.Undoes = values[trailerSession], values[trailerTurn], undoes
 	if v := values[trailerSubject]; v != "" {
 		c.Subject = v
 	}

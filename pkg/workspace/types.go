@@ -104,7 +104,7 @@ type Commit struct {
 	Message  string // without the trailers
 	Time     time.Time
 
-	undoes []string // the commits that it took back
+	Undoes []string // the commits that it took back
 }
 
 // FileEntry is one file of a tree.

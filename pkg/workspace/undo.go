@@ -140,8 +140,8 @@ func inEffect(history []Commit) []Commit {
 	for _, c := range history {
 		switch {
 		case back[c.SHA]:
-		case len(c.undoes) > 0:
-			for _, sha := range c.undoes {
+		case len(c.Undoes) > 0:
+			for _, sha := range c.Undoes {
 				back[sha] = true
 			}
 		default:

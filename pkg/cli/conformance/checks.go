@@ -3,8 +3,6 @@ package conformance
 import (
 	"context"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -240,9 +238,12 @@ func (r *run) failure(ctx context.Context) verdict {
 // tool is one that is there to be tried.
 const tool = "vexa.echo"
 
+// givenTools: the runner says that its agent takes tools.
+func (r *run) givenTools() bool { return r.Manifest.MCP != nil && r.Manifest.MCP.Kind != "none" }
+
 // mcp: it calls a tool that its dispatch was granted, and goes on with the result.
 func (r *run) mcp(ctx context.Context) verdict {
-	if r.Manifest.MCP == nil || r.Manifest.MCP.Kind == "none" {
+	if !r.givenTools() {
 		return skip("it is given no tools (mcp.kind)")
 	}
 	if err := r.fresh(ctx); err != nil {
@@ -291,14 +292,4 @@ func (r *run) memory(context.Context) verdict {
 		return skip("its processes were not seen")
 	}
 	return pass("%.0f MB at most", r.report.PeakMB)
-}
-
-// events: it prints no event that the dialect does not know, by its type or by what it
-// holds. The goldens of the runners that ship hold none either. A line that is no event,
-// such as a warning, is not held against it.
-func (r *run) events(context.Context) verdict {
-	if len(r.unknown) > 0 {
-		return fail("it prints events that dialect %s does not know: %s", r.Manifest.Stream.Dialect, strings.Join(slices.Sorted(maps.Keys(r.unknown)), ", "))
-	}
-	return pass("all of dialect %s", r.Manifest.Stream.Dialect)
 }

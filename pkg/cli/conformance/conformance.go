@@ -25,8 +25,8 @@ var Cassette []byte
 // Workspace is the name of the workspace that the installation has to have.
 const Workspace = "conformance"
 
-// Installation is what runs the dispatches; a *client.Client is one. Nothing else uses
-// it meanwhile.
+// Installation is what runs the dispatches; a *client.Client is one. It has the runner and
+// what AsPrinted makes of it. Nothing else uses it meanwhile.
 type Installation interface {
 	Start(ctx context.Context, r api.StartRequest) (api.Started, error)
 	Stop(ctx context.Context, id string, interrupt bool) (api.Dispatch, error)
@@ -62,15 +62,19 @@ type Report struct {
 	WarmSec  float64 `json:"warmSec"`  // the same in a container that runs
 	TailSec  float64 `json:"tailSec"`  // from the agent's last word to the end of its turn: what it loses by asking for a network
 	PeakMB   float64 `json:"peakMb"`   // most memory that its processes had at once, as far as it was seen; 0: not seen
+
+	Events   Events            `json:"events"`
+	Recorded map[string]string `json:"-"` // what it printed, by the name of the recording; of text nothing
 }
 
 // Options configures Run.
 type Options struct {
 	Installation Installation
 	Manifest     runnerv2.Manifest
-	Deadline     time.Duration // of one turn; 0: two minutes
-	Load         func() string // what /proc/loadavg says; nil: nothing
-	Each         func(Check)   // called with each check when it has ended; nil: nobody waits
+	Golden       map[string][]byte // what was recorded of the runner, by the name of the recording; empty: nothing
+	Deadline     time.Duration     // of one turn; 0: two minutes
+	Load         func() string     // what /proc/loadavg says; nil: nothing
+	Each         func(Check)       // called with each check when it has ended; nil: nobody waits
 }
 
 // Run tries a runner out. The error is that of the installation; what the runner does
@@ -80,7 +84,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		o.Deadline = 2 * time.Minute
 	}
 	m := o.Manifest
-	r := &run{Options: o, script: scriptOf(m), report: Report{Runner: m.Name, Image: m.Image.Builtin + m.Image.Ref, OK: true, Checks: []Check{}}}
+	r := &run{Options: o, script: scriptOf(m), report: Report{Runner: m.Name, Image: m.Image.Builtin + m.Image.Ref, OK: true, Checks: []Check{}, Events: Events{Unknown: []string{}, New: []string{}, Gone: []string{}}}}
 	if m.Package != nil {
 		r.report.Package = m.Package.Name + " " + m.Package.Version
 	}

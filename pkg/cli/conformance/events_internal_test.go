@@ -1,12 +1,15 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
+	"github.com/vexa-ai/vexa/runners"
 )
 
 // What the dialect could not use in any turn fails the check, by name; a warning of the
@@ -30,9 +33,52 @@ func TestEventsAreHeldToTheDialect(t *testing.T) {
 			rest, _ := p.End()
 			r.note(turn{frames: append(frames, rest...), done: wsv2.TurnDone{Outcome: wsv2.OutcomeCompleted}})
 		}
-		switch v := r.events(t.Context()); {
+		switch v := r.drift(); {
 		case want == "" && v.state != Pass, want != "" && (v.state != Fail || !strings.HasSuffix(v.detail, ": "+want)):
 			t.Errorf("%s: %+v", out, v)
+		}
+	}
+}
+
+// What is printed is compared with what was recorded: what is new is named, and so is what
+// is gone of what was tried, while the runner is as good as before.
+func TestDriftIsNamed(t *testing.T) {
+	t.Parallel()
+	const done, said, started = `{"type":"turn.completed"}`, `{"type":"item.completed","item":{"type":"agent_message"}}`, `{"type":"turn.started"}`
+	for _, c := range []struct {
+		golden    map[string][]byte
+		printed   string
+		new, gone string
+		detail    string
+	}{
+		{nil, done, "", "", "none were recorded"},
+		{map[string][]byte{"note": []byte(done)}, done, "", "", "as they were recorded"},
+		{map[string][]byte{"note": []byte(done), "asked": []byte(said)}, said + "\n" + done, "", "", "as they were recorded"},
+		{map[string][]byte{"note": []byte(started)}, said, "item.completed item.completed/agent_message", "turn.started", "new since they were recorded: item.completed, item.completed/agent_message; no longer printed: turn.started"},
+	} {
+		r := &run{Options: Options{Manifest: runnerv2.Manifest{Stream: runnerv2.Stream{Dialect: dialect.CodexJSONL}}, Golden: c.golden}}
+		r.report.Recorded = map[string]string{RecordNote: c.printed}
+		v, e := r.drift(), &r.report.Events
+		if v.state != Pass || !strings.Contains(v.detail, c.detail) || strings.Join(e.New, " ") != c.new || strings.Join(e.Gone, " ") != c.gone {
+			t.Errorf("%q beside %q: %+v, %+v", c.printed, c.golden, v, e)
+		}
+	}
+}
+
+// The program is run as before, for its output alone.
+func TestAsPrinted(t *testing.T) {
+	t.Parallel()
+	catalog, err := runner.Load(runners.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range catalog.List() {
+		p := AsPrinted(m)
+		if err := runner.Check(p); err != nil {
+			t.Error(err)
+		}
+		if p.Name == m.Name || !slices.Equal(p.Argv.New, m.Argv.New) || p.Image != m.Image || AsPrinted(p).Name == p.Name {
+			t.Errorf("%+v", p)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -72,6 +73,7 @@ var errSilent = errors.New("the turn did not end")
 // saying is something that is said to the runner.
 type saying struct {
 	text    string
+	runner  string            // empty: the one that is tried
 	session string            // that goes on; empty: a new one
 	tools   []string          // that are granted
 	onStart func(unit string) // called when it was accepted; nil: nobody waits for that
@@ -86,7 +88,7 @@ func (r *run) say(ctx context.Context, what saying) (turn, error) {
 	defer watch.stop(r)
 	began := time.Now()
 	s, err := r.Installation.Start(ctx, api.StartRequest{
-		Text: what.text, Session: what.session, Runner: r.Manifest.Name, Tools: what.tools, Workspaces: []api.Grant{{Workspace: Workspace, Mode: "rw"}},
+		Text: what.text, Session: what.session, Runner: cmp.Or(what.runner, r.Manifest.Name), Tools: what.tools, Workspaces: []api.Grant{{Workspace: Workspace, Mode: "rw"}},
 	})
 	if err != nil {
 		return turn{}, err

@@ -71,9 +71,11 @@ func runUnlock(ctx context.Context, o *UnlockOptions) error {
 	return nil
 }
 
-// Unlock asks for what opens the key, as vexa unlock does without flags.
+// Unlock asks for what opens the key, as vexa unlock does without flags, of somebody who does
+// not come from a command line that says what for.
 func Unlock(ctx context.Context, f *factory.Factory) error {
-	return runUnlock(ctx, &UnlockOptions{Factory: f, Access: factory.KeyAccess{Flag: "--passphrase-file"}})
+	const question = "Passphrase of Vexa's key (what you type is not shown): "
+	return runUnlock(ctx, &UnlockOptions{Factory: f, Access: factory.KeyAccess{Flag: "--passphrase-file", Question: question}})
 }
 
 // LockOptions is what the command line of vexa lock says.

@@ -87,8 +87,12 @@ type Factory struct {
 	// knows.
 	CheckLock func(lock []byte) error
 
-	// Scratch makes another installation, empty but for a key and a runner of this one,
-	// and has this process use it until drop, which ends it and removes it.
+	// Golden is what was recorded of the output of a runner that ships, by the name of the
+	// recording; nil: nothing was.
+	Golden func(runner string) (map[string][]byte, error)
+
+	// Scratch makes another installation, empty but for a key, a runner of this one and
+	// what conformance.AsPrinted makes of it, and has this process use it until drop, which ends it and removes it.
 	Scratch func(ctx context.Context, runner string) (h home.Home, drop func(context.Context) error, err error)
 
 	// UID is the user this process runs as; nil: the real one.

@@ -1,6 +1,7 @@
 package factory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type KeyAccess struct {
 	Flag           string // the flag that PassphraseFile comes from, with its dashes
 	PassphraseFile string // of the key, or of what Identity names; - for stdin
 	Identity       string // the file of another key of the person's
+	Question       string // the passphrase is asked for by; empty: "Passphrase: "
 }
 
 // OpenKey opens the installation's key. What is not on the command line is asked
@@ -48,7 +50,7 @@ func (f *Factory) OpenKey(ctx context.Context, s *keys.Store, a KeyAccess) (*sea
 		return nil, err
 	}
 	if p == seal.ByPassphrase {
-		if with.Passphrase, err = person.Ask(ctx, "Passphrase: ", true); err != nil {
+		if with.Passphrase, err = person.Ask(ctx, cmp.Or(a.Question, "Passphrase: "), true); err != nil {
 			return nil, err
 		}
 		defer clear(with.Passphrase)

@@ -52,6 +52,7 @@ func commitFields() output.Fields[api.Commit] {
 		{Name: "time", Value: func(x c) any { return x.Time }},
 		{Name: "parents", Value: func(x c) any { return output.OrEmpty(x.Parents) }},
 		{Name: "workspace", Value: func(x c) any { return x.Workspace }},
+		{Name: "undoes", Value: func(x c) any { return output.OrEmpty(x.Undoes) }},
 	}
 }
 

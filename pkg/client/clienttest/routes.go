@@ -225,6 +225,7 @@ func (d *Daemon) setLocked(locked bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.status.Locked = locked
+	d.notify()
 }
 
 func (d *Daemon) serveDispatches(w http.ResponseWriter, r *http.Request) {
@@ -260,6 +261,9 @@ func (d *Daemon) session(u *unit) api.Session {
 	for _, f := range u.frames {
 		if said, ok := f.Body.(wsv2.TurnAccepted); ok && s.Title == "" {
 			s.Title = said.Text
+			for _, ws := range d.workspaces { // as it was written
+				s.Title = strings.ReplaceAll(s.Title, "/workspaces/"+ws.ID+"/", "@"+ws.Name+":")
+			}
 		}
 	}
 	return s
@@ -327,18 +331,25 @@ func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		u, err = d.find(r.PathValue("id"))
 	}
+	if d.status.Locked {
+		err = errLocked()
+	}
 	d.mu.Unlock()
 	if err != nil {
 		answer(w, 0, nil, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.(http.Flusher).Flush() //nolint:forcetypeassert // net/http's writers flush
 	follow := r.URL.Query().Get("follow") == "1"
 	for sent := 0; ; {
 		d.mu.Lock()
 		frames, ended, changed := u.frames, u.d.EndedAt != nil, d.changed
-		drop := d.DropAfter > 0 && !d.dropped[u.d.ID]
+		drop, locked := d.DropAfter > 0 && !d.dropped[u.d.ID], d.status.Locked
 		d.mu.Unlock()
+		if locked {
+			panic(http.ErrAbortHandler)
+		}
 		for ; at < len(frames); at++ {
 			if drop && sent == d.DropAfter {
 				d.mu.Lock()

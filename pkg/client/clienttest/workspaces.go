@@ -31,7 +31,7 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 	named("GET /v1/workspaces/{name}", func(w http.ResponseWriter, _ *http.Request, ws *api.Workspace) {
 		answer(w, http.StatusOK, ws, nil)
 	})
-	named("GET /v1/workspaces/{name}/log", serveLog)
+	named("GET /v1/workspaces/{name}/log", d.serveLog)
 	named("GET /v1/workspaces/{name}/files", func(w http.ResponseWriter, _ *http.Request, _ *api.Workspace) {
 		answer(w, http.StatusOK, []api.FileEntry{
 			{Path: ".vexa/commands/Bad.md", Mode: "100644", Size: 3, SHA: "1b376e4b6a4ad0ca5d1a7e1bd3a2b3ef8c7c5a52"},
@@ -96,7 +96,7 @@ func (d *Daemon) serveCreate(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, ws, err)
 }
 
-func serveLog(w http.ResponseWriter, r *http.Request, ws *api.Workspace) {
+func (d *Daemon) serveLog(w http.ResponseWriter, r *http.Request, ws *api.Workspace) {
 	list := []api.Commit{
 		{
 			SHA: sha, Subject: "u_jane", Launcher: "user:u_jane", Unit: "01JDX4A0000000000000000000",
@@ -104,6 +104,11 @@ func serveLog(w http.ResponseWriter, r *http.Request, ws *api.Workspace) {
 			Author: "u_jane", Time: Epoch(), Parents: []string{ws.Head}, Workspace: ws.ID,
 		},
 		{SHA: ws.Head, Message: "Create workspace personal", Author: "vexa", Time: Epoch(), Parents: nil, Workspace: ws.ID},
+	}
+	for _, u := range d.undos {
+		if u.Commit != "" {
+			list = append([]api.Commit{{SHA: undoSHA, Message: "Undo: Write a note", Author: "u_jane", Time: Epoch(), Parents: []string{sha}, Workspace: ws.ID, Undoes: []string{u.Commit}}}, list...)
+		}
 	}
 	if r.URL.Query().Get("limit") == "1" {
 		list = list[:1]

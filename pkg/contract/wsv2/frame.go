@@ -293,6 +293,12 @@ func (f *Frame) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Knows reports whether frames have such a type.
+func Knows(t Type) bool {
+	_, err := unmarshalBody(t, []byte("{}"))
+	return err == nil
+}
+
 func unmarshalBody(t Type, data []byte) (Body, error) {
 	switch t {
 	case TypeTurnAccepted:

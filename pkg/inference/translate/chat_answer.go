@@ -44,24 +44,24 @@ type chatPiece struct {
 
 // chatText is the text of a delta and what is thought in it: parts of a list of
 // Mistral's can be either.
-type chatText struct{ said, thought string }
+type chatText struct{ Said, Thought string }
 
 // UnmarshalJSON reads a string or a list.
 func (t *chatText) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return wirejson.Unmarshal(raw, &t.said)
+		return wirejson.Unmarshal(raw, &t.Said)
 	case '[':
 		var parts []chatPart
 		if err := wirejson.Unmarshal(raw, &parts); err != nil {
 			return nil //nolint:nilerr // what is no list of parts is no text
 		}
 		for _, p := range parts {
-			t.said += p.Text
+			t.Said += p.Text
 			if p.Thinking != nil {
-				t.thought += p.Thinking.text
+				t.Thought += p.Thinking.text
 				for _, q := range p.Thinking.all {
-					t.thought += q.Text
+					t.Thought += q.Text
 				}
 			}
 		}
@@ -87,6 +87,7 @@ func (e *chatError) UnmarshalJSON(raw []byte) error {
 // chatReader decodes a streamed answer.
 type chatReader struct {
 	seed    string
+	events  wirejson.Again[chatEvent]
 	start   bool
 	queue   chatQueue
 	calls   []*chatReading
@@ -104,8 +105,8 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 	if string(data) == "[DONE]" {
 		return c.finish(), nil
 	}
-	var e chatEvent
-	if err := wirejson.Unmarshal(data, &e); err != nil {
+	e, err := c.events.Read(data)
+	if err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-chat has")
 	}
 	if e.Error != nil {
@@ -124,7 +125,6 @@ func (c *chatReader) read(data []byte) ([]Event, error) {
 		if e.Choices[i].Index != 0 {
 			continue
 		}
-		var err error
 		if out, err = c.choice(out, &e.Choices[i]); err != nil {
 			return out, err
 		}
@@ -138,8 +138,8 @@ func (c *chatReader) choice(out []Event, r *chatPiece) ([]Event, error) {
 	if thought == "" {
 		thought = string(d.Reasoning)
 	}
-	out = c.text(out, Reasoning, thought+d.Content.thought)
-	out = c.text(out, Text, d.Content.said)
+	out = c.text(out, Reasoning, thought+d.Content.Thought)
+	out = c.text(out, Text, d.Content.Said)
 	if d.Refusal != "" {
 		c.refused = true
 		out = c.text(out, Text, string(d.Refusal))

@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (chat) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
-	if err := judge(body, objects, chatFate, lost); err != nil {
+func (chat) decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error) {
+	if err := judge(body, o, chatFate, lost); err != nil {
 		return nil, err
 	}
 	var in chatRequest

@@ -1,6 +1,9 @@
 package translate
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // maxUser is the longest user that OpenAI takes, in bytes.
 const maxUser = 64
@@ -44,7 +47,9 @@ func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 		"metadata": r.Metadata != nil, "prompt_cache_key": r.CacheKey != "", "reasoning.summary": r.Summary != "",
 		"thinking": r.Thinking.on(), "user": len(r.User) > maxUser,
 	})
-	for _, t := range r.Tools {
+	out.Tools = slices.Grow(out.Tools, len(r.Tools))
+	for i := range r.Tools {
+		t := &r.Tools[i]
 		if t.Freeform {
 			out.Tools = append(out.Tools, chatTool{Type: "custom", Custom: &chatCustom{t.Name, t.Description, t.Format}})
 			continue
@@ -63,10 +68,10 @@ func (p chat) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	}
 	for _, run := range runs(rest) {
 		if run[0].Role == Assistant {
-			out.Messages = append(out.Messages, chatAssistant(run, lost)...)
+			out.Messages = addAssistant(out.Messages, run, lost)
 			continue
 		}
-		out.Messages = append(out.Messages, chatUser(run)...)
+		out.Messages = addUser(out.Messages, run)
 	}
 	return r.encode(&out)
 }
@@ -107,12 +112,12 @@ func formatName(f *Format) string {
 	return f.Name
 }
 
-// chatAssistant returns the message of a run of the assistant's items, none
-// where nothing is left.
-func chatAssistant(run []Item, lost Lost) []chatMessage {
+// addAssistant adds the message of a run of the assistant's items, none where nothing is
+// left.
+func addAssistant(out []chatMessage, run []Item, lost Lost) []chatMessage {
 	m := chatMessage{Role: "assistant"}
-	var said []Item
-	for _, i := range run {
+	for i := range run {
+		i := &run[i]
 		switch i.Kind {
 		case Reasoning:
 			if i.Opaque.Origin != ownChat {
@@ -122,19 +127,18 @@ func chatAssistant(run []Item, lost Lost) []chatMessage {
 			m.ReasoningContent += texts(i.Text)
 		case Call:
 			m.ToolCalls = append(m.ToolCalls, chatCallOf(i.Call))
-		case Text:
-			said = append(said, i)
+		case Text: // see below
 		case Image, File, Result:
 			lost.add("assistant " + string(i.Kind))
 		}
 	}
-	if text := joined(said); text != "" {
+	if text := joined(run); text != "" {
 		m.Content = &list[chatPart]{isText: true, text: text}
 	}
 	if m.Content == nil && m.ToolCalls == nil {
-		return nil
+		return out
 	}
-	return []chatMessage{m}
+	return append(out, m)
 }
 
 func chatCallOf(c ToolCall) chatCall {
@@ -148,15 +152,19 @@ func chatCallOf(c ToolCall) chatCall {
 	return chatCall{ID: c.ID, Type: "function", Function: &chatCallBody{c.Name, args}}
 }
 
-// chatUser returns the messages of a run of the user's items: one for each
+// addUser adds the messages of a run of the user's items: one for each
 // result of a tool, and one for the rest. Images that a tool returned are in the
 // latter, for a tool's message holds text alone.
-func chatUser(run []Item) []chatMessage {
-	var out []chatMessage
+func addUser(out []chatMessage, run []Item) []chatMessage {
 	var rest, shown []Item
-	for _, i := range run {
+	for n := range run {
+		i := &run[n]
 		if i.Kind != Result {
-			rest = append(rest, i)
+			if rest == nil && !slices.ContainsFunc(run[n:], func(i Item) bool { return i.Kind == Result }) {
+				rest = run[n:len(run):len(run)] // mostly
+				break
+			}
+			rest = append(rest, *i)
 			continue
 		}
 		text := joined(i.Result.Content)
@@ -185,7 +193,11 @@ func failed(text string) string { return "error: " + text }
 
 func chatContent(items []Item) *list[chatPart] {
 	out := &list[chatPart]{}
-	for _, i := range items {
+	if !slices.ContainsFunc(items, func(i Item) bool { return i.Kind == Image || i.Kind == File }) {
+		return &list[chatPart]{isText: true, text: joined(items)} // some servers take no list
+	}
+	for n := range items {
+		i := &items[n]
 		switch i.Kind {
 		case Image:
 			out.all = append(out.all, chatPart{Type: "image_url", ImageURL: &chatURL{i.Media.dataURL()}})
@@ -196,12 +208,7 @@ func chatContent(items []Item) *list[chatPart] {
 		case Call, Result, Reasoning:
 		}
 	}
-	for _, p := range out.all {
-		if p.Type != "text" {
-			return out
-		}
-	}
-	return &list[chatPart]{isText: true, text: joined(items)} // some servers take no list
+	return out
 }
 
 // fileName is the name of a file: the OpenAI protocols ask for one.

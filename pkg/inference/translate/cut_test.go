@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // FuzzReading: a request that is read in one pass is what it is when it is cut into
@@ -37,8 +39,8 @@ func FuzzReading(f *testing.F) {
 		}
 		p := protocols()[uint(protocol)%3]
 		lost, cutLost := Lost{}, Lost{}
-		want, wantErr := codecOf(p).decodeRequest(append([]byte(`{"\u0078x":null,`), trimmed[1:]...), 0, cutLost)
-		got, err := codecOf(p).decodeRequest(data, 0, lost)
+		want, wantErr := codecOf(p).decodeRequest(append([]byte(`{"\u0078x":null,`), trimmed[1:]...), jsoncut.Outline{}, cutLost)
+		got, err := codecOf(p).decodeRequest(data, jsoncut.Outline{}, lost)
 		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Fatalf("%s: %s: %v, in pieces %v", p, data, err, wantErr)
 		}

@@ -189,7 +189,7 @@ func TestWholes(t *testing.T) {
 				continue
 			}
 			tr := translation(t, to, in.protocol)
-			tr.request.Stream = false
+			tr.stream = false
 			got, err := tr.Answer(body)
 			if err != nil {
 				t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // maker makes requests and answers that a protocol can say all of.
@@ -198,7 +199,7 @@ func TestRequestsComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := codecOf(p).decodeRequest(body, 0, lost)
+			got, err := codecOf(p).decodeRequest(body, jsoncut.Outline{}, lost)
 			if err != nil {
 				t.Fatalf("%s, seed %d: %v\n%s", p, seed, err, body)
 			}
@@ -353,7 +354,7 @@ func FuzzTranslate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := codecOf(provider).decodeRequest(tr.Body(), 0, Lost{}); err != nil {
+		if _, err := codecOf(provider).decodeRequest(tr.Body(), jsoncut.Outline{}, Lost{}); err != nil {
 			t.Fatalf("%s to %s: %s became %s: %v", client, provider, data, tr.Body(), err)
 		}
 	})
@@ -403,7 +404,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		tr := translation(t, client, provider)
-		tr.request.Stream = false
+		tr.stream = false
 		if got, err := tr.Answer(data); err == nil && !json.Valid(got) {
 			t.Fatalf("%s became %s", data, got)
 		}

@@ -8,14 +8,15 @@ import (
 
 // messagesReader decodes a streamed answer.
 type messagesReader struct {
-	usage messagesUsage
-	start bool
-	index map[int]int // of their blocks: the indexes of ours
-	input map[int]bool
-	stop  string
-	seq   string
-	done  bool
-	out   []Event
+	events wirejson.Again[messagesEvent]
+	usage  messagesUsage
+	start  bool
+	index  map[int]int // of their blocks: the indexes of ours
+	input  map[int]bool
+	stop   string
+	seq    string
+	done   bool
+	out    []Event
 }
 
 func (messages) reader(string) reader {
@@ -43,17 +44,17 @@ type messagesEvent struct {
 }
 
 func (m *messagesReader) read(data []byte) ([]Event, error) {
-	var e messagesEvent
-	if err := wirejson.Unmarshal(data, &e); err != nil {
+	e, err := m.events.Read(data)
+	if err != nil {
 		return nil, errors.New("an event of the stream is not of the form that anthropic-messages has")
 	}
 	switch e.Type {
 	case "message_start":
-		return m.begin(&e), nil
+		return m.begin(e), nil
 	case "content_block_start":
-		return m.block(&e), nil
+		return m.block(e), nil
 	case "content_block_delta":
-		return m.delta(&e), nil
+		return m.delta(e), nil
 	case "content_block_stop":
 		i, ok := m.index[e.Index]
 		if !ok {
@@ -169,11 +170,10 @@ func (messages) decodeAnswer(body []byte, _ string) (*Answer, error) {
 	for _, b := range in.Content {
 		switch b.Type {
 		case "text", "thinking", "redacted_thinking", "tool_use":
-			items, err := b.items(Assistant, "content", Lost{})
-			if err != nil {
+			var err error
+			if a.Items, err = b.addTo(a.Items, Assistant, "content", Lost{}); err != nil {
 				return nil, err
 			}
-			a.Items = append(a.Items, items...)
 		}
 	}
 	return a, nil

@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (messages) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
-	if err := judge(body, objects, messagesFate, lost); err != nil {
+func (messages) decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error) {
+	if err := judge(body, o, messagesFate, lost); err != nil {
 		return nil, err
 	}
 	var in messagesRequest
@@ -157,12 +158,12 @@ func (in *messagesRequest) tools(r *Request, lost Lost) error {
 
 func (in *messagesRequest) items(r *Request, lost Lost) error {
 	add := func(role Role, c *messagesContent, where string) error {
-		for i, b := range c.blocks() {
-			items, err := b.items(role, nth(where, i), lost)
-			if err != nil {
+		all := c.blocks()
+		for i := range all {
+			var err error
+			if r.Items, err = all[i].addTo(r.Items, role, nth(where, i), lost); err != nil {
 				return err
 			}
-			r.Items = append(r.Items, items...)
 		}
 		return nil
 	}
@@ -174,7 +175,8 @@ func (in *messagesRequest) items(r *Request, lost Lost) error {
 	if err := add(System, in.System, "system"); err != nil {
 		return err
 	}
-	for i, m := range in.Messages {
+	for i := range in.Messages {
+		m := &in.Messages[i]
 		where := nth("messages", i)
 		switch role := Role(m.Role); role {
 		case System, User, Assistant:
@@ -189,45 +191,42 @@ func (in *messagesRequest) items(r *Request, lost Lost) error {
 	return nil
 }
 
-// items returns what a block says; a document made of blocks is several.
-func (b *messagesBlock) items(role Role, where string, lost Lost) ([]Item, error) {
-	one := func(i Item) ([]Item, error) {
-		i.Role = role
-		return []Item{i}, nil
-	}
+// addTo adds what a block says; a document made of blocks is several items.
+func (b *messagesBlock) addTo(out []Item, role Role, where string, lost Lost) ([]Item, error) {
 	switch b.Type {
 	case "text":
-		return one(Item{Kind: Text, Text: deref(b.Text)})
+		return append(out, Item{Role: role, Kind: Text, Text: deref(b.Text)}), nil
 	case "thinking":
-		return one(Item{Kind: Reasoning, Text: deref(b.Thinking), Opaque: taken(deref(b.Signature), ownMessages)})
+		return append(out, Item{Role: role, Kind: Reasoning, Text: deref(b.Thinking), Opaque: taken(deref(b.Signature), ownMessages)}), nil
 	case "redacted_thinking":
 		o := taken(b.Data, ownMessages)
 		o.Redacted = true
-		return one(Item{Kind: Reasoning, Opaque: o})
+		return append(out, Item{Role: role, Kind: Reasoning, Opaque: o}), nil
 	case "tool_use":
-		return one(Item{Kind: Call, Call: ToolCall{ID: b.ID, Name: b.Name, Arguments: compact(b.Input)}})
+		return append(out, Item{Role: role, Kind: Call, Call: ToolCall{ID: b.ID, Name: b.Name, Arguments: compact(b.Input)}}), nil
 	case "image", "document":
-		return b.media(role, where, lost)
+		items, err := b.media(role, where, lost)
+		return append(out, items...), err
 	case "tool_result":
 		result := ToolResult{CallID: b.ToolUseID, Error: b.IsError}
-		for i, c := range b.Content.blocks() {
-			items, err := c.items(User, nth(where+".content", i), lost)
-			if err != nil {
+		all := b.Content.blocks()
+		for i := range all {
+			var err error
+			if result.Content, err = all[i].addTo(result.Content, User, nth(where+".content", i), lost); err != nil {
 				return nil, err
 			}
-			result.Content = append(result.Content, items...)
 		}
-		return one(Item{Kind: Result, Result: result})
+		return append(out, Item{Role: role, Kind: Result, Result: result}), nil
 	case "tool_reference":
 		lost.add("tool_reference")
-		return one(Item{Kind: Text, Text: "The tool " + b.ToolName + " is available."})
+		return append(out, Item{Role: role, Kind: Text, Text: "The tool " + b.ToolName + " is available."}), nil
 	case "search_result":
 		lost.add("search_result")
-		items := []Item{{Role: role, Kind: Text, Text: b.Title + "\n" + strings.Trim(string(b.Source), `"`)}}
+		out = append(out, Item{Role: role, Kind: Text, Text: b.Title + "\n" + strings.Trim(string(b.Source), `"`)})
 		for _, c := range b.Content.blocks() {
-			items = append(items, Item{Role: role, Kind: Text, Text: deref(c.Text)})
+			out = append(out, Item{Role: role, Kind: Text, Text: deref(c.Text)})
 		}
-		return items, nil
+		return out, nil
 	default:
 		return nil, fault.Newf(fault.Invalid, "%s: a block of type %.64q is known to its own protocol alone", where, b.Type)
 	}
@@ -262,11 +261,10 @@ func (b *messagesBlock) media(role Role, where string, lost Lost) ([]Item, error
 			if c.Type != "text" && c.Type != "image" {
 				return nil, fault.Newf(fault.Invalid, "%s.source.content.%d is of type %.64q", where, i, c.Type)
 			}
-			items, err := c.items(role, where, lost)
-			if err != nil {
+			var err error
+			if out, err = c.addTo(out, role, where, lost); err != nil {
 				return nil, err
 			}
-			out = append(out, items...)
 		}
 		return out, nil
 	default:

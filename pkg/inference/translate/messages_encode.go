@@ -2,6 +2,7 @@ package translate
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,7 @@ func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	}
 	lost.all(map[string]bool{"metadata": r.Metadata != nil, "verbosity": r.Verbosity != "", "prompt_cache_key": r.CacheKey != "", "reasoning.summary": r.Summary != ""})
 	out.config(r, lost)
+	out.Tools = slices.Grow(out.Tools, len(r.Tools))
 	for _, t := range r.Tools {
 		out.Tools = append(out.Tools, messagesTool{Name: t.Name, Description: t.Description, InputSchema: schema(t.Schema), Strict: t.Strict})
 	}
@@ -107,8 +109,9 @@ func (out *messagesRequest) choice(r *Request) {
 
 // messagesBlocks returns the blocks of a run of items.
 func messagesBlocks(items []Item, lost Lost) []messagesBlock {
-	var out []messagesBlock
-	for _, i := range items {
+	out := make([]messagesBlock, 0, len(items))
+	for n := range items {
+		i := &items[n]
 		switch i.Kind {
 		case Text:
 			out = append(out, messagesBlock{Type: "text", Text: &i.Text})

@@ -20,7 +20,7 @@ type names struct {
 type toolKey struct{ namespace, name string }
 
 func newNames(tools []Tool) *names {
-	n := &names{byTool: map[toolKey]string{}, byName: map[string]Tool{}}
+	n := &names{byTool: make(map[toolKey]string, len(tools)), byName: make(map[string]Tool, len(tools))}
 	for _, t := range tools {
 		key := toolKey{t.Namespace, t.Name}
 		name := plainName(key)
@@ -79,21 +79,19 @@ const inputSchema = `{"type":"object","properties":{"input":{"type":"string"}},"
 
 // lower makes a request one that any provider understands: without namespaces,
 // and with functions of one text in place of tools that take text.
-func (r *Request) lower() (*Request, *names) {
+func (r *Request) lower() *names {
 	n := newNames(r.Tools)
-	out := *r
-	out.Tools = make([]Tool, len(r.Tools))
-	for i, t := range r.Tools {
+	for i := range r.Tools {
+		t := &r.Tools[i]
 		if t.Freeform {
 			t.Schema = json.RawMessage(inputSchema)
 			t.Description = strings.TrimSpace(t.Description + formatHint(t.Format))
 			t.Freeform, t.Format, t.Strict = false, nil, false
 		}
 		t.Namespace, t.Name = "", n.of(t.Namespace, t.Name)
-		out.Tools[i] = t
 	}
-	out.Items = make([]Item, len(r.Items))
-	for i, item := range r.Items {
+	for i := range r.Items {
+		item := &r.Items[i]
 		if c := &item.Call; item.Kind == Call {
 			if c.Freeform {
 				c.Arguments = string(marshal(map[string]string{"input": c.Arguments}))
@@ -101,12 +99,11 @@ func (r *Request) lower() (*Request, *names) {
 			c.Namespace, c.Name, c.Freeform = "", n.of(c.Namespace, c.Name), false
 		}
 		item.Result.Freeform = false
-		out.Items[i] = item
 	}
-	if out.Choice.Mode == ChooseTool {
-		out.Choice.Name = n.of("", out.Choice.Name)
+	if r.Choice.Mode == ChooseTool {
+		r.Choice.Name = n.of("", r.Choice.Name)
 	}
-	return &out, n
+	return n
 }
 
 // formatHint tells a model in words what a grammar would make sure of.

@@ -9,6 +9,7 @@ import (
 
 // responsesReader decodes a streamed answer.
 type responsesReader struct {
+	events  wirejson.Again[responsesEvent]
 	start   bool
 	next    int
 	items   map[int]*responsesReading // by their output_index
@@ -41,22 +42,22 @@ type responsesEvent struct {
 }
 
 func (r *responsesReader) read(data []byte) ([]Event, error) {
-	var e responsesEvent
-	if err := wirejson.Unmarshal(data, &e); err != nil {
+	e, err := r.events.Read(data)
+	if err != nil {
 		return nil, errors.New("an event of the stream is not of the form that openai-responses has")
 	}
 	switch e.Type {
 	case "response.created":
-		return r.begin(&e), nil
+		return r.begin(e), nil
 	case "response.output_item.added":
-		return r.added(&e), nil
+		return r.added(e), nil
 	case "response.output_text.delta", "response.function_call_arguments.delta", "response.custom_tool_call_input.delta",
 		"response.reasoning_summary_text.delta", "response.reasoning_text.delta", "response.refusal.delta":
-		return r.delta(&e), nil
+		return r.delta(e), nil
 	case "response.output_item.done":
-		return r.ended(&e), nil
+		return r.ended(e), nil
 	case "response.completed", "response.incomplete":
-		return r.finish(&e), nil
+		return r.finish(e), nil
 	case "response.failed", "error":
 		text := string(e.Message)
 		if e.Error != nil {
@@ -165,10 +166,7 @@ func (r *responsesReader) finish(e *responsesEvent) []Event {
 		return nil
 	}
 	r.done = true
-	a := e.Response
-	if a == nil {
-		a = &responsesAnswer{}
-	}
+	a := deref(e.Response)
 	if e.Type == "response.incomplete" {
 		a.Status = "incomplete"
 	}

@@ -2,11 +2,12 @@ package translate
 
 import (
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
 
-func (responses) decodeRequest(body []byte, objects int, lost Lost) (*Request, error) {
-	if err := judge(body, objects, responsesFate, lost); err != nil {
+func (responses) decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error) {
+	if err := judge(body, o, responsesFate, lost); err != nil {
 		return nil, err
 	}
 	var in responsesRequest

@@ -29,7 +29,7 @@ type Stream struct {
 
 // Stream returns the translation of a streamed answer.
 func (t *Translation) Stream() *Stream {
-	return &Stream{t: t, reader: t.provider.reader(t.opts.ID), raiser: t.raiser(), writer: t.client.writer(t.head())}
+	return &Stream{t: t, reader: t.provider.reader(t.opts.ID), raiser: t.raiser(), writer: t.client.writer(t.head)}
 }
 
 // Write takes a piece of the provider's stream, cut anywhere, and returns what

@@ -57,13 +57,14 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
 // codec is one protocol: what its providers are asked with, and what its clients
 // ask with.
 type codec interface {
 	asker
-	decodeRequest(body []byte, objects int, lost Lost) (*Request, error)
+	decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error)
 	encodeAnswer(a *Answer, h head) ([]byte, error)
 	writer(h head) writer
 }
@@ -144,7 +145,9 @@ type Options struct {
 	ID      string // unlike that of any other answer; letters and digits
 	Created int64  // when the answer begins, in seconds since 1970
 	OpenAI  bool   // the provider is OpenAI itself: others take members that it refuses
-	Objects int    // that the request holds, where it was found to be JSON (jsoncut.Objects); 0: that is done here
+	// Outline is that of the request, with all of its members, where it was found to be
+	// JSON; empty: that is done here.
+	Outline jsoncut.Outline
 	// Observe is told each event of the answer before it is translated, and may
 	// change it; nil: nobody.
 	Observe func(*Event)
@@ -155,7 +158,8 @@ type Options struct {
 type Translation struct {
 	client   codec
 	provider asker
-	request  *Request
+	stream   bool // the client wants its answer so
+	head     head // of the answer
 	names    *names
 	opts     Options
 	body     []byte
@@ -172,14 +176,15 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 	if _, ok := t.provider.(chat); ok {
 		t.provider = chat{openAI: opts.OpenAI}
 	}
-	var err error
-	if t.request, err = t.client.decodeRequest(body, opts.Objects, t.lost); err != nil {
+	r, err := t.client.decodeRequest(body, opts.Outline, t.lost)
+	if err != nil {
 		return nil, err
 	}
-	var lowered *Request
-	lowered, t.names = t.request.lower()
-	lowered.Model = opts.Model
-	if t.body, err = t.provider.encodeRequest(lowered, t.lost); err != nil {
+	t.stream = r.Stream
+	t.head = head{id: opts.ID, model: r.Model, created: opts.Created, usage: r.StreamUsage}
+	t.names = r.lower()
+	r.Model = opts.Model
+	if t.body, err = t.provider.encodeRequest(r, t.lost); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -192,11 +197,7 @@ func (t *Translation) Body() []byte { return t.body }
 func (t *Translation) Lost() Lost { return t.lost }
 
 // Streams reports whether the client wants its answer as a stream.
-func (t *Translation) Streams() bool { return t.request.Stream }
-
-func (t *Translation) head() head {
-	return head{id: t.opts.ID, model: t.request.Model, created: t.opts.Created, usage: t.request.StreamUsage}
-}
+func (t *Translation) Streams() bool { return t.stream }
 
 // Answer translates an answer that is not streamed, into the form the client
 // asked for. An error says what is wrong with the answer.
@@ -205,7 +206,7 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.request.Stream {
+	if t.stream {
 		s := t.Stream()
 		return s.take(nil, a.events()), nil
 	}
@@ -221,7 +222,7 @@ func (t *Translation) Answer(body []byte) ([]byte, error) {
 			c.add(e)
 		}
 	}
-	return t.client.encodeAnswer(&c.answer, t.head())
+	return t.client.encodeAnswer(&c.answer, t.head)
 }
 
 func (t *Translation) observe(e *Event) {

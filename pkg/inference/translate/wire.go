@@ -30,29 +30,37 @@ const (
 	maxDepth = 4
 )
 
-// judge checks that a request is JSON, where it is not known how many objects it holds,
-// and goes through its members by the fates of its protocol.
-func judge(body []byte, objects int, of func(member string) fate, lost Lost) error {
+// judge checks that a request is JSON, where its outline is not known, and goes through
+// its members by the fates of its protocol.
+func judge(body []byte, o jsoncut.Outline, of func(member string) fate, lost Lost) error {
 	body = bytes.TrimSpace(body)
 	ok := true
-	if objects == 0 {
-		objects, ok = jsoncut.Objects(body)
+	if o.Objects == 0 {
+		o, ok = jsoncut.Cut(body, 0)
 	}
 	if !ok || len(body) == 0 || body[0] != '{' {
 		return fault.New(fault.Invalid, "the request is not a JSON object", "")
 	}
-	if objects >= maxObjects {
+	if o.Objects >= maxObjects {
 		return fault.Newf(fault.Invalid, "the request holds %d objects or more, which is too many to carry to another protocol", maxObjects)
 	}
-	for f := range jsoncut.Members(body) {
-		if empty(f.Value) {
+	members := jsoncut.Pairs(body)
+	if o.Members != nil {
+		members = o.Pairs()
+	}
+	for raw, value := range members {
+		if empty(value) {
 			continue
 		}
-		switch of(f.Name) {
+		name, ok := jsoncut.String(raw)
+		if !ok {
+			_ = json.Unmarshal(raw, &name) // it is valid
+		}
+		switch of(name) {
 		case refused:
-			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", f.Name)
+			return fault.Newf(fault.Invalid, "%.64q cannot be carried to the protocol that the provider speaks", name)
 		case dropped:
-			lost.add(fmt.Sprintf("%.64s", f.Name))
+			lost.add(fmt.Sprintf("%.64s", name))
 		case kept:
 		}
 	}
@@ -255,21 +263,33 @@ func bytesOf(data, name, where string) (Media, error) {
 // user says between two answers, the results of tools come first. Empty texts
 // are left out; some providers refuse them.
 func normal(items []Item) []Item {
+	if isNormal(items) {
+		return items
+	}
 	items = slices.DeleteFunc(items, func(i Item) bool { return i.Kind == Text && i.Text == "" })
-	for begin := 0; begin < len(items); {
-		end := begin + 1
-		for end < len(items) && items[end].Role == items[begin].Role {
-			end++
+	for _, run := range runs(items) {
+		if run[0].Role == User {
+			slices.SortStableFunc(run, func(a, b Item) int { return rank(&a) - rank(&b) })
 		}
-		if items[begin].Role == User {
-			slices.SortStableFunc(items[begin:end], func(a, b Item) int { return rank(a) - rank(b) })
-		}
-		begin = end
 	}
 	return items
 }
 
-func rank(i Item) int {
+// isNormal reports whether there is nothing to bring into order.
+func isNormal(items []Item) bool {
+	for i := range items {
+		it := &items[i]
+		if it.Kind == Text && it.Text == "" {
+			return false
+		}
+		if i > 0 && it.Role == User && items[i-1].Role == User && rank(it) < rank(&items[i-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func rank(i *Item) int {
 	if i.Kind == Result {
 		return 0
 	}
@@ -294,11 +314,15 @@ func runs(items []Item) [][]Item {
 // later is put into the user's mouth, marked: models that know no such place
 // refuse it, and agents that know of it mark it so themselves.
 func lead(items []Item) (system, rest []Item) {
-	n := slices.IndexFunc(items, func(i Item) bool { return i.Role != System })
-	if n < 0 {
-		return items, nil
+	n := 0
+	for n < len(items) && items[n].Role == System {
+		n++
 	}
-	rest = slices.Clone(items[n:])
+	rest = items[n:]
+	if isNormal(rest) && !slices.ContainsFunc(rest, func(i Item) bool { return i.Role == System }) {
+		return items[:n], rest
+	}
+	rest = slices.Clone(rest)
 	for i := range rest {
 		if rest[i].Role == System {
 			rest[i].Role = User
@@ -310,10 +334,25 @@ func lead(items []Item) (system, rest []Item) {
 
 // joined is the text of items that stand one after the other.
 func joined(items []Item) string {
+	var all string
+	for i := range items {
+		it := &items[i]
+		switch {
+		case it.Kind != Text || it.Text == "":
+		case all == "":
+			all = it.Text // mostly the only one
+		default:
+			return joinedParts(items)
+		}
+	}
+	return all
+}
+
+func joinedParts(items []Item) string {
 	var parts []string
-	for _, i := range items {
-		if i.Kind == Text && i.Text != "" {
-			parts = append(parts, i.Text)
+	for i := range items {
+		if it := &items[i]; it.Kind == Text && it.Text != "" {
+			parts = append(parts, it.Text)
 		}
 	}
 	return strings.Join(parts, "\n\n")

@@ -6,10 +6,8 @@ package jsoncut
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"iter"
-	"math/bits"
 )
 
 // Member is a member of an object, as it stands in the text.
@@ -120,42 +118,24 @@ func Length(text []byte) int {
 	return len(text)
 }
 
-// stringEnd returns the length of the string that valid JSON begins with.
+// stringEnd returns the length of the string that valid JSON begins with. It goes from
+// quote to quote, of which most texts have few: one that has an even number of backslashes
+// before it is the end. Each is counted once, for the quote behind it.
 func stringEnd(text []byte) int {
-	i := 1 + bytes.IndexByte(text[1:], '"')
-	if text[i-1] != '\\' {
-		return i + 1
-	}
-	return escapedEnd(text)
-}
-
-// escapedEnd is stringEnd for a string that has quotes in it, or a backslash at its end.
-func escapedEnd(text []byte) int {
-	const word = 8
-	i := 1
-	for i+word <= len(text) {
-		// As marks, but for control characters, of which there are none.
-		const ones, high = 0x0101010101010101, 0x8080808080808080
-		w := binary.LittleEndian.Uint64(text[i:])
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		m := ((quote-ones)&^quote | (backslash-ones)&^backslash) & high
-		if m == 0 {
-			i += word
-			continue
+	for i := 1; ; i++ {
+		n := bytes.IndexByte(text[i:], '"')
+		if n < 0 {
+			return len(text) // it is valid
 		}
-		i += bits.TrailingZeros64(m) / word
-		if text[i] == '"' {
+		i += n
+		from := i
+		for text[from-1] == '\\' { // the quote at the beginning is none
+			from--
+		}
+		if (i-from)%2 == 0 {
 			return i + 1
 		}
-		i += 2 // an escape, or the beginning of one
 	}
-	for text[i] != '"' {
-		if text[i] == '\\' {
-			i++
-		}
-		i++
-	}
-	return i + 1
 }
 
 // valueEnd returns the length of the value that the rest of a valid object or list

@@ -3,6 +3,8 @@ package jsoncut_test
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -22,9 +24,7 @@ func FuzzCut(f *testing.F) {
 		if !json.Valid(data) {
 			return
 		}
-		if got, ok := jsoncut.Objects(data); !ok || got != objects(t, data) {
-			t.Fatalf("%q has %d objects, not %d (%t)", data, objects(t, data), got, ok)
-		}
+		outline(t, data)
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, data); err != nil || !bytes.Equal(compact.Bytes(), jsoncut.AppendCompact(nil, data)) {
 			t.Fatalf("%q is %q without space, not %q", data, compact.Bytes(), jsoncut.AppendCompact(nil, data))
@@ -74,6 +74,28 @@ func FuzzCut(f *testing.F) {
 			}
 		}
 	})
+}
+
+// outline compares that of a text with what is cut out of it afterwards, for all of its
+// members and for the first.
+func outline(t *testing.T, data []byte) {
+	t.Helper()
+	var want []jsoncut.Pair
+	for name, value := range jsoncut.Pairs(data) {
+		want = append(want, jsoncut.Pair{Name: name, Value: value})
+	}
+	for _, most := range []int{len(want) + 1, len(want), 1, 0} {
+		got, ok := jsoncut.Cut(data, most)
+		if !ok || got.Objects != objects(t, data) {
+			t.Fatalf("%q has %d objects, not %d (%t)", data, objects(t, data), got.Objects, ok)
+		}
+		if escapes := regexp.MustCompile(`(^|[^\\])(\\\\)*\\u`).Match(data); got.Escapes != escapes {
+			t.Fatalf("%q has escapes: %t, not %t", data, escapes, got.Escapes)
+		}
+		if some := want[:min(most, len(want))]; len(got.Members) != len(some) || len(some) > 0 && !reflect.DeepEqual(got.Members, some) {
+			t.Fatalf("the first %d members of %q are %q, not %q", most, data, some, got.Members)
+		}
+	}
 }
 
 // objects counts those that a parser finds.

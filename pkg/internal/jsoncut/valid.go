@@ -2,6 +2,7 @@ package jsoncut
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 )
 
@@ -12,15 +13,53 @@ const maxDepth = 10_000
 // and several times as fast where most of it is strings. It keeps a byte for each
 // level of nesting.
 func Valid(text []byte) bool {
-	_, ok := Objects(text)
-	return ok
+	v := validator{text: text}
+	return v.value() && v.at == len(text)
 }
 
-// Objects is Valid, and counts the objects in a text, at any depth.
-func Objects(text []byte) (n int, ok bool) {
-	v := validator{text: text}
+// Outline is what is learned of a text while it is found valid.
+type Outline struct {
+	Objects int    // in it, at any depth
+	Escapes bool   // some character in it stands as an escape of four digits
+	Members []Pair // of the object that it is, in its order; a name can stand in it twice
+}
+
+// Pair is a member of an object as it stands in the text: its name in quotes, and its
+// value.
+type Pair struct{ Name, Value []byte }
+
+// Pairs are the members.
+func (o Outline) Pairs() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for _, m := range o.Members {
+			if !yield(m.Name, m.Value) {
+				return
+			}
+		}
+	}
+}
+
+// Cut is Valid, and returns the outline of a valid text, with the first members of the
+// object that it is, as many as that.
+func Cut(text []byte, most int) (o Outline, ok bool) {
+	v := validator{text: text, most: most}
 	ok = v.value() && v.at == len(text)
-	return v.objects, ok
+	return Outline{v.objects, v.escapes, v.members}, ok
+}
+
+// Scalar returns the length of the string that a text begins with, or of the number where
+// no quote stands there, and whether it is one.
+func Scalar(text []byte, quote bool) (n int, ok bool) {
+	v := validator{text: text}
+	if len(text) == 0 || quote != (text[0] == '"') {
+		return 0, false
+	}
+	if quote {
+		ok = v.str()
+	} else {
+		ok = v.number()
+	}
+	return v.at, ok
 }
 
 // validator reads a text from its beginning.
@@ -30,6 +69,11 @@ type validator struct {
 	levels []byte // '{' or '[' of what is open
 
 	objects int // so far
+	escapes bool
+	members []Pair
+	most    int  // of those
+	cutting bool // the last of them has no value yet
+	from    int  // where the last value at the top began
 }
 
 // value reads one value with the space around it.
@@ -43,6 +87,9 @@ func (v *validator) value() bool {
 			continue
 		}
 		for {
+			if v.cutting && len(v.levels) == 1 {
+				v.members[len(v.members)-1].Value, v.cutting = v.text[v.from:v.at], false
+			}
 			v.space()
 			if len(v.levels) == 0 {
 				return true
@@ -64,6 +111,9 @@ func (v *validator) begin() (opened, ok bool) {
 	v.space()
 	if v.at == len(v.text) {
 		return false, false
+	}
+	if len(v.levels) == 1 {
+		v.from = v.at
 	}
 	switch c := v.text[v.at]; c {
 	case '{', '[':
@@ -124,8 +174,12 @@ func closing(c byte) byte { return c + 2 } // '[' ']', '{' '}'
 // name reads a member's name and the colon behind it.
 func (v *validator) name() bool {
 	v.space()
+	from := v.at
 	if v.at == len(v.text) || v.text[v.at] != '"' || !v.str() {
 		return false
+	}
+	if len(v.levels) == 1 && len(v.members) < v.most {
+		v.members, v.cutting = append(v.members, Pair{Name: v.text[from:v.at]}), true
 	}
 	v.space()
 	if v.at == len(v.text) || v.text[v.at] != ':' {
@@ -162,24 +216,37 @@ func (v *validator) str() bool {
 			v.at = i + 1
 			return true
 		}
-		n := escape(text[i:])
+		if text[i] == '\\' && i+1 < len(text) && simple[text[i+1]] != 0 {
+			i += 2
+			continue
+		}
+		n := longEscape(text[i:])
 		if n == 0 {
 			return false
 		}
+		v.escapes = true
 		i += n
 	}
-	for i < len(text) {
+	return v.rest(i)
+}
+
+// rest is str for what is left from i on, byte by byte.
+func (v *validator) rest(i int) bool {
+	for text := v.text; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
 			v.at = i + 1
 			return true
 		case c >= ' ' && c != '\\':
 			i++
+		case c == '\\' && i+1 < len(text) && simple[text[i+1]] != 0:
+			i += 2
 		default:
-			n := escape(text[i:])
+			n := longEscape(text[i:])
 			if n == 0 {
 				return false
 			}
+			v.escapes = true
 			i += n
 		}
 	}
@@ -195,15 +262,8 @@ func marks(w uint64) uint64 {
 	return ((w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & high
 }
 
-// escape is the length of the escape with which a text begins, 0 where it is none.
-func escape(text []byte) int {
-	if len(text) > 1 && text[0] == '\\' && simple[text[1]] != 0 {
-		return 2
-	}
-	return longEscape(text)
-}
-
-// longEscape is escape for those of four digits.
+// longEscape is the length of the escape of four digits with which a text begins, 0 where it
+// begins with none.
 func longEscape(text []byte) int {
 	const size = len(`\u0000`)
 	if len(text) < size || text[0] != '\\' || text[1] != 'u' {

@@ -164,6 +164,24 @@ func FuzzString(f *testing.F) {
 
 func compareText(t *testing.T, s string) { compare(t, s) }
 
+// TestObjects: an object of anything is written as encoding/json writes it.
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	many := map[string]any{}
+	for i := range 40 {
+		many[fmt.Sprint(i)] = i
+	}
+	for _, v := range []any{
+		map[string]any(nil), map[string]any{}, many, map[string]any{"b": "<\n", "a\"\xff": nil, "é": []any{1, "x", map[string]any{"z": 1.5, "y": true}}, "": map[string]any(nil)},
+		map[string]any{"in": &every{Text: "a"}, "list": []every{{N: 1}}, "raw": json.RawMessage(`{ "a" : 1 }`), "maps": []map[string]any{{"b": 1, "a": 2}}},
+	} {
+		compare(t, v)
+	}
+	if _, err := wirejson.Append(nil, map[string]any{"f": func() {}}); err == nil {
+		t.Error("a function was written")
+	}
+}
+
 // TestMembers: members are left where they stand, and what cannot be read as it is is
 // not read at all.
 func TestMembers(t *testing.T) {

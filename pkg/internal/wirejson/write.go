@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
@@ -18,8 +19,15 @@ type Appender interface {
 // Append appends the JSON of a value. The error is encoding/json's; what was appended
 // until then is no JSON.
 func Append(dst []byte, v any) ([]byte, error) {
-	if v == nil {
+	switch v := v.(type) { // what stands in objects
+	case nil:
 		return append(dst, "null"...), nil
+	case string:
+		return AppendString(dst, v), nil
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10), nil
+	case map[string]any:
+		return appendMap(dst, v)
 	}
 	value := reflect.ValueOf(v)
 	return formOf(value.Type()).append(dst, value)
@@ -121,6 +129,31 @@ func empty(v reflect.Value) bool {
 	default:
 		return v.IsZero()
 	}
+}
+
+// appendMap writes an object whose members are in the order of their names, as
+// encoding/json has it.
+func appendMap(dst []byte, all map[string]any) ([]byte, error) {
+	if all == nil {
+		return append(dst, "null"...), nil
+	}
+	var room [16]string
+	names := room[:0]
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	dst = append(dst, '{')
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = Append(append(AppendString(dst, name), ':'), all[name]); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, '}'), nil
 }
 
 // appendForeign has encoding/json write a value.

@@ -26,8 +26,13 @@ func (m *Model) above() []string {
 		return out
 	}
 	out := m.noticeLines(m.width)
-	if text, role := m.activity(); text != "" {
-		out = append(out, flow.Plain(text, role).Cut(m.width).Paint(m.theme))
+	text, role := m.activity()
+	if text == "" {
+		return out
+	}
+	lines := flow.Plain(text, role).Wrap(max(m.width-2, 1))
+	for _, l := range flow.Indent(lines[:min(len(lines), 2)], nil, flow.Plain("  ")) {
+		out = append(out, l.Cut(m.width).Paint(m.theme))
 	}
 	return out
 }

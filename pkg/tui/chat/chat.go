@@ -60,6 +60,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
+	happens  func() // it is called before whatever comes is taken; nil: nothing is
 	home     string
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
@@ -79,6 +80,7 @@ type Model struct {
 	submitted time.Time // when a message was sent last
 	history   history.History
 	focus     focus
+	meant     meant
 	chorded   bool      // Ctrl-X was the last key
 	leaving   time.Time // when Ctrl-C was pressed last with nothing to stop
 
@@ -100,8 +102,7 @@ type Model struct {
 	pid      int  // of the daemon
 	known    bool // what there is to work with
 	wasSetUp bool
-	model    string // that is used where nobody says which
-	models   []api.Provider
+	offered
 	sessions []api.Session
 	left     string // what is said once the screen is gone
 }
@@ -153,9 +154,19 @@ func (m *Model) add(session string) *thread {
 	m.ids++
 	t := newThread(m.ids, session, m.theme)
 	t.reading.Sides(m.sides)
+	t.choice = choice{m.request.Model, m.request.Runner}
 	m.threads = append(m.threads, t)
 	m.switchTo(len(m.threads) - 1)
 	return t
+}
+
+// another opens an empty thread, unless one is shown, and learns what it may begin with.
+func (m *Model) another() tea.Cmd {
+	if t := m.current(); t.session == "" && !t.busy() && !t.attaching && m.editor.Empty() {
+		return tea.Batch(m.say("this session is new"), m.refresh())
+	}
+	m.add("")
+	return m.refresh()
 }
 
 // switchTo shows another thread.
@@ -163,10 +174,11 @@ func (m *Model) switchTo(i int) {
 	if m.shown < len(m.threads) {
 		m.current().draft, _ = m.editor.Shown()
 	}
+	m.done()
 	m.shown, m.focus = i, onEditor
 	t := m.current()
 	t.news = false
-	m.editor = editor.Editor{}
+	m.editor = m.editor.Fresh()
 	if t.draft != "" {
 		m.editor.SetText(t.draft)
 	}

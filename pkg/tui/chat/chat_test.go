@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -285,14 +286,36 @@ func TestLocked(t *testing.T) {
 	b.waitNot(`Vexa is locked · `)
 }
 
+// Once the key is open again, nothing says any more that anything is amiss.
+func TestUnlocking(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Unlock: func(ctx context.Context) error {
+		return d.client().Unlock(ctx, api.UnlockRequest{Identity: "AGE-SECRET-KEY-1"})
+	}})
+	b.wait("rehearsal")
+	b.press("'hello", "enter")
+	b.wait(`✓ commit`)
+	if err := d.client().Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wait(`Vexa is locked · /unlock`)
+	b.press("'hello again", "enter")
+	b.wait(`^> hello again`)
+	b.wait(`Vexa is locked · /unlock`)
+	b.hides(`vexa unlock`)
+	b.press("ctrl+u", "'/theme pink", "enter", "ctrl+u", "'/unlock", "enter")
+	b.waitNot(`(?m)^!`)
+}
+
 func TestARefusedMessageComesBack(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t)
 	b := newBench(t, chat.Options{Daemon: d.client(), Request: api.StartRequest{Workspaces: []api.Grant{{Workspace: "none", Mode: "rw"}}}})
 	b.wait(`none:rw`)
 	b.press("'hello", "enter")
-	b.wait(`! .*there is no workspace none`)
-	b.shows(`^> hello`)
+	b.wait(`^> hello`)
+	b.shows(`! .*there is no workspace none`)
 }
 
 func TestTurnsThatFail(t *testing.T) {

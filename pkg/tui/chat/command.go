@@ -1,51 +1,49 @@
 package chat
 
 import (
-	"context"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
+	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
 // Command is something that the person can ask of the chat itself, by a line that begins
 // with a slash.
 type Command struct {
-	Name  string // as it is written, less the slash
-	Takes string // what is written behind it, in words; "": nothing
-	Does  string // what it does, in a few words
+	Name  string   // as it is written, less the slash
+	Also  []string // what it is called elsewhere
+	Takes string   // what is written behind it, in words; "": nothing
+	Does  string   // what it does, in a few words
 	Run   func(m *Model, args string) tea.Cmd
 }
 
 // builtin are those that there always are.
 func builtin() []Command {
 	return []Command{
-		{"help", "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
-		{"new", "", "begin another session", func(m *Model, _ string) tea.Cmd { m.add(""); return nil }},
-		{"sessions", "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
-		{"rename", "TITLE", "give this session a title", (*Model).rename},
-		{"undo", "", "take the newest commit of this session back", func(m *Model, _ string) tea.Cmd {
+		{"help", nil, "", "list the keys", func(m *Model, _ string) tea.Cmd { m.openHelp(); return nil }},
+		{"new", []string{"clear"}, "", "begin another session", func(m *Model, _ string) tea.Cmd { return m.another() }},
+		{"sessions", []string{"resume"}, "", "go to another session", func(m *Model, _ string) tea.Cmd { return m.openSessions() }},
+		{"rename", nil, "TITLE", "give this session a title", (*Model).rename},
+		{"undo", nil, "", "take the newest commit of this session back", func(m *Model, _ string) tea.Cmd {
 			t := m.current()
 			return m.undo(t, newestCommit(t))
 		}},
-		{"merge", "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
-		{"approve", "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
-		{"reject", "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
-		{"files", "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
-		{"model", "[NAME]", "use this model from the next message on", (*Model).useModel},
-		{"runner", "[NAME]", "use this runner from the next message on", (*Model).useRunner},
-		{"theme", "light|dark|none|auto", "change the colours", (*Model).setTheme},
-		{"sides", "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { m.toggleSides(); return nil }},
-		{"mouse", "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd {
-			m.mouse = !m.mouse
-			return nil
-		}},
-		{"edit", "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
-		{"unlock", "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
-		{"quit", "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
+		{"merge", nil, "", "merge the newest commit that waits for approval", func(m *Model, _ string) tea.Cmd { return m.decideNewest(merge, "") }},
+		{"approve", nil, "", "approve the newest that waits, where several have to", func(m *Model, _ string) tea.Cmd { return m.decideNewest(approve, "") }},
+		{"reject", nil, "[WHY]", "reject the newest that waits", func(m *Model, why string) tea.Cmd { return m.decideNewest(reject, why) }},
+		{"files", nil, "", "look through the files of the workspaces", func(m *Model, _ string) tea.Cmd { return m.openFiles() }},
+		{"model", nil, "[NAME]", "use this model in this session, from the next message on", (*Model).useModel},
+		{"runner", nil, "[NAME]", "use this runner in this session, from the next message on", (*Model).useRunner},
+		{"theme", nil, "light|dark|none|auto", "change the colours", (*Model).setTheme},
+		{"sides", nil, "", "show patches with before and after beside each other, or not", func(m *Model, _ string) tea.Cmd { return m.toggleSides() }},
+		{"mouse", nil, "", "leave the mouse to the terminal, for selecting text, or take it back", func(m *Model, _ string) tea.Cmd { return m.toggleMouse() }},
+		{"edit", nil, "", "write the message in your own editor", func(m *Model, _ string) tea.Cmd { return m.edit() }},
+		{"unlock", nil, "", "open the key where Vexa is locked", func(m *Model, _ string) tea.Cmd { return m.askKey() }},
+		{"quit", []string{"exit", "q"}, "", "leave; what runs goes on", func(m *Model, _ string) tea.Cmd { return m.goodbye() }},
 	}
 }
 
@@ -60,7 +58,7 @@ func orDefault(s, otherwise string) string {
 func builtIns() *command.Registry {
 	var list []command.Command
 	for _, c := range builtin() {
-		list = append(list, command.Command{Name: c.Name, Arguments: c.Takes, Help: c.Does})
+		list = append(list, command.Command{Name: c.Name, Aliases: c.Also, Arguments: c.Takes, Help: c.Does})
 	}
 	r, err := command.New(list...)
 	if err != nil {
@@ -71,7 +69,7 @@ func builtIns() *command.Registry {
 
 // command runs a line that begins with a slash, and reports whether it was one for the
 // chat or a workspace's. Two slashes, and a path, are a message.
-func (m *Model) command(text string) (tea.Cmd, bool) {
+func (m *Model) command(text, shown string) (tea.Cmd, bool) {
 	if strings.TrimSpace(text) == "/" {
 		m.openCommands()
 		return nil, true
@@ -82,19 +80,51 @@ func (m *Model) command(text string) (tea.Cmd, bool) {
 	}
 	c, err := m.brought.commands.Resolve(call.Name)
 	if err != nil {
-		m.editor.SetText(text)
-		return m.fail(err), true
+		return m.unknown(shown, call.Name, err), true
 	}
 	if c.BuiltIn() {
 		return m.run(c.Name, call.Rest), true
 	}
 	prompt, err := c.Expand(call)
 	if err != nil {
-		m.editor.SetText(text)
+		m.editor.SetText(shown)
 		return m.fail(err), true
 	}
-	m.history.Add(text)
-	return m.sendTyped(text, prompt), true
+	m.history.Add(shown)
+	return m.sendTyped(message{text, shown, prompt}), true
+}
+
+// unknown says that there is no such command. The line stays as it was written, and Tab puts
+// the name there that was meant, where there is one.
+func (m *Model) unknown(text, name string, err error) tea.Cmd {
+	m.editor.SetText(text)
+	near := m.brought.commands.Near(name)
+	if near == "" || !fault.Is(err, fault.NotFound) {
+		return m.fail(err)
+	}
+	return m.mistaken(err, text, "/"+near+text[len("/")+len(name):], "/"+near)
+}
+
+// mistaken says what is wrong with a line that is in the editor. Tab puts there what was
+// probably meant.
+func (m *Model) mistaken(err error, line, instead, near string) tea.Cmd {
+	m.meant = meant{line, instead}
+	return m.show(err.Error()+" (did you mean "+near+"? Tab writes it)", theme.Error, problemFor)
+}
+
+// meant is a line with a mistake in it, and as it was probably meant.
+type meant struct{ line, instead string }
+
+// putRight writes what was meant in the place of what is written, where that is still the
+// line with the mistake.
+func (m *Model) putRight() bool {
+	text, at := m.editor.Shown()
+	if m.meant.line == "" || text != m.meant.line || at != len(text) {
+		return false
+	}
+	m.editor.SetText(m.meant.instead)
+	m.meant, m.notice = meant{}, nil
+	return true
 }
 
 // run runs a command of the chat itself.
@@ -112,36 +142,15 @@ func (m *Model) setTheme(args string) tea.Cmd {
 	case Light, Dark, None:
 		m.chosen = t
 		m.restyle(t.first())
-		return nil
+		return m.say("the theme is " + string(t))
 	case Auto:
 		m.chosen = t
-		return tea.RequestBackgroundColor
+		return tea.Batch(tea.RequestBackgroundColor, m.say("the theme is the one that the terminal's background asks for"))
+	case "":
+		return m.say("the theme is " + m.colours() + "; others: /theme " + strings.Join(Themes(), ", "))
 	default:
-		return m.say("there are the themes " + strings.Join(Themes(), ", "))
+		return m.fail(fault.New(fault.Usage, "there is no theme "+args, "themes: "+strings.Join(Themes(), ", ")))
 	}
-}
-
-// rename gives the session a title.
-func (m *Model) rename(title string) tea.Cmd {
-	t := m.current()
-	switch {
-	case title == "":
-		return m.say("as in: /rename The otters")
-	case t.session == "":
-		return m.say("a session has a title once something was said in it")
-	}
-	return m.retitle(t.session, title, false)
-}
-
-// retitle gives any session a title, and lists them again where it was done there.
-func (m *Model) retitle(id, title string, listed bool) tea.Cmd {
-	return m.do(func(ctx context.Context) tea.Msg {
-		if _, err := m.daemon.RenameSession(ctx, id, api.RenameSession{Title: title}); err != nil {
-			return sessionsMsg{err: err}
-		}
-		list, err := m.daemon.Sessions(ctx)
-		return sessionsMsg{list, listed, err}
-	})
 }
 
 // openCommands lists the commands to choose from. One that needs something behind it, and

@@ -129,21 +129,21 @@ func (m *Model) answered(msg statusMsg, before link) tea.Cmd {
 	switch {
 	case old != 0 && old != m.pid:
 		m.back = false
-		cmds = append(cmds, m.say("the daemon was restarted; the chat goes on where it was"))
+		cmds = append(cmds, m.tell("the daemon was restarted; the chat goes on where it was"))
 	case m.back && !m.lost():
 		m.back = false
-		cmds = append(cmds, m.say("the stream is back; nothing was lost"))
+		cmds = append(cmds, m.tell("the stream is back; nothing was lost"))
 	case before == linkFailed:
-		cmds = append(cmds, m.say("the daemon answers now"))
+		cmds = append(cmds, m.tell("the daemon answers now"))
 	case before == linkStuck || before == linkGone:
-		cmds = append(cmds, m.say("the daemon answers again"))
+		cmds = append(cmds, m.tell("the daemon answers again"))
 	}
 	return tea.Batch(cmds...)
 }
 
 // learnedMsg is what there is to work with.
 type learnedMsg struct {
-	models     []api.Provider
+	offered
 	workspaces []api.Workspace
 	sessions   []api.Session
 	err        error
@@ -153,7 +153,7 @@ type learnedMsg struct {
 func (m *Model) learn() tea.Cmd {
 	return m.do(func(ctx context.Context) tea.Msg {
 		var l learnedMsg
-		if l.models, l.err = m.daemon.Models(ctx); l.err != nil {
+		if l.offered, l.err = offeredBy(ctx, m.daemon); l.err != nil {
 			return l
 		}
 		if l.workspaces, l.err = m.daemon.Workspaces(ctx); l.err != nil {
@@ -169,14 +169,8 @@ func (m *Model) learned(msg learnedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
 	}
-	m.known, m.sessions, m.models = true, msg.sessions, msg.models
+	m.known, m.sessions, m.offered = true, msg.sessions, msg.offered
 	m.brought.stale = true
-	m.model = ""
-	for i, p := range msg.models {
-		if len(p.Models) > 0 && (i == 0 || p.Default) {
-			m.model = p.Models[0]
-		}
-	}
 	if (len(msg.models) == 0 || len(msg.workspaces) == 0) && m.setup != nil && !m.wasSetUp {
 		m.wasSetUp, m.known = true, false
 		return m.outside(m.setup, func(err error) tea.Msg { return setUpMsg{err} })

@@ -27,6 +27,7 @@ type Sessions interface {
 // Workspaces are what agents change.
 type Workspaces interface {
 	Workspaces(ctx context.Context) ([]api.Workspace, error)
+	Log(ctx context.Context, name string, q client.LogQuery) ([]api.Commit, error)
 	Diff(ctx context.Context, name string, q client.DiffQuery) (api.Diff, error)
 	Undo(ctx context.Context, name string, r api.UndoRequest) (api.Undone, error)
 	Proposal(ctx context.Context, name, id string) (api.Proposal, error)

@@ -50,8 +50,9 @@ func (m *Model) askKey() tea.Cmd {
 
 func (m *Model) unlocked(msg unlockedMsg) tea.Cmd {
 	if msg.err != nil {
-		return m.fail(msg.err)
+		return m.failed(msg.err)
 	}
+	m.notice = nil // that it was locked
 	return m.check()
 }
 

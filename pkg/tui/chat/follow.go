@@ -10,11 +10,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
+	"github.com/vexa-ai/vexa/pkg/tui/mention"
 )
 
 // follow is the frames of a unit, as they come.
@@ -73,7 +75,11 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	var cmds []tea.Cmd
 	fresh := t.session == ""
 	m.remember(t, msg.Entries)
+	untitled := t.title == ""
 	done := t.apply(f.unit, msg.Batch)
+	if untitled { // as it was written, not as the agent has it
+		t.title = plain.Short(mention.Unplace(t.title, m.brought.dirs), longTitle)
+	}
 	m.brought.stale = m.brought.stale || !t.past && merges(msg.Entries)
 	if fresh && t.session != "" {
 		cmds = append(cmds, m.listSessions())
@@ -84,7 +90,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	cmds = append(cmds, m.connection(t, msg.Broken))
 	if t.past && len(t.later) == 0 && len(msg.Entries) > 0 {
 		t.past = false
-		cmds = append(cmds, m.sendNext(t, true))
+		cmds = append(cmds, m.lookBack(t), m.sendNext(t, true))
 	}
 	if t.busy() {
 		cmds = append(cmds, m.tick())
@@ -127,7 +133,7 @@ func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.container = ""
 	if len(t.later) == 0 {
 		t.past = false
-		return m.sendNext(t, true)
+		return tea.Batch(m.lookBack(t), m.sendNext(t, true))
 	}
 	unit := t.later[0]
 	t.later = t.later[1:]
@@ -146,15 +152,18 @@ func (m *Model) followAgain(msg followAgainMsg) tea.Cmd {
 // turnDone says what the end of a turn means for what waits.
 func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	t.stopping = false
-	cmds := []tea.Cmd{m.listSessions()}
+	cmds := []tea.Cmd{m.listSessions(), m.refresh()}
 	if t.follow != nil {
 		cmds = append(cmds, m.look(t, t.follow.unit))
 	}
 	if t.past {
 		return nil
 	}
+	cmds = append(cmds, m.lookBack(t), m.callAgain(t))
 	if t != m.current() {
 		t.news = true
+	} else {
+		m.done()
 	}
 	if t.unheard != nil {
 		t.queue = append([]message{*t.unheard}, t.queue...)
@@ -211,7 +220,7 @@ type unitsMsg struct {
 
 // resume brings what was said in a session before.
 func (m *Model) resume(t *thread) tea.Cmd {
-	t.past = true
+	t.past, t.resumed = true, true
 	id, session := t.id, t.session
 	return m.do(func(ctx context.Context) tea.Msg {
 		list, err := m.daemon.Dispatches(ctx, true)

@@ -29,7 +29,7 @@ func bindings() []binding {
 		{"", "Reading"},
 		{"PgUp PgDn", "scroll; so does the wheel, and Shift-↑ Shift-↓ by lines"},
 		{"Ctrl-Home -End", "the beginning, the end"},
-		{"Ctrl-O", "fold or unfold the newest call, thought or commit"},
+		{"Ctrl-O", "unfold the newest call, thought, commit, long message"},
 		{"Tab", "go to what was said; Ctrl-↑ Ctrl-↓ from item to item"},
 		{"Enter", "there: fold or unfold; a click does, too"},
 		{"u", "there: undo a commit, which is asked once"},

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/tui/attach"
+	"github.com/vexa-ai/vexa/pkg/tui/editor"
 )
 
 // leaveWithin is how soon Ctrl-C has to be pressed again to leave: while it is said.
@@ -26,6 +27,9 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.ctrlC()
 	}
 	m.leaving = time.Time{}
+	if acts(msg) {
+		m.done()
+	}
 	switch {
 	case m.over != nil:
 		return m.overUpdate(msg)
@@ -40,6 +44,12 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.pressTranscript(key)
 	}
 	return m.pressEditor(msg, key)
+}
+
+// acts reports whether a key does more than to write, and to move in what is written.
+func acts(msg tea.KeyPressMsg) bool {
+	var none editor.Editor
+	return (msg.Text == "" || msg.Mod&(tea.ModCtrl|tea.ModAlt) != 0) && !move(&none, msg.String()) && !erase(&none, msg.String())
 }
 
 // ctrlC stops what runs, else empties the editor. Pressed again, with no other key between
@@ -90,7 +100,7 @@ func (m *Model) leave() tea.Cmd {
 		switch {
 		case t.busy() && t.session != "":
 			lines = append(lines, "the agent goes on; come back with: vexa chat --session "+t.session)
-		case t.session != "" && t.conversation.Len() > 0:
+		case t.session != "" && t.conversation.Len() > 0 && !(t.container == "" && m.fleeting(m.runnerOf(t))):
 			lines = append(lines, "come back with: vexa chat --session "+t.session)
 		}
 		if n := len(t.queue); n > 0 {
@@ -126,7 +136,7 @@ func (m *Model) anywhere(key string) (tea.Cmd, bool) {
 	case "ctrl+down", "alt+down":
 		m.jump(1)
 	case "ctrl+n":
-		m.add("")
+		return m.another(), true
 	case "ctrl+s":
 		return m.openSessions(), true
 	case "ctrl+p":

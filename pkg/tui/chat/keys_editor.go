@@ -32,7 +32,7 @@ func (m *Model) pressEditor(msg tea.KeyPressMsg, key string) tea.Cmd {
 	case "ctrl+g":
 		return m.edit()
 	case "tab", "shift+tab":
-		m.toTranscript()
+		return m.tab()
 	case "up":
 		m.older()
 	case "down":
@@ -69,7 +69,7 @@ func (m *Model) older() {
 	if m.editor.Up(m.editorWidth()) || m.editQueued() {
 		return
 	}
-	if text, ok := m.history.Older(m.editor.Text()); ok {
+	if text, ok := m.history.Older(m.editor.Folded()); ok {
 		m.editor.SetText(text)
 	}
 }
@@ -78,7 +78,7 @@ func (m *Model) newer() {
 	if m.editor.Down(m.editorWidth()) {
 		return
 	}
-	if text, ok := m.history.Newer(m.editor.Text()); ok {
+	if text, ok := m.history.Newer(m.editor.Folded()); ok {
 		m.editor.SetText(text)
 	}
 }

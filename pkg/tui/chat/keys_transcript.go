@@ -23,6 +23,17 @@ func (m *Model) toTranscript() {
 	t.pane.Show(m.blocks(t), t.selected)
 }
 
+// tab puts a command right that was misspelt, else goes to what was said, and says so where nothing was.
+func (m *Model) tab() tea.Cmd {
+	if m.putRight() {
+		return nil
+	}
+	if m.toTranscript(); m.focus != onTranscript {
+		return m.say("Tab goes to what was said, and nothing was yet; / lists the commands")
+	}
+	return nil
+}
+
 // jump selects the item before or behind the one that is selected.
 func (m *Model) jump(by int) {
 	t := m.current()
@@ -54,7 +65,7 @@ func (m *Model) pressTranscript(key string) tea.Cmd {
 	case "enter", "space", "right", "left":
 		return m.toggle(t, t.selected)
 	case "s":
-		m.toggleSides()
+		return m.toggleSides()
 	case "u":
 		return m.undo(t, t.selected)
 	case "a":
@@ -70,6 +81,11 @@ func (m *Model) pressTranscript(key string) tea.Cmd {
 	case "ctrl+d":
 		if m.editor.Empty() {
 			return m.goodbye()
+		}
+	case "/", "@":
+		if m.focus = onEditor; m.editor.Empty() {
+			m.typed = true
+			m.editor.Type(key)
 		}
 	case "esc", "tab", "shift+tab", "i", "q":
 		m.focus = onEditor
@@ -107,11 +123,15 @@ func (m *Model) toggleLatest() tea.Cmd {
 	return nil
 }
 
-func (m *Model) toggleSides() {
+func (m *Model) toggleSides() tea.Cmd {
 	m.sides = !m.sides
 	for _, t := range m.threads {
 		t.reading.Sides(m.sides)
 	}
+	if m.sides {
+		return m.say("patches: side by side, where they fit")
+	}
+	return m.say("patches: one line below the other")
 }
 
 // copy gives the text of an item to the terminal's clipboard.

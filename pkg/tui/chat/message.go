@@ -13,6 +13,7 @@ import (
 // message is what is said to an agent.
 type message struct {
 	typed string // by the person
+	shown string // that, with what was pasted folded
 	text  string // as it is sent: with files behind it, and commands expanded
 }
 
@@ -26,10 +27,10 @@ type attachedMsg struct {
 
 // sendTyped sends what was typed, or what a command made of it: with the files that what
 // was typed names, and with what it says of workspaces as agents know it.
-func (m *Model) sendTyped(typed, text string) tea.Cmd {
+func (m *Model) sendTyped(msg message) tea.Cmd {
 	t := m.current()
-	msg := message{typed, mention.Place(text, m.brought.dirs)}
-	names := attach.Find(typed)
+	msg.text = mention.Place(msg.text, m.brought.dirs)
+	names := attach.Find(msg.typed)
 	if len(names) == 0 {
 		return m.sendTo(t, msg)
 	}
@@ -49,17 +50,17 @@ func (m *Model) attached(msg attachedMsg) tea.Cmd {
 	}
 	t.attaching = false
 	if msg.err != nil {
-		m.giveBack(t, msg.message.typed)
+		m.giveBack(t, msg.message.shown)
 		return m.fail(msg.err)
 	}
 	msg.message.text = attach.Compose(msg.message.text, msg.files)
 	return m.sendTo(t, msg.message)
 }
 
-func typedOf(list []message) string {
+func shownOf(list []message) string {
 	texts := make([]string, len(list))
 	for i, one := range list {
-		texts[i] = one.typed
+		texts[i] = one.shown
 	}
 	return strings.Join(texts, "\n\n")
 }

@@ -41,6 +41,7 @@ func TestSeveralSessions(t *testing.T) {
 	b.wait(`2/2 · ● 1 with news`)
 	b.press("'second question", "enter")
 	b.wait(`you said: second question`)
+	b.waitNot(`Esc stops`)
 	b.press("ctrl+s")
 	b.wait(`first question +has news`)
 	b.shows(`second question +shown`)
@@ -99,17 +100,14 @@ func TestRename(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	b, d := start(t)
+	b, _ := start(t)
 	b.press("'/nonsense", "enter")
 	b.wait(`there is no command /nonsense`)
 	b.shows(`^> /nonsense`)
 	b.press("ctrl+u", "'/etc/passwd quiet", "enter")
 	b.wait(`you said: /etc/passwd`)
-	b.press("'/model other", "enter", "'hello quiet", "enter")
+	b.press("'hello quiet", "enter")
 	b.wait(`you said: hello`)
-	if s := d.Starts(); len(s) != 2 || s[1].Model != "other" {
-		t.Errorf("%+v", s)
-	}
 	b.press("ctrl+p")
 	b.shows(`/rename TITLE +give this session a title`)
 	b.press("'renam", "enter")

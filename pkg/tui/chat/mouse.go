@@ -7,6 +7,14 @@ import (
 // wheelLines is how far one step of the wheel scrolls.
 const wheelLines = 3
 
+// toggleMouse leaves the mouse to the terminal, or takes it back.
+func (m *Model) toggleMouse() tea.Cmd {
+	if m.mouse = !m.mouse; m.mouse {
+		return m.say("the mouse scrolls and unfolds; /mouse leaves it to the terminal")
+	}
+	return m.say("the mouse is the terminal's, for selecting text; /mouse takes it back")
+}
+
 // wheel scrolls the transcript, or what lies over it.
 func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 	if m.over != nil {
@@ -46,7 +54,7 @@ func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
 	t.pane.Resize(m.paneWidth(), l.body)
 	_, places := t.pane.View(m.blocks(t))
 	place := places[msg.Y]
-	if place.Block < 0 || place.Line > 0 {
+	if place.Block < 0 || place.Line > 0 && !t.reading.Opens(place.Block, place.Line) {
 		return nil
 	}
 	t.selected = place.Block

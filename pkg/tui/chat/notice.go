@@ -22,6 +22,7 @@ type notice struct {
 	text string
 	role theme.Role
 	id   int
+	own  bool // it is about what the person did last, and goes with what they do next
 }
 
 // NoticeMsg is a line to show from outside the model, such as a warning.
@@ -30,11 +31,26 @@ type NoticeMsg string
 // expiredMsg takes a notice away.
 type expiredMsg int
 
-// say shows a line for a time.
-func (m *Model) say(text string) tea.Cmd { return m.show(text, theme.Muted, noticeFor) }
+// say shows a line for a time, or until the person goes on.
+func (m *Model) say(text string) tea.Cmd {
+	cmd := m.tell(text)
+	m.notice.own = true
+	return cmd
+}
 
-// fail shows what went wrong, and what to do about it.
+// tell shows a line for a time, whatever the person does: nothing that they did led to it.
+func (m *Model) tell(text string) tea.Cmd { return m.show(text, theme.Muted, noticeFor) }
+
+// fail shows what went wrong, and what to do about it. That Vexa is locked is said where all
+// is that is amiss with the daemon, with what opens it here.
 func (m *Model) fail(err error) tea.Cmd {
+	if fault.Is(err, fault.Locked) {
+		return m.check()
+	}
+	return m.failed(err)
+}
+
+func (m *Model) failed(err error) tea.Cmd {
 	text := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
 		text += " (" + hint + ")"
@@ -42,10 +58,17 @@ func (m *Model) fail(err error) tea.Cmd {
 	return m.show(text, theme.Error, problemFor)
 }
 
+// done takes away what was said of what the person did: they went on.
+func (m *Model) done() {
+	if m.notice != nil && m.notice.own {
+		m.notice = nil
+	}
+}
+
 func (m *Model) show(text string, role theme.Role, span time.Duration) tea.Cmd {
 	m.notices++
 	id := m.notices
-	m.notice = &notice{plain.Line(text), role, id}
+	m.notice = &notice{text: plain.Line(text), role: role, id: id}
 	return tea.Tick(span, func(time.Time) tea.Msg { return expiredMsg(id) })
 }
 

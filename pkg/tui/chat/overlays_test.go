@@ -115,6 +115,10 @@ func TestWhereAgentsHaveFiles(t *testing.T) {
 	if diff := cmp.Diff([]string{"quiet @note.md /workspaces/ws_01jdx0handbook/note.md"}, sent(d)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// The title is as it was written, and so is what was said in the list of sessions.
+	b.wait(`─ quiet @note\.md @handbook:note\.md ─`)
+	b.press("ctrl+s")
+	b.wait(`^> quiet @note\.md @handbook:note\.md`)
 }
 
 // A file of this machine that the person names is in the message; one that a paste, a
@@ -180,6 +184,16 @@ func TestAMessageWithFilesComesBack(t *testing.T) {
 	b.shows(`^> more @~/a\.log$`)
 }
 
+// A slash begins a command wherever the focus is.
+func TestASlashInTheTranscript(t *testing.T) {
+	t.Parallel()
+	b, _ := start(t)
+	b.press("'hello", "enter")
+	b.wait(`✓ commit`)
+	b.press("tab", "'/mou")
+	b.shows(`^> /mou$`, `▸ /mouse`)
+}
+
 func TestFilesBrowser(t *testing.T) {
 	t.Parallel()
 	b, _ := start(t)
@@ -218,14 +232,14 @@ func TestModelsAndRunners(t *testing.T) {
 	b.press("'/model ", "enter")
 	b.shows(`^Models`, `the session's`, `rehearsal`)
 	b.press("'rehearsal", "enter")
-	b.wait(`from the next message on: rehearsal`)
+	b.wait(`from the next message of this session on: rehearsal`)
 	b.press("'/runner ", "enter")
 	b.wait(`^Runners`)
 	b.press("'vexa", "enter")
-	b.wait(`from the next message on: vexa`)
+	b.wait(`from the next message of this session on: vexa`)
 	b.press("'quiet", "enter")
 	b.wait(`you said: quiet`)
-	if s := d.Starts()[0]; s.Model != "rehearsal" || s.Runner != "vexa" {
+	if s := d.Starts()[0]; s.Model != "rehearsal/rehearsal" || s.Runner != "vexa" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -37,7 +37,15 @@ func NewProgram(ctx context.Context, o Options, t Terminal) *Program {
 	if t.Env != nil {
 		opts = append(opts, tea.WithEnvironment(t.Env))
 	}
-	return &Program{m, tea.NewProgram(m, opts...), hangUp}
+	p := &Program{m, tea.NewProgram(m, opts...), hangUp}
+	var heart pulse
+	m.happens = func() {
+		if heart.of == nil { // it has one as soon as it runs
+			heart.of = tickerOf(p.tea)
+		}
+		heart.beat()
+	}
+	return p
 }
 
 // errHungUp ends a chat whose terminal was closed. A signal says so to the leader of a
@@ -58,9 +66,6 @@ func (f terminalFile) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// fps is how often the screen is written at most: a key is seen within 9 ms of being taken.
-const fps = 120
 
 // Notice shows a line, from any goroutine.
 func (p *Program) Notice(text string) { p.tea.Send(NoticeMsg(text)) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/screentest"
 	"github.com/vexa-ai/vexa/pkg/tui/chat"
@@ -24,6 +25,9 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 // socketVar has this program be a chat with the daemon on a socket.
 const socketVar = "VEXA_CHAT_TEST_SOCKET"
 
+// interrupted is the exit code of a chat that was ended from outside.
+const interrupted = 130
+
 func TestMain(m *testing.M) {
 	if socket := os.Getenv(socketVar); socket != "" {
 		p := chat.NewProgram(context.Background(), chat.Options{
@@ -33,6 +37,9 @@ func TestMain(m *testing.M) {
 		fmt.Println(left)
 		if err != nil {
 			fmt.Println(err)
+			if fault.Is(err, fault.Interrupted) {
+				os.Exit(interrupted)
+			}
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -53,14 +60,19 @@ func onTerminal(t *testing.T, d *daemon, cols, rows int, th chat.Theme) *sized {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term, err := screentest.Start(screentest.Options{
-		Command: []string{self}, Cols: cols, Rows: rows, Env: append(os.Environ(), socketVar+"="+d.socket, "VEXA_CHAT_TEST_THEME="+string(th)),
-	})
+	return &sized{t, startChat(t, d, th, screentest.Options{Command: []string{self}, Cols: cols, Rows: rows}), fmt.Sprintf("%dx%d", cols, rows)}
+}
+
+// startChat starts a program that is a chat with a daemon.
+func startChat(t *testing.T, d *daemon, th chat.Theme, o screentest.Options) *screentest.Terminal {
+	t.Helper()
+	o.Env = append(os.Environ(), socketVar+"="+d.socket, "VEXA_CHAT_TEST_THEME="+string(th))
+	term, err := screentest.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = term.Close() })
-	return &sized{t, term, fmt.Sprintf("%dx%d", cols, rows)}
+	return term
 }
 
 // wait waits until the screen matches all patterns; those that begin with ! it must not.
@@ -115,7 +127,7 @@ func TestScreens(t *testing.T) {
 			s.send("<ctrl+o>")
 			s.golden("diff", `plain text`)
 			s.send("<tab>", "s")
-			s.golden("sides", `plain text`, `Enter folds`)
+			s.golden("sides", `plain text`, `Enter folds`, `side by side`)
 			s.send("<up>", "<up>", "<up>", "<enter>")
 			s.golden("call", `▾ ✗ write`)
 			s.send("<esc>", "hello", "<enter>")
@@ -182,6 +194,34 @@ func TestTheBackgroundDecides(t *testing.T) {
 			return len(cells) > 0 && cells[0].Fg == want
 		}); err != nil {
 			t.Errorf("light %t: %v\n%s", light, err, term.Screen().Text())
+		}
+	}
+}
+
+// A chat ends with its terminal, also where nobody tells it so by a signal: the shell that
+// leads the session has that. What runs goes on.
+func TestAClosedTerminalEndsTheChat(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"hello", "please wait"} {
+		d := newDaemon(t)
+		term := startChat(t, d, chat.None, screentest.Options{Command: []string{"/bin/sh", "-c", `trap "" HUP; exec "$0"`, self}})
+		s := &sized{t, term, ""}
+		s.wait(`rehearsal`)
+		s.send(text, "<enter>")
+		s.wait(`✓ commit|^ waiting`)
+		if err := term.Close(); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if code, err := term.Exit(20 * time.Second); code != interrupted || err != nil {
+			t.Errorf("%s: exit code %d, %v", text, code, err)
+		}
+		list, err := d.client().Dispatches(t.Context(), false)
+		if err != nil || len(list) != 1 || list[0].Busy != (text == "please wait") {
+			t.Errorf("%s: %+v, %v", text, list, err)
 		}
 	}
 }

@@ -28,21 +28,23 @@ type retryMsg struct {
 
 // submit sends what was written, or has it wait for the end of the turn.
 func (m *Model) submit() tea.Cmd {
-	text := strings.TrimRight(m.editor.Text(), " \n")
+	text, shown := strings.TrimRight(m.editor.Text(), " \n"), m.editor.Folded()
 	switch {
 	case strings.TrimSpace(text) == "":
 		return m.steer()
+	case m.current().looking:
+		return m.say("what there is to choose from is still being read")
 	case m.current().attaching:
 		return m.say("the files of the message before are still being read")
 	}
-	m.submitted = m.now()
+	m.submitted, m.notice = m.now(), nil
 	m.editor.Clear()
 	m.popup.Close()
-	if cmd, ok := m.command(text); ok {
+	if cmd, ok := m.command(text, shown); ok {
 		return cmd
 	}
-	m.history.Add(text)
-	return m.sendTyped(text, text)
+	m.history.Add(shown)
+	return m.sendTyped(message{text, shown, text})
 }
 
 // sendTo says something to the agent of a session; while a turn runs it waits for its end.
@@ -59,6 +61,7 @@ func (m *Model) sendTo(t *thread, msg message) tea.Cmd {
 func (m *Model) start(t *thread, msg message) tea.Cmd {
 	r := m.request
 	r.Text, r.Key, r.Session = msg.text, rand.Text(), t.session
+	r.Model, r.Runner = t.choice.model, t.choice.runner
 	t.starting, t.began, t.stopping = &starting{request: r, message: msg}, m.now(), false
 	t.heard = t.began
 	return tea.Batch(m.post(t), m.tick())
@@ -102,13 +105,22 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 		wait := min(time.Duration(t.starting.tries)*500*time.Millisecond, 5*time.Second)
 		return tea.Batch(m.connection(t, msg.err), tea.Tick(wait, func(time.Time) tea.Msg { return retryMsg{t.id, msg.key} }))
 	}
-	text := t.starting.message.typed
+	if fault.Is(msg.err, fault.NotFound) && t.starting.request.Session != "" && m.fleeting(m.runnerOf(t)) && !t.stopping {
+		return m.startAnew(t)
+	}
+	text := t.starting.message.shown
 	t.starting, t.stopping = nil, false
 	m.giveBack(t, text)
 	if fault.Is(msg.err, fault.Interrupted) {
 		return nil
 	}
 	return tea.Batch(m.unqueue(t), m.fail(msg.err))
+}
+
+// startAnew sends a message whose session ended with its container as the first of another.
+func (m *Model) startAnew(t *thread) tea.Cmd {
+	t.starting.request.Session, t.starting.request.Key = "", rand.Text()
+	return tea.Batch(m.post(t), m.tell("its container has ended, and the runner keeps no session: it begins anew"))
 }
 
 func (m *Model) retry(msg retryMsg) tea.Cmd {
@@ -125,7 +137,8 @@ func (m *Model) giveBack(t *thread, text string) {
 		t.draft = joined(text, t.draft)
 		return
 	}
-	m.editor.SetText(joined(text, m.editor.Text()))
+	written, _ := m.editor.Shown()
+	m.editor.SetText(joined(text, written))
 }
 
 // unqueue gives back what waited: the turn did not end as whoever wrote it expected.
@@ -133,7 +146,7 @@ func (m *Model) unqueue(t *thread) tea.Cmd {
 	if len(t.queue) == 0 {
 		return nil
 	}
-	m.giveBack(t, typedOf(t.queue))
+	m.giveBack(t, shownOf(t.queue))
 	t.queue = nil
 	return m.say("what waited is in the editor again")
 }
@@ -158,7 +171,7 @@ func (m *Model) interrupt() tea.Cmd {
 	case !t.busy() || t.stopping || t.past:
 		return nil
 	case t.starting != nil && t.starting.tries > 0: // nobody has it
-		text := t.starting.message.typed
+		text := t.starting.message.shown
 		t.starting = nil
 		m.giveBack(t, text)
 		return m.unqueue(t)
@@ -206,7 +219,7 @@ func (m *Model) editQueued() bool {
 	if n == 0 || !m.editor.Empty() {
 		return false
 	}
-	m.editor.SetText(t.queue[n-1].typed)
+	m.editor.SetText(t.queue[n-1].shown)
 	t.queue = t.queue[:n-1]
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/mention"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -38,7 +39,7 @@ func (m *Model) listed(msg sessionsMsg) tea.Cmd {
 	m.sessions = msg.list
 	for _, s := range msg.list {
 		for _, t := range m.threads {
-			if t.session == s.ID && s.Title != "" {
+			if t.session == s.ID && s.Title != "" && t.called == "" {
 				t.title = s.Title
 			}
 		}
@@ -98,8 +99,39 @@ func (m *Model) places() (items []picker.Item, places []place) {
 			places = append(places, place{-1, s})
 		}
 	}
+	apart(items, places)
 	return items, places
 }
+
+// apart puts before the second column of rows with the same title what tells them apart:
+// the id of the session, or the key that leads to one that is new.
+func apart(items []picker.Item, places []place) {
+	rows := map[string][]int{}
+	for i, it := range items {
+		rows[it.Title] = append(rows[it.Title], i)
+	}
+	for _, same := range rows {
+		if len(same) < 2 {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, i := range same {
+			p := places[i]
+			mark := p.session.ID[:min(len(p.session.ID), idLetters)]
+			switch {
+			case mark == "":
+				mark = "Alt-" + itoa(p.thread+1)
+			case seen[mark]: // they begin alike
+				mark = p.session.ID
+			}
+			seen[mark] = true
+			items[i].Detail = mark + " · " + items[i].Detail
+		}
+	}
+}
+
+// idLetters is how much of a session's id is shown: what the commands take for it.
+const idLetters = 8
 
 // sessionPreview is what was said last in a session that is open, and what came of it;
 // else what is known of it.
@@ -123,6 +155,7 @@ func (m *Model) sessionPreview(p place, width int) (out []flow.Line) {
 		item, _ := t.conversation.At(i)
 		text := flow.Plain(plain.Short(item.Text(), previewText))
 		if item.Kind == conversation.Said {
+			text = flow.Plain(plain.Short(mention.Unplace(item.Text()[:min(len(item.Text()), mostPending)], m.brought.dirs), previewText))
 			out = append(out, flow.Indent(text.Wrap(max(width-2, 1)), flow.Plain("> ", theme.Prompt), flow.Plain("  "))...)
 		}
 		if item.Kind == conversation.Answer {

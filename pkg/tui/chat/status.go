@@ -66,10 +66,17 @@ func (m *Model) parts() []part {
 
 // isolation says what holds the agent in.
 func (m *Model) isolation(t *thread) string {
-	if t.container == "" {
+	switch known := m.link == linkUp && t.lost == nil; {
+	case m.link == linkLocked:
+		return "locked, nothing runs"
+	case t.container != "" && known:
+		return "isolated, no network"
+	case t.container != "":
+		return "isolated when last seen"
+	case known || m.link == linkNew:
 		return "no container now"
 	}
-	return "isolated, no network"
+	return "no daemon, no container known"
 }
 
 // workspaces are those that the agent is given, each with its mode.
@@ -89,12 +96,17 @@ func (m *Model) workspaces(t *thread) string {
 	return strings.Join(names, " ")
 }
 
+// modelOf is the model that the session's next message goes to, as people are shown it; ""
+// where there is none, or it is not known yet.
 func (m *Model) modelOf(t *thread) string {
-	return plain.Line(orDefault(m.request.Model, orDefault(t.conversation.Model(), orDefault(t.dispatch.Model, m.model))))
+	if m.unmodelled(m.runnerOf(t)) {
+		return ""
+	}
+	return plain.Line(modelName(orDefault(t.choice.model, orDefault(t.conversation.Model(), orDefault(t.dispatch.Model, m.standard())))))
 }
 
 func (m *Model) runnerOf(t *thread) string {
-	return plain.Line(orDefault(m.request.Runner, orDefault(t.conversation.Runner(), "vexa")))
+	return plain.Line(orDefault(t.choice.runner, orDefault(t.conversation.Runner(), orDefault(t.dispatch.Runner, "vexa"))))
 }
 
 // tokens is a number of them in few columns.

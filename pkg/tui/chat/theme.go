@@ -30,6 +30,14 @@ func (t Theme) first() theme.Theme {
 	}
 }
 
+// colours says which theme is on.
+func (m *Model) colours() string {
+	if m.chosen == Auto {
+		return string(Auto) + ", now " + m.theme.Name()
+	}
+	return string(m.chosen)
+}
+
 // background takes the terminal's word on its background.
 func (m *Model) background(dark bool) {
 	if m.chosen != Auto {

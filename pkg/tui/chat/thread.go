@@ -19,13 +19,15 @@ type thread struct {
 	id      int
 	session string // "" before its first turn
 	title   string
+	called  string // the title, where the daemon has no session yet to give it to
 	draft   string // what was being written in it when another was shown
 	news    bool   // something came to an end while another was shown
 
 	conversation *conversation.Conversation
 	reading      *reading.Reading
 	pane         pane.Pane
-	selected     int // the block that a key would act upon; -1: none
+	fresh        bool // something came that is below what is shown
+	selected     int  // the block that a key would act upon; -1: none
 
 	container string       // in which the agent is; "": none
 	dispatch  api.Dispatch // of the unit that is followed, as far as it is known
@@ -34,6 +36,8 @@ type thread struct {
 	seq       map[string]uint64
 	lastTurn  string // that was accepted last
 
+	choice    choice
+	looking   bool      // a name of a model or a runner is being looked up
 	attaching bool      // the files of a message are being read
 	starting  *starting // a message that the daemon has not taken yet
 	expected  string    // a turn that it has taken, and of which nothing came yet
@@ -45,6 +49,7 @@ type thread struct {
 	stopping  bool      // it was asked to end
 	steering  bool      // so that what waits is sent
 	lost      error     // why no frames come, while they do not
+	resumed   bool      // it was held before this chat
 	past      bool      // what was said before is still coming
 }
 
@@ -84,6 +89,7 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 	}
 	if changed {
 		t.reading.Changed(from)
+		t.fresh = t.fresh || !t.pane.Following() && !t.past
 	}
 	return done
 }

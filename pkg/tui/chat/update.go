@@ -6,6 +6,9 @@ import (
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if m.happens != nil {
+		m.happens()
+	}
 	before, at := m.editor.Shown()
 	cmd := m.take(msg)
 	m.watch(before, at)
@@ -42,6 +45,8 @@ func (m *Model) input(msg tea.Msg) (tea.Cmd, bool) {
 		return m.wheel(msg), true
 	case tea.MouseClickMsg:
 		return m.click(msg), true
+	case tea.FocusMsg:
+		return m.refresh(), true
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 		return nil, true
@@ -75,6 +80,8 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.learned(msg), true
 	case sessionsMsg:
 		return m.listed(msg), true
+	case retitledMsg:
+		return m.retitled(msg), true
 	case patchMsg:
 		return m.patched(msg), true
 	case undoneMsg:
@@ -83,10 +90,13 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 		return m.proposed(msg), true
 	case decidedMsg:
 		return m.decided(msg), true
+	case takenBackMsg:
+		m.tookBack(msg)
+		return nil, true
 	case broughtMsg:
 		return m.wasRead(msg), true
-	case runnersMsg:
-		return m.chooseRunner(msg), true
+	case offeredMsg:
+		return m.offers(msg), true
 	}
 	return nil, false
 }
@@ -103,7 +113,7 @@ func (m *Model) other(msg tea.Msg) tea.Cmd {
 			m.notice = nil
 		}
 	case NoticeMsg:
-		return m.say(string(msg))
+		return m.tell(string(msg))
 	case attachedMsg:
 		return m.attached(msg)
 	case editedMsg:

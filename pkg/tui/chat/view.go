@@ -70,7 +70,7 @@ func (m *Model) View() tea.View {
 		lines = append(lines, m.status())
 	}
 	v := tea.NewView(strings.Join(lines, "\n"))
-	v.AltScreen = true
+	v.AltScreen, v.ReportFocus = true, true
 	v.WindowTitle = plain.Line("vexa: " + titleOf(m.current()))
 	if m.mouse {
 		v.MouseMode = tea.MouseModeCellMotion
@@ -182,34 +182,59 @@ func (m *Model) written(lines []string) []string {
 		out[i] = m.theme.Paint(mark, theme.Of(role)) + line
 	}
 	if text, _ := m.editor.Shown(); text == "" && len(out) > 0 {
-		out[0] += flow.Plain(m.invitation(), theme.Muted).Cut(m.editorWidth()).Paint(m.theme)
+		out[0] += flow.Plain(m.aside(fitting(m.invitations(), m.editorWidth()-2)), theme.Muted).Cut(m.editorWidth()).Paint(m.theme)
 	}
 	return out
 }
 
-// invitation says what the empty editor is for.
-func (m *Model) invitation() string {
+// invitations say what the empty editor is for, the longest first.
+func (m *Model) invitations() []string {
 	t := m.current()
 	switch {
 	case m.focus == onTranscript:
-		return "Enter folds · u undoes a commit · s sides · y copies · Esc goes back"
+		return []string{
+			"Enter folds · u undoes a commit · s sides · y copies · Esc goes back",
+			"Enter folds · u undoes · Esc back", "Esc goes back",
+		}
 	case len(t.queue) > 0:
-		return "↑ takes the last that waits back · Enter stops, and sends it now"
+		return []string{"↑ takes the last that waits back · Enter stops, and sends it now", "↑ takes it back · Enter: send it now", "↑ takes it back"}
 	case t.busy():
-		return "write on: it waits for the end of the turn"
+		return []string{"write on: it waits for the end of the turn", "write on: it waits its turn", "write on"}
 	default:
-		return "a message · ? keys · / commands"
+		return []string{"a message · ? keys · / commands", "a message · ? keys", "a message"}
 	}
+}
+
+// fitting is the first of several texts that has room, else the last.
+func fitting(texts []string, width int) string {
+	for _, text := range texts {
+		if flow.Width(text) <= width {
+			return text
+		}
+	}
+	return texts[len(texts)-1]
+}
+
+// aside marks what nobody wrote, where no colour tells it from what was.
+func (m *Model) aside(text string) string {
+	if m.theme.Plain() {
+		return "(" + text + ")"
+	}
+	return text
 }
 
 // rule is the line between what was said and what is being written. It has the session's
 // title, and how many others there are.
 func (m *Model) rule() string {
 	t := m.current()
-	left := ""
-	if len(m.threads) > 1 {
-		left = m.others()
+	var parts []string
+	if more := m.below(t); more != "" {
+		parts = append(parts, more)
 	}
+	if len(m.threads) > 1 {
+		parts = append(parts, m.others())
+	}
+	left := strings.Join(parts, " · ")
 	title := ""
 	if t.title != "" {
 		title = plain.Line(t.title)
@@ -225,6 +250,19 @@ func (m *Model) rule() string {
 	}
 	fill := max(m.width-line.Width()-end.Width(), 0)
 	return flow.Join(line, flow.Plain(strings.Repeat("─", fill), theme.Border), end).Cut(m.width).Paint(m.theme)
+}
+
+// below says that there is more of the transcript than is shown, and how to get there; ""
+// where there is not.
+func (m *Model) below(t *thread) string {
+	switch {
+	case m.over != nil || !t.pane.Below(m.blocks(t)):
+		t.fresh = false
+		return ""
+	case t.fresh:
+		return "↓ new · Ctrl-End"
+	}
+	return "↓ more · Ctrl-End"
 }
 
 // others says how many sessions are open, and what the others do.

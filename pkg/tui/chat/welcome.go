@@ -20,7 +20,7 @@ func (m *Model) welcome(width, height int) []string {
 		{"", "Each message runs an agent in a container of its own, without network and without keys. What it changes becomes a commit, which you can undo.", theme.Text},
 		{"", "", theme.Text},
 		{"workspaces", m.workspaces(t), theme.Text},
-		{"model", orDefault(unrehearsed(m.modelOf(t)), "…"), theme.Text},
+		{"model", m.modelInWords(t), theme.Text},
 		{"runner", m.runnerOf(t), theme.Text},
 		{"", "", theme.Text},
 		{"Enter", "sends", theme.Muted},
@@ -46,6 +46,13 @@ func (m *Model) welcome(width, height int) []string {
 		out = append(make([]string, min((height-len(out))/3, 4)), out...)
 	}
 	return out
+}
+
+func (m *Model) modelInWords(t *thread) string {
+	if m.unmodelled(m.runnerOf(t)) {
+		return "none: the runner uses no model"
+	}
+	return orDefault(unrehearsed(m.modelOf(t)), "…")
 }
 
 // unrehearsed says of the model that vexa init makes where it finds none that it is none.

@@ -120,13 +120,20 @@ func (r *Registry) Resolve(name string) (Command, error) {
 // meant is a hint for a name that is none.
 func (r *Registry) meant(name string) string {
 	const otherwise = "see all: /help; a message that begins with a space is no command"
-	var names []string
-	for n := range r.byName {
-		names = append(names, n)
-	}
-	slices.Sort(names) // a map's order is not to decide
-	if near := nearest.To(name, names); near != "" {
+	if near := r.Near(name); near != "" {
 		return "did you mean /" + near + "? " + otherwise
 	}
 	return otherwise
+}
+
+// Near is the command that was probably meant by a name that is none; "": nobody knows.
+func (r *Registry) Near(name string) string {
+	var names []string
+	for n, same := range r.byName {
+		if len(same) == 1 {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names) // a map's order is not to decide
+	return nearest.To(name, names)
 }

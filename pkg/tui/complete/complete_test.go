@@ -3,7 +3,6 @@ package complete_test
 import (
 	"flag"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/complete"
-	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/flow/flowtest"
 	"github.com/vexa-ai/vexa/pkg/tui/mention"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -279,23 +278,13 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
 func checkView(t *testing.T, p *complete.Popup, width, height int, th theme.Theme) {
 	t.Helper()
 	lines := p.View(width, height)
 	if len(lines) > min(height, complete.Rows) || p.Open() && len(lines) == 0 && height > 0 {
 		t.Fatalf("%d lines of %d", len(lines), height)
 	}
-	for _, line := range lines {
-		bare := colour.ReplaceAllString(line, "")
-		if strings.ContainsFunc(bare, func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x9b || c == '\u202e' }) || th.Plain() && bare != line {
-			t.Fatalf("%dx%d: %q", width, height, line)
-		}
-		if n := flow.Width(bare); n != width {
-			t.Fatalf("%dx%d: %d columns: %q", width, height, n, bare)
-		}
-	}
+	flowtest.Painted(t, lines, width, th, true)
 }
 
 func TestEverySize(t *testing.T) {

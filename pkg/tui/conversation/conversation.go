@@ -7,8 +7,11 @@
 package conversation
 
 import (
+	"cmp"
+	"encoding/json"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 )
@@ -25,6 +28,7 @@ const (
 	Plan      Kind = "plan"      // what the agent means to do; one for a turn, the newest
 	Unknown   Kind = "unknown"   // events of the runner's that its dialect could not use; one for a turn
 	Commit    Kind = "commit"    // what the agent changed
+	Card      Kind = "card"      // an action that was proposed
 	Rejected  Kind = "rejected"  // a path that was not saved
 	Problem   Kind = "problem"   // an error, which the turn may survive
 	Waiting   Kind = "waiting"   // why nothing happens yet; the next frame takes it away
@@ -42,6 +46,7 @@ type Item struct {
 	Plan     *wsv2.Plan
 	Unknown  *UnknownEvents
 	Commit   *wsv2.Commit
+	Card     *cardv1.Card
 	Rejected *wsv2.Rejected
 	Problem  *wsv2.Error
 	Ended    *wsv2.TurnDone
@@ -184,6 +189,8 @@ func (c *Conversation) body(f wsv2.Frame) int {
 		return c.unknown(f.Turn, b)
 	case wsv2.Commit:
 		return c.add(Item{Kind: Commit, Turn: f.Turn, Commit: &b})
+	case wsv2.Card:
+		return c.card(f, b)
 	case wsv2.Rejected:
 		return c.add(Item{Kind: Rejected, Turn: f.Turn, Rejected: &b})
 	case wsv2.Error:
@@ -202,6 +209,17 @@ func (c *Conversation) body(f wsv2.Frame) int {
 		}
 	}
 	return c.Len()
+}
+
+// card is an action that was proposed. Of one that cannot be read nothing is known but that
+// it is there.
+func (c *Conversation) card(f wsv2.Frame, b wsv2.Card) int {
+	card := &cardv1.Card{}
+	if json.Unmarshal(b.Card, card) != nil {
+		card = &cardv1.Card{}
+	}
+	card.Unit = cmp.Or(card.Unit, f.Unit)
+	return c.add(Item{Kind: Card, Turn: f.Turn, Card: card})
 }
 
 // add puts an item at the end, and returns the first that changed by that: what was open
@@ -335,6 +353,9 @@ func (i Item) size() int {
 		for _, s := range i.Plan.Steps {
 			n += len(s.Text)
 		}
+	}
+	if i.Card != nil {
+		n += len(i.Card.Title) + len(i.Card.Body)
 	}
 	if i.Call != nil {
 		n += len(i.Call.Arguments)

@@ -33,12 +33,19 @@ type state struct {
 // mostStates is how often one can go back.
 const mostStates = 200
 
+// Fresh is an empty editor that knows what was pasted into this one: a text of it, as
+// Shown has it, is whole there.
+func (e *Editor) Fresh() Editor { return Editor{pastes: slices.Clip(e.pastes)} }
+
 // Empty reports whether there is nothing but blanks.
 func (e *Editor) Empty() bool { return strings.TrimSpace(e.text) == "" }
 
 // Shown is the text as it is seen, and how many bytes of it are before the cursor: pastes
 // are folded in it.
 func (e *Editor) Shown() (text string, cursor int) { return e.text, e.at }
+
+// Folded is what was written, as it is seen.
+func (e *Editor) Folded() string { return e.text }
 
 // Text is what was written, with all of what was pasted.
 func (e *Editor) Text() string { return e.unfold(e.text) }
@@ -48,7 +55,7 @@ func (e *Editor) SetText(text string) {
 	e.keep()
 	if len(text) > foldText {
 		e.text, e.at = "", 0
-		e.Paste(text)
+		e.Paste(e.unfold(text))
 		return
 	}
 	e.text = clean(text)

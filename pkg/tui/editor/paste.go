@@ -18,6 +18,12 @@ type paste struct{ word, text string }
 // Paste inserts what was pasted; where it is long, a word that stands for it. Tabs stay.
 func (e *Editor) Paste(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	for _, p := range e.pastes {
+		if p.text == text {
+			e.insert(p.word)
+			return
+		}
+	}
 	lines := strings.Count(strings.TrimRight(text, "\n"), "\n") + 1
 	if lines <= foldLines && len(text) <= foldBytes {
 		e.insert(clean(text))

@@ -55,7 +55,7 @@ func New(source Source, unit, from string) *Feed {
 // Run reads frames until there are no more or ctx ends.
 func (f *Feed) Run(ctx context.Context) {
 	var cause error
-	for e, err := range f.source.Frames(ctx, f.unit, client.FrameQuery{From: f.from, Follow: true, Broken: f.broken}) {
+	for e, err := range f.source.Frames(ctx, f.unit, client.FrameQuery{From: f.from, Follow: true, Broken: f.broken, Opened: f.opened}) {
 		if err != nil {
 			cause = err
 			break
@@ -69,6 +69,10 @@ func (f *Feed) Run(ctx context.Context) {
 }
 
 // broken is told that the connection is gone, and with nil that it is back.
+// opened has Next return, though no frame came: whoever waited for the stream knows that it
+// is there.
+func (f *Feed) opened() { f.change(func(b *Batch) { b.Broken = nil }) }
+
 func (f *Feed) broken(err error) { f.change(func(b *Batch) { b.Broken = err }) }
 
 func (f *Feed) add(ctx context.Context, e client.Entry) error {

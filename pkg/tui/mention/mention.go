@@ -7,6 +7,8 @@
 package mention
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,4 +151,34 @@ func Place(text string, dirs map[string]string) string {
 		at = m.To
 	}
 	return b.String() + text[at:]
+}
+
+// Unplace returns a text that Place made as it was written, as far as that can be told: what
+// lies in a directory of dirs is a mention of its workspace again.
+func Unplace(text string, dirs map[string]string) string {
+	for _, name := range slices.Sorted(maps.Keys(dirs)) {
+		if dir := dirs[name]; dir != "" {
+			text = unplace(text, name, dir+"/")
+		}
+	}
+	return text
+}
+
+func unplace(text, name, dir string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, dir)
+		if !found {
+			return b.String() + text
+		}
+		quoted, err := strconv.QuotedPrefix(`"` + dir + after)
+		if !strings.HasSuffix(before, `"`) || err != nil {
+			b.WriteString(before + "@" + name + ":")
+			text = after
+			continue
+		}
+		place, _ := strconv.Unquote(quoted) // QuotedPrefix returns nothing else
+		b.WriteString(before[:len(before)-1] + Write(name+":"+place[len(dir):]))
+		text = after[len(quoted)-1-len(dir):]
+	}
 }

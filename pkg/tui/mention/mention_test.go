@@ -90,6 +90,25 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// What Place made of a text is as it was written again; what lies elsewhere stays.
+func TestUnplace(t *testing.T) {
+	t.Parallel()
+	dirs := map[string]string{"notes": "", "handbook": "/workspaces/ws_1", "x": "/workspaces/ws_2"}
+	for _, text := range []string{
+		"cat @handbook:house/rules.md", "@handbook:a.md, and @x:b/c.md.", `see @handbook:my\ rules.md and more`, "@handbook:a @handbook:b", "@a.md", "",
+		`"@handbook:a"`,
+	} {
+		if got := mention.Unplace(mention.Place(text, dirs), dirs); got != text {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	for _, text := range []string{"/workspaces/ws_3/a", "/workspaces/ws_1", "/workspaces/ws_10/a"} {
+		if got := mention.Unplace(text, dirs); got != text {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 // FuzzWrite: a name that is written is the one that is read, wherever it stands; and what
 // is read is where it is said to be.
 func FuzzWrite(f *testing.F) {

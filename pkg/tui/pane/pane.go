@@ -30,6 +30,9 @@ func (p *Pane) Resize(width, height int) { p.width, p.height = max(width, 0), ma
 // Following reports whether the end is shown, whatever comes.
 func (p *Pane) Following() bool { return !p.up }
 
+// Below reports whether there is more behind what is shown.
+func (p *Pane) Below(b Blocks) bool { return p.up && before(p.top, p.end(b)) }
+
 // Follow shows the end.
 func (p *Pane) Follow() { p.up = false }
 

@@ -3,7 +3,6 @@ package picker_test
 import (
 	"flag"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/flow/flowtest"
 	"github.com/vexa-ai/vexa/pkg/tui/picker"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -104,8 +104,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
 // checkView: whatever is in a list, it fills its room, and no control sequence but the
 // theme's is in it.
 func checkView(t *testing.T, p *picker.Picker, width, height int, th theme.Theme) {
@@ -114,15 +112,7 @@ func checkView(t *testing.T, p *picker.Picker, width, height int, th theme.Theme
 	if len(lines) != height {
 		t.Fatalf("%d lines of %d", len(lines), height)
 	}
-	for _, line := range lines {
-		bare := colour.ReplaceAllString(line, "")
-		if strings.ContainsFunc(bare, func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x9b || c == '\u202e' }) || th.Plain() && bare != line {
-			t.Fatalf("%dx%d: %q", width, height, line)
-		}
-		if n := flow.Width(bare); n != width {
-			t.Fatalf("%dx%d: %d columns: %q", width, height, n, bare)
-		}
-	}
+	flowtest.Painted(t, lines, width, th, true)
 	if x, y := p.Cursor(); x < 0 || x >= width || y < 0 || y >= height {
 		t.Fatalf("%dx%d: the cursor is at %d, %d", width, height, x, y)
 	}

@@ -127,7 +127,11 @@ func apart(left, right flow.Line, width int) flow.Line {
 func (p *Picker) filter(width int) flow.Line {
 	mark := flow.Plain(prompt, theme.Prompt)
 	if p.pattern == "" {
-		return flow.Join(mark, flow.Plain("type to search", theme.Muted))
+		text := "type to search"
+		if p.theme.Plain() { // nothing else tells it from what was typed
+			text = "(" + text + ")"
+		}
+		return flow.Join(mark, flow.Plain(text, theme.Muted))
 	}
 	return flow.Join(mark, flow.Plain(p.pattern).CutStart(width-mark.Width()-1))
 }

@@ -2,12 +2,14 @@ package reading
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/contract/cardv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/diff"
@@ -36,6 +38,14 @@ const narrow = 32
 // mostLines is how much of a result or of thoughts is shown where it is not folded.
 const mostLines = 500
 
+// A message of the person's that is longer than these is folded, and how many lines of it
+// are shown then.
+const (
+	longLines = 12
+	longBytes = 2000
+	saidLines = 6
+)
+
 // draw makes the lines of an item.
 func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) []string {
 	width = max(width, 1)
@@ -45,7 +55,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	var lines []flow.Line
 	switch item.Kind {
 	case conversation.Said:
-		lines = marked(markSaid, theme.Prompt, paragraphs(item.Text(), theme.Strong), width)
+		lines = r.said(block, item.Text(), width)
 	case conversation.Reasoning:
 		lines = r.reasoning(block, item, width)
 	case conversation.Call:
@@ -56,6 +66,8 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 		lines = marked(markNote, theme.Muted, []flow.Line{flow.Plain(unknown(*item.Unknown), theme.Muted)}, width)
 	case conversation.Commit:
 		return append(r.commit(block, *item.Commit, width), "")
+	case conversation.Card:
+		lines = marked(markNote, theme.Muted, card(*item.Card), width)
 	case conversation.Rejected:
 		lines = marked(markNote, theme.Warning, []flow.Line{flow.Plain(plain.Line("not saved: " + item.Rejected.Path + " (" + item.Rejected.Reason + ")"))}, width)
 	case conversation.Problem:
@@ -63,7 +75,7 @@ func (r *Reading) draw(block int, item conversation.Item, d *drawn, width int) [
 	case conversation.Waiting:
 		lines = marked(markRunning, theme.Muted, paragraphs(item.Text(), theme.Muted), width)
 	case conversation.Ended:
-		lines = marked(markNote, theme.Error, told(ending(*item.Ended)), width)
+		lines = ended(*item.Ended, width)
 	case conversation.Answer:
 	}
 	return append(r.paint(lines), "")
@@ -86,6 +98,16 @@ func (r *Reading) answer(item conversation.Item, d *drawn, width int) []string {
 	d.answer.Append(text[d.taken:])
 	d.taken = len(text)
 	return append([]string(nil), d.answer.Lines(width)...)
+}
+
+// said is what the person said, and where that is long the beginning of it.
+func (r *Reading) said(block int, text string, width int) []flow.Line {
+	lines := marked(markSaid, theme.Prompt, paragraphs(text, theme.Strong), width)
+	if !r.Folds(block) || r.open[block] || len(lines) <= saidLines+1 {
+		return lines
+	}
+	more := flow.Plain(indent+markFolded+"… "+plural(len(lines)-saidLines, "more line"), theme.Muted)
+	return append(lines[:saidLines:saidLines], more.Cut(width))
 }
 
 func (r *Reading) reasoning(block int, item conversation.Item, width int) []flow.Line {
@@ -200,6 +222,12 @@ func plan(p wsv2.Plan, width int) []flow.Line {
 	return lines
 }
 
+// card says what was proposed, and where all of it is.
+func card(c cardv1.Card) []flow.Line {
+	title := cmp.Or(plain.Line(c.Title), "an action")
+	return []flow.Line{flow.Plain("proposed: "+title, theme.Muted), flow.Plain("all of it: vexa logs "+plain.Line(c.Unit), theme.Muted)}
+}
+
 // unknown says of which events nothing is shown.
 func unknown(u conversation.UnknownEvents) string {
 	names := make([]string, len(u.Types))
@@ -257,6 +285,15 @@ func told(message, hint string) []flow.Line {
 		lines = append(lines, paragraphs(hint, theme.Muted)...)
 	}
 	return lines
+}
+
+// ended says how a turn ended that did not complete. One that the person stopped is no
+// failure.
+func ended(d wsv2.TurnDone, width int) []flow.Line {
+	if how, _ := ending(d); d.Outcome == wsv2.OutcomeInterrupted {
+		return marked(markNote, theme.Muted, paragraphs(how, theme.Muted), width)
+	}
+	return marked(markNote, theme.Error, told(ending(d)), width)
 }
 
 // ending says in words how a turn ended that did not complete, and what more there is to

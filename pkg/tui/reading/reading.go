@@ -7,6 +7,7 @@ package reading
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/diff"
@@ -131,9 +132,20 @@ func (r *Reading) Folds(block int) bool {
 	switch item.Kind {
 	case conversation.Reasoning, conversation.Call, conversation.Commit:
 		return true
+	case conversation.Said:
+		text := item.Text()
+		return len(text) > longBytes || strings.Count(strings.TrimRight(text, "\n"), "\n") >= longLines
 	default:
 		return false
 	}
+}
+
+// Opens reports whether a line of a block folds or unfolds it where somebody clicks there:
+// its first, and that which says that there is more of a message.
+func (r *Reading) Opens(block, line int) bool {
+	item, _ := r.conversation.At(block)
+	d := r.drawn[block]
+	return line == 0 || item.Kind == conversation.Said && !r.open[block] && d != nil && line == len(d.lines)-2
 }
 
 // Toggle folds a block, or shows all of it, and reports which.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/internal/goldentest"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
-	"github.com/vexa-ai/vexa/pkg/tui/flow"
+	"github.com/vexa-ai/vexa/pkg/tui/flow/flowtest"
 	"github.com/vexa-ai/vexa/pkg/tui/reading"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -97,8 +96,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
 // Whatever an agent says, a line holds no control sequence but the theme's, and is no
 // wider than the screen.
 func TestNothingEscapes(t *testing.T) {
@@ -108,15 +105,7 @@ func TestNothingEscapes(t *testing.T) {
 			r := reading.New(played(len(bodies())), th)
 			unfold(r)
 			for i := r.First(); i < r.Len(); i++ {
-				for _, line := range r.Lines(i, width) {
-					bare := colour.ReplaceAllString(line, "")
-					if strings.ContainsFunc(bare, func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x9b || c == '\u202e' }) || th.Plain() && bare != line {
-						t.Errorf("width %d: %q", width, line)
-					}
-					if n := flow.Width(bare); n > max(width, 24) { // patches get no narrower
-						t.Errorf("%d columns of %d: %q", n, width, bare)
-					}
-				}
+				flowtest.Painted(t, r.Lines(i, width), max(width, 24), th, false) // patches get no narrower
 			}
 		}
 	}

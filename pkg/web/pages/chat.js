@@ -1,6 +1,6 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
-import { h, fill, short, problem, keepFocus } from "./dom.js";
+import { h, fill, short, modelName, problem, keepFocus } from "./dom.js";
 import { get, post, path, raw, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Events } from "./stream.js";
@@ -167,7 +167,7 @@ class Talk {
     const runner = h("select", { id: "runner" }, runners.map((r) => h("option", { value: r.name, text: r.digest || r.image.startsWith("builtin:") ? r.name : `${r.name} (not built)` })));
     runner.value = "vexa";
     const names = models.flatMap((p) => p.models.map((m) => `${p.name}/${m}`));
-    const model = h("select", { id: "model" }, h("option", { value: "", text: "the default" }), names.map((m) => h("option", { value: m, text: m })));
+    const model = h("select", { id: "model" }, h("option", { value: "", text: "the default" }), names.map((m) => h("option", { value: m, text: modelName(m) })));
     const idle = h("select", { id: "idle" }, idles.map(([value, text]) => h("option", { value: String(value), text })));
     idle.addEventListener("change", () => { this.idle = Number(idle.value); });
     const picked = tools.map((t) => ({ name: t.name, box: h("input", { type: "checkbox" }), title: t.title }));
@@ -178,7 +178,7 @@ class Talk {
     const brief = h("span");
     const tell = () => {
       const c = this.chosen();
-      brief.textContent = [c.workspaces.map((w) => (w.mode === "ro" ? `${w.workspace} (read)` : w.workspace)).join(", ") || "no workspace", c.runner, c.model].filter(Boolean).join(" · ");
+      brief.textContent = [c.workspaces.map((w) => (w.mode === "ro" ? `${w.workspace} (read)` : w.workspace)).join(", ") || "no workspace", c.runner, modelName(c.model)].filter(Boolean).join(" · ");
     };
     const form = h("details", { class: "options" }, h("summary", {}, "With ", brief),
       h("div", { class: "grid" },
@@ -287,16 +287,24 @@ class Talk {
   // tell writes the line below the conversation, where that is another than before.
   tell(running) {
     const c = this.conversation;
-    const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container]);
+    const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container, c.state]);
     if (now === this.told) return;
     this.told = now;
     const says = running ? "The agent works." : this.spoken.textContent && "The agent is done.";
     if (says !== this.spoken.textContent) this.spoken.textContent = says;
     keepFocus(this.status, () => fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
-      c.model && h("span", { text: c.model }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
+      c.model && h("span", { text: modelName(c.model) }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
       this.workspaces.length > 0 && h("span", {}, this.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"])),
       c.usage && h("span", { text: used(c.usage) }),
-      c.container && h("a", { href: `/dispatches/${[...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? ""}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` })), this.box);
+      this.where(running)), this.box);
+  }
+
+  // where is the container that works for this conversation, or that none does now.
+  where(running) {
+    const c = this.conversation;
+    if (!c.container) return !running && c.state !== "" && h("span", { text: "no container now" });
+    const unit = [...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? "";
+    return h("a", { href: `/dispatches/${unit}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` });
   }
 
   toEnd() { document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight; }

@@ -65,7 +65,7 @@ export class Conversation {
       case "turn-done": this.done(f, changed); break;
       case "usage": this.usage = f; break;
       case "state":
-        this.container = f.container ?? this.container;
+        this.container = f.state === "stopped" || f.state === "destroyed" ? "" : f.container ?? this.container;
         this.state = f.state;
         if (f.detail && f.state === "starting") this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);
         break;

@@ -1,6 +1,6 @@
 // Dispatches: each run of an agent, with its record and its stream.
 
-import { h, fill, ago, code, short, plural, problem, confirmed, keepFocus } from "./dom.js";
+import { h, fill, ago, code, modelName, short, plural, problem, confirmed, keepFocus } from "./dom.js";
 import { get, post, path, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Reading } from "./items.js";
@@ -108,7 +108,7 @@ function facts(d) {
     fact("State", state(d), d.detail && ` ${d.detail}`),
     fact("Started", ago(d.startedAt)), d.endedAt && fact("Ended", ago(d.endedAt)),
     fact("On behalf of", d.subject), fact("Launched by", d.launcher),
-    fact("Runner", d.runner), d.model && fact("Model", d.model),
+    fact("Runner", d.runner), d.model && fact("Model", modelName(d.model)),
     fact("Workspaces", grants(d)), fact("Session", h("a", { href: `/chat/${encodeURIComponent(d.session)}`, text: "open the chat" })),
     d.container && fact("Container", code(short(d.container))),
     fact("Used", `${plural(d.turns, "turn")}, ${plural(d.requests, "request")}, ${plural(d.tokens, "token")}`),

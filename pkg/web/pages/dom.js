@@ -54,6 +54,8 @@ export function ago(time) {
 
 export const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 export const short = (sha) => sha.slice(0, 12);
+// modelName is a model as people are shown it: provider/model, and one name where both have the same.
+export const modelName = (full) => full.replace(/^([^/]+)\/\1$/, "$1");
 export const code = (text) => h("code", { text });
 
 // word is a file's name as one word of a command that a person may copy. Names are other

@@ -1,0 +1,54 @@
+package chat
+
+import (
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/google/go-cmp/cmp"
+)
+
+// resets notes what a ticker was set to, and when.
+type resets struct {
+	began time.Time
+	at    []string
+}
+
+func (r *resets) Reset(every time.Duration) {
+	r.at = append(r.at, time.Since(r.began).String()+": "+every.String())
+}
+
+// The screen is looked after less often once nothing has happened for a while, and at once
+// as often as ever when something does.
+func TestTheScreenRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &resets{began: time.Now()}
+		p := &pulse{of: r}
+		p.beat()
+		time.Sleep(200 * time.Millisecond)
+		p.beat()
+		time.Sleep(10 * time.Second)
+		p.beat()
+		p.beat()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		want := []string{"450ms: 1s", "10.2s: 8.333333ms", "10.45s: 1s"}
+		if diff := cmp.Diff(want, r.at); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Bubble Tea has the ticker that is slowed down: a version that has it no more ticks all day.
+func TestBubbleTeaHasATicker(t *testing.T) {
+	t.Parallel()
+	if f, ok := reflect.TypeFor[tea.Program]().FieldByName("ticker"); !ok || f.Type != reflect.TypeFor[*time.Ticker]() {
+		t.Errorf("%+v", f)
+	}
+	if tickerOf(tea.NewProgram(nil)) != nil {
+		t.Error("one that does not run has a ticker")
+	}
+}

@@ -1,0 +1,67 @@
+package chat
+
+import (
+	"context"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/vexa-ai/vexa/pkg/client"
+)
+
+// mostLogged is how far back it is looked whether a commit was taken back.
+const mostLogged = 300
+
+// takenBackMsg are the commits of workspaces that others took back, each by which.
+type takenBackMsg struct {
+	thread int
+	by     map[string]string
+}
+
+// lookBack asks which commits of a session that is gone on with were taken back since. Where
+// it cannot be known they are shown as they were made.
+func (m *Model) lookBack(t *thread) tea.Cmd {
+	var names []string
+	if !t.resumed { // what is taken back here is known
+		return nil
+	}
+	for i := t.conversation.First(); i < t.conversation.Len(); i++ {
+		if c := commitOf(t, i); c != nil && c.Merged && !slices.Contains(names, named(*c)) {
+			names = append(names, named(*c))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	id := t.id
+	return m.do(func(ctx context.Context) tea.Msg {
+		by := map[string]string{}
+		for _, name := range names {
+			list, err := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged})
+			if err != nil {
+				continue
+			}
+			for _, c := range list { // the newest first: an undo that was taken back took nothing back
+				if by[c.SHA] != "" {
+					continue
+				}
+				for _, sha := range c.Undoes {
+					by[sha] = c.SHA
+				}
+			}
+		}
+		return takenBackMsg{id, by}
+	})
+}
+
+func (m *Model) tookBack(msg takenBackMsg) {
+	t := m.threadOf(msg.thread)
+	if t == nil {
+		return
+	}
+	for i := t.conversation.First(); i < t.conversation.Len(); i++ {
+		if c := commitOf(t, i); c != nil && c.Merged && msg.by[c.SHA] != "" && t.reading.Later(i) == "" {
+			t.reading.Undone(i, msg.by[c.SHA])
+		}
+	}
+}
