@@ -375,6 +375,9 @@ rename to b/x.md
 		p.sees("rehearsal")
 		p.must(p.Until(`!document.body.innerText.includes("rehearsal/rehearsal")`)) // one way, wherever it is
 	}
+	// A file of a commit is the one of that commit: main may not have it.
+	p.must(p.Click(".commit summary"))
+	p.must(p.Until(`document.querySelector(".commit .open a").getAttribute("href") === "/workspaces/notes?path=a.md&rev=`+commit+`"`))
 	p.goes("/")
 	p.must(p.Until(`[...document.querySelectorAll("#model option")].some(o => o.text === "rehearsal" && o.value === "rehearsal/rehearsal")`))
 }

@@ -183,7 +183,7 @@ function brief(args) {
 function commit(item, reading) {
   const name = item.name || item.workspace;
   const body = h("div", { class: "body" }, h("p", { class: "quiet", text: "Loading …" }));
-  const el = h("details", { class: "fold commit" }, h("summary", {}, sign("●"), " ",
+  const el = h("details", { class: item.merged ? "fold commit" : "fold commit aside" }, h("summary", {}, sign("●"), " ",
     h("strong", { text: item.merged ? "Saved" : "Kept aside" }), " ", plural(item.files, "file"), " in ", h("span", { class: "name", text: name }), " ", code(short(item.sha))), body);
   let loaded = false;
   el.addEventListener("toggle", async () => {
@@ -191,7 +191,7 @@ function commit(item, reading) {
     loaded = true;
     try {
       const d = await get(withQuery(path("workspaces", name, "diff"), { to: item.sha }));
-      fill(body, showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(item.sha)}`, link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to })}` }), actions());
+      fill(body, showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(item.sha)}`, link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to, rev: item.sha })}` }), actions());
     } catch (err) {
       loaded = false;
       fill(body, problem(err));
