@@ -161,6 +161,15 @@ func TestKeysAlone(t *testing.T) {
 		t.Errorf("after the conflict was resolved %q has the focus", got)
 	}
 	p.did("/resolve")
+	p.presses("text=Comment")
+	p.sees("there is nothing to say yet")
+	if got := p.focus(); got != "Comment" {
+		t.Errorf("without a word %q has the focus", got)
+	}
+	p.must(p.Type("[aria-label=Comment]", "Well counted"))
+	p.presses("text=Comment")
+	p.sees("Said.")
+	p.did(`/comment {"text":"Well counted"}`)
 	p.presses("text=Approve and sign")
 	p.sees("Signed with this installation")
 	p.did("/approve")

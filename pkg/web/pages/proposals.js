@@ -166,6 +166,11 @@ function decide(name, p, draw) {
     }
   };
   const result = () => ({ result: p.result });
+  const comment = (e) => {
+    if (words.value.trim() !== "") return act("comment", () => ({ text: words.value.trim() }), "Said.")(e);
+    fill(said, problem({ message: "there is nothing to say yet", hint: "Write it into the box above." }));
+    return words.focus();
+  };
   const blocked = p.open > 0 ? "Resolve the conflicts first." : p.stale ? `${ref(p.target)} has moved on: refresh the result, and look again.` : "";
   return h("section", { class: "decide", "aria-label": "Decide" }, h("h2", { text: "Decide" }),
     h("p", {}, "What would be merged is ", code(short(p.result)), p.needed > 0 && ` · ${p.approved} of ${plural(p.needed, "approval")}`),
@@ -176,7 +181,7 @@ function decide(name, p, draw) {
       h("button", { type: "button", text: "Refresh the result", title: `Merge it with what is in ${ref(p.target)} now, to look at it again`, onclick: act("refresh", () => ({}), `The result is of what is in ${ref(p.target)} now.`) })),
     p.needed > p.approved && h("p", { class: "quiet", text: `It can be merged once ${plural(p.needed, "member")} ${p.needed === 1 ? "has" : "have"} approved.` }),
     h("label", { class: "comment" }, words),
-    h("p", { class: "actions" }, h("button", { type: "button", text: "Comment", onclick: act("comment", () => ({ text: words.value.trim() }), "Said.") }), " ",
+    h("p", { class: "actions" }, h("button", { type: "button", text: "Comment", onclick: comment }), " ",
       confirmed("Reject", "Close this proposal without merging it?", "Reject it", () => say("reject", () => ({ text: words.value.trim() }), "Rejected."), "danger")),
     said);
 }
