@@ -367,6 +367,13 @@ rename to b/x.md
 		t.Errorf("the files are %q, want %q", names, want)
 	}
 
+	// What is too long to show says which command prints it.
+	var long string
+	eval(t, p.Browser, `import("/assets/diff.js").then(({show}) => show("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1,10000 @@\n" + "+y\n".repeat(10000), {whole: "vexa workspace diff notes --to 01"}).textContent)`, &long)
+	if want := "10,000 lines: too many to show here. In a terminal: vexa workspace diff notes --to 01"; !strings.Contains(long, want) || !strings.Contains(long, "+10,000") {
+		t.Errorf("a long patch says %q", long[:min(len(long), 200)])
+	}
+
 	// A command that is to be copied has no word in it that a terminal takes otherwise.
 	var words []string
 	eval(t, p.Browser, `import("/assets/dom.js").then(({word}) => ["a/b.md", "a b", "it's; rm -rf ~", "-rf", "a\u001b[2Jb", "$(x)", "x\ny", "\u202ex"].map(word))`, &words)
@@ -386,7 +393,7 @@ rename to b/x.md
 	}
 	// A file of a commit is the one of that commit: main may not have it.
 	p.must(p.Click(".commit summary"))
-	p.must(p.Until(`document.querySelector(".commit .open a").getAttribute("href") === "/workspaces/notes?path=a.md&rev=`+commit+`"`))
+	p.must(p.Until(`document.querySelector(".commit .open a").getAttribute("href") === "/workspaces/notes?path=a.md&rev=` + commit + `"`))
 	p.goes("/")
 	p.must(p.Until(`[...document.querySelectorAll("#model option")].some(o => o.text === "rehearsal" && o.value === "rehearsal/rehearsal")`))
 }
