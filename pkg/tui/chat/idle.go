@@ -62,7 +62,7 @@ func (p *pulse) rest() {
 // tickerOf is the ticker of a program that runs. Bubble Tea ticks whether or not there is
 // anything to write, and has no way to say otherwise; this one field is read where it is what
 // it was, and nothing is slowed down where it is not. It is for Bubble Tea's own goroutine.
-func tickerOf(p *tea.Program) ticker {
+func tickerOf(p *tea.Program) *time.Ticker {
 	f := reflect.ValueOf(p).Elem().FieldByName("ticker")
 	if !f.IsValid() || f.Type() != reflect.TypeFor[*time.Ticker]() || f.IsNil() {
 		return nil
