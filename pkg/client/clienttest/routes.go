@@ -320,21 +320,26 @@ func position(c string) (int, error) {
 	return n, nil
 }
 
-func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
+// framesFrom is the unit whose frames are asked for, and behind how many of them.
+func (d *Daemon) framesFrom(r *http.Request) (u *unit, at int, err error) {
 	from := r.URL.Query().Get("from")
 	if last := r.Header.Get("Last-Event-Id"); last != "" {
 		from = last
 	}
-	at, err := position(from)
+	if at, err = position(from); err != nil {
+		return nil, 0, err
+	}
 	d.mu.Lock()
-	var u *unit
-	if err == nil {
-		u, err = d.find(r.PathValue("id"))
-	}
+	defer d.mu.Unlock()
 	if d.status.Locked {
-		err = errLocked()
+		return nil, 0, errLocked()
 	}
-	d.mu.Unlock()
+	u, err = d.find(r.PathValue("id"))
+	return u, at, err
+}
+
+func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
+	u, at, err := d.framesFrom(r)
 	if err != nil {
 		answer(w, 0, nil, err)
 		return

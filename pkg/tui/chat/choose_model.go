@@ -32,7 +32,7 @@ func (m *Model) useModel(name string) tea.Cmd {
 		if runner := m.runnerOf(t); m.unmodelled(runner) {
 			return fault.New(fault.Invalid, "runner "+runner+" uses no model", "choose another in a new session: /runner")
 		}
-		full, err := m.offered.model(name)
+		full, err := m.modelNamed(name)
 		if err == nil {
 			t.choice.model = full
 		}
@@ -43,7 +43,7 @@ func (m *Model) useModel(name string) tea.Cmd {
 // useRunner has a runner take the messages of the session from now on, likewise.
 func (m *Model) useRunner(name string) tea.Cmd {
 	return m.use(name, naming{"/runner", m.chooseRunner, func(t *thread) error {
-		r, err := m.offered.runner(name)
+		r, err := m.runnerNamed(name)
 		if err == nil {
 			err = m.holds(t, r.Name)
 		}

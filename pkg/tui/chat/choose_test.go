@@ -67,7 +67,7 @@ func TestNamesAreChecked(t *testing.T) {
 	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: idling()})
 	b.wait("rehearsal")
 	for line, want := range map[string]string{
-		"/model rehersal": `! no provider serves a model "rehersal" \(did you mean rehearsal\?`,
+		"/model rehearsl": `! no provider serves a model "rehearsl" \(did you mean rehearsal\?`,
 		"/runner txet":    `! there is no runner txet \(did you mean text\?`,
 	} {
 		b.press("'"+line, "enter")

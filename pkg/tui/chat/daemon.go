@@ -27,14 +27,24 @@ type Sessions interface {
 // Workspaces are what agents change.
 type Workspaces interface {
 	Workspaces(ctx context.Context) ([]api.Workspace, error)
+	History
+	Proposals
+	command.Source
+}
+
+// History is what became of them, and how it is taken back.
+type History interface {
 	Log(ctx context.Context, name string, q client.LogQuery) ([]api.Commit, error)
 	Diff(ctx context.Context, name string, q client.DiffQuery) (api.Diff, error)
 	Undo(ctx context.Context, name string, r api.UndoRequest) (api.Undone, error)
+}
+
+// Proposals are commits that wait for somebody to decide.
+type Proposals interface {
 	Proposal(ctx context.Context, name, id string) (api.Proposal, error)
 	AcceptProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
 	ApproveProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
 	RejectProposal(ctx context.Context, name, id string, r api.ProposalText) (api.Proposal, error)
-	command.Source
 }
 
 // Health is whether there is a daemon, and what it can work with.

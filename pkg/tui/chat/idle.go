@@ -15,6 +15,10 @@ const (
 	// resting is how often that is then.
 	restAfter = 250 * time.Millisecond
 	resting   = time.Second
+	// waking is how often that is at first when something happens after a rest, and wakes how
+	// long: that is to be seen no later than what comes while the screen is written anyway.
+	waking = 2 * time.Millisecond
+	wakes  = 30 * time.Millisecond
 )
 
 // ticker is what has the screen written; *time.Ticker is one.
@@ -38,13 +42,22 @@ func (p *pulse) beat() {
 	if p.of == nil {
 		return
 	}
-	if p.last = time.Now(); p.slow {
-		p.of.Reset(time.Second / fps)
-		p.slow = false
-	}
-	if p.timer == nil {
+	p.last = time.Now()
+	switch {
+	case p.slow:
+		p.of.Reset(waking)
+		p.slow, p.timer = false, time.AfterFunc(wakes, p.awake)
+	case p.timer == nil:
 		p.timer = time.AfterFunc(restAfter, p.rest)
 	}
+}
+
+// awake goes on as ever.
+func (p *pulse) awake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.of.Reset(time.Second / fps)
+	p.timer = time.AfterFunc(restAfter, p.rest)
 }
 
 // rest slows down, unless something happened meanwhile.
@@ -62,7 +75,7 @@ func (p *pulse) rest() {
 // tickerOf is the ticker of a program that runs. Bubble Tea ticks whether or not there is
 // anything to write, and has no way to say otherwise; this one field is read where it is what
 // it was, and nothing is slowed down where it is not. It is for Bubble Tea's own goroutine.
-func tickerOf(p *tea.Program) ticker {
+func tickerOf(p *tea.Program) *time.Ticker {
 	f := reflect.ValueOf(p).Elem().FieldByName("ticker")
 	if !f.IsValid() || f.Type() != reflect.TypeFor[*time.Ticker]() || f.IsNil() {
 		return nil

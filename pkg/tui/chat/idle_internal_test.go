@@ -35,7 +35,7 @@ func TestTheScreenRests(t *testing.T) {
 		p.beat()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		want := []string{"450ms: 1s", "10.2s: 8.333333ms", "10.45s: 1s"}
+		want := []string{"450ms: 1s", "10.2s: 2ms", "10.23s: 8.333333ms", "10.48s: 1s"}
 		if diff := cmp.Diff(want, r.at); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

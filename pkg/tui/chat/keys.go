@@ -100,7 +100,7 @@ func (m *Model) leave() tea.Cmd {
 		switch {
 		case t.busy() && t.session != "":
 			lines = append(lines, "the agent goes on; come back with: vexa chat --session "+t.session)
-		case t.session != "" && t.conversation.Len() > 0 && !(t.container == "" && m.fleeting(m.runnerOf(t))):
+		case t.session != "" && t.conversation.Len() > 0 && (t.container != "" || !m.fleeting(m.runnerOf(t))):
 			lines = append(lines, "come back with: vexa chat --session "+t.session)
 		}
 		if n := len(t.queue); n > 0 {

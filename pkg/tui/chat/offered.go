@@ -60,9 +60,9 @@ func (m *Model) offers(msg offeredMsg) tea.Cmd {
 	return msg.then(msg.err)
 }
 
-// model is the full name of the one that a person named: by provider/model, by the model
+// modelNamed is the full name of the one that a person named: by provider/model, by the model
 // alone, or by its provider. It goes by what the daemon does with such a name.
-func (o offered) model(name string) (string, error) {
+func (o offered) modelNamed(name string) (string, error) {
 	var serving []string
 	byProvider := ""
 	for _, p := range o.models {
@@ -100,8 +100,8 @@ func (o offered) standard() string {
 	return full
 }
 
-// runner is one of that name.
-func (o offered) runner(name string) (api.Runner, error) {
+// runnerNamed is one of that name.
+func (o offered) runnerNamed(name string) (api.Runner, error) {
 	for _, r := range o.runners {
 		if r.Name == name {
 			return r, nil
@@ -131,14 +131,14 @@ func (o offered) runnerNames() []string {
 
 // unmodelled reports whether it is known of a runner that it uses no model.
 func (o offered) unmodelled(runner string) bool {
-	r, err := o.runner(runner)
+	r, err := o.runnerNamed(runner)
 	return err == nil && len(r.Protocols) == 0
 }
 
 // fleeting reports whether it is known of a runner that it keeps no session: once its
 // container has ended there is nothing to go on with.
 func (o offered) fleeting(runner string) bool {
-	r, err := o.runner(runner)
+	r, err := o.runnerNamed(runner)
 	return err == nil && !r.Resumes
 }
 

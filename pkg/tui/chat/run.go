@@ -41,7 +41,9 @@ func NewProgram(ctx context.Context, o Options, t Terminal) *Program {
 	var heart pulse
 	m.happens = func() {
 		if heart.of == nil { // it has one as soon as it runs
-			heart.of = tickerOf(p.tea)
+			if t := tickerOf(p.tea); t != nil {
+				heart.of = t
+			}
 		}
 		heart.beat()
 	}

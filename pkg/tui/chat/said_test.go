@@ -7,8 +7,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/tui/chat"
 )
 
 // What a command switched is said, and with no name behind it what is on.
@@ -225,4 +227,17 @@ func TestACardIsSaid(t *testing.T) {
 		}}})
 	}
 	b.shows(`^ ! proposed: Write to the plumber\s*$`, `^   all of it: vexa logs 01JDX4A0000000000000000000`, `^ ! proposed: an action`, `^   all of it: vexa logs 01JDX4B`)
+}
+
+// However narrow it is, what holds the agent in is in plain sight.
+func TestIsolationInANarrowWindow(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	r := idling()
+	r.Workspaces = []api.Grant{{Workspace: "personal", Mode: "rw"}, {Workspace: "handbook", Mode: "ro"}, {Workspace: "notes", Mode: "ro"}}
+	b := newBench(t, chat.Options{Daemon: d.client(), Request: r})
+	b.wait("rehearsal")
+	b.shows(`^ personal:rw handbook:ro notes:ro · no container now · rehearsal`)
+	b.give(tea.WindowSizeMsg{Width: 40, Height: 12})
+	b.shows(`^ personal:rw \+2 · no container now\s*$`)
 }

@@ -15,6 +15,7 @@ import (
 type part struct {
 	text    string
 	matters int
+	short   string // stands for it before it goes; "": nothing does
 }
 
 // status says what the session works with: isolation is in plain sight.
@@ -25,15 +26,31 @@ func (m *Model) status() string {
 		if line.Width() <= m.width || len(parts) == 1 {
 			return line.Cut(m.width).Pad(m.width, theme.Of(theme.StatusLine)).Paint(m.theme)
 		}
-		least := 0
-		for i, p := range parts {
-			if p.matters < parts[least].matters {
-				least = i
-			}
-		}
-		parts = slices.Delete(parts, least, least+1)
+		parts = less(parts)
 	}
 }
+
+// less leaves the part out that matters least, or has what is short stand for it.
+func less(parts []part) []part {
+	least := 0
+	for i, p := range parts {
+		if p.matters < parts[least].matters {
+			least = i
+		}
+	}
+	if parts[least].matters >= mostMatters {
+		for i, p := range parts {
+			if p.short != "" {
+				parts[i].text, parts[i].short = p.short, ""
+				return parts
+			}
+		}
+	}
+	return slices.Delete(parts, least, least+1)
+}
+
+// mostMatters is from where on a part is made short before it goes.
+const mostMatters = 8
 
 func statusOf(parts []part) flow.Line {
 	texts := make([]string, len(parts))
@@ -46,22 +63,26 @@ func statusOf(parts []part) flow.Line {
 // parts are the pieces of the status line, in order.
 func (m *Model) parts() []part {
 	t := m.current()
-	parts := []part{{m.workspaces(t), 9}, {m.isolation(t), 8}}
-	if model := m.modelOf(t); model != "" {
-		parts = append(parts, part{model, 7})
+	names := m.workspaces(t)
+	parts := []part{{text: strings.Join(names, " "), matters: 9}, {text: m.isolation(t), matters: mostMatters}}
+	if len(names) > 1 {
+		parts[0].short = names[0] + " +" + itoa(len(names)-1)
 	}
-	parts = append(parts, part{m.runnerOf(t), 4})
+	if model := m.modelOf(t); model != "" {
+		parts = append(parts, part{text: model, matters: 7})
+	}
+	parts = append(parts, part{text: m.runnerOf(t), matters: 4})
 	if id := t.container; id != "" {
-		parts = append(parts, part{"container " + plain.Line(short(id)), 3})
+		parts = append(parts, part{text: "container " + plain.Line(short(id)), matters: 3})
 	}
 	u := t.conversation.Usage()
 	if n := u.InputTokens + u.OutputTokens; n > 0 {
-		parts = append(parts, part{tokens(n), 5})
+		parts = append(parts, part{text: tokens(n), matters: 5})
 	}
 	if u.CostUSD != nil {
-		parts = append(parts, part{fmt.Sprintf("$%.2f", *u.CostUSD), 6})
+		parts = append(parts, part{text: fmt.Sprintf("$%.2f", *u.CostUSD), matters: 6})
 	}
-	return append(parts, part{"? help", 1})
+	return append(parts, part{text: "? help", matters: 1})
 }
 
 // isolation says what holds the agent in.
@@ -80,8 +101,7 @@ func (m *Model) isolation(t *thread) string {
 }
 
 // workspaces are those that the agent is given, each with its mode.
-func (m *Model) workspaces(t *thread) string {
-	var names []string
+func (m *Model) workspaces(t *thread) (names []string) {
 	for _, w := range t.dispatch.Workspaces {
 		names = append(names, plain.Line(orDefault(w.Name, w.ID))+":"+string(w.Mode))
 	}
@@ -91,9 +111,9 @@ func (m *Model) workspaces(t *thread) string {
 		}
 	}
 	if len(names) == 0 {
-		return "personal:rw"
+		return []string{"personal:rw"}
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
 // modelOf is the model that the session's next message goes to, as people are shown it; ""

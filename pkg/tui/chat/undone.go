@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 )
 
@@ -21,10 +22,10 @@ type takenBackMsg struct {
 // lookBack asks which commits of a session that is gone on with were taken back since. Where
 // it cannot be known they are shown as they were made.
 func (m *Model) lookBack(t *thread) tea.Cmd {
-	var names []string
 	if !t.resumed { // what is taken back here is known
 		return nil
 	}
+	var names []string
 	for i := t.conversation.First(); i < t.conversation.Len(); i++ {
 		if c := commitOf(t, i); c != nil && c.Merged && !slices.Contains(names, named(*c)) {
 			names = append(names, named(*c))
@@ -37,21 +38,25 @@ func (m *Model) lookBack(t *thread) tea.Cmd {
 	return m.do(func(ctx context.Context) tea.Msg {
 		by := map[string]string{}
 		for _, name := range names {
-			list, err := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged})
-			if err != nil {
-				continue
-			}
-			for _, c := range list { // the newest first: an undo that was taken back took nothing back
-				if by[c.SHA] != "" {
-					continue
-				}
-				for _, sha := range c.Undoes {
-					by[sha] = c.SHA
-				}
+			if list, err := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged}); err == nil {
+				takenBack(list, by)
 			}
 		}
 		return takenBackMsg{id, by}
 	})
+}
+
+// takenBack adds to by what the commits of a history, the newest first, took back. One that
+// was taken back itself took nothing back.
+func takenBack(history []api.Commit, by map[string]string) {
+	for _, c := range history {
+		if by[c.SHA] != "" {
+			continue
+		}
+		for _, sha := range c.Undoes {
+			by[sha] = c.SHA
+		}
+	}
 }
 
 func (m *Model) tookBack(msg takenBackMsg) {

@@ -19,7 +19,7 @@ func (m *Model) welcome(width, height int) []string {
 		{"", "", theme.Text},
 		{"", "Each message runs an agent in a container of its own, without network and without keys. What it changes becomes a commit, which you can undo.", theme.Text},
 		{"", "", theme.Text},
-		{"workspaces", m.workspaces(t), theme.Text},
+		{"workspaces", strings.Join(m.workspaces(t), " "), theme.Text},
 		{"model", m.modelInWords(t), theme.Text},
 		{"runner", m.runnerOf(t), theme.Text},
 		{"", "", theme.Text},
