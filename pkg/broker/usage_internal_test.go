@@ -102,7 +102,8 @@ func TestLineFilter(t *testing.T) {
 func FuzzTally(f *testing.F) {
 	for _, c := range [][3]string{
 		{`{"choices":[{"delta":{"content":"a"}}],"usage":null}`, `{"choices":[{"delta":{"content":"bc"}}],"usage":null}`, `{"choices":[],"usage":{"prompt_tokens":1}}`},
-		{`{"delta":{"text":"a"}}`, `{"delta":{"text":"bc"}}`, `{"delta":"d"}`}, {`{"delta":"a","n":1}`, `{"delta":"bc","n":20}`, `{"delta":"\n\u00e9","n":3}`},
+		{`{"delta":{"text":"a"}}`, `{"delta":{"text":"bc"}}`, `{"delta":"d"}`},
+		{`{"delta":"a","n":1}`, `{"delta":"bc","n":20}`, `{"delta":"\n\u00e9","n":3}`},
 		{`{"usage":{"output_tokens":1}}`, `{"usage":{"output_tokens":2}}`, `{"usage":{"output_tokens":3}}`},
 		{`{"candidates":[{"content":{"parts":[{"text":"a","functionCall":{"a":"b"}}]}}]}`, `{"candidates":[{"content":{"parts":[{"text":"bc","functionCall":{"a":"d"}}]}}]}`, `{"candidates":[{"content":{"parts":[{"text":"","functionCall":{"a":"bcd"}}]}}]}`},
 	} {

@@ -15,9 +15,11 @@ func FuzzEvents(f *testing.F) {
 		{`{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}}]}`, `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}}]}`, `{"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{"}}]}}]}`},
 		{`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}`, `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"b"}}`, `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"\\n"}}`},
 		{`{"type":"response.output_text.delta","sequence_number":3,"output_index":0,"delta":"a"}`, `{"type":"response.output_text.delta","sequence_number":4,"output_index":0,"delta":"b"}`, `{"type":"response.output_text.delta","sequence_number":1e3,"output_index":0,"delta":"c"}`},
-		{`{"error":"a"}`, `{"error":"b"}`, `{"error":{"message":"c"}}`}, {`{"usage":{"output_tokens":1}}`, `{"usage":{"output_tokens":2}}`, `{"usage":{"output_tokens":3}}`},
+		{`{"error":"a"}`, `{"error":"b"}`, `{"error":{"message":"c"}}`},
+		{`{"usage":{"output_tokens":1}}`, `{"usage":{"output_tokens":2}}`, `{"usage":{"output_tokens":3}}`},
 		{`{"message":{"content":[{"input":{"a":"b"}}]}}`, `{"message":{"content":[{"input":{"a":"c"}}]}}`, `{"message":{"content":[{"input":{"a":"d"}}]}}`},
-		{`{"delta":[{"text":"a"},{"text":"b"}]}`, `{"delta":[{"text":"b"},{"text":"b"}]}`, `{"delta":[{"text":"c"},{"text":"b"}]}`}, {`{"item":{"content":"a"}}`, `{"item":{"content":"b"}}`, `{"item":{"content":"c"}}`},
+		{`{"delta":[{"text":"a"},{"text":"b"}]}`, `{"delta":[{"text":"b"},{"text":"b"}]}`, `{"delta":[{"text":"c"},{"text":"b"}]}`},
+		{`{"item":{"content":"a"}}`, `{"item":{"content":"b"}}`, `{"item":{"content":"c"}}`},
 	} {
 		f.Add([]byte(c[0]), []byte(c[1]), []byte(c[2]))
 	}

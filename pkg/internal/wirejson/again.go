@@ -174,25 +174,22 @@ func (c *comparison) same(a, b reflect.Value) bool {
 		}
 		return c.same(a.Elem(), b.Elem())
 	case reflect.Slice:
-		if a.IsNil() != b.IsNil() || a.Len() != b.Len() {
-			return false
-		}
-		for i := range a.Len() {
-			if !c.same(a.Index(i), b.Index(i)) {
-				return false
-			}
-		}
-		return true
+		return a.IsNil() == b.IsNil() && a.Len() == b.Len() && c.each(a.Len(), a.Index, b.Index)
 	case reflect.Struct:
-		for i := range a.NumField() {
-			if !c.same(a.Field(i), b.Field(i)) {
-				return false
-			}
-		}
-		return true
+		return c.each(a.NumField(), a.Field, b.Field)
 	default:
 		return a.IsZero() && b.IsZero()
 	}
+}
+
+// each is same for n things that are in two values.
+func (c *comparison) each(n int, a, b func(int) reflect.Value) bool {
+	for i := range n {
+		if !c.same(a(i), b(i)) {
+			return false
+		}
+	}
+	return true
 }
 
 // span is a part of a text.

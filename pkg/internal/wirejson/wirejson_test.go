@@ -172,7 +172,10 @@ func TestObjects(t *testing.T) {
 		many[fmt.Sprint(i)] = i
 	}
 	for _, v := range []any{
-		map[string]any(nil), map[string]any{}, many, map[string]any{"b": "<\n", "a\"\xff": nil, "é": []any{1, "x", map[string]any{"z": 1.5, "y": true}}, "": map[string]any(nil)},
+		map[string]any(nil),
+		map[string]any{},
+		many,
+		map[string]any{"b": "<\n", "a\"\xff": nil, "é": []any{1, "x", map[string]any{"z": 1.5, "y": true}}, "": map[string]any(nil)},
 		map[string]any{"in": &every{Text: "a"}, "list": []every{{N: 1}}, "raw": json.RawMessage(`{ "a" : 1 }`), "maps": []map[string]any{{"b": 1, "a": 2}}},
 	} {
 		compare(t, v)
