@@ -104,7 +104,8 @@ type Model struct {
 	wasSetUp bool
 	offered
 	sessions []api.Session
-	left     string // what is said once the screen is gone
+	listing  *sessionList // that was opened last; nil: none was
+	left     string       // what is said once the screen is gone
 }
 
 // New returns a chat. What it asks the daemon ends with ctx.

@@ -23,3 +23,28 @@ func TestACommitThatAnEarlierChatTookBack(t *testing.T) {
 	b.press("tab", "u")
 	b.wait(`taken back by 0ddba11d2c3b already`)
 }
+
+// What the command line chose is for new sessions: one that is opened from the list has its
+// own model and runner.
+func TestASessionFromTheListKeepsItsOwn(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	if _, err := d.client().Start(t.Context(), api.StartRequest{Text: "otters quiet"}); err != nil {
+		t.Fatal(err)
+	}
+	r := idling()
+	r.Runner = "text"
+	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: r})
+	b.wait(`no container now · text`)
+	b.press("ctrl+s") // it may be before the sessions are known
+	b.wait(`otters`)
+	b.press("'otters", "enter")
+	b.wait(`you said: otters`)
+	b.waitNot(`reading what`)
+	b.shows(`rehearsal · vexa`)
+	b.press("'and badgers", "enter")
+	b.wait(`you said: and badgers`)
+	if s := d.Starts(); len(s) != 2 || s[1].Runner != "" || s[1].Session == "" {
+		t.Errorf("%+v", s)
+	}
+}
