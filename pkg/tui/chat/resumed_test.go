@@ -2,8 +2,10 @@ package chat_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/client/clienttest"
 	"github.com/vexa-ai/vexa/pkg/tui/chat"
 )
 
@@ -34,10 +36,11 @@ func TestASessionFromTheListKeepsItsOwn(t *testing.T) {
 	}
 	r := idling()
 	r.Runner = "text"
-	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: r})
+	now := func() time.Time { return clienttest.Epoch().Add(11 * time.Minute) }
+	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: r, Now: now})
 	b.wait(`no container now · text`)
 	b.press("ctrl+s") // it may be before the sessions are known
-	b.wait(`otters`)
+	b.wait(`otters quiet +11 min ago`)
 	b.press("'otters", "enter")
 	b.wait(`you said: otters`)
 	b.waitNot(`reading what`)

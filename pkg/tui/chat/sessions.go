@@ -232,15 +232,15 @@ func (m *Model) threadIn(session string) int {
 
 func titleOf(t *thread) string { return orDefault(t.title, "new session") }
 
-// ago says how long ago something was, roughly.
+// ago says how long ago something was, roughly and in few columns.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return plural(int(d/time.Minute), "minute") + " ago"
+		return itoa(int(d/time.Minute)) + " min ago"
 	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour") + " ago"
+		return itoa(int(d/time.Hour)) + " h ago"
 	default:
 		return plural(int(d/(24*time.Hour)), "day") + " ago"
 	}
