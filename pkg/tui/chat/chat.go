@@ -60,7 +60,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
-	happens  func() // it is called before whatever comes is taken; nil: nothing is
+	happens  func() // it is called where there may be something new to see; nil: nothing is
 	home     string
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
