@@ -185,3 +185,19 @@ func TestStdinBehindAPrompt(t *testing.T) {
 		}
 	}
 }
+
+// What other programs call a command is understood, too.
+func TestOtherNamesOfCommandsOfAConversation(t *testing.T) {
+	t.Parallel()
+	for _, leave := range []string{"/exit", "/Q"} {
+		b := newBench(t)
+		b.setUp()
+		b.f.In = strings.NewReader("one quiet\n/clear\ntwo quiet\n" + leave + "\nnever\n")
+		if code := b.run("chat", "--plain"); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if starts := b.daemon.Starts(); len(starts) != 2 || starts[1].Session != "" {
+			t.Errorf("%s: %+v", leave, starts)
+		}
+	}
+}

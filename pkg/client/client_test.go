@@ -231,10 +231,16 @@ func TestFramesSurviveABrokenConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	var broken []bool
-	got, last := seqs(t, c, s.Unit, client.FrameQuery{From: s.From, Follow: true, Broken: func(err error) { broken = append(broken, err != nil) }})
+	opened := 0
+	got, last := seqs(t, c, s.Unit, client.FrameQuery{
+		From: s.From, Follow: true, Broken: func(err error) { broken = append(broken, err != nil) }, Opened: func() { opened++ },
+	})
 	wantRun(t, got, 1, last.Frame.Seq)
 	if len(broken) < 2 || !broken[0] || broken[1] || len(broken)%2 != 0 {
 		t.Errorf("of broken connections it was told %v", broken)
+	}
+	if opened != 1 {
+		t.Errorf("of the first connection it was told %d times", opened)
 	}
 	if _, ok := last.Frame.Body.(wsv2.State); !ok {
 		t.Errorf("the last frame is %T", last.Frame.Body)

@@ -108,7 +108,14 @@ func command(text string) (name string, is bool) {
 	if m == nil {
 		return "", false
 	}
-	return strings.ToLower(m[1]), true
+	switch name := strings.ToLower(m[1]); name { // what other programs call them, as in the chat of a screen
+	case "clear":
+		return "new", true
+	case "exit", "q":
+		return "quit", true
+	default:
+		return name, true
+	}
 }
 
 // run does what a command says. What fails is told, and the conversation goes on.

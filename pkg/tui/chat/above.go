@@ -65,7 +65,7 @@ func (m *Model) trouble(t *thread) string {
 	unsent := t.starting != nil && t.starting.tries > 0
 	switch {
 	case m.link == linkLocked:
-		return "Vexa is locked · /unlock opens the key"
+		return "Vexa is locked · /unlock opens it"
 	case m.link == linkStuck:
 		return "the daemon is there and says nothing; waiting for it"
 	case m.link == linkGone && unsent:

@@ -60,7 +60,7 @@ type Model struct {
 	do       func(func(context.Context) tea.Msg) tea.Cmd
 	exec     func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 	scope    func() (context.Context, context.CancelFunc)
-	happens  func() // it is called before whatever comes is taken; nil: nothing is
+	happens  func() // it is called where there may be something new to see; nil: nothing is
 	home     string
 	setup    func(context.Context) error
 	unlock   func(context.Context) error
@@ -104,7 +104,8 @@ type Model struct {
 	wasSetUp bool
 	offered
 	sessions []api.Session
-	left     string // what is said once the screen is gone
+	listing  *sessionList // that was opened last; nil: none was
+	left     string       // what is said once the screen is gone
 }
 
 // New returns a chat. What it asks the daemon ends with ctx.

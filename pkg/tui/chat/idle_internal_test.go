@@ -8,6 +8,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vexa-ai/vexa/pkg/api"
 )
 
 // resets notes what a ticker was set to, and when.
@@ -50,5 +52,22 @@ func TestBubbleTeaHasATicker(t *testing.T) {
 	}
 	if tickerOf(tea.NewProgram(nil)) != nil {
 		t.Error("one that does not run has a ticker")
+	}
+}
+
+// What is asked each second, and brings nothing new, does not keep the screen awake.
+func TestAskingIsNothingNew(t *testing.T) {
+	t.Parallel()
+	m, n := New(t.Context(), Options{Theme: None}), 0
+	m.happens = func() { n++ }
+	locked := statusMsg{status: api.Status{Locked: true}}
+	for i, step := range []struct {
+		msg  tea.Msg
+		want int
+	}{{locked, 1}, {checkMsg{}, 1}, {locked, 1}, {tea.KeyPressMsg{Code: 'x', Text: "x"}, 2}, {statusMsg{}, 3}} {
+		m.Update(step.msg)
+		if n != step.want {
+			t.Fatalf("%d: %d", i, n)
+		}
 	}
 }

@@ -44,6 +44,7 @@ func (m *Model) listed(msg sessionsMsg) tea.Cmd {
 			}
 		}
 	}
+	m.relist()
 	if msg.open && m.over == nil {
 		return m.openSessions()
 	}
@@ -59,12 +60,14 @@ type place struct {
 
 // openSessions lists the sessions, those that are open first.
 func (m *Model) openSessions() tea.Cmd {
+	l := &sessionList{}
 	items, places := m.places()
+	l.places = places
 	o := picker.Options{Title: "Sessions", Enter: "go there", Tab: "rename", Preview: func(item, width int) []flow.Line {
-		return m.sessionPreview(places[item], width)
+		return m.sessionPreview(l.places[item], width)
 	}}
-	m.choose(o, items, func(c picker.Choice) tea.Cmd {
-		p := places[c.Item]
+	l.chooser = m.choose(o, items, func(c picker.Choice) tea.Cmd {
+		p := l.places[c.Item]
 		switch {
 		case c.Action == picker.Second:
 			return m.askTitle(p)
@@ -74,7 +77,32 @@ func (m *Model) openSessions() tea.Cmd {
 		}
 		return m.openSession(p.session)
 	})
+	m.listing = l
 	return m.listSessions()
+}
+
+// sessionList is the list of sessions, and where its rows lead.
+type sessionList struct {
+	*chooser
+	places []place
+}
+
+// relist adds to the list that is open what it did not have.
+func (m *Model) relist() {
+	l := m.listing
+	if l == nil || m.over == nil || m.over.Overlay != Overlay(l.chooser) {
+		return
+	}
+	items, places := m.places()
+	var fresh []picker.Item
+	for i, p := range places {
+		if p.thread < 0 && !slices.ContainsFunc(l.places, func(old place) bool { return old.session.ID == p.session.ID }) {
+			fresh, l.places = append(fresh, items[i]), append(l.places, p)
+		}
+	}
+	if len(fresh) > 0 {
+		l.Add(picker.Prepare(fresh))
+	}
 }
 
 // places are the sessions that there are, as rows and as what they lead to.
@@ -193,7 +221,7 @@ func (m *Model) openSession(s api.Session) tea.Cmd {
 	if t.session != "" || t.busy() {
 		t = m.add(s.ID)
 	}
-	t.session, t.title = s.ID, s.Title
+	t.session, t.title, t.choice = s.ID, s.Title, choice{} // what a chat begins with is for new ones
 	return m.resume(t)
 }
 
@@ -204,15 +232,15 @@ func (m *Model) threadIn(session string) int {
 
 func titleOf(t *thread) string { return orDefault(t.title, "new session") }
 
-// ago says how long ago something was, roughly.
+// ago says how long ago something was, roughly and in few columns.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return plural(int(d/time.Minute), "minute") + " ago"
+		return itoa(int(d/time.Minute)) + " min ago"
 	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour") + " ago"
+		return itoa(int(d/time.Hour)) + " h ago"
 	default:
 		return plural(int(d/(24*time.Hour)), "day") + " ago"
 	}

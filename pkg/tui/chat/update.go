@@ -6,16 +6,27 @@ import (
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	if m.happens != nil {
-		m.happens()
-	}
 	before, at := m.editor.Shown()
+	link, notice := m.link, m.notice
 	cmd := m.take(msg)
 	m.watch(before, at)
+	if m.happens != nil && (!asks(msg) || m.link != link || m.notice != notice) {
+		m.happens()
+	}
 	if read := m.read(); read != nil {
 		cmd = tea.Batch(cmd, read)
 	}
 	return m, cmd
+}
+
+// asks reports whether a message is of those that come each second while the daemon is not as
+// it should be, and mostly bring nothing new.
+func asks(msg tea.Msg) bool {
+	switch msg.(type) {
+	case checkMsg, statusMsg:
+		return true
+	}
+	return false
 }
 
 func (m *Model) take(msg tea.Msg) tea.Cmd {

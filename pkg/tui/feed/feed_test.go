@@ -146,3 +146,20 @@ func TestLeaving(t *testing.T) {
 		}
 	})
 }
+
+// Whoever waits for a stream is told that it is there, though no frame comes.
+func TestAStreamThatIsThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		f := feed.New(source(func(q client.FrameQuery, _ func(client.Entry, error) bool) {
+			q.Opened()
+			<-ctx.Done()
+		}), "u", "")
+		go f.Run(ctx)
+		if b, err := f.Next(ctx); err != nil || len(b.Entries) > 0 || b.Ended || b.Broken != nil {
+			t.Errorf("%+v, %v", b, err)
+		}
+		stop()
+	})
+}
