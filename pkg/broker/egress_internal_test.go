@@ -35,6 +35,23 @@ func FuzzLook(f *testing.F) {
 	})
 }
 
+// TestLookIsSpared: what an agent's conversation is full of calls for no second look.
+func TestLookIsSpared(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]bool{
+		`[{"role":"user","content":"Read the file at this url, \"url\": \"x\", with the tools."}]`:                     false,
+		`[{"type":"function_call","name":"tool_1","arguments":"{\"file_url\":\"https://x\"}"},{"a":"tool","b":"too"}]`: false,
+		`[{"content":[{"type":"image","source":{"type":"file","file_id":"f"}}],"text":"\u001b[0m \u2014"}]`:            true, // an escape
+		`[{"content":[{"type":"image","source":{"type":"file","file_id":"f"}}],"text":"\u2014"}]`:                      false,
+		`[{"image_url":"data:"}]`: true, `[{"File_Data" :1}]`: true, `[{"tools":[]}]`: true,
+	} {
+		outline, _ := jsoncut.Cut([]byte(raw), 0)
+		if got := mayReach([]byte(raw), outline.Escapes); got != want {
+			t.Errorf("%s is looked at: %t, not %t", raw, got, want)
+		}
+	}
+}
+
 // readable reports whether no object in a value has a name twice.
 func readable(raw []byte) bool {
 	if all, err := distinct(nil, raw); err == nil {

@@ -58,6 +58,25 @@ func FuzzAgain(f *testing.F) {
 	})
 }
 
+// TestAgain: of a value that is like those before nothing is made but its text.
+func TestAgain(t *testing.T) {
+	var again wirejson.Again[every]
+	data := func(n int) []byte {
+		return fmt.Appendf(nil, `{"text":"words %d","n":3,"in":{"a":"b"},"strange":[%d,"x%d"],"each":[{"text":"a"}]}`, n, n, n)
+	}
+	for n := range 8 {
+		if v, err := again.Read(data(n)); err != nil || v.Text != fmt.Sprint("words ", n) || v.Each[0].Text != "a" {
+			t.Fatalf("%s: %+v, %v", data(n), v, err)
+		}
+	}
+	another := data(9)
+	like := testing.AllocsPerRun(100, func() { _, _ = again.Read(another) })
+	anew := testing.AllocsPerRun(100, func() { _ = wirejson.Unmarshal(another, new(every)) })
+	if like > 1 || anew < 4 {
+		t.Errorf("it takes %v allocations, and %v to read it anew", like, anew)
+	}
+}
+
 // BenchmarkAgain compares reading an event that is like the one before with reading it anew.
 func BenchmarkAgain(b *testing.B) {
 	var events [][]byte
