@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,32 @@ import (
 // scene is a command whose stderr a test reads, in a time of its own.
 type scene struct {
 	*Factory
-	err bytes.Buffer
+	err stderr
+}
+
+// stderr is what was written; a tick of the clock writes beside the test.
+type stderr struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *stderr) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *stderr) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// Reset forgets it.
+func (s *stderr) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Reset()
 }
 
 // play runs a test with a scene. Its stderr may be read while nothing runs.
@@ -70,11 +96,13 @@ func TestSlowOnATerminal(t *testing.T) {
 		s.Warn("mind")
 		s.says(t, clearLine+"\x1b[33mvexa: warning:\x1b[0m mind\n")
 		time.Sleep(9 * turn)
+		synctest.Wait()
 		s.err.Reset()
 		a.Step("%s", strings.Repeat("long ", 100))
 		if got := s.err.String(); len(got) != len(clearLine)+79 || !strings.HasSuffix(got, "...") {
 			t.Errorf("it does not fit a line: %q", got)
 		}
+		synctest.Wait()
 		s.err.Reset()
 		a.End()
 		s.says(t, clearLine)
