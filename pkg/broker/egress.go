@@ -128,36 +128,65 @@ func ownTool(tool fields) bool {
 	return false
 }
 
-// mayReach spares most requests the second look: what refers to a URL or a file has a
-// name, or a type, that ends with "url" or "file_data", in whatever case, and an item's
-// tools are its "tools". Any letter of these can stand there as the escape of a character of
-// ASCII, and the last of tools alone has a spelling outside of it. In a text, a quote
-// stands behind a backslash. Escapes says that some character in the request is an escape
-// of four digits.
+// mayReach spares most requests the second look: what refers to a URL or to bytes has a
+// name, or a type, that ends with "url", "uri" or "data", or is one of few names, in
+// whatever case. Any letter of these can stand there as the escape of a character of
+// ASCII, and an s alone has a spelling outside of it. In a text, a quote stands behind a
+// backslash. Escapes says that some character in the request is an escape of four digits.
 func mayReach(raw []byte, escapes bool) bool {
 	if escapes && bytes.Contains(raw, []byte(`\u00`)) {
 		return true
 	}
 	for rest := raw; ; {
-		i := find(rest, `url"`, `ata"`, `"too`)
+		i := find(rest, `url"`, `uri"`, `ata"`, `"too`, `"fil`)
+		if i < 0 {
+			break
+		}
+		if rest[i] != '"' || beginsName(rest[i:], "tools", "file") {
+			return true
+		}
+		rest = rest[i+1:]
+	}
+	for rest := raw; ; {
+		i := find(rest, `"ima`, `"vid`, `"aud`, `"inp`, `"sou`)
 		if i < 0 {
 			return false
 		}
-		if rest[i] != '"' || beginsTools(rest[i:]) {
+		if beginsName(rest[i:], "images", "image", "videos", "video", "audios", "audio", "input_image", "input_video", "input_audio", "source") {
 			return true
 		}
 		rest = rest[i+1:]
 	}
 }
 
-// beginsTools reports whether a text may begin with the name "tools".
-func beginsTools(text []byte) bool {
-	const name = `"tool`
-	if len(text) <= len(name) || !begins(text, name) {
-		return false
+// beginsName reports whether a text, which begins with a quote, may begin with one of the
+// names of a member. A name that ends with an s may end with any letter outside of ASCII, or its escape.
+func beginsName(text []byte, names ...string) bool {
+	for _, name := range names {
+		rest := text[1:]
+		stem := strings.TrimSuffix(name, "s")
+		if len(rest) <= len(stem) || !begins(rest, stem) {
+			continue
+		}
+		rest = rest[len(stem):]
+		if stem != name {
+			if rest[0] >= utf8.RuneSelf || rest[0] == '\\' {
+				return true
+			}
+			if rest[0]|' ' != 's' {
+				continue
+			}
+			rest = rest[1:]
+		}
+		if len(rest) == 0 || rest[0] != '"' {
+			continue
+		}
+		rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+		if len(rest) > 0 && rest[0] == ':' {
+			return true
+		}
 	}
-	c := text[len(name)]
-	return c|' ' == 's' || c == '\\' || c >= utf8.RuneSelf
+	return false
 }
 
 // messagesEgress looks through a list of messages, or of blocks.
@@ -209,18 +238,7 @@ func blockEgress(raw []byte, depth int) error {
 		return errors.New("the request's content is not of a known form")
 	}
 	for i := range block {
-		var err error
-		switch name, value := block[i].key, block[i].value; {
-		case name == "SOURCE", name == "FILE": // as they are folded
-			err = sourceEgress(value, depth)
-		case strings.HasSuffix(name, "_URL") && remoteURL(value):
-			err = errRemote
-		case name == "FILE_DATA" && remoteData(value):
-			err = errRemote
-		case name == "TOOLS": // openai-responses: of an item
-			err = toolsEgress(value, false)
-		}
-		if err != nil {
+		if err := memberEgress(block, block[i].key, block[i].value, depth); err != nil {
 			return err
 		}
 	}
@@ -230,19 +248,90 @@ func blockEgress(raw []byte, depth int) error {
 	return contentEgress(block.get("content"), depth+1)
 }
 
+// memberEgress looks at a member of a block by its name, as it is folded. Some servers
+// fetch a URL that stands where bytes should, or by itself, as DashScope's compatible mode
+// does in input_audio and video.
+func memberEgress(block fields, name string, value []byte, depth int) error {
+	switch name {
+	case "SOURCE":
+		if value[0] == '"' && block.text("type") == "search_result" {
+			return nil // where the text is from, which nobody fetches
+		}
+		return sourceEgress(value, depth)
+	case "FILE":
+		return sourceEgress(value, depth)
+	case "IMAGE", "IMAGES", "VIDEO", "VIDEOS", "AUDIO", "AUDIOS", "INPUT_IMAGE", "INPUT_VIDEO", "INPUT_AUDIO", "DATA":
+		return mediaEgress(value, depth)
+	case "TOOLS": // openai-responses: of an item
+		return toolsEgress(value, false)
+	}
+	if name == "FILE_DATA" && remoteData(value) || isReference(name) && remoteURL(value) {
+		return errRemote
+	}
+	return nil
+}
+
+// isReference reports whether a member, by its folded name, says where something is.
+func isReference(name string) bool {
+	return name == "URL" || name == "URI" || strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_URI")
+}
+
+// mediaEgress refuses a picture, a film or a sound, or a list of them, that is anywhere but
+// in the request: each text in it is bytes, a word or an id, but for what is said there.
+func mediaEgress(raw []byte, depth int) error {
+	const maxDepth = 8
+	raw = bytes.TrimSpace(raw)
+	if depth >= maxDepth {
+		return errors.New("the request's content is nested too deeply")
+	}
+	switch raw[0] {
+	case '"':
+		if remoteData(raw) {
+			return errRemote
+		}
+	case '[':
+		for one := range jsoncut.Elements(raw) {
+			if err := mediaEgress(one, depth+1); err != nil {
+				return err
+			}
+		}
+	case '{':
+		var r room
+		members, err := r.fieldsOf(raw)
+		if err != nil {
+			return errors.New("the request's content is not of a known form")
+		}
+		for i := range members {
+			switch members[i].key {
+			case "TRANSCRIPT", "TEXT", "CAPTION": // what is said there
+				continue
+			}
+			if err := mediaEgress(members[i].value, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // sourceEgress refuses a source or file that is anything but bytes, an id, or
 // content of its own, which it looks through.
 func sourceEgress(raw []byte, depth int) error {
 	if raw[0] != '{' {
-		return nil // a word, or nothing
+		return mediaEgress(raw, depth) // a word, or nothing
 	}
 	var r room
 	source, err := r.fieldsOf(raw)
-	if err != nil || source.text("type") == "url" || remoteURL(source.get("url")) || remoteURL(source.get("file_url")) {
+	if err != nil || source.text("type") == "url" {
 		return errRemote
 	}
-	if remoteData(source.get("file_data")) {
-		return errRemote
+	for i := range source {
+		name, value := source[i].key, source[i].value
+		switch {
+		case isReference(name) && remoteURL(value), name == "FILE_DATA" && remoteData(value),
+			name == "DATA" && source.text("type") != "text" && remoteData(value): // of a document that is text
+			return errRemote
+		}
 	}
 	return contentEgress(source.get("content"), depth+1)
 }

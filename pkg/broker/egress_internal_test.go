@@ -18,6 +18,8 @@ func FuzzLook(f *testing.F) {
 		`{"source":{"type":"content","content":[{"source":{"url":{"url":"x"}}}]}}`, `{"content":[{"output":{"url_url":"x"}}]}`, `{"source":{"file_data":{}}}`, `{"file":{"file_url":"x","a":2}}`,
 		`{"tools":[{"type":"web_search"}]}`, `{"TOOLS":{}}`, `{"TooLS":{}}`, `{"\u0074ools":{}}`, `{"too":"\"tool","tool":"tools","toolſ":{}}`, `{"\/":"\u1234","\u0055rl":1,"x_\u0075rl":"x"}`, `{"tool\u017f":[{"type":"mcp"}]}`, `{"toolſ":[{"type":"mcp"}]}`, `{"t\u006fols":[{"type":"mcp"}]}`, `{"tool":"tool","tools" :[{"type":"namespace","tools":[{"type":"namespace"}]}]}`,
 		`{"text":"the url\" of a file","tool_0":"tools"}`,
+		`{"input_audio":{"data":"https://evil/"}}`, `{"INPUT_IMAGE" :"a:b"}`, `{"video":["a:b"]}`, `{"imageſ":"a:b"}`, `{"audios":{"x":["a:b"]}}`, `{"im\u0061ge":"a:b"}`, `{"data":"a:b"}`, `{"source":"a:b"}`, `{"Source"\t:{"type":"base64","data":"a:b"}}`,
+		`{"file":"a:b"}`, `{"url":"a:b"}`, `{"file_uri":"a:b"}`, `{"URI":{"url":"a"}}`, `{"source":{"file_uri":"x"}}`, `{"type":"search_result","source":"a:b"}`, `{"image":{"text":"a:b"}}`, `{"a":"image","b":"input_audio","c":"source"}`,
 	} {
 		f.Add([]byte(block))
 	}
@@ -39,11 +41,12 @@ func FuzzLook(f *testing.F) {
 func TestLookIsSpared(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]bool{
-		`[{"role":"user","content":"Read the file at this url, \"url\": \"x\", with the tools."}]`:                     false,
-		`[{"type":"function_call","name":"tool_1","arguments":"{\"file_url\":\"https://x\"}"},{"a":"tool","b":"too"}]`: false,
-		`[{"content":[{"type":"image","source":{"type":"file","file_id":"f"}}],"text":"\u001b[0m \u2014"}]`:            true, // an escape
-		`[{"content":[{"type":"image","source":{"type":"file","file_id":"f"}}],"text":"\u2014"}]`:                      false,
-		`[{"image_url":"data:"}]`: true, `[{"File_Data" :1}]`: true, `[{"tools":[]}]`: true,
+		`[{"role":"user","content":"Read the file at this url, \"url\": \"x\", with the tools."}]`:                                                      false,
+		`[{"type":"function_call","name":"tool_1","arguments":"{\"file_url\":\"https://x\"}"},{"a":"tool","b":"too"}]`:                                  false,
+		`[{"content":[{"type":"image","source":{"type":"file","file_id":"f"}}],"text":"\u001b[0m \u2014"}]`:                                             true, // an escape
+		`[{"content":[{"type":"image","content":{"type":"file","file_id":"f"}}],"text":"\u2014"}]`:                                                      false,
+		`[{"type":"message","role":"user","content":[{"type":"input_text","text":"image"},{"type":"image"}],"source_1":"source","file_path":"/audio"}]`: false,
+		`[{"image_url":"data:"}]`: true, `[{"source": "x"}]`: true, `[{"input_audio":{}}]`: true, `[{"File_Data" :1}]`: true, `[{"tools":[]}]`: true,
 	} {
 		outline, _ := jsoncut.Cut([]byte(raw), 0)
 		if got := mayReach([]byte(raw), outline.Escapes); got != want {

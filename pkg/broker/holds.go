@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // holds reports whether a text has one of the words in it, in whatever case; see find.
@@ -10,7 +11,7 @@ func holds(text []byte, words ...string) bool { return find(text, words...) >= 0
 
 // find returns where a text has the first of the words in it, in whatever case, -1 where it
 // has none. They are of ASCII without capitals, and as long as each other; together they
-// begin with three letters at most, and end with three. It looks at eight places at once
+// begin with four letters at most, and end with four. It looks at eight places at once
 // for both, for most of a request has none.
 func find(text []byte, words ...string) int {
 	const word = 8
@@ -51,26 +52,28 @@ func begins(text []byte, word string) bool {
 	return true
 }
 
-// letters are up to three that are looked for, each of them eight times.
-type letters struct{ one, other, third uint64 }
+// letters are up to four that are looked for, each of them eight times.
+type letters struct {
+	all [4]uint64
+	n   int // of them are different
+}
 
 const ones = 0x0101010101010101
 
-// with is the letters with another.
+// with is the letters with another, which stands in the places that are left, too.
 func (l letters) with(c byte) letters {
-	all := ones * uint64(c|' ')
-	switch {
-	case l.one == 0:
-		return letters{all, all, all}
-	case l.one == all || l.other == all || l.third == all:
+	letter := ones * uint64(c|' ')
+	if l.n > 0 && slices.Contains(l.all[:], letter) {
 		return l
-	case l.one == l.other:
-		return letters{l.one, all, all}
-	case l.other == l.third:
-		return letters{l.one, l.other, all}
-	default:
-		panic("more than three letters are looked for at once")
 	}
+	if l.n == len(l.all) {
+		panic("more than four letters are looked for at once")
+	}
+	for i := l.n; i < len(l.all); i++ {
+		l.all[i] = letter
+	}
+	l.n++
+	return l
 }
 
 // in has the highest bit of each of eight bytes that is one of the letters in whatever
@@ -78,6 +81,7 @@ func (l letters) with(c byte) letters {
 // Bit Twiddling Hacks.
 func (l letters) in(w uint64) uint64 {
 	const lower, high = ones * ' ', ones << 7
-	one, other, third := (w|lower)^l.one, (w|lower)^l.other, (w|lower)^l.third
-	return ((one-ones)&^one | (other-ones)&^other | (third-ones)&^third) & high
+	w |= lower
+	a, b, c, d := w^l.all[0], w^l.all[1], w^l.all[2], w^l.all[3]
+	return ((a-ones)&^a | (b-ones)&^b | (c-ones)&^c | (d-ones)&^d) & high
 }
