@@ -70,7 +70,11 @@ func cmdRegistries(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdRunner says that the claim needs the image of a runner: runner NAME.
+// vendor is the runner of a vendor whose image is made at reduced scale, too.
+const vendor = "claude-code"
+
+// cmdRunner says that the claim needs the image of a runner, and makes it where it is
+// missing and there are registries: runner NAME.
 func (s *suite) cmdRunner(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "runner NAME")
 	c, ok := ts.Value(claimKey{}).(*claim)
@@ -80,7 +84,13 @@ func (s *suite) cmdRunner(ts *testscript.TestScript, neg bool, args []string) {
 	s.needsPodman(c.T)
 	ref, err := s.image(args[0])
 	ts.Check(err)
+	s.building.Lock() // two claims that need one make it once
+	defer s.building.Unlock()
 	if err := exec.Command("podman", "image", "exists", ref).Run(); err == nil {
+		return
+	}
+	if os.Getenv(envNPM) != "" && (Full() || args[0] == vendor) {
+		ts.Check(ts.Exec("vexa", "runner", "build", args[0]))
 		return
 	}
 	if slices.Contains(strings.Split(os.Getenv(EnvNeeds), ","), "runners") {

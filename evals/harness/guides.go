@@ -64,7 +64,7 @@ func RunGuides(t *testing.T, stage string, guides []Guide) {
 	if err := checkOut(outDir(repository(t))); err != nil {
 		t.Fatal(err)
 	}
-	s := &suite{stage: stage, root: repository(t), podman: podmanWorks(), report: newReport(stage)}
+	s := &suite{stage: stage, root: repository(t), podman: podmanWorks(), report: newReport(stage, repository(t), len(guides))}
 	s.bin = build(t, s.root)
 	t.Cleanup(func() {
 		if err := s.report.write(outDir(s.root)); err != nil {

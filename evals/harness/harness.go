@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -48,7 +49,7 @@ func Run(t *testing.T, stage, dir string) {
 		podman: podmanWorks(),
 	}
 	s.bin = build(t, s.root)
-	s.report = newReport(stage)
+	s.report = newReport(stage, s.root, len(scripts))
 	t.Cleanup(func() {
 		if err := s.report.write(outDir(s.root)); err != nil {
 			t.Errorf("the report: %v", err)
@@ -73,6 +74,8 @@ type suite struct {
 	bin    string // directory that holds the built vexa
 	podman error  // why Podman does not work here; nil: it does
 	report *report
+
+	building sync.Mutex // of an image of a runner
 }
 
 // condition answers [podman], [full] and [model].

@@ -82,7 +82,7 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, stage := range []string{"stage0", "stage1"} {
-		r := newReport(stage)
+		r := newReport(stage, dir, 3)
 		r.add(result{Claim: "A <claim> of " + stage, Script: "evals/" + stage + "/b.txtar", Outcome: "held", Evidence: "> exec true"})
 		r.add(result{Claim: "Another", Script: "evals/" + stage + "/a.txtar", Outcome: "failed"})
 		if err := r.write(dir); err != nil {
@@ -104,7 +104,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"A &lt;claim&gt; of stage0", "evals/stage1/b.txtar", "&gt; exec true", `<td class="failed">1</td>`, `href="#stage1"`, `id="stage1"`} {
+	for _, want := range []string{"A &lt;claim&gt; of stage0", "evals/stage1/b.txtar", "&gt; exec true", `<td class="failed">1</td><td>0</td><td class="failed">1</td>`, `href="#stage1"`, `id="stage1"`} {
 		if !strings.Contains(string(html), want) {
 			t.Errorf("report.html lacks %q", want)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -40,8 +41,10 @@ type picture struct {
 
 // report collects the claims of one stage.
 type report struct {
-	stage string
-	begun time.Time
+	stage    string
+	begun    time.Time
+	revision string
+	of       int // claims that there are; 0: unknown
 
 	mu      sync.Mutex
 	results []result
@@ -53,6 +56,10 @@ type stageFile struct {
 	Time    time.Time `json:"time"`
 	Scale   string    `json:"scale"`
 	Machine string    `json:"machine"`
+
+	Revision string `json:"revision"`     // the commit, with "and changes" where files differ from it; empty: unknown
+	Of       int    `json:"of,omitempty"` // claims that there are, of which Claims may be a part; 0: unknown
+
 	Claims  []result  `json:"claims"`
 }
 
@@ -66,7 +73,29 @@ func (s stageFile) Count(outcome string) (n int) {
 	return n
 }
 
-func newReport(stage string) *report { return &report{stage: stage, begun: time.Now().UTC()} }
+// Left is how many claims of the stage were not tried.
+func (s stageFile) Left() int { return max(s.Of-len(s.Claims), 0) }
+
+// newReport begins the report of a stage that has so many claims; 0: it is not known.
+func newReport(stage, root string, of int) *report {
+	return &report{stage: stage, begun: time.Now().UTC(), revision: revision(root), of: of}
+}
+
+// revision is the commit that a tree is of, as far as git knows.
+func revision(root string) string {
+	git := func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	commit := git("log", "-1", "--format=%h %s")
+	if commit != "" && git("status", "--porcelain") != "" {
+		commit += ", and changes"
+	}
+	return commit
+}
 
 func (r *report) add(res result) {
 	r.mu.Lock()
@@ -121,7 +150,7 @@ func (r *report) write(dir string) error {
 	if Full() {
 		scale = "full"
 	}
-	own := stageFile{Stage: r.stage, Time: r.begun, Scale: scale, Machine: machine(), Claims: r.results}
+	own := stageFile{Stage: r.stage, Time: r.begun, Scale: scale, Machine: machine(), Revision: r.revision, Of: r.of, Claims: r.results}
 	if err := writeJSON(filepath.Join(dir, r.stage+".json"), own); err != nil {
 		return err
 	}

@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
+	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
@@ -57,8 +59,11 @@ func (r *run) record(ctx context.Context) error {
 		what := says[name]
 		what.runner = printer(r.Manifest.Name)
 		t, err := r.say(ctx, what)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case name != RecordFailed && t.done.Outcome != wsv2.OutcomeCompleted:
+			return fmt.Errorf("%s: the turn ended as %s: %s", name, t.done.Outcome, t.errors())
 		}
 		r.report.Recorded[name] = t.text()
 	}
@@ -68,7 +73,8 @@ func (r *run) record(ctx context.Context) error {
 // events: it prints no event that the dialect does not know, by its type or by what it
 // holds; and what it prints is compared with what was recorded of it. An event that the
 // dialect knows is used, whether it was recorded or not: it is named, and not held against
-// the runner. Neither is a line that is no event, such as a warning.
+// the runner. Neither is a line that is no event, such as a warning. One that is no longer
+// printed is missed by whoever relied on it.
 func (r *run) events(ctx context.Context) verdict {
 	if d := r.Manifest.Stream.Dialect; d == dialect.Text {
 		return pass("all of dialect %s", d)
@@ -88,29 +94,31 @@ func (r *run) drift() verdict {
 	if len(e.Unknown) > 0 {
 		return fail("it prints events that dialect %s does not know: %s", d, strings.Join(e.Unknown, ", "))
 	}
-	var more []string
+	more := "as they were recorded"
 	switch {
 	case len(r.Golden) == 0:
-		more = append(more, "none were recorded to compare with")
-	case len(e.New)+len(e.Gone) == 0:
-		more = append(more, "as they were recorded")
-	}
-	if len(e.New) > 0 {
-		more = append(more, "new since they were recorded: "+strings.Join(e.New, ", "))
+		more = "none were recorded to compare with"
+	case len(e.New) > 0:
+		more = "new since they were recorded: " + strings.Join(e.New, ", ")
 	}
 	if len(e.Gone) > 0 {
-		more = append(more, "no longer printed: "+strings.Join(e.Gone, ", "))
+		return fail("it no longer prints events that were recorded of it: %s; %s", strings.Join(e.Gone, ", "), more)
 	}
-	return pass("all of dialect %s; %s", d, strings.Join(more, "; "))
+	return pass("all of dialect %s; %s", d, more)
 }
 
 // compare says how the types that were printed differ from those that were recorded.
 func (r *run) compare() error {
 	printed, recorded := map[string]bool{}, map[string]bool{}
 	for name, text := range r.report.Recorded {
-		if err := r.types(printed, []byte(text)); err != nil {
+		types := map[string]bool{}
+		if err := r.types(types, []byte(text)); err != nil {
 			return err
 		}
+		if len(types) == 0 {
+			return fmt.Errorf("it prints no event of dialect %s where %q is recorded", r.Manifest.Stream.Dialect, name)
+		}
+		maps.Copy(printed, types)
 		if err := r.types(recorded, r.Golden[name]); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/runner/dialect"
 )
 
 // reportFields are the JSON fields of vexa runner test.
@@ -59,7 +60,7 @@ func newRunnerTest(f *factory.Factory) *cobra.Command {
 			"no network, and prints no events that are not known. It works in an installation of its own,\n" +
 			"which is gone afterwards. Exit code 1 says that something failed.\n\n" +
 			"The types of the events that are printed are compared with those that were recorded of the\n" +
-			"runner: what is new, and what is gone, is named. Recordings of the runners that come with\n" +
+			"runner: what is new is named, and what is gone fails. Recordings of the runners that come with\n" +
 			"Vexa are in the program; yours are made with --record and compared with --golden.",
 		Example:           "$ vexa runner test claude-code\n$ vexa runner test mine --json checks\n$ vexa runner test mine --record ./golden\n$ vexa runner test mine --golden ./golden",
 		Args:              grammar.Args("NAME"),
@@ -105,6 +106,9 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, o *testOptions) (err
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return err
 	}
+	if m.Stream.Dialect == dialect.Text && (o.golden != "" || o.record != "") {
+		return fault.New(fault.Usage, "what runner "+o.name+" prints is text, which has no events that could be recorded or compared", "leave out --record and --golden")
+	}
 	if err := furnish(ctx, c, h.Config); err != nil {
 		return err
 	}
@@ -117,7 +121,7 @@ func runRunnerTest(ctx context.Context, f *factory.Factory, o *testOptions) (err
 	if err != nil {
 		return err
 	}
-	if err := keepRecordings(o.record, report.Recorded); err != nil {
+	if err := keepRecordings(f, o.record, report.Recorded); err != nil {
 		return err
 	}
 	if err := printReport(f, &o.asJSON, report); err != nil || report.OK {
@@ -158,7 +162,7 @@ func recordings(f *factory.Factory, o *testOptions) (map[string][]byte, error) {
 }
 
 // keepRecordings stores what was recorded.
-func keepRecordings(dir string, texts map[string]string) error {
+func keepRecordings(f *factory.Factory, dir string, texts map[string]string) error {
 	if dir == "" {
 		return nil
 	}
@@ -170,6 +174,7 @@ func keepRecordings(dir string, texts map[string]string) error {
 			return fault.Wrap(fault.Denied, "store a recording", err)
 		}
 	}
+	f.Notice("recorded in %s: %d files", dir, len(texts))
 	return nil
 }
 
