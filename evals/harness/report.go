@@ -60,7 +60,7 @@ type stageFile struct {
 	Revision string `json:"revision"`     // the commit, with "and changes" where files differ from it; empty: unknown
 	Of       int    `json:"of,omitempty"` // claims that there are, of which Claims may be a part; 0: unknown
 
-	Claims  []result  `json:"claims"`
+	Claims []result `json:"claims"`
 }
 
 // Count is how many claims ended so.
