@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -82,8 +83,26 @@ func TestNobodyComesInUnrecorded(t *testing.T) {
 	if res.StatusCode != http.StatusInternalServerError || v.cookie != "" || f.site.Status().Sessions != 0 {
 		t.Errorf("unrecorded, the sign-in is %s, and there are %d sessions", res.Status, f.site.Status().Sessions)
 	}
-	g := newFixture(t, func(o *web.Options) { o.Trail = &full{o.Trail, "link"} })
+	var log strings.Builder
+	trail := &full{}
+	g := newFixture(t, func(o *web.Options) {
+		trail.Trail, trail.action = o.Trail, "link"
+		o.Trail, o.Log = trail, slog.New(slog.NewTextHandler(&log, nil))
+	})
 	if link, err := g.site.Open(t.Context(), g.backend); err == nil {
 		t.Errorf("there is a link that nothing recorded: %v", link.ExpiresAt)
+	}
+	if st := g.site.Status(); st.Open || strings.Contains(log.String(), "port=") {
+		t.Errorf("for nobody it is %+v: %s", st, log.String())
+	}
+	// Where it is open already, whoever is there stays.
+	trail.action = ""
+	in := g.visitor()
+	trail.action = "link"
+	if _, err := g.site.Open(t.Context(), g.backend); err == nil {
+		t.Error("there is a second link that nothing recorded")
+	}
+	if res := in.ask(http.MethodGet, "/session", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("who is signed in gets %s", res.Status)
 	}
 }
