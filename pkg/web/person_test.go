@@ -319,9 +319,14 @@ func TestLinkWhereThePagesAre(t *testing.T) {
 		p.must(p.Open(link.URL))
 		p.sees("What is to be done?")
 		p.must(p.Until(`location.hash === ""`))
-		if now := p.f.site.Status(); now.Waiting != was.Waiting-1 || now.Sessions != was.Sessions+1 {
+		if now := p.f.site.Status(); now.Waiting != was.Waiting-1 || now.Sessions != 1 {
 			t.Errorf("%s, there were %+v, there are %+v", before, was, now)
 		}
+	}
+	p.must(p.Click("text=Sign out"))
+	p.sees("Run this in a terminal")
+	if now := p.f.site.Status(); now.Sessions != 0 {
+		t.Errorf("signed out, there are %+v", now)
 	}
 }
 

@@ -61,6 +61,33 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// A browser that signs in once more has one session: that of before ends with it, and is
+// recorded. Where the link is none, or comes from another browser, it goes on.
+func TestSignsInOnceMore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	v, other := f.visitor(), f.visitor()
+	again := func(secret string) reply {
+		return v.ask(http.MethodPost, "/session", `{"secret":"`+secret+`"}`)
+	}
+	wantError(t, again("which-is-no-link"), http.StatusUnauthorized)
+	if res := v.ask(http.MethodGet, "/api/status", ""); res.StatusCode != http.StatusOK {
+		t.Fatalf("after a link that is none: %s", res.Status)
+	}
+	if res := again(f.open()); res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 || res.Cookies()[0].Value == v.cookie {
+		t.Fatalf("once more: %s", res.Status)
+	}
+	wantError(t, v.ask(http.MethodGet, "/api/status", ""), http.StatusUnauthorized)
+	if res := other.ask(http.MethodGet, "/api/status", ""); res.StatusCode != http.StatusOK || f.site.Status().Sessions != 2 {
+		t.Errorf("the other browser's: %s, of %d sessions", res.Status, f.site.Status().Sessions)
+	}
+	events := f.trail.all()
+	last := events[len(events)-1]
+	if in := events[1].Detail["session"]; last.Action != "sign-out" || last.Refused != "" || in == "" || last.Detail["session"] != in {
+		t.Errorf("the last that is recorded is %+v, and %s came in", last, in)
+	}
+}
+
 // full is a trail that cannot be written from an action on.
 type full struct {
 	web.Trail

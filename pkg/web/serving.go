@@ -245,6 +245,11 @@ func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 		s.door.Leave(cookie) // who is not recorded is not in
 		return err
 	}
+	for _, c := range r.CookiesNamed(Cookie) {
+		if s.door.Leave(c.Value) { // the browser forgets it with this answer, and nobody could sign it out
+			s.o.left(r, c.Value)
+		}
+	}
 	s.rest(s.o.Idle)
 	s.keep(true)
 	http.SetCookie(w, s.cookie(cookie, int(door.SessionLife/time.Second)))
