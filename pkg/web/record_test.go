@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,100 @@ func TestSignsInOnceMore(t *testing.T) {
 	last := events[len(events)-1]
 	if in := events[1].Detail["session"]; last.Action != "sign-out" || last.Refused != "" || in == "" || last.Detail["session"] != in {
 		t.Errorf("the last that is recorded is %+v, and %s came in", last, in)
+	}
+}
+
+// Whoever is refused over and over fills no disk: of a minute some are recorded, and the
+// next record says how many were not.
+func TestRefusalsAreBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.open()
+	const tries, most = 53, 20
+	for range tries {
+		_, res := f.signIn("a-guess")
+		wantError(t, res, http.StatusUnauthorized)
+	}
+	var told, recorded int
+	tell := func(e web.Event) {
+		if e.Refused != "" {
+			recorded++
+		}
+		n, _ := strconv.Atoi(e.Detail["leftOut"]) // none: it tells of itself alone
+		told += n
+	}
+	for _, e := range f.trail.all()[1:] {
+		tell(e)
+	}
+	if recorded != most || told != 0 {
+		t.Fatalf("of %d, %d are recorded, and %d are told of", tries, recorded, told)
+	}
+	f.visitor() // who comes in is recorded however many did not
+	f.clock.pass(time.Minute)
+	f.signIn("a-guess")
+	events := f.trail.all()
+	if got := []string{events[most+1].Action, events[most+2].Action + events[most+2].Refused}; !slices.Equal(got, []string{"link", "sign-in"}) {
+		t.Errorf("in the same minute %q is recorded", got)
+	}
+	if next := events[len(events)-1]; next.Detail["leftOut"] != strconv.Itoa(tries-most) || next.Detail["browser"] == "" {
+		t.Errorf("the next record is %+v, want %d left out", next, tries-most)
+	}
+	// What no refusal tells of any more, the closing does.
+	for range most {
+		f.signIn("a-guess")
+	}
+	if err := f.site.Shut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recorded, told = 0, 0
+	for _, e := range f.trail.all()[1:] {
+		tell(e)
+	}
+	if sum := recorded + told; sum != tries+1+most || recorded != 2*most {
+		t.Errorf("%d are recorded and %d told of, of %d", recorded, told, tries+1+most)
+	}
+}
+
+// A refusal whose record failed is told of by the next.
+func TestRefusalThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
+	trail := &full{}
+	f := newFixture(t, func(o *web.Options) { trail.Trail, o.Trail = o.Trail, trail })
+	f.open()
+	trail.action = "sign-in"
+	for range 3 {
+		_, res := f.signIn("a-guess")
+		wantError(t, res, http.StatusUnauthorized)
+	}
+	trail.action = ""
+	f.signIn("a-guess")
+	events := f.trail.all()
+	if last := events[len(events)-1]; len(events) != 2 || last.Detail["leftOut"] != "3" {
+		t.Errorf("recorded is %+v", events)
+	}
+}
+
+// What a browser says of itself is a line at most, and text.
+func TestABrowsersNameIsCut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	secret := f.open()
+	for name, want := range map[string]string{
+		"x" + strings.Repeat("ü", 15<<10): "x" + strings.Repeat("ü", 99), // 199 bytes: the next is of two
+		"a\xffb\xc3":                      "ab",
+		strings.Repeat("y", 200):          strings.Repeat("y", 200),
+	} {
+		v := &visitor{f: f}
+		v.ask(http.MethodPost, "/session", "{}", with("User-Agent", name))
+		events := f.trail.all()
+		if got := events[len(events)-1]; got.Refused == "" || got.Detail["browser"] != want {
+			t.Errorf("a refused browser is %q, want %q", got.Detail["browser"], want)
+		}
+	}
+	(&visitor{f: f}).ask(http.MethodPost, "/session", `{"secret":"`+secret+`"}`, with("User-Agent", strings.Repeat("y", 30<<10)))
+	events := f.trail.all()
+	if got := events[len(events)-1]; got.Refused != "" || got.Detail["browser"] != strings.Repeat("y", 200) {
+		t.Errorf("who came in: %+v", got)
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *Site) drop(ctx context.Context, up *serving, t *time.Timer) error {
 		return nil
 	}
 	s.up = nil
-	s.o.closed(ctx, up.door, "nobody was there")
+	up.closed(ctx, "nobody was there")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
@@ -144,7 +144,7 @@ func (s *Site) Shut(ctx context.Context) error {
 	if up == nil {
 		return s.o.Memory.Remove()
 	}
-	s.o.closed(ctx, up.door, "it was asked for")
+	up.closed(ctx, "it was asked for")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
