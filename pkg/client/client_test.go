@@ -2,12 +2,14 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -334,32 +337,52 @@ func TestFramesOfAnUnknownUnit(t *testing.T) {
 }
 
 // A frame that breaks its contract is not handed on, whatever daemon sent it. One of a
-// type of a newer one is, as what is not understood.
+// type of a newer one is, as what is not understood, of the source that it had: a frame
+// of the contract still.
 func TestFramesThatDrift(t *testing.T) {
 	t.Parallel()
 	const unit = "01JDX4A0000000000000000000"
 	path := socketPath(t)
 	serve(t, path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for i, rest := range []string{`"type":"state","state":"running"`, `"type":"dance","steps":3`, `"type":"state","state":"party"`} {
-			fmt.Fprintf(w, "id: c%d\ndata: {\"seq\":%d,\"ts\":\"2026-01-01T00:00:00Z\",\"unit\":%q,\"source\":\"host\",%s}\n\n", i+1, i+1, unit, rest)
+		for i, rest := range []string{
+			`"source":"host","type":"state","state":"running"`,
+			`"source":"agent","agentSeq":7,"type":"dance","steps":3`, `"source":"host","type":"dance","steps":3`,
+			`"source":"agent","type":"dance","steps":3`, `"source":"moon","agentSeq":7,"type":"dance","steps":3`,
+			`"source":"host","type":"state","state":"party"`,
+		} {
+			fmt.Fprintf(w, "id: c%d\ndata: {\"seq\":%d,\"ts\":\"2026-01-01T00:00:00Z\",\"unit\":%q,%s}\n\n", i+1, i+1, unit, rest)
 		}
 	}))
 	c := client.New(client.Options{Socket: path})
 	var got []uint64
 	var failed error
-	var strange wsv2.Body
+	var strange []string
 	for e, err := range c.Frames(t.Context(), unit, client.FrameQuery{}) {
-		if failed = err; err == nil {
-			got, strange = append(got, e.Frame.Seq), e.Frame.Body
+		if failed = err; err != nil {
+			continue
+		}
+		got = append(got, e.Frame.Seq)
+		data, err := json.Marshal(e.Frame)
+		if err == nil {
+			err = contract.Validate("ws.v2#Frame", data)
+		}
+		if err != nil {
+			t.Errorf("frame %d: %v", e.Frame.Seq, err)
+		}
+		if o, ok := e.Frame.Body.(wsv2.Opaque); ok {
+			strange = append(strange, fmt.Sprintf("%s %d", e.Frame.Source, e.Frame.AgentSeq))
+			if o.Event != "dance" || o.Known || !strings.Contains(string(o.JSON), `"steps":3`) {
+				t.Errorf("of a newer daemon: %#v", o)
+			}
 		}
 	}
-	wantRun(t, got, 1, 2)
-	if o, ok := strange.(wsv2.Opaque); !ok || o.Event != "dance" || o.Known || !strings.Contains(string(o.JSON), `"steps":3`) {
-		t.Errorf("of a newer daemon: %#v", strange)
+	wantRun(t, got, 1, 5)
+	if want := []string{"agent 7", "host 0", "host 0", "host 0"}; !slices.Equal(strange, want) {
+		t.Errorf("what is strange is of %q, want %q", strange, want)
 	}
 	if !fault.Is(failed, fault.Internal) || !strings.Contains(failed.Error(), "/state") {
-		t.Errorf("after the second: %v, want what the third breaks", failed)
+		t.Errorf("at the end: %v, want what the last breaks", failed)
 	}
 }
 

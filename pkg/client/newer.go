@@ -18,17 +18,22 @@ func frameOf(data []byte) (wsv2.Frame, error) {
 		return f, err
 	}
 	var head struct {
-		Seq    uint64      `json:"seq"`
-		TS     time.Time   `json:"ts"`
-		Unit   string      `json:"unit"`
-		Source wsv2.Source `json:"source"`
-		Turn   string      `json:"turn"`
-		Type   wsv2.Type   `json:"type"`
+		Seq      uint64      `json:"seq"`
+		TS       time.Time   `json:"ts"`
+		Unit     string      `json:"unit"`
+		Source   wsv2.Source `json:"source"`
+		Turn     string      `json:"turn"`
+		AgentSeq uint64      `json:"agentSeq"`
+		Type     wsv2.Type   `json:"type"`
 	}
 	if json.Unmarshal(data, &head) != nil || head.Seq == 0 || head.Type == "" || wsv2.Knows(head.Type) {
 		return f, err
 	}
-	// What is not understood need not be true of anything: it is the daemon's word alone.
 	strange := wsv2.Opaque{Event: string(head.Type), Bytes: len(data), JSON: json.RawMessage(data)}
-	return wsv2.Frame{Seq: head.Seq, TS: head.TS, Unit: head.Unit, Source: wsv2.Host, Turn: head.Turn, Body: strange}, nil
+	out := wsv2.Frame{Seq: head.Seq, TS: head.TS, Unit: head.Unit, Source: wsv2.Host, Turn: head.Turn, Body: strange}
+	if head.Source == wsv2.Agent && head.AgentSeq > 0 {
+		out.Source, out.AgentSeq = head.Source, head.AgentSeq
+	}
+	// Any other source is one that this version does not know: it is the daemon's word alone.
+	return out, nil
 }

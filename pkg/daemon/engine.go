@@ -127,20 +127,29 @@ func (s *Server) lockAfter(d time.Duration) {
 }
 
 // lockAway locks the installation because somebody wants it locked: who was
-// signed in to the pages is not any more, also when it is opened again.
+// signed in to the pages is not any more, also when it is opened again, or when
+// what was written cannot be saved and it stays open.
 func (s *Server) lockAway(ctx context.Context) error {
-	e, err := s.engine()
-	if err != nil || e.Pages == nil {
-		return s.Lock(ctx, false)
-	}
-	return errors.Join(s.Lock(ctx, false), e.Pages.Shut(ctx))
+	return s.lockUp(ctx, false, func(e *Engine) error {
+		if e.Pages == nil {
+			return nil
+		}
+		return e.Pages.Shut(ctx)
+	})
 }
 
 // lockPatience is how long the dispatches may take to end and be saved.
 const lockPatience = time.Minute
 
-// Lock ends every dispatch, saves what they wrote and forgets the keys.
+// Lock ends every dispatch, saves what they wrote and forgets the keys. Pages go
+// on with the next daemon.
 func (s *Server) Lock(ctx context.Context, force bool) error {
+	return s.lockUp(ctx, force, func(*Engine) error { return nil })
+}
+
+// lockUp is Lock, with what to do to the pages. That is done while it can be
+// recorded still, and once more when nobody can ask for them any more.
+func (s *Server) lockUp(ctx context.Context, force bool, pages func(*Engine) error) error {
 	s.turning.Lock()
 	defer s.turning.Unlock()
 	s.mu.Lock()
@@ -150,11 +159,11 @@ func (s *Server) Lock(ctx context.Context, force bool) error {
 		return nil
 	}
 	if err := e.Dispatch.Close(ctx, force); err != nil {
-		return err
+		return errors.Join(err, pages(e))
 	}
 	s.mu.Lock()
 	s.open = nil
 	s.mu.Unlock()
 	s.lockAfter(0)
-	return e.Close()
+	return errors.Join(pages(e), e.Close(), pages(e))
 }

@@ -245,8 +245,8 @@ func (p *pages) Shut(context.Context) error {
 	return nil
 }
 
-// The pages are there while the installation is open; who locks it shuts them, and who
-// stops the daemon does not.
+// The pages are there while the installation is open; who locks it shuts them, while that
+// can be recorded and once nobody can ask for them, and who stops the daemon does not.
 func TestWeb(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, true)
@@ -256,6 +256,11 @@ func TestWeb(t *testing.T) {
 		e, err := open(ctx, identity)
 		if e != nil {
 			e.Pages = p
+			shut := e.Close
+			e.Close = func() error {
+				p.said = append(p.said, "close")
+				return shut()
+			}
 		}
 		return e, err
 	}
@@ -280,7 +285,7 @@ func TestWeb(t *testing.T) {
 	}
 	must(t, f.server.Unlock(t.Context(), "secret"))
 	must(t, f.server.Lock(t.Context(), true)) // as a daemon that ends does
-	if got := strings.Join(p.said, " "); got != "resume open shut shut resume" {
+	if got := strings.Join(p.said, " "); got != "resume open shut shut close shut resume close" {
 		t.Errorf("the pages were told: %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +261,7 @@ func TestFallback(t *testing.T) {
 	}
 	s.say("plan", map[string]any{"steps": []any{map[string]any{"text": "look", "state": "done"}, map[string]any{"text": "leap", "state": "active"}}})
 	s.say("opaque", map[string]any{"event": "novel", "bytes": 12})
+	s.say("dance", map[string]any{"steps": 3, "source": "host"}) // of a daemon that is newer than the page
 	s.say("rejected", map[string]any{"workspace": "w", "path": "a\\nb", "reason": "a device", "source": "host"})
 	s.say("turn-done", map[string]any{"ok": false, "session": session, "reply": "", "outcome": "limit", "error": "the tokens are used up", "source": "host"})
 	f.options.Memory = &memory{}
@@ -279,10 +281,15 @@ func TestFallback(t *testing.T) {
 		t.Errorf("the answer is %q", answers)
 	}
 	text := b.Text()
-	for _, want := range []string{"Plan: 1 of 2 steps done", "1 event not understood", "Not saved:", "A limit of the dispatch is used up"} {
+	for _, want := range []string{"Plan: 1 of 2 steps done", "2 events not understood", "Not saved:", "A limit of the dispatch is used up"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not shown in\n%s", want, text)
 		}
+	}
+	var strange []string
+	eval(t, b, `[...document.querySelectorAll(".unknown li")].map(e => e.textContent)`, &strange)
+	if len(strange) != 2 || strange[0] != "novel 12 B" || !regexp.MustCompile(`^dance \d+ B$`).MatchString(strange[1]) {
+		t.Errorf("not understood is %q", strange)
 	}
 	var rows int
 	eval(t, b, `document.querySelectorAll(".frames tbody tr").length`, &rows)

@@ -138,7 +138,7 @@ func (h *house) shows(r *http.Request, path string) (any, bool) {
 	case "/workspaces/notes":
 		return ws, true
 	case "/workspaces/notes/files":
-		return []api.FileEntry{{Path: "README.md", Mode: "100644", Size: 40}, {Path: "deep/a.md", Mode: "100644", Size: 10}, {Path: "empty.md", Mode: "100644"}}, true
+		return []api.FileEntry{{Path: "README.md", Mode: "100644", Size: 40}, {Path: "deep/a.md", Mode: "100644", Size: 10}, {Path: "empty.md", Mode: "100644"}, {Path: "big.txt", Mode: "100644", Size: 3e6}}, true
 	case "/workspaces/notes/log":
 		return h.log(at, r.URL.Query().Get("limit")), true
 	case "/workspaces/notes/diff", "/workspaces/notes/proposals/" + proposal + "/diff":

@@ -81,6 +81,10 @@ func TestClosesByItself(t *testing.T) {
 	if data, _ := f.memory.Load(); data != nil {
 		t.Error("a next daemon would open it again")
 	}
+	events := f.trail.all()
+	if last := events[len(events)-1]; last.Action != "close" || last.Detail["why"] != "nobody was there" || last.Detail["sessions"] != "1" {
+		t.Errorf("the last that is recorded is %+v", last)
+	}
 }
 
 // restarted is the site of the next daemon.

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func TestKeysAlone(t *testing.T) {
 	p.sees("Otters")
 	p.presses("text=README.md")
 	p.sees("Source")
-	p.presses("text=Skip 3 files") // there may be thousands
+	p.presses("text=Skip 4 files") // there may be thousands
 	p.must(p.Press("tab"))
 	if got := p.focus(); got != "notes" {
 		t.Errorf("past the files %q has the focus", got)
@@ -319,9 +320,14 @@ func TestLinkWhereThePagesAre(t *testing.T) {
 		p.must(p.Open(link.URL))
 		p.sees("What is to be done?")
 		p.must(p.Until(`location.hash === ""`))
-		if now := p.f.site.Status(); now.Waiting != was.Waiting-1 || now.Sessions != was.Sessions+1 {
+		if now := p.f.site.Status(); now.Waiting != was.Waiting-1 || now.Sessions != 1 {
 			t.Errorf("%s, there were %+v, there are %+v", before, was, now)
 		}
+	}
+	p.must(p.Click("text=Sign out"))
+	p.sees("Run this in a terminal")
+	if now := p.f.site.Status(); now.Sessions != 0 {
+		t.Errorf("signed out, there are %+v", now)
 	}
 }
 
@@ -376,9 +382,14 @@ rename to b/x.md
 
 	// A command that is to be copied has no word in it that a terminal takes otherwise.
 	var words []string
-	eval(t, p.Browser, `import("/assets/dom.js").then(({word}) => ["a/b.md", "a b", "it's; rm -rf ~", "-rf", "a\u001b[2Jb", "$(x)", "x\ny", "\u202ex"].map(word))`, &words)
+	eval(t, p.Browser, `import("/assets/dom.js").then(({word}) => ["a/b.md", "a b", "it's; rm -rf ~", "-rf", "a\u001b[2Jb", "$(x)", "x\ny", "\u202ex"].map((x) => word(x)))`, &words)
 	if want := []string{"a/b.md", "'a b'", `'it'\''s; rm -rf ~'`, "FILE", "FILE", "'$(x)'", "FILE", "FILE"}; !slices.Equal(words, want) {
 		t.Errorf("the words are %q, want %q", words, want)
+	}
+
+	for rev, want := range map[string]string{"main~1": "'main~1'", "x; rm -rf ~": "'x; rm -rf ~'", "$(x)": "'$(x)'", "-f": "REV", commit: commit} {
+		p.goes("/workspaces/notes?" + url.Values{"path": {"big.txt"}, "rev": {rev}}.Encode())
+		p.sees("in a terminal: vexa workspace cat notes big.txt --rev " + want + " > COPY")
 	}
 
 	p.h.story.say("card", map[string]any{"card": map[string]any{"title": "Send a mail", "state": "proposed", "expiresAt": "2026-11-08T12:00:00Z", "proposal": map[string]any{"call": map[string]any{"tool": "mail.send"}}}, "source": "host"})

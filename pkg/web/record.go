@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/web/door"
@@ -34,11 +36,27 @@ func (o Options) record(ctx context.Context, e Event) error {
 	return o.Trail.Record(context.WithoutCancel(ctx), e) // who leaves before the answer was here
 }
 
-// refuse records a sign-in that was refused. It is refused, recorded or not.
-func (o Options) refuse(r *http.Request, why string) {
-	if err := o.record(r.Context(), Event{Action: actSignIn, Refused: why, Detail: browser(r)}); err != nil {
-		o.Log.ErrorContext(r.Context(), "record a refused sign-in", "error", err)
+// refuse records a sign-in that was refused, where few were in the last minute; the next
+// record says how many were not. It is refused, recorded or not.
+func (s *serving) refuse(r *http.Request, why string) {
+	leftOut, ok := s.refusals.note(s.o.Now())
+	if !ok {
+		return
 	}
+	detail := browser(r)
+	maps.Copy(detail, unrecorded(leftOut))
+	if err := s.o.record(r.Context(), Event{Action: actSignIn, Refused: why, Detail: detail}); err != nil {
+		s.refusals.back(leftOut + 1)
+		s.o.Log.ErrorContext(r.Context(), "record a refused sign-in", "error", err)
+	}
+}
+
+// unrecorded is the detail that says how many refusals have no record of their own.
+func unrecorded(n int) map[string]string {
+	if n == 0 {
+		return nil
+	}
+	return map[string]string{"leftOut": strconv.Itoa(n)}
 }
 
 func (o Options) linked(ctx context.Context, until time.Time) error {
@@ -58,14 +76,22 @@ func (o Options) left(r *http.Request, cookie string) {
 }
 
 // closed records that whoever was signed in is not any more, and why.
-func (o Options) closed(ctx context.Context, d *door.Door, why string) {
-	sessions, _ := d.Count()
-	if err := o.record(ctx, Event{Action: actClose, Detail: map[string]string{"why": why, "sessions": strconv.Itoa(sessions)}}); err != nil {
-		o.Log.ErrorContext(ctx, "record that the pages were closed", "error", err)
+func (s *serving) closed(ctx context.Context, why string) {
+	sessions, _ := s.door.Count()
+	detail := map[string]string{"why": why, "sessions": strconv.Itoa(sessions)}
+	maps.Copy(detail, unrecorded(s.refusals.take()))
+	if err := s.o.record(ctx, Event{Action: actClose, Detail: detail}); err != nil {
+		s.o.Log.ErrorContext(ctx, "record that the pages were closed", "error", err)
 	}
 }
 
+// maxBrowser bounds what is recorded of a browser's name, in bytes.
+const maxBrowser = 200
+
 // browser is what a browser says of itself, which nobody has to believe.
 func browser(r *http.Request) map[string]string {
-	return map[string]string{"browser": r.UserAgent()}
+	name := r.UserAgent()
+	// A character that is cut in two is as one that never was whole.
+	name = strings.ToValidUTF8(name[:min(len(name), maxBrowser)], "")
+	return map[string]string{"browser": name}
 }

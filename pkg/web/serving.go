@@ -33,6 +33,8 @@ type serving struct {
 	gone   func(after *time.Timer) // ends it: nobody has been there for long
 	cancel context.CancelFunc
 
+	refusals refusals
+
 	keeping sync.Mutex
 	kept    time.Time
 
@@ -191,7 +193,7 @@ const maxSecret = 1 << 10
 func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkOrigin(r); err != nil {
 		if r.Method == http.MethodPost {
-			s.o.refuse(r, "another page")
+			s.refuse(r, "another page")
 		}
 		return err
 	}
@@ -222,7 +224,7 @@ func (s *serving) session(w http.ResponseWriter, r *http.Request) error {
 
 func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 	if !isJSON(r) {
-		s.o.refuse(r, "no sign-in")
+		s.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is JSON", "")
 	}
 	var body struct {
@@ -233,17 +235,22 @@ func (s *serving) signIn(w http.ResponseWriter, r *http.Request) error {
 		err = json.Unmarshal(data, &body)
 	}
 	if err != nil {
-		s.o.refuse(r, "no sign-in")
+		s.refuse(r, "no sign-in")
 		return fault.New(fault.Invalid, "a sign-in is a secret", "")
 	}
 	cookie, ok := s.door.Redeem(body.Secret)
 	if !ok {
-		s.o.refuse(r, "no such link")
+		s.refuse(r, "no such link")
 		return unauthorised(w, denied("this link was used, or is older than a minute", "get a new one with: vexa web"))
 	}
 	if err := s.o.cameIn(r, cookie); err != nil {
 		s.door.Leave(cookie) // who is not recorded is not in
 		return err
+	}
+	for _, c := range r.CookiesNamed(Cookie) {
+		if s.door.Leave(c.Value) { // the browser forgets it with this answer, and nobody could sign it out
+			s.o.left(r, c.Value)
+		}
 	}
 	s.rest(s.o.Idle)
 	s.keep(true)

@@ -68,15 +68,19 @@ func New(o Options) *Site {
 func (s *Site) Open(ctx context.Context, handler http.Handler) (api.WebLink, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	d := door.New(s.o.Now)
+	if s.up != nil {
+		d = s.up.door
+	}
+	secret, until := d.Link()
+	if err := s.o.linked(ctx, until); err != nil {
+		return api.WebLink{}, err // nobody is told the secret, and nothing listens for it
+	}
 	if s.up == nil {
 		name := strings.ToLower(rand.Text()) + ".localhost" // 26 letters and digits: 128 bits and more
-		if err := s.listen(ctx, name, 0, door.New(s.o.Now), handler); err != nil {
+		if err := s.listen(ctx, name, 0, d, handler); err != nil {
 			return api.WebLink{}, err
 		}
-	}
-	secret, until := s.up.door.Link()
-	if err := s.o.linked(ctx, until); err != nil {
-		return api.WebLink{}, err // nobody is told the secret
 	}
 	s.up.rest(s.o.Idle) // from now
 	s.up.keep(true)
@@ -116,7 +120,7 @@ func (s *Site) drop(ctx context.Context, up *serving, t *time.Timer) error {
 		return nil
 	}
 	s.up = nil
-	s.o.closed(ctx, up.door, "nobody was there")
+	up.closed(ctx, "nobody was there")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 
@@ -140,7 +144,7 @@ func (s *Site) Shut(ctx context.Context) error {
 	if up == nil {
 		return s.o.Memory.Remove()
 	}
-	s.o.closed(ctx, up.door, "it was asked for")
+	up.closed(ctx, "it was asked for")
 	return errors.Join(up.close(), s.o.Memory.Remove())
 }
 

@@ -101,11 +101,15 @@ func (d *Door) Enter(cookie string) bool {
 	return true
 }
 
-// Leave ends the session of a cookie.
-func (d *Door) Leave(cookie string) {
+// Leave ends the session of a cookie, and reports whether it had one.
+func (d *Door) Leave(cookie string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.sessions, hash(cookie))
+	d.expire()
+	key := hash(cookie)
+	_, ok := d.sessions[key]
+	delete(d.sessions, key)
+	return ok
 }
 
 // Token is what a page of the session says with each request that changes

@@ -62,7 +62,9 @@ func TestSessionsEnd(t *testing.T) {
 		t.Error("a session lives for ever")
 	}
 	left := enter()
-	d.Leave(left)
+	if !d.Leave(left) || d.Leave(left) {
+		t.Error("who signs out twice is in until the second time, or was not in")
+	}
 	if d.Enter(left) {
 		t.Error("who signed out is in")
 	}

@@ -69,6 +69,9 @@ export class Conversation {
         this.state = f.state;
         if (f.detail && f.state === "starting") this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);
         break;
+      default: // a newer daemon's: this page was open while Vexa was upgraded
+        this.body({ type: "opaque", turn: f.turn, event: String(f.type), known: false, bytes: new TextEncoder().encode(JSON.stringify(f)).length }, changed);
+        break;
     }
   }
 

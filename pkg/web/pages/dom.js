@@ -58,11 +58,12 @@ export const short = (sha) => sha.slice(0, 12);
 export const modelName = (full) => full.replace(/^([^/]+)\/\1$/, "$1");
 export const code = (text) => h("code", { text });
 
-// word is a file's name as one word of a command that a person may copy. Names are other
-// people's: one that a terminal or the command could take for something else is FILE.
-export function word(name) {
+// word is a file's name, or another text that is not ours, as one word of a command that a
+// person may copy. One that a terminal or the command could take for something else is
+// what instead says.
+export function word(name, instead = "FILE") {
   if (/^[\w./@+-]+$/.test(name) && !name.startsWith("-")) return name;
-  return name.startsWith("-") || /\p{C}/u.test(name) ? "FILE" : `'${name.replaceAll("'", `'\\''`)}'`;
+  return name.startsWith("-") || /\p{C}/u.test(name) ? instead : `'${name.replaceAll("'", `'\\''`)}'`;
 }
 
 // bytes says a size as people do.

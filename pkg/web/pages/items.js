@@ -128,7 +128,7 @@ const makers = {
   unknown() {
     const list = h("ul");
     const label = h("span");
-    const el = h("details", { class: "fold unknown" }, h("summary", {}, sign("?"), " ", label), h("p", { class: "quiet", text: "The runner printed them, and this version of Vexa does not know them. They are kept: vexa logs" }), list);
+    const el = h("details", { class: "fold unknown" }, h("summary", {}, sign("?"), " ", label), h("p", { class: "quiet", text: "This version of Vexa does not know them. They are kept: vexa logs" }), list);
     return {
       el, update(item) {
         label.textContent = `${plural(item.count, "event")} not understood`;

@@ -102,7 +102,7 @@ async function read(page, content, name, files, file, rev, view) {
 
 // fetched says how to have a file that is not shown.
 function fetched(name, file, rev) {
-  return h("p", { class: "quiet" }, "To have it, in a terminal: ", code(`vexa workspace cat ${name} ${word(file)}${rev ? ` --rev ${rev}` : ""} > COPY`));
+  return h("p", { class: "quiet" }, "To have it, in a terminal: ", code(`vexa workspace cat ${name} ${word(file)}${rev ? ` --rev ${word(rev, "REV")}` : ""} > COPY`));
 }
 
 // source is a text with the numbers of its lines.
