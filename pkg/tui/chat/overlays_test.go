@@ -140,6 +140,7 @@ func TestAttaching(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	b.waitNot(`Esc stops`)
+	b.shows(`─ quiet why @~/error\.log ─$`)
 	b.press("'quiet @~/none.log", "enter")
 	b.wait(`! .*none\.log`)
 	b.shows(`^> quiet @~/none\.log`)
