@@ -191,6 +191,20 @@ func TestARunnerThatKeepsNoSession(t *testing.T) {
 	}
 }
 
+// What a program printed, and no model wrote, is no Markdown.
+func TestWhatARunnerWithoutAModelSays(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	r := idling()
+	r.Runner = "text"
+	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: r})
+	b.wait(`none: the runner uses no model`)
+	b.press("'quiet", "alt+enter", "'  return *1*", "enter")
+	b.wait(`you said: quiet`)
+	b.waitNot(`Esc stops`)
+	b.shows(`^   return \*1\*$`)
+}
+
 // What goes on without a session is told by its dispatch.
 func TestLeavingARunnerThatKeepsNoSession(t *testing.T) {
 	t.Parallel()

@@ -110,6 +110,7 @@ func fit(lines []string, height int) []string {
 // blocks are what the pane of a thread shows.
 func (m *Model) blocks(t *thread) blocks {
 	b := blocks{Reading: t.reading}
+	t.reading.Printed(m.unmodelled(m.runnerOf(t)))
 	if t.starting != nil {
 		b.pending = append(b.pending, m.pending("> ", t.starting.request.Text, ""))
 	} else if t.expected != "" && t.said.text != "" { // its turn has not begun
