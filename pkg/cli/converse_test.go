@@ -57,6 +57,26 @@ func TestConversationKeepsItsSessionAndContainer(t *testing.T) {
 	}
 }
 
+// A runner that keeps no session has its next message in another, and nothing to come back to.
+func TestConversationWithARunnerThatKeepsNoSession(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.setUp()
+	b.daemon.Forgetful = true
+	b.f.In = strings.NewReader("first quiet\nsecond quiet\n")
+	if code := b.run("chat", "--plain"); code != 0 {
+		t.Errorf("exit code %d: %s", code, b.err.String())
+	}
+	want(t, b.out.String(), "you said: first quiet\nyou said: second quiet\n")
+	said := b.err.String()
+	if !strings.Contains(said, "keeps no session: it begins anew.\n") || strings.Contains(said, "come back with") {
+		t.Errorf("stderr %q", said)
+	}
+	if starts := b.daemon.Starts(); len(starts) != 2 || starts[1].Session != "" || starts[0].Key == starts[1].Key {
+		t.Errorf("%+v", starts)
+	}
+}
+
 // Where nothing is set up, a conversation asks what vexa init asks, and begins.
 func TestAConversationSetsUpFirst(t *testing.T) {
 	t.Parallel()

@@ -87,10 +87,11 @@ func TestAbandonedWhenCarried(t *testing.T) {
 	s := newStack(t)
 	var old api.Started
 	var others []string
+	apart := s.apart()
 	keep := retention.Dispatches{Count: 2}
 	s.abandon("dispatch.carried", keep, func() {
 		s.m.SetCarryGap(1)
-		old = s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k"})
+		old = s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k", Workspaces: apart})
 		s.turn(old)
 		for range 2 {
 			others = append(others, s.once("echo 1 >> a.md"))
@@ -100,7 +101,7 @@ func TestAbandonedWhenCarried(t *testing.T) {
 	if got := s.ids(); !slices.Equal(got, want) {
 		t.Errorf("rows %v, not %v", got, want)
 	}
-	again := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k"})
+	again := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k", Workspaces: apart})
 	if again.Unit != old.Unit || again.Turn != old.Turn {
 		t.Errorf("the idempotency key is forgotten: %+v, not %+v", again, old)
 	}

@@ -40,6 +40,8 @@ type Workspaces interface {
 	ReadFile(ctx context.Context, id, rev, path string) ([]byte, error)
 	Checkout(ctx context.Context, req workspace.CheckoutRequest) (*workspace.Checkout, error)
 	OpenCheckout(ctx context.Context, meta string) (*workspace.Checkout, error)
+	// Behind reports whether a new checkout is to take the place of this one.
+	Behind(ctx context.Context, c *workspace.Checkout) (bool, error)
 	Seal(ctx context.Context, req workspace.SealRequest) (workspace.Sealed, error)
 	Release(ctx context.Context, c *workspace.Checkout, keepBranch bool) error
 	Sweep(ctx context.Context, live func(unit string) bool) error

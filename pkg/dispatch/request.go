@@ -153,7 +153,7 @@ func (m *Manager) liveSession(subject, id string) (session.Meta, bool) {
 // ended fills in what a plan lacks that was made from a live dispatch, once
 // that has ended.
 func (p *plan) ended(ctx context.Context, m *Manager) error {
-	if !p.fromLive {
+	if !p.fromLive || !p.Resumed {
 		return nil
 	}
 	meta, err := m.findSession(ctx, p.Unit.Identity.Subject, p.Session)

@@ -360,7 +360,8 @@ func (s *stack) frames(unit string) []wsv2.Frame {
 func TestRecordsAreTrimmed(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	old := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k"})
+	apart := s.apart()
+	old := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k", Workspaces: apart})
 	s.turn(old)
 	before := s.once("echo 1")
 	policy := retention.Dispatches{Count: 2}
@@ -392,7 +393,7 @@ func TestRecordsAreTrimmed(t *testing.T) {
 	if got.Turns != want.Turns || got.Session != want.Session || got.Container != want.Container || !got.StartedAt.Equal(want.StartedAt) || got.EndedAt != nil {
 		t.Errorf("carried: %+v, not %+v", got, want)
 	}
-	again := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k"})
+	again := s.start(api.StartRequest{Text: "echo noted", Runner: "notebook", Limits: limits(600), Key: "k", Workspaces: apart})
 	if again.Unit != old.Unit || again.Turn != old.Turn {
 		t.Errorf("the idempotency key is forgotten: %+v, not %+v", again, old)
 	}

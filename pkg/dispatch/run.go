@@ -212,12 +212,18 @@ func (r *run) idle() bool {
 	return !r.retired && r.active == nil && len(r.queue) == 0 && r.asked == ""
 }
 
-// offer takes one more turn.
+// offer takes one more turn. A container whose workspaces are not what they are
+// to the world any more leaves instead: its agent would go on with what was
+// undone, and what it wrote again of that would be no change.
 func (r *run) offer(ctx context.Context, text, key string) (api.Started, error) {
 	t := turn{id: r.m.newID(), text: text}
 	started := api.Started{Unit: r.id(), Turn: t.id, Session: r.plan.Session}
 	err := r.call(ctx, func(ctx context.Context) error {
 		if r.asked != "" || r.retired {
+			return errOver(r.id())
+		}
+		if r.idle() && r.behind(ctx) {
+			r.askStop(ctx, runtimev1.ReasonStopped)
 			return errOver(r.id())
 		}
 		started.From = string(r.out.cursor)

@@ -1,12 +1,14 @@
 package chatcmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -34,7 +36,7 @@ func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
 	for {
 		text, err := v.ask(ctx)
 		if errors.Is(err, io.EOF) || errors.Is(err, errCtrlC) {
-			v.leave()
+			v.leave(ctx)
 			return nil
 		}
 		if err != nil {
@@ -44,7 +46,7 @@ func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
 		switch {
 		case strings.TrimSpace(text) == "":
 		case isCommand && name == "quit":
-			v.leave()
+			v.leave(ctx)
 			return nil
 		case isCommand:
 			err = v.run(ctx, name)
@@ -57,10 +59,10 @@ func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
 	}
 }
 
-// leave says how to come back.
-func (v *conversation) leave() {
+// leave says how to come back, where there is something to come back to.
+func (v *conversation) leave(ctx context.Context) {
 	v.f.Notice("")
-	if v.req.Session != "" {
+	if v.req.Session != "" && v.kept(ctx) {
 		v.f.Say("come back with: vexa chat --session %s", plain.Line(v.req.Session))
 	}
 }
@@ -71,6 +73,11 @@ func (v *conversation) say(ctx context.Context, text string) error {
 	t := &turn{f: v.f, c: v.c, r: newTextRenderer(v.f)}
 	v.f.Notice("The agent works; Ctrl-C stops it.")
 	started, err := runTurn(ctx, t, v.req)
+	if fault.Is(err, fault.NotFound) && started.Unit == "" && v.req.Session != "" && !v.kept(ctx) {
+		v.f.Notice("Its container has ended, and the runner keeps no session: it begins anew.")
+		v.req.Session, v.req.Key = "", rand.Text()
+		started, err = runTurn(ctx, t, v.req)
+	}
 	if started.Session != "" {
 		v.req.Session, v.req.Continue = started.Session, false
 	}
@@ -84,6 +91,14 @@ func (v *conversation) say(ctx context.Context, text string) error {
 		v.f.Warn("%s", err)
 		return nil
 	}
+}
+
+// kept reports whether there is something to go on with once the container has ended. Where
+// that cannot be found out it is taken to be so.
+func (v *conversation) kept(ctx context.Context) bool {
+	list, err := v.c.Runners(ctx)
+	name := cmp.Or(v.req.Runner, "vexa")
+	return err != nil || !slices.ContainsFunc(list, func(r api.Runner) bool { return r.Name == name && !r.Resumes })
 }
 
 // ends reports whether a failed turn ends the conversation: the person left,

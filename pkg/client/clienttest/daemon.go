@@ -37,6 +37,8 @@ type Daemon struct {
 	DropAfter int
 	// Deaf keeps an interrupt from ending a turn.
 	Deaf bool
+	// Forgetful ends each container with its turn, and keeps no session.
+	Forgetful bool
 	// OnShutdown is called, in its own goroutine, when a client asks for the end.
 	OnShutdown func()
 
@@ -209,6 +211,9 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	}
 	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
 		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see: vexa session list")
+	}
+	if d.Forgetful && r.Session != "" {
+		return api.Started{}, errNoSession(r.Session)
 	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {

@@ -67,7 +67,7 @@ func (d *Daemon) routes() http.Handler {
 	mux.HandleFunc("POST /v1/sessions/{id}/rename", d.serveRename)
 	mux.HandleFunc("GET /v1/runners", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, []api.Runner{{
-			Name: "vexa", Title: "The built-in agent", Image: "empty", Dialect: "vexa-ndjson", Protocols: []string{"anthropic-messages"}, Resumes: true,
+			Name: "vexa", Title: "The built-in agent", Image: "empty", Dialect: "vexa-ndjson", Protocols: []string{"anthropic-messages"}, Resumes: !d.Forgetful,
 		}}, nil)
 	})
 	mux.HandleFunc("GET /v1/runners/{name}", d.serveRunner)
@@ -288,7 +288,7 @@ func (d *Daemon) serveRename(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, d.session(u), nil)
 		return
 	}
-	answer(w, http.StatusOK, nil, fault.New(fault.NotFound, "there is no session "+r.PathValue("id"), "see vexa session list"))
+	answer(w, http.StatusOK, nil, errNoSession(r.PathValue("id")))
 }
 
 func (d *Daemon) serveRunner(w http.ResponseWriter, r *http.Request) {
@@ -382,3 +382,7 @@ func (d *Daemon) serveFrames(w http.ResponseWriter, r *http.Request) {
 }
 
 func errLocked() error { return fault.New(fault.Locked, "Vexa is locked", "run: vexa unlock") }
+
+func errNoSession(id string) error {
+	return fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+}

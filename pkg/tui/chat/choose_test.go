@@ -184,6 +184,43 @@ func TestARunnerThatKeepsNoSession(t *testing.T) {
 	if s := d.Starts(); len(s) != 2 || s[1].Session != "" || s[0].Key == s[1].Key {
 		t.Errorf("%+v", s)
 	}
+	b.press("ctrl+d")
+	b.until("it leaves", func() bool { return b.gone })
+	if b.m.Left() != "" {
+		t.Errorf("there is nothing to come back to: left %q", b.m.Left())
+	}
+}
+
+// What a program printed, and no model wrote, is no Markdown.
+func TestWhatARunnerWithoutAModelSays(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	r := idling()
+	r.Runner = "text"
+	b := newBench(t, chat.Options{Daemon: twoRunners{d.client()}, Request: r})
+	b.wait(`none: the runner uses no model`)
+	b.press("'quiet", "alt+enter", "'  return *1*", "enter")
+	b.wait(`you said: quiet`)
+	b.waitNot(`Esc stops`)
+	b.shows(`^   return \*1\*$`)
+}
+
+// What goes on without a session is told by its dispatch.
+func TestLeavingARunnerThatKeepsNoSession(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	r := idling()
+	r.Runner = "text"
+	b := newBench(t, chat.Options{Daemon: &forgetful{twoRunners: twoRunners{d.client()}}, Request: r})
+	b.wait(`none: the runner uses no model`)
+	b.press("'please wait", "enter")
+	b.wait(`^ waiting`)
+	b.press("ctrl+d")
+	b.until("it leaves", func() bool { return b.gone })
+	list, err := d.client().Dispatches(t.Context(), false)
+	if err != nil || len(list) != 1 || b.m.Left() != "the agent goes on; what it says: vexa logs "+list[0].ID {
+		t.Errorf("left %q, of %+v, %v", b.m.Left(), list, err)
+	}
 }
 
 // One that is given while the first turn runs is the session's once that is kept.

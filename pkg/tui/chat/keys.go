@@ -97,10 +97,13 @@ func (m *Model) goodbye() tea.Cmd {
 func (m *Model) leave() tea.Cmd {
 	var lines []string
 	for _, t := range m.threads {
+		fleeting := m.fleeting(m.runnerOf(t)) // there is no session to come back to, and the dispatch tells what came of it
 		switch {
+		case t.busy() && fleeting && t.follow != nil:
+			lines = append(lines, "the agent goes on; what it says: vexa logs "+t.follow.unit)
 		case t.busy() && t.session != "":
 			lines = append(lines, "the agent goes on; come back with: vexa chat --session "+t.session)
-		case t.session != "" && t.conversation.Len() > 0 && (t.container != "" || !m.fleeting(m.runnerOf(t))):
+		case t.session != "" && t.conversation.Len() > 0 && !fleeting:
 			lines = append(lines, "come back with: vexa chat --session "+t.session)
 		}
 		if n := len(t.queue); n > 0 {

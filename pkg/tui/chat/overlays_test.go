@@ -140,6 +140,7 @@ func TestAttaching(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	b.waitNot(`Esc stops`)
+	b.shows(`─ quiet why @~/error\.log ─$`)
 	b.press("'quiet @~/none.log", "enter")
 	b.wait(`! .*none\.log`)
 	b.shows(`^> quiet @~/none\.log`)
@@ -261,7 +262,9 @@ func TestApproveAndReject(t *testing.T) {
 	b.until("the question takes answers", b.m.Armed)
 	b.press("y")
 	b.wait(`is approved, 2 of 2`)
-	b.press("tab", "r")
+	b.press("tab")
+	b.shows(`Enter folds · a merges · p approves · r rejects`)
+	b.press("r")
 	b.wait(`\? Reject proposal`)
 	b.until("the question takes answers", b.m.Armed)
 	b.press("n")

@@ -199,6 +199,14 @@ func TestHintsFit(t *testing.T) {
 	b.press("esc", "'please wait", "enter")
 	b.wait(`^ waiting`)
 	b.shows(`^> \(write on: it waits its turn\)$`)
+	b.press("esc")
+	b.wait(`! interrupted`)
+	b.press("'with conflict", "enter")
+	b.wait(`not in main`)
+	b.press("tab")
+	b.shows(`^> \(Enter folds · r rejects · Esc back\)$`) // it cannot be merged as it is
+	b.press("esc", "'please wait", "enter")
+	b.wait(`^ waiting`)
 	b.press("'x", "enter")
 	b.shows(`^> \(↑ takes it back · Enter: send it now\)$`)
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"strings"
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
@@ -107,7 +108,8 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 			t.expected = ""
 		}
 		if t.title == "" {
-			t.title = plain.Short(body.Text, longTitle)
+			text, _, _ := strings.Cut(strings.TrimSpace(body.Text), "\n\n") // what was attached comes behind that
+			t.title = plain.Short(text, longTitle)
 		}
 	case wsv2.State:
 		t.container = body.Container

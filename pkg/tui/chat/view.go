@@ -110,6 +110,7 @@ func fit(lines []string, height int) []string {
 // blocks are what the pane of a thread shows.
 func (m *Model) blocks(t *thread) blocks {
 	b := blocks{Reading: t.reading}
+	t.reading.Printed(m.unmodelled(m.runnerOf(t)))
 	if t.starting != nil {
 		b.pending = append(b.pending, m.pending("> ", t.starting.request.Text, ""))
 	} else if t.expected != "" && t.said.text != "" { // its turn has not begun
@@ -192,16 +193,31 @@ func (m *Model) invitations() []string {
 	t := m.current()
 	switch {
 	case m.focus == onTranscript:
-		return []string{
-			"Enter folds · u undoes a commit · s sides · y copies · Esc goes back",
-			"Enter folds · u undoes · Esc back", "Esc goes back",
-		}
+		return itemKeys(t)
 	case len(t.queue) > 0:
 		return []string{"↑ takes the last that waits back · Enter stops, and sends it now", "↑ takes it back · Enter: send it now", "↑ takes it back"}
 	case t.busy():
 		return []string{"write on: it waits for the end of the turn", "write on: it waits its turn", "write on"}
 	default:
 		return []string{"a message · ? keys · / commands", "a message · ? keys", "a message"}
+	}
+}
+
+// itemKeys say what can be done to the item that is selected.
+func itemKeys(t *thread) []string {
+	switch {
+	case !waits(t, t.selected):
+		return []string{
+			"Enter folds · u undoes a commit · s sides · y copies · Esc goes back",
+			"Enter folds · u undoes · Esc back", "Esc goes back",
+		}
+	case len(commitOf(t, t.selected).Conflicts) > 0:
+		return []string{"Enter folds · r rejects · s sides · y copies · Esc goes back", "Enter folds · r rejects · Esc back", "r rejects"}
+	default:
+		return []string{
+			"Enter folds · a merges · p approves · r rejects · y copies · Esc goes back",
+			"a merges · p approves · r rejects", "Esc goes back",
+		}
 	}
 }
 

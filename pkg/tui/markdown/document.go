@@ -42,6 +42,7 @@ type Document struct {
 	size   int
 	cut    bool // the text was longer than MaxText
 	closed bool
+	plain  bool // the text is no Markdown
 
 	split  splitter
 	blocks []block // complete ones
@@ -61,6 +62,14 @@ func New(th theme.Theme) *Document {
 	return d
 }
 
+// NewPlain returns an empty document whose text is shown as it is, what indents it
+// included: no Markdown, but what a program printed.
+func NewPlain(th theme.Theme) *Document {
+	d := New(th)
+	d.plain = true
+	return d
+}
+
 // Append adds a piece of the text, which may be cut anywhere.
 func (d *Document) Append(text string) {
 	if d.closed || text == "" {
@@ -77,10 +86,15 @@ func (d *Document) Append(text string) {
 func (d *Document) take(text string) {
 	d.stale = true
 	text = d.tail + text
+	var plain strings.Builder // lines that are one block
+	line := d.split.line
+	if d.plain {
+		line = func(text string) { plain.WriteString(text) }
+	}
 	for {
 		i := strings.IndexByte(text, '\n')
 		if n := i + 1; i >= 0 && n <= maxLine {
-			d.split.line(text[:n])
+			line(text[:n])
 			text = text[n:]
 			continue
 		}
@@ -88,10 +102,18 @@ func (d *Document) take(text string) {
 		if n == 0 {
 			break
 		}
-		d.split.line(text[:n] + "\n")
+		line(text[:n] + "\n")
 		text = text[n:]
 	}
+	if plain.Len() > 0 {
+		d.blocks = append(d.blocks, d.verbatim(plain.String()))
+	}
 	d.tail = strings.Clone(text)
+}
+
+// verbatim is a block of lines that are shown as they are.
+func (d *Document) verbatim(text string) block {
+	return block{kind: verbatim, text: strings.TrimSuffix(text, "\n"), joined: true}
 }
 
 // Close says that the text is complete. Nothing can be added to it any more.
@@ -100,7 +122,12 @@ func (d *Document) Close() {
 		return
 	}
 	d.take(string(d.filter.Flush(nil)))
-	if d.tail != "" {
+	switch {
+	case d.tail == "":
+	case d.plain:
+		d.blocks = append(d.blocks, d.verbatim(d.tail))
+		d.tail = ""
+	default:
 		d.split.line(d.tail)
 		d.tail = ""
 	}
@@ -172,6 +199,9 @@ func (d *Document) put(lines []flow.Line) {
 
 // open returns the block that is not complete, as it is best shown.
 func (d *Document) open() (block, bool) {
+	if d.plain {
+		return d.verbatim(d.tail), d.tail != ""
+	}
 	b := d.split.cur
 	b.text = d.split.text.String()
 	switch {

@@ -42,6 +42,32 @@ func whole(th theme.Theme, width int, text string) []string {
 	return d.Lines(width)
 }
 
+// What no model wrote is shown as it came, whatever Markdown would make of it, and
+// in whatever pieces.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	const text = "def f():\n    return *1*\n\n# no head\n\tx\n```\n- a\n<b>\x1b[31mred and quite a lot of words\nend"
+	want := []string{
+		"def f():", "    return *1*", "", "# no head", "    x", "```", "- a", "<b>red and quite a lot", " of words", "end",
+	}
+	for size := 1; size <= len(text); size++ {
+		d := markdown.NewPlain(theme.Dark())
+		for rest := text; rest != ""; {
+			piece := rest[:min(size, len(rest))]
+			rest = rest[len(piece):]
+			d.Append(piece)
+			d.Lines(22)
+		}
+		if diff := cmp.Diff(want, d.Lines(22)); diff != "" {
+			t.Fatalf("in pieces of %d, before its end (-want +got):\n%s", size, diff)
+		}
+		d.Close()
+		if diff := cmp.Diff(want, d.Lines(22)); diff != "" {
+			t.Fatalf("in pieces of %d (-want +got):\n%s", size, diff)
+		}
+	}
+}
+
 func bare(lines []string) string {
 	return sgr.ReplaceAllString(strings.Join(lines, "\n"), "")
 }

@@ -46,9 +46,14 @@ func (r *renderer) fork() *renderer {
 // block returns the lines of a block and of the space before it.
 func (r *renderer) block(b block, width int) []flow.Line {
 	var lines []flow.Line
-	if b.kind == fenced {
+	switch b.kind {
+	case fenced:
 		lines = r.fenced(b, width)
-	} else {
+	case verbatim:
+		for line := range strings.SplitSeq(b.text, "\n") {
+			lines = append(lines, flow.Plain(flow.Tabs(line, 0)).Break(width)...)
+		}
+	default:
 		lines = r.parsed(b.prefix+b.text, width)
 	}
 	if len(lines) == 0 {

@@ -23,6 +23,7 @@ const (
 	list          // ends at a line that belongs to none of its items
 	indented      // code by indentation; ends at a line with less of it
 	fenced        // code; ends at its closing fence
+	verbatim      // lines of a text that is no Markdown
 )
 
 // block is a part of the text that is rendered on its own.

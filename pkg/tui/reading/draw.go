@@ -94,6 +94,9 @@ func (r *Reading) answer(item conversation.Item, d *drawn, width int) []string {
 	text := item.Text()
 	if d.answer == nil || len(text) < d.taken {
 		d.answer, d.taken = markdown.New(r.theme), 0
+		if r.printed {
+			d.answer = markdown.NewPlain(r.theme)
+		}
 	}
 	d.answer.Append(text[d.taken:])
 	d.taken = len(text)

@@ -28,6 +28,8 @@ type Reading struct {
 	later   map[int]string      // what became of a commit afterwards
 	sides   bool                // patches show before and after beside each other
 
+	printed bool // answers are no Markdown
+
 	drawn  map[int]*drawn
 	recent []int // blocks of drawn, the one that was asked for last at the end
 }
@@ -200,6 +202,14 @@ func (r *Reading) Sides(on bool) {
 	r.sides = on
 	for block := range r.patches {
 		r.redraw(block)
+	}
+}
+
+// Printed says whether answers are what a program printed, which no Markdown is.
+func (r *Reading) Printed(on bool) {
+	if r.printed != on {
+		r.printed = on
+		clear(r.drawn)
 	}
 }
 

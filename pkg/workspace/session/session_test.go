@@ -441,6 +441,8 @@ func TestTitles(t *testing.T) {
 	if meta, err := w.Get(ctx, "u_jane", "s2"); err != nil || len([]rune(meta.Title)) > 80 || !strings.HasSuffix(meta.Title, "…") {
 		t.Errorf("%q, %v", meta.Title, err)
 	}
+	save("s3", "\nwhat is\nwrong in @~/error.log\n\n`error.log`, a file that I attach (9 bytes):")
+	is("s3", "what is wrong in @~/error.log")
 	if meta, err := w.Rename(ctx, "u_jane", "s1", " Field notes "); err != nil || meta.Title != "Field notes" || meta.Unit == "" {
 		t.Errorf("%+v, %v", meta, err)
 	}

@@ -39,8 +39,9 @@ func checkTitle(title string) (string, error) {
 }
 
 // titleOf is the title of a session that nobody gave one: what was asked first, in one
-// line.
+// line. Its first paragraph says that; files that were attached come behind it.
 func titleOf(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n\n")
 	line := strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	line = strings.ToValidUTF8(line, "\uFFFD")
 	const most = 80
