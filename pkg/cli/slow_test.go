@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
+	"github.com/vexa-ai/vexa/pkg/client/clienttest"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/keys"
 )
 
 // What takes long says what it is, on a terminal and in a pipe, and nothing where JSON
@@ -108,6 +110,32 @@ func TestRunnersAreMadeAndTriedOutAloud(t *testing.T) {
 		return home.Home{}, nil, context.Canceled
 	}
 	b.run("runner", "test", "acme")
+}
+
+// heldKeyring does something before it takes a passphrase.
+type heldKeyring struct {
+	fileKeyring
+	hold func()
+}
+
+func (k heldKeyring) Put(ctx context.Context, install string, passphrase []byte) error {
+	k.hold()
+	return k.fileKeyring.Put(ctx, install, passphrase)
+}
+
+// A passphrase is made costly to guess, and that takes a while.
+func TestTheKeyIsMadeAloud(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.f.SlowAfter = time.Nanosecond
+	dir := t.TempDir()
+	b.f.Keys = func(h home.Home) (*keys.Store, error) {
+		ring := heldKeyring{fileKeyring(dir), func() { b.err.waitFor(t, "making the key") }}
+		return keys.New(keys.Options{Dir: h.Keys(), Install: "here", Keyring: ring, Cost: 6, Now: clienttest.Epoch}), nil
+	}
+	if code := b.run("init", "--keyring"); code != 0 {
+		t.Errorf("exit code %d: %s", code, b.err.String())
+	}
 }
 
 // Root is told another first step than others: it could not run agents.

@@ -35,6 +35,7 @@ func (o *Options) key(ctx context.Context, h home.Home, s *keys.Store) error {
 		return err
 	}
 	defer clear(with.Passphrase)
+	doing := o.Factory.Begin("making the key")
 	made := "made"
 	if taken != nil {
 		made = "took over"
@@ -43,6 +44,7 @@ func (o *Options) key(ctx context.Context, h home.Home, s *keys.Store) error {
 	} else {
 		o.identity, err = s.Create(ctx, with)
 	}
+	doing.End()
 	if fault.Is(err, fault.Conflict) {
 		o.identity = nil // another process was first
 		return o.alreadyThere(h)

@@ -212,9 +212,6 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
 		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see: vexa session list")
 	}
-	if d.Forgetful && r.Session != "" {
-		return api.Started{}, errNoSession(r.Session)
-	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {
 			return api.Started{}, err

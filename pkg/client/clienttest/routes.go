@@ -37,7 +37,11 @@ func (d *Daemon) routes() http.Handler {
 	mux.HandleFunc("POST /v1/dispatches", func(w http.ResponseWriter, r *http.Request) {
 		req, err := body[api.StartRequest](r)
 		var s api.Started
-		if err == nil {
+		switch {
+		case err != nil:
+		case d.Forgetful && req.Session != "":
+			err = errNoSession(req.Session)
+		default:
 			s, err = d.start(req)
 		}
 		answer(w, http.StatusCreated, s, err)

@@ -86,10 +86,10 @@ func (d *Document) Append(text string) {
 func (d *Document) take(text string) {
 	d.stale = true
 	text = d.tail + text
-	var plain strings.Builder // lines that are one block
+	var kept strings.Builder // lines that are one block
 	line := d.split.line
 	if d.plain {
-		line = func(text string) { plain.WriteString(text) }
+		line = func(text string) { kept.WriteString(text) }
 	}
 	for {
 		i := strings.IndexByte(text, '\n')
@@ -105,8 +105,8 @@ func (d *Document) take(text string) {
 		line(text[:n] + "\n")
 		text = text[n:]
 	}
-	if plain.Len() > 0 {
-		d.blocks = append(d.blocks, d.verbatim(plain.String()))
+	if kept.Len() > 0 {
+		d.blocks = append(d.blocks, d.verbatim(kept.String()))
 	}
 	d.tail = strings.Clone(text)
 }
