@@ -21,8 +21,14 @@ type person struct {
 
 func newPerson(t *testing.T, o browsertest.Options) *person {
 	t.Helper()
+	return newPersonBefore(t, o, func(h *house) http.Handler { return h })
+}
+
+// newPersonBefore has front answer in place of the house.
+func newPersonBefore(t *testing.T, o browsertest.Options, front func(*house) http.Handler) *person {
+	t.Helper()
 	f, h := newFixture(t), newHouse()
-	if _, err := f.site.Open(t.Context(), h); err != nil {
+	if _, err := f.site.Open(t.Context(), front(h)); err != nil {
 		t.Fatal(err)
 	}
 	return &person{f.window(o), t, f, h}
@@ -245,29 +251,6 @@ func TestNoSuchPage(t *testing.T) {
 	wantError(t, v.ask(http.MethodGet, "/nonsense", ""), http.StatusNotFound)
 	wantError(t, v.ask(http.MethodPost, "/nonsense", "{}", with("Accept", "text/html")), http.StatusNotFound)
 	wantError(t, v.ask(http.MethodGet, "/nonsense", "", with("Accept", "text/html"), with("Sec-Fetch-Dest", "iframe")), http.StatusNotFound)
-}
-
-// Whoever gives an agent no workspace is asked for one; nothing is sent, since what names
-// none is given the personal one.
-func TestNoWorkspaceIsNotThePersonalOne(t *testing.T) {
-	t.Parallel()
-	p := newPerson(t, browsertest.Options{Still: true})
-	p.sees("no workspace")
-	p.must(p.Type("textarea", "look around"))
-	p.must(p.Press("enter"))
-	p.sees("an agent needs a workspace to work in")
-	if got := p.focus(); !strings.Contains(got, "no access") {
-		t.Errorf("%q has the focus", got)
-	}
-	if acts := p.h.acts(); len(acts) > 0 {
-		t.Errorf("it sent %q", acts)
-	}
-	p.must(p.Press("end")) // of the list: to read
-	p.sees("With notes (read)")
-	p.must(p.Reach("textarea"))
-	p.must(p.Press("enter"))
-	p.must(p.Until(`document.querySelector(".said, .problem")`))
-	p.did(`"workspaces":[{"workspace":"notes","mode":"ro"}]`)
 }
 
 // What waits and what stops the agent is reached by keys, and leaves the focus in the box.

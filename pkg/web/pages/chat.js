@@ -1,18 +1,14 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
 import { h, fill, short, modelName, problem, keepFocus } from "./dom.js";
+import { choices, idles } from "./choices.js";
+import { load, save, draftKey, queueKey, idleKey, choicesKey } from "./keep.js";
 import { get, post, path, raw, withQuery } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Events } from "./stream.js";
 import { Reading } from "./items.js";
 
-// How long a container may wait for the next message, in seconds; the first is what holds
-// unless somebody says otherwise, as in vexa chat.
-const idles = [[300, "5 minutes"], [0, "not at all"], [60, "a minute"], [3600, "an hour"]];
-const idleKey = (session) => `vexa.idle.${session}`;
 const settleAfter = 400; // ms without a frame of before
-const draftKey = (session) => `vexa.draft.${session}`;
-const queueKey = (session) => `vexa.queue.${session}`;
 
 // chat shows a session, or with "" the beginning of one.
 export function chat(page, session) {
@@ -33,6 +29,7 @@ class Talk {
     this.units = new Map(); // followed, with what ends that
     this.idle = load(idleKey(session)) ?? idles[0][0];
     this.busy = false; // a message is on its way
+    this.early = false; // what is in the box was to be sent before it was known with what
     this.queue = load(queueKey(session)) ?? [];
     this.followEnd = true;
     this.build();
@@ -51,7 +48,7 @@ class Talk {
     this.form = h("form", { class: "composer" }, this.trouble, this.queued, h("div", { class: "box" }, this.box, h("div", { class: "buttons" }, this.stopButton, this.sendButton)),
       h("p", { class: "hint", text: "Enter sends, Shift+Enter is a new line, Esc stops the agent" }), this.options);
     this.form.addEventListener("submit", (e) => { e.preventDefault(); this.say(); });
-    this.box.addEventListener("input", () => { this.grow(); save(draftKey(this.session), this.box.value); });
+    this.box.addEventListener("input", () => { this.early = false; this.grow(); save(draftKey(this.session), this.box.value); });
     this.box.addEventListener("keydown", (e) => {
       if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); this.say(); }
       if (e.key === "ArrowUp" && this.box.value === "") { e.preventDefault(); this.recall(); }
@@ -84,7 +81,7 @@ class Talk {
       this.page.show(this.el);
       this.grow();
       this.box.focus();
-      await this.choices();
+      await this.choose(true);
       return;
     }
     this.page.show(this.el);
@@ -155,47 +152,43 @@ class Talk {
     this.drawn();
   }
 
-  // choices lets the person say what the agent gets.
-  async choices() {
-    const [workspaces, runners, models, tools] = await Promise.all([get(path("workspaces")), get(path("runners")), get(path("models")), get(path("tools"))]);
-    const rows = workspaces.filter((w) => !w.writeOnly).map((w) => {
-      const mode = h("select", { "aria-label": `What the agent may do with ${w.name}` },
-        h("option", { value: "", text: "no access" }), h("option", { value: "rw", text: "read and write" }), h("option", { value: "ro", text: "read" }));
-      mode.value = w.name === "personal" ? "rw" : "";
-      return { name: w.name, mode, el: h("label", { class: "choice" }, h("span", { text: w.name }), mode) };
-    });
-    const runner = h("select", { id: "runner" }, runners.map((r) => h("option", { value: r.name, text: r.digest || r.image.startsWith("builtin:") ? r.name : `${r.name} (not built)` })));
-    runner.value = "vexa";
-    const names = models.flatMap((p) => p.models.map((m) => `${p.name}/${m}`));
-    const model = h("select", { id: "model" }, h("option", { value: "", text: "the default" }), names.map((m) => h("option", { value: m, text: modelName(m) })));
-    const idle = h("select", { id: "idle" }, idles.map(([value, text]) => h("option", { value: String(value), text })));
-    idle.addEventListener("change", () => { this.idle = Number(idle.value); });
-    const picked = tools.map((t) => ({ name: t.name, box: h("input", { type: "checkbox" }), title: t.title }));
-    this.chosen = () => ({
-      workspaces: rows.filter((r) => r.mode.value).map((r) => ({ workspace: r.name, mode: r.mode.value })),
-      runner: runner.value, model: model.value, tools: picked.filter((t) => t.box.checked).map((t) => t.name),
-    });
-    const brief = h("span");
-    const tell = () => {
-      const c = this.chosen();
-      brief.textContent = [c.workspaces.map((w) => (w.mode === "ro" ? `${w.workspace} (read)` : w.workspace)).join(", ") || "no workspace", c.runner, modelName(c.model)].filter(Boolean).join(" · ");
-    };
-    const form = h("details", { class: "options" }, h("summary", {}, "With ", brief),
-      h("div", { class: "grid" },
-        h("fieldset", {}, h("legend", { text: "Workspaces" }), rows.map((r) => r.el)),
-        h("fieldset", {}, h("legend", { text: "Agent" }), h("label", { class: "choice" }, h("span", { text: "Runner" }), runner), h("label", { class: "choice" }, h("span", { text: "Model" }), model), h("label", { class: "choice" }, h("span", { text: "Waits for the next message" }), idle)),
-        picked.length > 0 && h("fieldset", {}, h("legend", { text: "Tools" }), picked.map((t) => h("label", { class: "check" }, t.box, " ", t.title || t.name)))));
-    form.addEventListener("change", tell);
-    tell();
-    fill(this.options, form);
-    if ((models.find((p) => p.default) ?? models[0])?.protocol === "rehearsal") this.rehearsed();
-    if (models.length === 0) fill(this.trouble, problem({ message: "no model is set up", hint: "set one up with: vexa model add" }));
+  // choose lets the person say what the agent gets. Until it is known what there is
+  // nothing is sent: what was to be sent then goes when it is.
+  async choose(opening) {
+    if (this.asking) return;
+    this.asking = true;
+    let c;
+    try {
+      c = await choices(load(choicesKey), (now) => { this.idle = c.seconds(); save(choicesKey, now); });
+    } catch (err) {
+      if (opening && err.code === "daemon_unreachable") throw err; // the view is shown once it is back
+      this.early = false;
+      fill(this.trouble, problem(Object.assign(err, { remedy: h("button", { type: "button", text: "Try again", onclick: () => this.choose() }) })));
+      return;
+    } finally {
+      this.asking = false;
+    }
+    if (this.left) return;
+    this.chosen = c.chosen;
+    this.idle = c.seconds();
+    fill(this.options, c.el);
+    fill(this.trouble, c.models === 0 && problem({ message: "no model is set up", hint: "set one up with: vexa model add" }));
+    if (c.rehearsal) this.rehearsed();
+    if (this.early) this.say();
   }
 
   // say sends what was written, or has it wait for the end of the turn.
   say() {
     const text = this.box.value.trim();
-    if (text === "" || !this.granted()) return;
+    this.early = false;
+    if (text === "") return;
+    if (!this.known()) {
+      this.early = true;
+      fill(this.trouble, h("p", { class: "quiet", role: "status", text: "It goes as soon as it is known what the agent can be given." }));
+      this.choose();
+      return;
+    }
+    if (!this.granted()) return;
     this.box.value = "";
     save(draftKey(this.session), "");
     this.grow();
@@ -209,10 +202,14 @@ class Talk {
     this.send(text);
   }
 
+  // known reports whether it is known what the agent gets: left out of the request, it would
+  // be given what nobody chose.
+  known() { return Boolean(this.session || this.chosen); }
+
   // granted reports whether the agent has a workspace to work in. Where the person took
   // all of them away it is asked for one: left out of the request, personal would be given.
   granted() {
-    if (this.session || !this.chosen || this.chosen().workspaces.length > 0) return true;
+    if (this.session || this.chosen().workspaces.length > 0) return true;
     fill(this.trouble, problem({ message: "an agent needs a workspace to work in", hint: "Choose below what it may read, or read and write." }));
     const options = this.options.querySelector("details");
     options.open = true;
@@ -231,7 +228,7 @@ class Talk {
     if (first) this.call(text.split("\n")[0].slice(0, 80));
     const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
     if (first) {
-      Object.assign(request, this.chosen?.() ?? {});
+      Object.assign(request, this.chosen());
     } else {
       request.session = this.session;
     }
@@ -243,9 +240,10 @@ class Talk {
         save(queueKey(""), []);
         save(idleKey(this.session), this.idle);
         save(draftKey(""), "");
+        save(choicesKey, "");
         this.page.replace(`/chat/${this.session}`);
         fill(this.options);
-        this.workspaces = (this.chosen?.().workspaces ?? []).map((w) => ({ name: w.workspace, mode: w.mode }));
+        this.workspaces = this.chosen().workspaces.map((w) => ({ name: w.workspace, mode: w.mode }));
       }
       this.expect(started.unit, started.turn, pending);
       this.follow(started.unit, started.from);
@@ -311,7 +309,7 @@ class Talk {
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left || !this.granted()) return;
+    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left || !this.known() || !this.granted()) return;
     const text = this.queue.shift();
     this.renderQueue();
     this.send(text);
@@ -374,16 +372,4 @@ const compact = (n) => new Intl.NumberFormat("en", { notation: "compact", maximu
 // key names a message, so that one that is sent again is not another.
 function key() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-}
-
-// What was written and not sent is kept in this tab alone, until it is closed.
-function load(name) {
-  try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; }
-}
-
-function save(name, value) {
-  try {
-    if (value === "" || value?.length === 0) sessionStorage.removeItem(name);
-    else sessionStorage.setItem(name, JSON.stringify(value));
-  } catch { /* it is not kept */ }
 }
