@@ -211,6 +211,40 @@ func TestForeignWebSockets(t *testing.T) {
 	}
 }
 
+// What another tab still reads ends when the person signs out: a session that is over has
+// nothing that goes on.
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	v, other := f.visitor(), f.visitor()
+	open := func(v *visitor) *websocket.Conn {
+		c, res, err := websocket.Dial(t.Context(), "ws://"+f.base.Host+"/api/subscribe",
+			&websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {web.Cookie + "=" + v.cookie}, "Origin": {f.origin()}}, HTTPClient: client()})
+		if res != nil && res.Body != nil {
+			defer res.Body.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.CloseNow() })
+		if _, data, err := c.Read(t.Context()); string(data) != "hello" {
+			t.Fatalf("it says %q: %v", data, err)
+		}
+		return c
+	}
+	mine, others := open(v), open(other)
+	if got := v.ask(http.MethodDelete, "/session", ""); got.StatusCode != http.StatusNoContent {
+		t.Fatalf("%+v", got)
+	}
+	if _, data, err := mine.Read(t.Context()); err == nil {
+		t.Errorf("it goes on: %q", data)
+	}
+	others.CloseRead(t.Context()) // which hears the answer
+	if err := others.Ping(t.Context()); err != nil {
+		t.Errorf("another one's has ended, too: %v", err)
+	}
+}
+
 // What the pages do not need of the daemon they cannot reach, by any spelling, and no
 // address is a path of this machine.
 func TestPaths(t *testing.T) {

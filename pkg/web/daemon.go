@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,7 +57,12 @@ func (s *serving) daemon(allowed *http.ServeMux) func(http.ResponseWriter, *http
 			return fault.New(fault.NotFound, "the pages have no "+r.Method+" "+r.URL.Path, "")
 		}
 		defer s.attend()()
-		s.api.ServeHTTP(w, inward(r))
+		life, leave := s.door.Stay(cookie) // a stream ends with its session
+		defer leave()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(life, cancel)()
+		s.api.ServeHTTP(w, inward(r.WithContext(ctx)))
 		return nil
 	}
 }

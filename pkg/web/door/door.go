@@ -3,6 +3,7 @@
 package door
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -44,11 +45,19 @@ type Door struct {
 	mu       sync.Mutex
 	links    map[digest]time.Time // until when each is good
 	sessions map[digest]Session
+	inside   map[digest]*inside // of the sessions in which something goes on
+}
+
+// inside is what goes on in a session.
+type inside struct {
+	n    int
+	life context.Context //nolint:containedctx // it ends with the session, not with a call
+	end  context.CancelFunc
 }
 
 // New returns a door through which nobody has come.
 func New(now func() time.Time) *Door {
-	return &Door{now: now, links: map[digest]time.Time{}, sessions: map[digest]Session{}}
+	return &Door{now: now, links: map[digest]time.Time{}, sessions: map[digest]Session{}, inside: map[digest]*inside{}}
 }
 
 // Link returns a new secret that signs in once, and until when. The oldest link
@@ -78,7 +87,7 @@ func (d *Door) Redeem(secret string) (cookie string, ok bool) {
 	}
 	delete(d.links, key)
 	for len(d.sessions) >= maxSessions {
-		delete(d.sessions, oldest(d.sessions, func(s Session) time.Time { return s.Used }))
+		d.end(oldest(d.sessions, func(s Session) time.Time { return s.Used }))
 	}
 	cookie = random()
 	now := d.now()
@@ -108,8 +117,47 @@ func (d *Door) Leave(cookie string) bool {
 	d.expire()
 	key := hash(cookie)
 	_, ok := d.sessions[key]
-	delete(d.sessions, key)
+	d.end(key)
 	return ok
+}
+
+// Stay is for what goes on for as long as a session lives: life ends with it, whoever ends
+// it. Call leave once it is over. Without a session life has ended.
+func (d *Door) Stay(cookie string) (life context.Context, leave func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.expire()
+	key := hash(cookie)
+	in := d.inside[key]
+	if in == nil {
+		in = &inside{}
+		in.life, in.end = context.WithCancel(context.Background())
+		if _, ok := d.sessions[key]; !ok {
+			in.end()
+			return in.life, func() {}
+		}
+		d.inside[key] = in
+	}
+	in.n++
+	return in.life, sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if in.n--; in.n == 0 {
+			in.end()
+			if d.inside[key] == in {
+				delete(d.inside, key)
+			}
+		}
+	})
+}
+
+// end ends a session and what goes on in it. The caller holds mu.
+func (d *Door) end(key digest) {
+	delete(d.sessions, key)
+	if in := d.inside[key]; in != nil {
+		in.end()
+		delete(d.inside, key)
+	}
 }
 
 // Token is what a page of the session says with each request that changes
@@ -169,9 +217,11 @@ func (d *Door) Restore(sessions map[string]Session) {
 func (d *Door) expire() {
 	now := d.now()
 	maps.DeleteFunc(d.links, func(_ digest, until time.Time) bool { return !now.Before(until) })
-	maps.DeleteFunc(d.sessions, func(_ digest, s Session) bool {
-		return now.Sub(s.Used) >= IdleLife || now.Sub(s.Begun) >= SessionLife
-	})
+	for key, s := range d.sessions {
+		if now.Sub(s.Used) >= IdleLife || now.Sub(s.Begun) >= SessionLife {
+			d.end(key)
+		}
+	}
 }
 
 func oldest[V any](m map[digest]V, at func(V) time.Time) digest {

@@ -70,6 +70,59 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// What goes on in a session ends with it, however that ends, and nothing is kept of it.
+func TestWhatGoesOnEnds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	d := door.New(at(&now))
+	enter := func() string {
+		secret, _ := d.Link()
+		cookie, ok := d.Redeem(secret)
+		if !ok {
+			t.Fatal("a new link does not sign in")
+		}
+		return cookie
+	}
+	for name, end := range map[string]func(cookie string){
+		"signed out": func(cookie string) { d.Leave(cookie) },
+		"too old":    func(string) { now = now.Add(door.IdleLife); d.Count() },
+		"one of too many": func(string) {
+			for range 100 {
+				now = now.Add(time.Millisecond)
+				enter()
+			}
+		},
+	} {
+		cookie := enter()
+		one, leaveOne := d.Stay(cookie)
+		two, leaveTwo := d.Stay(cookie)
+		leaveOne()
+		if one.Err() != nil || two.Err() != nil {
+			t.Errorf("%s: what goes on has ended with another", name)
+		}
+		end(cookie)
+		if two.Err() == nil {
+			t.Errorf("%s: it goes on", name)
+		}
+		leaveTwo()
+		if life, leave := d.Stay(cookie); life.Err() == nil {
+			t.Errorf("%s: something begins in it", name)
+			leave()
+		}
+	}
+	cookie := enter()
+	life, leave := d.Stay(cookie)
+	leave()
+	leave()
+	if life.Err() == nil {
+		t.Error("it outlives everybody who was in it")
+	}
+	if life, leave = d.Stay(cookie); life.Err() != nil {
+		t.Error("a session that lives lets nobody in")
+	}
+	leave()
+}
+
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
