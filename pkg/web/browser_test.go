@@ -249,6 +249,35 @@ func TestMarkdown(t *testing.T) {
 	})`, &done)
 }
 
+// What a runner without a model prints is shown as it is.
+func TestPrintedIsNoMarkdown(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &story{deaf: true, asked: map[string]int{}}
+	s.say("turn-accepted", map[string]any{"session": session, "runner": "text", "resumed": false, "text": "cat f.py", "source": "host"})
+	const printed = "# no heading\n\tif <b>x</b>:\n\t\t* y * z\n"
+	s.say("message-delta", map[string]any{"text": printed[:12]})
+	s.say("message-delta", map[string]any{"text": printed[12:]})
+	s.say("message", map[string]any{"text": printed})
+	s.say("turn-done", map[string]any{"ok": true, "session": session, "reply": printed, "outcome": "completed", "source": "host"})
+	f.options.Memory = &memory{}
+	if _, err := f.site.Open(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	b := f.browser()
+	if err := b.Open(f.origin() + "/dispatches/" + unit); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Until(`document.querySelector(".answer")?.textContent.includes("z")`); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	eval(t, b, `[...document.querySelectorAll(".answer > :not(.sr)")].map(e => e.tagName + " " + e.textContent)`, &got)
+	if len(got) != 1 || got[0] != "PRE "+printed {
+		t.Errorf("it is shown as %q", got)
+	}
+}
+
 // Where no WebSocket can be had frames come over HTTP, over any number of broken
 // connections, each once.
 func TestFallback(t *testing.T) {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,11 +56,8 @@ func (s *serving) daemon(allowed *http.ServeMux) func(http.ResponseWriter, *http
 			return fault.New(fault.NotFound, "the pages have no "+r.Method+" "+r.URL.Path, "")
 		}
 		defer s.attend()()
-		life, leave := s.door.Stay(cookie) // a stream ends with its session
+		ctx, leave := s.door.Stay(r.Context(), cookie) // a stream ends with its session
 		defer leave()
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(life, cancel)()
 		s.api.ServeHTTP(w, inward(r.WithContext(ctx)))
 		return nil
 	}

@@ -45,19 +45,13 @@ type Door struct {
 	mu       sync.Mutex
 	links    map[digest]time.Time // until when each is good
 	sessions map[digest]Session
-	inside   map[digest]*inside // of the sessions in which something goes on
-}
-
-// inside is what goes on in a session.
-type inside struct {
-	n    int
-	life context.Context //nolint:containedctx // it ends with the session, not with a call
-	end  context.CancelFunc
+	inside   map[digest]map[uint64]context.CancelFunc // what goes on in sessions
+	entered  uint64                                   // how often something began to
 }
 
 // New returns a door through which nobody has come.
 func New(now func() time.Time) *Door {
-	return &Door{now: now, links: map[digest]time.Time{}, sessions: map[digest]Session{}, inside: map[digest]*inside{}}
+	return &Door{now: now, links: map[digest]time.Time{}, sessions: map[digest]Session{}, inside: map[digest]map[uint64]context.CancelFunc{}}
 }
 
 // Link returns a new secret that signs in once, and until when. The oldest link
@@ -121,43 +115,42 @@ func (d *Door) Leave(cookie string) bool {
 	return ok
 }
 
-// Stay is for what goes on for as long as a session lives: life ends with it, whoever ends
-// it. Call leave once it is over. Without a session life has ended.
-func (d *Door) Stay(cookie string) (life context.Context, leave func()) {
+// Stay is for what goes on in a session: the context ends with the session, whoever ends
+// that, or at once where there is none. Call leave once it is over.
+func (d *Door) Stay(ctx context.Context, cookie string) (_ context.Context, leave func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.expire()
 	key := hash(cookie)
-	in := d.inside[key]
-	if in == nil {
-		in = &inside{}
-		in.life, in.end = context.WithCancel(context.Background())
-		if _, ok := d.sessions[key]; !ok {
-			in.end()
-			return in.life, func() {}
-		}
-		d.inside[key] = in
+	if _, ok := d.sessions[key]; !ok {
+		cancel()
+		return ctx, cancel
 	}
-	in.n++
-	return in.life, sync.OnceFunc(func() {
+	if d.inside[key] == nil {
+		d.inside[key] = map[uint64]context.CancelFunc{}
+	}
+	d.entered++
+	number := d.entered
+	d.inside[key][number] = cancel
+	return ctx, func() {
+		cancel()
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if in.n--; in.n == 0 {
-			in.end()
-			if d.inside[key] == in {
-				delete(d.inside, key)
-			}
+		delete(d.inside[key], number)
+		if len(d.inside[key]) == 0 {
+			delete(d.inside, key)
 		}
-	})
+	}
 }
 
 // end ends a session and what goes on in it. The caller holds mu.
 func (d *Door) end(key digest) {
 	delete(d.sessions, key)
-	if in := d.inside[key]; in != nil {
-		in.end()
-		delete(d.inside, key)
+	for _, cancel := range d.inside[key] {
+		cancel()
 	}
+	delete(d.inside, key)
 }
 
 // Token is what a page of the session says with each request that changes

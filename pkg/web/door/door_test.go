@@ -94,30 +94,30 @@ func TestWhatGoesOnEnds(t *testing.T) {
 		},
 	} {
 		cookie := enter()
-		one, leaveOne := d.Stay(cookie)
-		two, leaveTwo := d.Stay(cookie)
+		one, leaveOne := d.Stay(t.Context(), cookie)
+		two, leaveTwo := d.Stay(t.Context(), cookie)
 		leaveOne()
-		if one.Err() != nil || two.Err() != nil {
-			t.Errorf("%s: what goes on has ended with another", name)
+		if one.Err() == nil || two.Err() != nil {
+			t.Errorf("%s: %v is over, %v goes on", name, one.Err(), two.Err())
 		}
 		end(cookie)
 		if two.Err() == nil {
 			t.Errorf("%s: it goes on", name)
 		}
 		leaveTwo()
-		if life, leave := d.Stay(cookie); life.Err() == nil {
+		if life, leave := d.Stay(t.Context(), cookie); life.Err() == nil {
 			t.Errorf("%s: something begins in it", name)
 			leave()
 		}
 	}
 	cookie := enter()
-	life, leave := d.Stay(cookie)
+	life, leave := d.Stay(t.Context(), cookie)
 	leave()
 	leave()
 	if life.Err() == nil {
-		t.Error("it outlives everybody who was in it")
+		t.Error("it outlives who left")
 	}
-	if life, leave = d.Stay(cookie); life.Err() != nil {
+	if life, leave = d.Stay(t.Context(), cookie); life.Err() != nil {
 		t.Error("a session that lives lets nobody in")
 	}
 	leave()

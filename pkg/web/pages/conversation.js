@@ -75,6 +75,9 @@ export class Conversation {
     }
   }
 
+  // form is how an answer is shown: what a runner without a model prints is no Markdown.
+  form() { return { printed: this.model === "" }; }
+
   add(item, changed) {
     const last = this.items.at(-1);
     if (last?.open && last.kind !== "call") {
@@ -93,7 +96,7 @@ export class Conversation {
       changed.add(this.items.length - 1);
       return;
     }
-    this.add({ kind, turn: f.turn, text: f.text, open: true }, changed);
+    this.add({ kind, turn: f.turn, text: f.text, open: true, ...this.form() }, changed);
   }
 
   // whole is an answer that is complete: the pieces before it are the same.
@@ -104,7 +107,7 @@ export class Conversation {
       last.open = false;
       changed.add(this.items.length - 1);
     } else if (f.text !== "") {
-      this.add({ kind: "answer", turn: f.turn, text: f.text, open: false }, changed);
+      this.add({ kind: "answer", turn: f.turn, text: f.text, open: false, ...this.form() }, changed);
     }
   }
 
@@ -131,7 +134,7 @@ export class Conversation {
         changed.add(i);
       }
     }
-    if (!answered && f.reply) this.add({ kind: "answer", turn: f.turn, text: f.reply, open: false }, changed);
+    if (!answered && f.reply) this.add({ kind: "answer", turn: f.turn, text: f.reply, open: false, ...this.form() }, changed);
     if (!f.ok) this.add({ kind: "ended", turn: f.turn, outcome: f.outcome, error: f.error, exitCode: f.exitCode }, changed);
   }
 }

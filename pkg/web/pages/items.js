@@ -65,14 +65,20 @@ function make(item, reading) {
   return { kind, ...maker(item, reading) };
 }
 
+// Printed is a text as a program printed it.
+class Printed {
+  constructor() { this.el = h("pre", { class: "printed" }); }
+  update(text) { this.el.textContent = text; }
+}
+
 // once is an item that does not change.
 const once = (el) => ({ el, update: () => {} });
 
 const makers = {
   said: (item) => once(h("article", { class: "said" }, h("h2", { class: "sr", text: "You" }), h("div", { class: "bubble", text: item.text }))),
 
-  answer(_, reading) {
-    const doc = new Document(reading.where());
+  answer(item, reading) {
+    const doc = item.printed ? new Printed() : new Document(reading.where());
     const el = h("article", { class: "answer" }, h("h2", { class: "sr", text: "Agent" }), doc.el);
     return { el, update: (item) => { doc.update(item.text); el.classList.toggle("open", item.open); } };
   },
