@@ -153,8 +153,11 @@ func printProposal(f *factory.Factory, name string, p api.Proposal) error {
 	}
 	for _, a := range p.Approvals {
 		counts := "counts"
-		if !a.Counts {
+		switch {
+		case !a.Counts && p.Status == "open":
 			counts = "does not count: " + a.Why
+		case !a.Counts: // it did when that was decided
+			counts = "would not count today: " + a.Why
 		}
 		t.Add("approval", who(a.By)+", "+counts)
 	}

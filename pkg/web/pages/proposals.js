@@ -138,7 +138,7 @@ function sides(name, p, c, draw, s) {
 
 function conversation(p) {
   return [
-    p.approvals.length > 0 && [h("h2", { text: "Approvals" }), h("ul", { class: "rows" }, p.approvals.map((a) => h("li", {}, sign(a.counts ? "✓" : "×"), ` ${signer(a.by)}, `, ago(a.time), a.counts ? "" : `: does not count, ${a.why}`)))],
+    p.approvals.length > 0 && [h("h2", { text: "Approvals" }), h("ul", { class: "rows" }, p.approvals.map((a) => h("li", {}, sign(a.counts ? "✓" : p.status === "open" ? "×" : "·"), ` ${signer(a.by)}, `, ago(a.time), a.counts ? "" : p.status === "open" ? `: does not count, ${a.why}` : `: would not count today, ${a.why}`)))],
     h("h2", { text: "History" }),
     h("ol", { class: "rows events" }, p.events.map((e) => h("li", {}, h("p", { class: "quiet" }, `${signer(e.by)} ${e.kind} `, ago(e.time), " ", code(short(e.sha))), e.text && h("div", { class: "said-body" }, render(e.text, null))))),
   ];
