@@ -137,25 +137,23 @@ func mayReach(raw []byte, escapes bool) bool {
 	if escapes && bytes.Contains(raw, []byte(`\u00`)) {
 		return true
 	}
-	for rest := raw; ; {
-		i := find(rest, `url"`, `uri"`, `ata"`, `"too`, `"fil`)
-		if i < 0 {
-			break
-		}
-		if rest[i] != '"' || beginsName(rest[i:], "tools", "file") {
-			return true
-		}
-		rest = rest[i+1:]
-	}
-	for rest := raw; ; {
-		i := find(rest, `"ima`, `"vid`, `"aud`, `"inp`, `"sou`)
+	return finds(raw, []string{`url"`, `uri"`, `ata"`, `"too`, `"fil`}, "tools", "file") ||
+		finds(raw, []string{`"ima`, `"vid`, `"aud`, `"inp`, `"sou`},
+			"images", "image", "videos", "video", "audios", "audio", "input_image", "input_video", "input_audio", "source")
+}
+
+// finds reports whether a text has one of the words; one that begins with a quote has to
+// begin one of the names of a member, too.
+func finds(text []byte, words []string, names ...string) bool {
+	for {
+		i := find(text, words...)
 		if i < 0 {
 			return false
 		}
-		if beginsName(rest[i:], "images", "image", "videos", "video", "audios", "audio", "input_image", "input_video", "input_audio", "source") {
+		if text[i] != '"' || beginsName(text[i:], names...) {
 			return true
 		}
-		rest = rest[i+1:]
+		text = text[i+1:]
 	}
 }
 
@@ -205,10 +203,12 @@ func messagesEgress(raw []byte) error {
 	return nil
 }
 
+// maxDepth is how deep what a message holds is looked into.
+const maxDepth = 8
+
 // contentEgress looks through what a message or a tool's result holds: text, a
 // block or a list of them.
 func contentEgress(raw []byte, depth int) error {
-	const maxDepth = 8
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '[' && raw[0] != '{' {
 		return nil
@@ -265,21 +265,28 @@ func memberEgress(block fields, name string, value []byte, depth int) error {
 	case "TOOLS": // openai-responses: of an item
 		return toolsEgress(value, false)
 	}
-	if name == "FILE_DATA" && remoteData(value) || isReference(name) && remoteURL(value) {
+	if isRemote(name, value) {
 		return errRemote
 	}
 	return nil
 }
 
-// isReference reports whether a member, by its folded name, says where something is.
-func isReference(name string) bool {
-	return name == "URL" || name == "URI" || strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_URI")
+// isRemote reports whether a member, by its folded name, says that something is anywhere
+// but in the request.
+func isRemote(name string, value []byte) bool {
+	switch {
+	case name == "FILE_DATA":
+		return remoteData(value)
+	case name == "URL", name == "URI", strings.HasSuffix(name, "_URL"), strings.HasSuffix(name, "_URI"):
+		return remoteURL(value)
+	default:
+		return false
+	}
 }
 
 // mediaEgress refuses a picture, a film or a sound, or a list of them, that is anywhere but
 // in the request: each text in it is bytes, a word or an id, but for what is said there.
 func mediaEgress(raw []byte, depth int) error {
-	const maxDepth = 8
 	raw = bytes.TrimSpace(raw)
 	if depth >= maxDepth {
 		return errors.New("the request's content is nested too deeply")
@@ -327,9 +334,7 @@ func sourceEgress(raw []byte, depth int) error {
 	}
 	for i := range source {
 		name, value := source[i].key, source[i].value
-		switch {
-		case isReference(name) && remoteURL(value), name == "FILE_DATA" && remoteData(value),
-			name == "DATA" && source.text("type") != "text" && remoteData(value): // of a document that is text
+		if isRemote(name, value) || name == "DATA" && source.text("type") != "text" && remoteData(value) { // of a document that is text
 			return errRemote
 		}
 	}

@@ -38,13 +38,15 @@ func Types(s runnerv2.Stream, output []byte) ([]string, error) {
 	if s.Dialect == Text {
 		return nil, nil
 	}
-	seen := map[string]bool{}
+	seen, paths := map[string]bool{}, tells(s.Dialect)
 	for line := range bytes.Lines(output) {
 		p, err := New(s)
 		if err != nil {
 			return nil, err
 		}
-		bodies := p.Feed(append(bytes.TrimRight(line, "\r\n"), '\n'))
+		bodies := p.Feed(line)
+		rest, _ := p.End() // of a last line without its end
+		bodies = append(bodies, rest...)
 		if slices.ContainsFunc(bodies, func(b wsv2.Body) bool { _, strange := b.(wsv2.Opaque); return strange }) {
 			continue
 		}
@@ -58,7 +60,7 @@ func Types(s runnerv2.Stream, output []byte) ([]string, error) {
 		}
 		name = typeName(name)
 		seen[name] = true
-		for _, path := range tells(s.Dialect) {
+		for _, path := range paths {
 			for _, kind := range at(event, path) {
 				seen[name+"/"+typeName(kind)] = true
 			}
