@@ -22,10 +22,12 @@ const (
 // between two pieces is seen as one. The zero value is ready. It is not safe
 // for concurrent use.
 type Filter struct {
-	state state
-	seen  seen
-	part  [maxSplit]byte // an unfinished character at the end of the last piece
-	n     int
+	state    state
+	seen     seen
+	begun    bool           // something stands on this line
+	returned bool           // behind it, a carriage return
+	part     [maxSplit]byte // an unfinished character at the end of the last piece
+	n        int
 }
 
 // Append appends what is safe of src to dst.
@@ -41,6 +43,10 @@ func (f *Filter) Append(dst, src []byte) []byte {
 		}
 		r, n := utf8.DecodeRune(src)
 		if f.take(r) {
+			if f.returned && r != '\n' {
+				dst = append(dst, '\n')
+			}
+			f.begun, f.returned = r != '\n', false
 			dst = utf8.AppendRune(dst, r)
 		}
 		src = src[n:]
@@ -52,6 +58,9 @@ func (f *Filter) Append(dst, src []byte) []byte {
 // sequence is dropped.
 func (f *Filter) Flush(dst []byte) []byte {
 	if f.n > 0 && f.state == ground {
+		if f.returned {
+			dst = append(dst, '\n')
+		}
 		dst = utf8.AppendRune(dst, utf8.RuneError)
 	}
 	*f = Filter{}
@@ -88,6 +97,8 @@ func (f *Filter) take(r rune) bool {
 
 func (f *Filter) text(r rune) bool {
 	switch r {
+	case '\r':
+		f.seen, f.returned = seen{}, f.begun
 	case 0x1b:
 		f.state = escape
 	case 0x9b:

@@ -24,7 +24,10 @@ func TestText(t *testing.T) {
 		"C1 CSI":                        {"x\u009b31my", "xy"},
 		"C1 OSC":                        {"x\u009d0;t\u009cy", "xy"},
 		"charset switch":                {"x\x1b(0y", "xy"},
-		"carriage return":               {"good\rbad\r\nline", "goodbad\nline"},
+		"carriage return":               {"good\rbad\r\nline", "good\nbad\nline"},
+		"a progress bar":                {"\r10%\r\x1b[K20%\r\r\r\n\rdone\r", "10%\n20%\ndone"},
+		"an accent after a return":      {"e\r\u0301\rx", "e\n\u0301\nx"},
+		"a joiner after a return":       {"👩\r\u200d💻", "👩\n💻"},
 		"backspace, bell, DEL, NUL":     {"a\bb\ac\x7fd\x00e", "abcde"},
 		"bidi override":                 {"a\u202etxt.exe\u202c", "atxt.exe"},
 		"bidi isolate and mark":         {"\u2066a\u2069\u200f\u061cb", "ab"},
@@ -89,7 +92,7 @@ func TestJSONKeepsTheValue(t *testing.T) {
 
 func TestWriterSeesSplitSequences(t *testing.T) {
 	t.Parallel()
-	in := "a\x1b]52;c;ZXZ\x1b\\b\u202e漢\x1b[31mc\u009b1md"
+	in := "a\x1b]52;c;ZXZ\x1b\\b\u202e漢\x1b[31mc\r\u009b1md\r\n"
 	want := plain.Text(in)
 	for size := 1; size < len(in); size++ {
 		var buf bytes.Buffer
@@ -111,7 +114,7 @@ func TestWriterSeesSplitSequences(t *testing.T) {
 }
 
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x1b[31m", "\x1b]52;c;x\a", "\u009b1m", "\u202e", "a\xff\xe6\xbc", "\x1b\x1bP\x1b\\", "👩\u200d💻\ufe0f", "a\u200d\u0301\u200b\U000e0101", strings.Repeat("\u0301", 20)} {
+	for _, s := range []string{"", "plain", "\x1b[31m", "\x1b]52;c;x\a", "\u009b1m", "\u202e", "a\xff\xe6\xbc", "\x1b\x1bP\x1b\\", "👩\u200d💻\ufe0f", "a\u200d\u0301\u200b\U000e0101", strings.Repeat("\u0301", 20), "10%\r20%\r\n\r\x1b[K\r"} {
 		f.Add(s, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, s string, cut uint8) {

@@ -183,6 +183,7 @@ func FuzzRender(f *testing.F) {
 	for _, s := range []string{
 		patch(f, "zoo.patch"), patch(f, "context.patch"), "", "diff --git ", "diff --git \"a/\\", "--- \n+++ \n@@ -0,0 +1 @@\n+x", "@@ -1 +1 @@\n-a\n+b",
 		"--- a\n+++ b\n@@ -1,9999999 +1,9999999 @@\n a\n\n-b\n+\x1b[31mc\n\\", "--- a\n+++ b\n@@ -1 +1 @@ \x1b]0;x\a\n-\u202e\n+漢字👩‍💻\t\n",
+		"--- a\n+++ b\n@@ -1 +1 @@\n-10%\r20%\r\n+10%\r30%\n",
 	} {
 		f.Add(s, uint8(90), true, uint8(1))
 		f.Add(s, uint8(40), false, uint8(0))
@@ -214,7 +215,7 @@ func FuzzRender(f *testing.F) {
 func complete(t *testing.T, files []diff.File, width int) {
 	t.Helper()
 	lines, _ := diff.Render(files, theme.None(), diff.View{Width: width})
-	squeeze := func(s string) string { return strings.NewReplacer(" ", "", "\n", "", "↪", "", "\t", "").Replace(s) }
+	squeeze := func(s string) string { return strings.NewReplacer(" ", "", "\n", "", "↪", "", "\t", "", "␍", "").Replace(s) }
 	all := squeeze(strings.Join(lines, "\n"))
 	for _, f := range files {
 		for _, h := range f.Hunks {

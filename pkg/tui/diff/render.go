@@ -231,10 +231,13 @@ func pair(gone, come []Line) []change {
 	return out
 }
 
-// visible is a line's text as it is shown.
+// visible is a line's text as it is shown, on one line.
 func visible(text string) string {
-	return flow.Tabs(plain.Text(strings.TrimSuffix(text, "\r")), 0)
+	return flow.Tabs(strings.ReplaceAll(plain.Text(strings.TrimSuffix(text, "\r")), "\n", returned), 0)
 }
+
+// returned stands for a carriage return.
+const returned = "␍"
 
 // text returns a line coloured by its language, with what changed of it marked.
 func (p *painter) text(l Line, lexer *syntax.Lexer, marked []stretch) flow.Line {
@@ -248,7 +251,7 @@ func (p *painter) text(l Line, lexer *syntax.Lexer, marked []stretch) flow.Line 
 	line := mark(lexer.Line(visible(l.Text), base), marked, word)
 	bare := strings.TrimSuffix(l.Text, "\r")
 	if bare != l.Text {
-		line = append(line, flow.Run{Text: "␍", Style: base.With(theme.Muted)})
+		line = append(line, flow.Run{Text: returned, Style: base.With(theme.Muted)})
 	}
 	if plain.Text(bare) != bare {
 		line = append(line, flow.Run{Text: " [hidden characters]", Style: base.With(theme.Warning)})
