@@ -106,6 +106,7 @@ type Model struct {
 	sessions []api.Session
 	listing  *sessionList // that was opened last; nil: none was
 	left     string       // what is said once the screen is gone
+	ended    error        // why the chat could not go on; nil: the person left
 }
 
 // New returns a chat. What it asks the daemon ends with ctx.

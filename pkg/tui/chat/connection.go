@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -146,11 +147,13 @@ type learnedMsg struct {
 	offered
 	workspaces []api.Workspace
 	sessions   []api.Session
+	held       []api.Dispatch // of the session to open, of which nothing is kept
 	err        error
 }
 
 // learn asks what there is to work with.
 func (m *Model) learn() tea.Cmd {
+	wanted := m.open.Session
 	return m.do(func(ctx context.Context) tea.Msg {
 		var l learnedMsg
 		if l.offered, l.err = offeredBy(ctx, m.daemon); l.err != nil {
@@ -160,6 +163,11 @@ func (m *Model) learn() tea.Cmd {
 			return l
 		}
 		l.sessions, l.err = m.daemon.Sessions(ctx)
+		if l.err != nil || wanted == "" || slices.ContainsFunc(l.sessions, func(s api.Session) bool { return s.ID == wanted }) {
+			return l
+		}
+		l.held, l.err = m.daemon.Dispatches(ctx, true)
+		l.held = slices.DeleteFunc(l.held, func(d api.Dispatch) bool { return d.Session != wanted })
 		return l
 	})
 }
@@ -175,7 +183,7 @@ func (m *Model) learned(msg learnedMsg) tea.Cmd {
 		m.wasSetUp, m.known = true, false
 		return m.outside(m.setup, func(err error) tea.Msg { return setUpMsg{err} })
 	}
-	return m.pick()
+	return m.pick(msg.held)
 }
 
 // setUpMsg says that the person was asked for what was missing.
@@ -188,8 +196,19 @@ func (m *Model) setUp(msg setUpMsg) tea.Cmd {
 	return m.learn()
 }
 
-// pick opens the session that the command line asked for.
-func (m *Model) pick() tea.Cmd {
+// giveUp ends a chat that cannot be what was asked for, unless something was written
+// in it by now.
+func (m *Model) giveUp(err error) tea.Cmd {
+	if t := m.current(); m.editor.Empty() && len(t.queue) == 0 {
+		m.ended = err
+		return tea.Quit
+	}
+	return m.fail(err)
+}
+
+// pick opens the session that the command line asked for. Where nothing is kept of it
+// these are its dispatches: its first turn may run.
+func (m *Model) pick(held []api.Dispatch) tea.Cmd {
 	want := m.open
 	m.open = Opening{}
 	t := m.current()
@@ -207,8 +226,14 @@ func (m *Model) pick() tea.Cmd {
 	case found != nil:
 		t.session, t.title = found.ID, found.Title
 		return m.resume(t)
+	case slices.ContainsFunc(held, func(d api.Dispatch) bool { return d.EndedAt == nil }):
+		t.session = want.Session
+		return m.resume(t)
+	case len(held) > 0:
+		runner := held[0].Runner
+		return m.giveUp(fault.New(fault.NotFound, "nothing is kept of session "+want.Session, "it is once a turn of it has ended; runner "+runner+" may keep none: vexa runner show "+runner))
 	case want.Session != "":
-		return m.fail(fault.New(fault.NotFound, "there is no session "+want.Session, "list them with: vexa session list"))
+		return m.giveUp(fault.New(fault.NotFound, "there is no session "+want.Session, "see: vexa session list"))
 	case want.Latest:
 		return m.say("there is no session yet; this is a new one")
 	}

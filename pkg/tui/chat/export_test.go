@@ -10,6 +10,9 @@ import (
 // Armed reports whether the question that is open takes answers.
 func (m *Model) Armed() bool { return m.question != nil && m.question.armed }
 
+// Ended is why the chat could not go on.
+func (m *Model) Ended() error { return m.ended }
+
 // Take has the thread that is shown take frames of a unit.
 func (m *Model) Take(unit string, list []client.Entry) {
 	m.current().apply(unit, feed.Batch{Entries: list})

@@ -19,6 +19,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/chat"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
 )
@@ -83,8 +84,38 @@ func TestResuming(t *testing.T) {
 			t.Errorf("%s: %+v", name, s[len(s)-1])
 		}
 	}
-	b := newBench(t, chat.Options{Daemon: newDaemon(t).client(), Open: chat.Opening{Session: "none"}})
+}
+
+// A session that there is not ends the chat, but never takes what was written with it.
+func TestResumingNone(t *testing.T) {
+	t.Parallel()
+	none := chat.Opening{Session: "none"}
+	b := newBench(t, chat.Options{Daemon: newDaemon(t).client(), Open: none})
+	b.until("it leaves", func() bool { return b.gone })
+	if err := b.m.Ended(); !fault.Is(err, fault.NotFound) || err.Error() != "there is no session none" {
+		t.Errorf("it ended with %v", err)
+	}
+	d := newDaemon(t)
+	d.down()
+	b = newBench(t, chat.Options{Daemon: d.client(), Open: none})
+	b.press("'written meanwhile")
+	d.up()
 	b.wait(`there is no session none`)
+	b.shows(`^> written meanwhile`)
+}
+
+// A session whose first turn runs is gone on with, though nothing is kept of it yet.
+func TestResumingTheFirstTurn(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	s, err := d.client().Start(t.Context(), api.StartRequest{Text: "wait for me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, chat.Options{Daemon: d.client(), Open: chat.Opening{Session: s.Session}})
+	b.wait(`^ > wait for me`)
+	b.wait(`waiting`)
+	b.shows(`Esc stops`)
 }
 
 func TestRename(t *testing.T) {

@@ -72,7 +72,8 @@ func (f terminalFile) Read(p []byte) (int, error) {
 // Notice shows a line, from any goroutine.
 func (p *Program) Notice(text string) { p.tea.Send(NoticeMsg(text)) }
 
-// Run shows the chat until the person leaves. It returns what there is to say after that.
+// Run shows the chat until the person leaves. It returns what there is to say after that,
+// and fault.NotFound where there is no session of the id to open.
 func (p *Program) Run() (left string, err error) {
 	defer p.hangUp(nil)
 	_, err = p.tea.Run()
@@ -87,5 +88,5 @@ func (p *Program) Run() (left string, err error) {
 	case err != nil:
 		return p.model.Left(), fault.Newf(fault.Internal, "the chat: %w", err)
 	}
-	return p.model.Left(), nil
+	return p.model.Left(), p.model.ended
 }

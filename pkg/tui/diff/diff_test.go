@@ -215,7 +215,9 @@ func FuzzRender(f *testing.F) {
 func complete(t *testing.T, files []diff.File, width int) {
 	t.Helper()
 	lines, _ := diff.Render(files, theme.None(), diff.View{Width: width})
-	squeeze := func(s string) string { return strings.NewReplacer(" ", "", "\n", "", "↪", "", "\t", "", "␍", "").Replace(s) }
+	squeeze := func(s string) string {
+		return strings.NewReplacer(" ", "", "\n", "", "↪", "", "\t", "", "␍", "").Replace(s)
+	}
 	all := squeeze(strings.Join(lines, "\n"))
 	for _, f := range files {
 		for _, h := range f.Hunks {
