@@ -39,7 +39,7 @@ func Find(text string) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, m := range mention.All(text) {
-		if local(m.Name) && !seen[m.Name] {
+		if Local(m.Name) && !seen[m.Name] {
 			seen[m.Name] = true
 			out = append(out, m.Name)
 		}
@@ -47,7 +47,8 @@ func Find(text string) []string {
 	return out
 }
 
-func local(name string) bool {
+// Local reports whether a mention is of a file of this machine.
+func Local(name string) bool {
 	return strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~/")
 }
 

@@ -144,6 +144,45 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// What a directory is said to hold is what a message can go on with.
+func TestList(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	write(t, filepath.Join(home, "notes/a.md"), "a")
+	write(t, filepath.Join(home, "notes/.b"), "b")
+	write(t, filepath.Join(home, "notes/deep er/c"), "c")
+	for link, to := range map[string]string{"notes/link": "a.md", "notes/up": "..", "way": "notes"} {
+		if err := os.Symlink(to, filepath.Join(home, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(home, "notes/fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"~/notes/", filepath.Join(home, "notes") + "/"} {
+		names, err := attach.List(dir, home)
+		if err != nil || !slices.Equal(names, []string{".b", "a.md", "deep er/"}) {
+			t.Errorf("%s: %q, %v", dir, names, err)
+		}
+		for _, name := range []string{".b", "a.md", "deep er/c"} {
+			if _, err := attach.Load([]string{dir + name}, home); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if names, err := attach.List("~/", home); err != nil || !slices.Equal(names, []string{"notes/"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if names, err := attach.List("/", home); err != nil || len(names) == 0 {
+		t.Errorf("%q, %v", names, err)
+	}
+	for _, dir := range []string{"~/way/", "~/notes/up/notes/", "~/none/", "~/notes/a.md/", "relative/", "~/notes/fifo/"} {
+		if names, err := attach.List(dir, home); err == nil {
+			t.Errorf("%s: %q", dir, names)
+		}
+	}
+}
+
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	if got := attach.Compose("hello\n", nil); got != "hello" {

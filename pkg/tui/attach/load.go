@@ -105,17 +105,7 @@ func open(path string) (*os.File, error) {
 	if m := before.Mode(); !m.IsRegular() && m&fs.ModeSymlink == 0 {
 		return nil, special(m)
 	}
-	how := unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_NO_SYMLINKS,
-	}
-	var fd int
-	for {
-		fd, err = unix.Openat2(unix.AT_FDCWD, path, &how)
-		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
-			break
-		}
-	}
+	fd, err := openat(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, err
 	}

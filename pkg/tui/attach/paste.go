@@ -28,7 +28,7 @@ func dropped(text, home string) (string, bool) {
 		return "", false
 	}
 	for _, name := range []string{text, unquoted(text), unescaped(text), ofURL(text)} {
-		if !local(name) {
+		if !Local(name) {
 			continue
 		}
 		path, err := resolve(name, home)
@@ -82,7 +82,7 @@ func Disarm(text string) string {
 	const long = 16 // bytes, longer than any way to begin such a name
 	var b strings.Builder
 	for i := range len(text) {
-		if text[i] == '@' && (i == 0 || strings.IndexByte(" \t\n", text[i-1]) >= 0) && local(strings.ReplaceAll(text[i+1:min(i+long, len(text))], `\`, "")) {
+		if text[i] == '@' && (i == 0 || strings.IndexByte(" \t\n", text[i-1]) >= 0) && Local(strings.ReplaceAll(text[i+1:min(i+long, len(text))], `\`, "")) {
 			b.WriteByte('\\')
 		}
 		b.WriteByte(text[i])

@@ -84,9 +84,10 @@ type Model struct {
 	chorded   bool      // Ctrl-X was the last key
 	leaving   time.Time // when Ctrl-C was pressed last with nothing to stop
 
-	popup   *complete.Popup
-	typed   bool // a key has written something
-	brought brought
+	popup    *complete.Popup
+	typed    bool // a key has written something
+	brought  brought
+	locating string // a directory of this machine that is being looked into
 
 	over     *over
 	question *question

@@ -165,6 +165,37 @@ func TestAttaching(t *testing.T) {
 	}
 }
 
+// Files of this machine are offered as they are named, a directory after the other.
+func TestCompletingFilesOfThisMachine(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, "my logs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "my logs/error.log"), []byte("it broke\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(t)
+	b := newBench(t, chat.Options{Daemon: d.client(), Request: idling(), Home: home})
+	b.wait("rehearsal")
+	b.press("'quiet @~/")
+	b.wait(`^▸ my logs/`)
+	b.press("enter")
+	b.shows(`^> quiet @~/my\\ logs/$`)
+	b.wait(`^▸ error\.log`)
+	b.press("'er", "tab")
+	b.shows(`^> quiet @~/my\\ logs/error\.log $`)
+	b.hides(`▸ error\.log`)
+	b.press("enter")
+	b.until("it is sent", func() bool { return len(d.Starts()) == 1 })
+	if got := sent(d)[0]; !strings.Contains(got, "it broke") {
+		t.Errorf("%q", got)
+	}
+	b.waitNot(`Esc stops`)
+	b.press("'@/no/such/directory/x", "enter")
+	b.wait(`! there is no file /no/such/directory/x`)
+}
+
 // A message with files that could not be sent comes back as it was written.
 func TestAMessageWithFilesComesBack(t *testing.T) {
 	t.Parallel()

@@ -1,10 +1,12 @@
 package chat
 
 import (
+	"context"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/complete"
 )
 
@@ -25,6 +27,7 @@ func (m *Model) accepted(e *complete.Edit) tea.Cmd {
 	text, _ := m.editor.Shown()
 	m.editor.Replace(0, len(text), e.Text)
 	m.editor.To(e.Cursor)
+	m.typed = e.On
 	if e.Run {
 		return m.submit()
 	}
@@ -49,6 +52,29 @@ func (m *Model) watch(before string, at int) {
 	default:
 		m.popup.Close()
 	}
+}
+
+// locatedMsg is what a directory of this machine holds.
+type locatedMsg struct{ dir *complete.Dir }
+
+// locate looks into a directory of this machine, where the popup is to offer of it. What
+// cannot be read has nothing to offer.
+func (m *Model) locate() tea.Cmd {
+	dir, ok := m.popup.Lacks()
+	if !ok || dir == m.locating {
+		return nil
+	}
+	m.locating = dir
+	home := m.home
+	return m.do(func(context.Context) tea.Msg {
+		names, _ := attach.List(dir, home)
+		return locatedMsg{complete.NewDir(dir, names)}
+	})
+}
+
+func (m *Model) located(msg locatedMsg) {
+	m.locating = ""
+	m.popup.SetDir(msg.dir)
 }
 
 // popupLines draws the popup, which lies over what is above the editor.

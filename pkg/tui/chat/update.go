@@ -13,8 +13,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.happens != nil && (!asks(msg) || m.link != link || m.notice != notice) {
 		m.happens()
 	}
-	if read := m.read(); read != nil {
-		cmd = tea.Batch(cmd, read)
+	if look := tea.Batch(m.read(), m.locate()); look != nil {
+		cmd = tea.Batch(cmd, look)
 	}
 	return m, cmd
 }
@@ -125,6 +125,8 @@ func (m *Model) other(msg tea.Msg) tea.Cmd {
 		}
 	case NoticeMsg:
 		return m.tell(string(msg))
+	case locatedMsg:
+		m.located(msg)
 	case attachedMsg:
 		return m.attached(msg)
 	case editedMsg:

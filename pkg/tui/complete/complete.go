@@ -1,5 +1,5 @@
 // Package complete helps a person who writes a message to the end of what they began:
-// a command at its beginning, and files of workspaces behind @.
+// a command at its beginning, and behind @ files of workspaces and of this machine.
 //
 // A popup opens while such a word is written, shows what may be meant, the best first,
 // and puts what is accepted into the text. It does no I/O: what there is to offer is
@@ -15,6 +15,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/vexa-ai/vexa/pkg/tui/attach"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/fuzzy"
 	"github.com/vexa-ai/vexa/pkg/tui/mention"
@@ -44,11 +45,29 @@ func NewFiles(workspace string, paths []string) *Files {
 	return &Files{workspace, fuzzy.New(kept)}
 }
 
+// Dir is what a directory of this machine holds, ready to be searched. It never changes.
+type Dir struct {
+	name         string // as it is written, with a slash at its end
+	shown, whole *fuzzy.Index
+}
+
+// NewDir makes a Dir of names, of which those of directories end with a slash.
+func NewDir(dir string, names []string) *Dir {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !mention.Shown(n) })
+	whole := fuzzy.New(names)
+	shown := fuzzy.New(slices.DeleteFunc(names, hidden))
+	return &Dir{dir, shown, whole}
+}
+
+// hidden reports whether a name is offered only to who begins to write it.
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
 // Edit is a text after something was accepted.
 type Edit struct {
 	Text   string
 	Cursor int  // in bytes
 	Run    bool // a command that takes nothing was accepted by enter: it may be run at once
+	On     bool // a directory was accepted: what it holds is to be offered next
 }
 
 // candidate is what may be meant.
@@ -60,6 +79,7 @@ type candidate struct {
 	score     int
 	insert    string // in place of the word
 	run       bool   // nothing is to be typed behind it
+	on        bool   // it is a directory
 	entry     int    // which command it is
 	alias     bool   // by another name
 }
@@ -68,6 +88,8 @@ type candidate struct {
 type word struct {
 	from, to int
 	slash    bool
+	dir      string // of this machine; empty: it is none there
+	rest     string // what is written behind the directory
 }
 
 // Popup offers candidates. It is used by one goroutine.
@@ -76,6 +98,7 @@ type Popup struct {
 	commands []candidate // with their names alone
 	names    *fuzzy.Index
 	files    []*Files
+	dir      *Dir // nil: not known yet
 
 	text      string
 	cursor    int
@@ -120,6 +143,24 @@ func (p *Popup) SetFiles(files ...*Files) {
 	p.again()
 }
 
+// Lacks returns the directory of this machine, as it was written, of which it is to be
+// offered and not known what it holds.
+func (p *Popup) Lacks() (dir string, ok bool) {
+	if p.word.from < 0 || p.dismissed || p.word.dir == "" || p.dir != nil && p.dir.name == p.word.dir {
+		return "", false
+	}
+	return p.word.dir, true
+}
+
+// SetDir gives what a directory holds that Lacks returned. It is forgotten where the popup
+// closes, since it may change.
+func (p *Popup) SetDir(d *Dir) {
+	if dir, ok := p.Lacks(); ok && d.name == dir {
+		p.dir = d
+		p.again()
+	}
+}
+
 // again offers from what there is now. What the person chose stays chosen.
 func (p *Popup) again() {
 	kept := ""
@@ -148,7 +189,7 @@ func (p *Popup) Edited(text string, cursor int) {
 
 // Close closes the popup: the cursor moved, or the message was sent.
 func (p *Popup) Close() {
-	p.text, p.word, p.dismissed = "", word{from: -1}, false
+	p.text, p.word, p.dismissed, p.dir = "", word{from: -1}, false, nil
 	p.offer()
 }
 
@@ -163,23 +204,28 @@ func (p *Popup) find() (word, bool) {
 			end = len(p.text)
 		}
 		if p.cursor <= end {
-			return word{0, end, true}, !strings.Contains(p.text[1:end], "/")
+			return word{to: end, slash: true}, !strings.Contains(p.text[1:end], "/")
 		}
 	}
 	m, ok := mention.At(p.text, p.cursor)
-	if !ok || strings.HasPrefix(m.Name, "/") || strings.HasPrefix(m.Name, "~") { // of this machine
-		return word{}, false
+	w := word{from: m.From, to: m.To}
+	if attach.Local(m.Name) {
+		at := strings.LastIndexByte(m.Name, '/') + 1
+		w.dir, w.rest = m.Name[:at], m.Name[at:]
 	}
-	return word{m.From, m.To, false}, true
+	return w, ok
 }
 
 // offer looks for what may be meant.
 func (p *Popup) offer() {
 	p.offered, p.at, p.top = nil, 0, 0
 	if p.word.from >= 0 && !p.dismissed && p.text != "" {
-		if p.word.slash {
+		switch {
+		case p.word.slash:
 			p.offered = p.findCommands(strings.ToLower(p.text[1:p.cursor]))
-		} else {
+		case p.word.dir != "":
+			p.offered = p.findHere()
+		default:
 			p.offered = p.findFiles()
 		}
 	}
@@ -231,6 +277,22 @@ func (p *Popup) findFiles() (out []candidate) {
 	return out[:min(most, len(out))]
 }
 
+// findHere looks in a directory of this machine.
+func (p *Popup) findHere() (out []candidate) {
+	if p.dir == nil || p.dir.name != p.word.dir {
+		return nil
+	}
+	index := p.dir.shown
+	if hidden(p.word.rest) {
+		index = p.dir.whole
+	}
+	for _, m := range index.Find(p.word.rest, most) {
+		name := index.Text(m.Index)
+		out = append(out, candidate{title: name, positions: m.Positions, insert: mention.Write(p.word.dir + name), on: strings.HasSuffix(name, "/")})
+	}
+	return out
+}
+
 // Key takes a key where it is one for an open popup, and returns what the text then is
 // where something was accepted.
 func (p *Popup) Key(msg tea.KeyPressMsg) (edit *Edit, taken bool) {
@@ -269,7 +331,12 @@ func (p *Popup) Click(row int) *Edit {
 // accept puts a candidate in place of the word.
 func (p *Popup) accept(c candidate, enter bool) *Edit {
 	head, tail := p.text[:p.word.from]+c.insert, p.text[p.word.to:]
-	e := &Edit{Run: c.run && enter && strings.TrimSpace(tail) == ""}
+	e := &Edit{Run: c.run && enter && strings.TrimSpace(tail) == "", On: c.on}
+	if c.on {
+		e.Text, e.Cursor = head+tail, len(head)
+		p.Close()
+		return e
+	}
 	if !strings.HasPrefix(tail, " ") && !strings.HasPrefix(tail, "\n") {
 		tail = " " + tail
 	}

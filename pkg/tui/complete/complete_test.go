@@ -119,6 +119,66 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// A directory of this machine is asked for once a message names it, offered from once it is
+// known, and entered by what is accepted. What begins with a period is offered to who
+// begins so.
+func TestFilesOfThisMachine(t *testing.T) {
+	t.Parallel()
+	names := []string{".ssh/", "error.log", "my notes/", "trail.", hostile, ".profile"}
+	for _, c := range []struct{ text, dir, keys, want string }{
+		{"why @~/|", "~/", "enter", "why @~/error.log |"},
+		{"why @~/err| now", "~/", "tab", "why @~/error.log |now"},
+		{"why @/var/log/err|", "/var/log/", "enter", "why @/var/log/error.log |"},
+		{"@~/no|", "~/", "enter", `@~/my\ notes/|`},
+		{`@~/my\ notes/tr|`, "~/my notes/", "enter", `@~/my\ notes/trail\. |`},
+		{"@~/ssh|", "~/", "enter", ""},
+		{"@~/.s|", "~/", "enter", "@~/.ssh/|"},
+		{"@~/.pro|", "~/", "enter", "@~/.profile |"},
+		{"@~/nighton|", "~/", "enter", ""},
+		{"@/|", "/", "up enter", `@/trail\. |`},
+	} {
+		p := popup(t, theme.None(), "notes")
+		edited(p, c.text)
+		if dir, ok := p.Lacks(); !ok || dir != c.dir || p.Open() {
+			t.Errorf("%s: it asks for %q", c.text, dir)
+		}
+		p.SetDir(complete.NewDir(c.dir+"other/", names))
+		if p.Open() {
+			t.Errorf("%s: it offers what another directory holds", c.text)
+		}
+		p.SetDir(complete.NewDir(c.dir, names))
+		if dir, ok := p.Lacks(); ok {
+			t.Errorf("%s: it asks for %q again", c.text, dir)
+		}
+		var edit *complete.Edit
+		for k := range strings.FieldsSeq(c.keys) {
+			edit, _ = p.Key(press(k))
+		}
+		if got := with(edit); got != c.want {
+			t.Errorf("%s then %s: %q, want %q", c.text, c.keys, got, c.want)
+		}
+		if edit == nil {
+			continue
+		}
+		if goesOn := strings.HasSuffix(c.want, "/|"); edit.On != goesOn {
+			t.Errorf("%s: goes on: %v", c.text, edit.On)
+		}
+		p.Edited(c.dir, 0)
+		edited(p, c.text)
+		if _, ok := p.Lacks(); !ok {
+			t.Errorf("%s: what it holds is kept after it closed", c.text)
+		}
+	}
+	p := popup(t, theme.None(), "notes")
+	edited(p, "@~/|")
+	p.SetDir(complete.NewDir("~/", names))
+	p.Key(press("esc"))
+	edited(p, "@~/my\\ notes/|")
+	if dir, ok := p.Lacks(); ok || p.Open() {
+		t.Errorf("it asks for %q though it is to leave it alone", dir)
+	}
+}
+
 // Where there is no word to complete there is no popup, and it takes no key.
 func TestNothingToComplete(t *testing.T) {
 	t.Parallel()
@@ -307,12 +367,17 @@ func FuzzEdited(f *testing.F) {
 	f.Add("/he", 3, "x", "y")
 	f.Add(`@a\ b`, 5, "a b\\c.", "")
 	f.Add("@\n@漢", 6, "漢字", "🦦")
+	f.Add(`see @~/my\ notes/l end`, 18, "log.", "logs/")
 	f.Fuzz(func(t *testing.T, text string, cursor int, one, two string) {
 		for _, th := range []theme.Theme{theme.None(), theme.Dark()} {
 			p := complete.New(th)
 			p.SetCommands(registry(t))
 			p.SetFiles(complete.NewFiles("notes", []string{one, two}))
 			p.Edited(text, cursor)
+			dir, local := p.Lacks()
+			if local {
+				p.SetDir(complete.NewDir(dir, []string{one, two}))
+			}
 			checkView(t, p, 40, 12, th)
 			p.Key(press("down"))
 			checkView(t, p, 40, 12, th)
@@ -332,7 +397,7 @@ func FuzzEdited(f *testing.F) {
 				t.Fatalf("%q became %q", text, edit.Text)
 			}
 			named := mention.All(edit.Text[m.From:])
-			if len(named) == 0 || named[0].From != 0 || named[0].Name != one && named[0].Name != two {
+			if len(named) == 0 || named[0].From != 0 || named[0].Name != dir+one && named[0].Name != dir+two {
 				t.Fatalf("%q names %+v, of %q and %q", edit.Text, named, one, two)
 			}
 		}
