@@ -1,10 +1,13 @@
 package chat
 
 import (
+	"fmt"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
+	"github.com/vexa-ai/vexa/pkg/tui/reading"
 )
 
 // toTranscript has keys act upon what was said, beginning with the newest of it, or with
@@ -128,10 +131,13 @@ func (m *Model) toggleSides() tea.Cmd {
 	for _, t := range m.threads {
 		t.reading.Sides(m.sides)
 	}
-	if m.sides {
-		return m.say("patches: side by side, where they fit")
+	switch {
+	case !m.sides:
+		return m.say("patches: one line below the other")
+	case m.paneWidth() < reading.MinSides:
+		return m.say(fmt.Sprintf("patches: side by side, once the window has %d columns", reading.MinSides+margin))
 	}
-	return m.say("patches: one line below the other")
+	return m.say("patches: side by side")
 }
 
 // copy gives the text of an item to the terminal's clipboard.

@@ -10,7 +10,7 @@ import (
 
 // draw lays rows out, below each other or side by side.
 func (p *painter) draw(rows []row) {
-	if p.view.Sides && p.view.Width >= minSides {
+	if p.view.Sides && p.view.Width >= MinSides {
 		for _, r := range rows {
 			p.row(r, func() { p.sides(r) })
 		}

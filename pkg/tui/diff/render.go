@@ -11,10 +11,12 @@ import (
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
+// MinSides is how many columns there are to be for two sides.
+const MinSides = 72
+
 // Widths, in columns.
 const (
 	minWidth = 24 // nothing gets narrower
-	minSides = 80 // two sides are not shown below that
 	maxDigit = 7  // of a line number
 )
 

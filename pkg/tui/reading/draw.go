@@ -208,6 +208,9 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 	return out
 }
 
+// MinSides is how many columns there are to be for patches with two sides.
+const MinSides = diff.MinSides + len(indent)
+
 // plan is a step a line, each behind how far it is.
 func plan(p wsv2.Plan, width int) []flow.Line {
 	lines := []flow.Line{flow.Plain("plan", theme.Muted)}
