@@ -22,6 +22,7 @@ type house struct {
 	resolved string
 	approved bool
 	status   string // of the proposal
+	undone   string // the commit that took the dispatch's back
 }
 
 const (
@@ -157,8 +158,11 @@ func (h *house) log(at time.Time, limit string) []api.Commit {
 	most := 60
 	_, _ = fmt.Sscan(limit, &most) // none: all
 	var all []api.Commit
+	if h.undone != "" {
+		all = append(all, api.Commit{SHA: h.undone, Message: "Undo", Time: at, Undoes: []string{commit}}, api.Commit{SHA: commit, Message: "Count", Time: at, Undoes: []string{}})
+	}
 	for i := range min(most, 60) {
-		all = append(all, api.Commit{SHA: fmt.Sprintf("%02d%s", i, commit[2:]), Message: fmt.Sprintf("Commit %d", i), Author: "Ann <ann@example.org>", Time: at, Parents: []string{commit}})
+		all = append(all, api.Commit{Undoes: []string{}, SHA: fmt.Sprintf("%02d%s", i, commit[2:]), Message: fmt.Sprintf("Commit %d", i), Author: "Ann <ann@example.org>", Time: at, Parents: []string{commit}})
 	}
 	if most == 1 {
 		all[0].SHA = commit

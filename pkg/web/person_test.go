@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/browsertest"
 )
@@ -68,10 +69,15 @@ func (p *person) focus() string {
 	return got
 }
 
+// did waits until a page has done something.
 func (p *person) did(act string) {
 	p.t.Helper()
-	if all := p.h.acts(); !slices.ContainsFunc(all, func(a string) bool { return strings.Contains(a, act) }) {
-		p.t.Errorf("%q was not done: %q", act, all)
+	deadline := time.Now().Add(20 * time.Second)
+	for !slices.ContainsFunc(p.h.acts(), func(a string) bool { return strings.Contains(a, act) }) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%q was not done: %q", act, p.h.acts())
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -112,6 +118,37 @@ func TestPagesHaveNoFlaws(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A commit that was taken back since is shown as that, and is not to be taken back again.
+func TestTakenBack(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.h.undone = "fedcba98" + commit[8:]
+	for _, path := range []string{"/chat/" + session, "/dispatches/" + unit} {
+		p.goes(path)
+		p.sees("Undone 1 file in notes 0123456789ab, by fedcba9889ab")
+		p.presses(".commit > summary")
+		p.sees("three otters")
+		var undo bool
+		eval(t, p.Browser, `[...document.querySelectorAll(".commit button")].some((b) => b.innerText === "Undo")`, &undo)
+		if undo {
+			t.Errorf("%s: it can be taken back again", path)
+		}
+	}
+	p.h.mu.Lock()
+	p.h.undone = ""
+	p.h.mu.Unlock()
+	p.goes("/chat/" + session)
+	p.sees("Saved 1 file in notes 0123456789ab")
+	p.presses(".commit > summary", "text=Undo")
+	p.sees("Undo it")
+	p.must(p.Press("enter"))
+	p.sees("Undone by 0123456789ab")
+	p.sees("Undone 1 file in notes 0123456789ab, by 0123456789ab")
+	if got := p.focus(); !strings.Contains(got, "Undone by") {
+		t.Errorf("after the undo %q has the focus", got)
 	}
 }
 

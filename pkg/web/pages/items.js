@@ -4,9 +4,11 @@ import { h, fill, sign, code, short, plural, problem, confirmed, bytes } from ".
 import { Document, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
 import { inWorkspace } from "./links.js";
+import { lookBack } from "./undone.js";
 import { get, post, path, withQuery } from "./api.js";
 
 const longOutput = 20_000; // characters of a tool's output that are shown
+const lookAfter = 300; // ms between a commit's coming and the look whether it was taken back
 
 // Reading shows items in an element, and draws those again that changed.
 export class Reading {
@@ -22,7 +24,12 @@ export class Reading {
 
   // apply takes a frame; what it changes is drawn with the next picture.
   apply(frame) {
-    for (const i of this.conversation.apply(frame)) this.dirty.add(i);
+    this.again(this.conversation.apply(frame));
+  }
+
+  // again draws items, with the next picture.
+  again(changed) {
+    for (const i of changed) this.dirty.add(i);
     if (this.asked) return;
     this.asked = true;
     const draw = () => {
@@ -40,6 +47,7 @@ export class Reading {
     for (const i of [...this.dirty].sort((a, b) => a - b)) {
       const item = items[i];
       if (!item) continue;
+      if (inMain(item) && !item.looked) this.look();
       let node = this.nodes[i];
       if (node && node.kind !== item.kind) {
         const fresh = make(item, this);
@@ -56,8 +64,36 @@ export class Reading {
     this.drawn();
   }
 
+  // look asks which commits were taken back, once no more of them come.
+  look() {
+    clearTimeout(this.looking);
+    this.looking = setTimeout(async () => {
+      const names = new Set();
+      for (const item of this.conversation.items) {
+        if (!inMain(item) || item.looked) continue;
+        item.looked = true;
+        names.add(nameOf(item));
+      }
+      for (const name of names) this.undone(name, await lookBack(name));
+    }, lookAfter);
+  }
+
+  // undone marks the commits of a workspace that were taken back, each by which.
+  undone(name, by) {
+    const changed = [];
+    for (const [i, item] of this.conversation.items.entries()) {
+      if (!inMain(item) || nameOf(item) !== name || !by.has(item.sha) || by.get(item.sha) === (item.undone ?? "")) continue;
+      item.undone = by.get(item.sha);
+      changed.push(i);
+    }
+    if (changed.length > 0) this.again(changed);
+  }
+
   where() { return inWorkspace(this.workspace()); }
 }
+
+const inMain = (item) => item.kind === "commit" && item.merged;
+const nameOf = (commit) => commit.name || commit.workspace;
 
 function make(item, reading) {
   const kind = item.kind;
@@ -187,10 +223,12 @@ function brief(args) {
 // commit shows what a turn changed, the change itself when it is asked for, and takes it
 // back when that is.
 function commit(item, reading) {
-  const name = item.name || item.workspace;
+  const name = nameOf(item);
   const body = h("div", { class: "body" }, h("p", { class: "quiet", text: "Loading …" }));
+  const stands = h("strong", { text: item.merged ? "Saved" : "Kept aside" });
+  const since = h("span");
   const el = h("details", { class: item.merged ? "fold commit" : "fold commit aside" }, h("summary", {}, sign("●"), " ",
-    h("strong", { text: item.merged ? "Saved" : "Kept aside" }), " ", plural(item.files, "file"), " in ", h("span", { class: "name", text: name }), " ", code(short(item.sha))), body);
+    stands, " ", plural(item.files, "file"), " in ", h("span", { class: "name", text: name }), " ", code(short(item.sha)), since), body);
   let loaded = false;
   el.addEventListener("toggle", async () => {
     if (!el.open || loaded) return;
@@ -204,17 +242,32 @@ function commit(item, reading) {
     }
   });
   // An undo is of a dispatch: where it made more than one commit it says so.
+  let undo = null;
   const actions = () => {
-    if (!item.merged) return null;
+    if (!item.merged || item.undone) return null;
     const same = reading.conversation.items.filter((x) => x.kind === "commit" && x.unit === item.unit && x.workspace === item.workspace && x.merged).length;
-    return h("p", { class: "actions" }, confirmed(same > 1 ? `Undo the ${same} commits of this dispatch` : "Undo", "Take this back? The undo is a commit, too.", "Undo it", async () => {
+    undo = h("p", { class: "actions" }, confirmed(same > 1 ? `Undo the ${same} commits of this dispatch` : "Undo", "Take this back? The undo is a commit, too.", "Undo it", async () => {
       const u = await post(path("workspaces", name, "undo"), { dispatch: item.unit });
-      if (u.sha) return h("span", { role: "status" }, sign("✓"), " Undone by ", code(short(u.sha)));
+      if (u.sha) {
+        undo = null; // it says what came of it
+        reading.undone(name, new Map(u.reverted.map((sha) => [sha, u.sha])));
+        return h("span", { role: "status" }, sign("✓"), " Undone by ", code(short(u.sha)));
+      }
       if (u.proposal) return h("span", { role: "status" }, "The undo waits in ", h("a", { href: `/proposals/${encodeURIComponent(name)}/${u.proposal}`, text: "a proposal" }));
       return h("span", { role: "status", text: `It conflicts in ${u.conflicts.join(", ")}` });
     }));
+    return undo;
   };
-  if (item.merged) return once(el);
+  if (item.merged) {
+    return {
+      el, update(now) {
+        stands.textContent = now.undone ? "Undone" : "Saved";
+        fill(since, now.undone && [", by ", code(short(now.undone))]);
+        el.classList.toggle("undone", Boolean(now.undone));
+        if (now.undone && undo) undo.remove();
+      },
+    };
+  }
   const id = item.branch.split("/").at(-1);
   const why = item.conflicts?.length ? `It conflicts in ${item.conflicts.join(", ")}` : "It needs approval";
   return once(h("div", {}, el, h("div", { class: "notice" }, sign("!"), ` ${why}, and is not in main: `,
