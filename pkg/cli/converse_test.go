@@ -184,7 +184,7 @@ func TestStdinBehindAPrompt(t *testing.T) {
 		{closed, 0, "quiet"},
 		{log, 0, "quiet\n\na line"},
 		{strings.NewReader(" \n"), 0, "quiet"},
-		{strings.NewReader(strings.Repeat("x", 4<<20+1)), 2, ""},
+		{strings.NewReader(strings.Repeat("x", 1<<20+1)), 2, ""},
 	} {
 		for _, args := range [][]string{{"chat", "-p", "quiet"}, {"run", "quiet"}} {
 			b := newBench(t)
@@ -196,7 +196,7 @@ func TestStdinBehindAPrompt(t *testing.T) {
 				t.Fatalf("%q: exit code %d: %s", args, code, b.err.String())
 			}
 			if c.code != 0 {
-				if !strings.Contains(b.err.String(), "longer than 4 MiB") {
+				if !strings.Contains(b.err.String(), "longer than 1 MiB") {
 					t.Errorf("stderr %q", b.err.String())
 				}
 				continue

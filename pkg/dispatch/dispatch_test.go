@@ -154,6 +154,7 @@ func TestBadRequests(t *testing.T) {
 	}{
 		"nothing said":      {api.StartRequest{Runner: "text"}, fault.Invalid},
 		"text and plan":     {api.StartRequest{Text: "a", Plan: "b", Runner: "text"}, fault.Invalid},
+		"a long text":       {api.StartRequest{Text: strings.Repeat("é", 1<<20+1), Runner: "text"}, fault.Invalid},
 		"no such workspace": {api.StartRequest{Text: "a", Runner: "text", Workspaces: []api.Grant{{Workspace: "nope"}}}, fault.NotFound},
 		"granted twice":     {api.StartRequest{Text: "a", Runner: "text", Workspaces: []api.Grant{{Workspace: "personal"}, {Workspace: "personal"}}}, fault.Invalid},
 		"no such runner":    {api.StartRequest{Text: "a", Runner: "nope"}, fault.NotFound},

@@ -44,6 +44,9 @@ func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartReque
 	if (req.Text == "") == (req.Plan == "") {
 		return p, fault.New(fault.Invalid, "a dispatch needs either a text or a plan", "say what to do, or name a plan file with --plan")
 	}
+	if n := utf8.RuneCountInString(req.Text); n > maxText {
+		return p, fault.New(fault.Invalid, fmt.Sprintf("the message has %d characters, and an agent takes %d", n, maxText), "put what it is about into a workspace, and name the file")
+	}
 	if err := m.resolveSession(ctx, caller, &req, &p); err != nil {
 		return p, err
 	}
@@ -240,8 +243,11 @@ func (m *Manager) resolveStart(ctx context.Context, req api.StartRequest, worksp
 	return start, nil
 }
 
-// maxPlan bounds a plan, in bytes: what unit.v1 allows a text to have.
-const maxPlan = 1 << 20
+// What unit.v1 allows a text to have.
+const (
+	maxText = 1 << 20 // characters
+	maxPlan = 1 << 20 // bytes
+)
 
 // readPlan returns the text of a plan as main has it when the dispatch is
 // accepted. That text is recorded: it is what runs, whenever it gets to run.

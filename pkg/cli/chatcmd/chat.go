@@ -55,7 +55,7 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"In it \\ at the end of a line continues the message, and /help lists the commands.\n\n" +
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
 			"tells how the turn ended. With both, what a pipe or a file on stdin holds (at most\n" +
-			"4 MiB) follows the text of -p after an empty line; </dev/null keeps it out. No agent sees a file of\n" +
+			"1 MiB) follows the text of -p after an empty line; </dev/null keeps it out. No agent sees a file of\n" +
 			"this machine: --attach puts what one holds into the message, as text.\n\n" +
 			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",

@@ -34,7 +34,7 @@ func NewRun(f *factory.Factory) *cobra.Command {
 		Short: "Run an agent on one task",
 		Long: "Runs an agent on a task in a container of its own, prints what it says and exits\n" +
 			"with the outcome. The task is TEXT, stdin for -, or a plan: a file in the first\n" +
-			"workspace. What a pipe or a file on stdin holds (at most 4 MiB) follows TEXT after an\n" +
+			"workspace. What a pipe or a file on stdin holds (at most 1 MiB) follows TEXT after an\n" +
 			"empty line; </dev/null keeps it out. With --detach it prints the unit's id and leaves the agent running.\n\n" +
 			"With --json it prints the frames (contract ws.v2), one a line; with --detach too, one\n" +
 			"object with unit, turn, session and the cursor from.",

@@ -13,7 +13,7 @@ import (
 )
 
 // maxText bounds a message read from stdin, in bytes.
-const maxText = 4 << 20
+const maxText = 1 << 20
 
 // silence is how long stdin may say nothing until the person is told what is waited for, or
 // where there is a message without it until it is left alone: a pipe that nobody writes to is
@@ -85,7 +85,7 @@ func readAll(ctx context.Context, in io.Reader, waiting *time.Timer, silent <-ch
 		return "", fault.Newf(fault.Internal, "read the message from stdin: %w", a.err)
 	}
 	if len(a.data) > maxText {
-		return "", fault.New(fault.Usage, "the message on stdin is longer than 4 MiB", "put it into a workspace and name the file")
+		return "", fault.New(fault.Usage, "the message on stdin is longer than 1 MiB", "put it into a workspace and name the file")
 	}
 	return strings.TrimSpace(string(a.data)), nil
 }

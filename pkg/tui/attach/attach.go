@@ -24,7 +24,7 @@ import (
 const (
 	MaxFiles = 16
 	MaxBytes = 256 << 10 // of a file
-	MaxTotal = 1 << 20   // bytes, of all files
+	MaxTotal = 960 << 10 // bytes, of all files; a message has room for 1 MiB
 )
 
 // File is what of a file is in a message.
