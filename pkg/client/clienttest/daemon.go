@@ -4,6 +4,7 @@
 package clienttest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,6 +38,8 @@ type Daemon struct {
 	DropAfter int
 	// Deaf keeps an interrupt from ending a turn.
 	Deaf bool
+	// Contested has an undo become a proposal.
+	Contested bool
 	// Forgetful ends each container with its turn, and keeps no session.
 	Forgetful bool
 	// OnShutdown is called, in its own goroutine, when a client asks for the end.
@@ -53,6 +56,7 @@ type Daemon struct {
 	keys       map[string]api.Started
 	starts     []api.StartRequest
 	undos      []api.UndoRequest
+	contested  []string // commits whose undo is a proposal
 	accepted   []string // proposals
 	judged     []string // likewise: approved or rejected
 	dropped    map[string]bool
@@ -258,19 +262,37 @@ func (d *Daemon) unitFor(r api.StartRequest) *unit {
 		}
 	}
 	n := len(d.units) + 1
-	session := r.Session
+	session, granted := r.Session, d.granted(r)
 	if session == "" {
 		session = fmt.Sprintf("5e551010-0000-4000-8000-%012d", n)
 	}
 	unit := &unit{d: api.Dispatch{
 		ID: fmt.Sprintf("%02dJDX4A0000000000000000000", n), State: runtimev1.Running, Subject: "u_jane", Launcher: "user:u_jane",
 		Runner: "vexa", Model: "rehearsal", Trigger: unitv1.TriggerMessage, Session: session, StartedAt: Epoch(),
-		Workspaces: []api.GrantedWorkspace{{ID: "ws_01jdx0personal", Name: "personal", Mode: unitv1.ReadWrite}},
+		Workspaces: granted,
 		Container:  fmt.Sprintf("c0ffee%058d", n), Requests: 1, Tokens: 120,
 		Unit: &unitv1.Unit{Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: r.Text, Path: r.Plan}}, Limits: r.Limits},
 	}}
 	d.units = append(d.units, unit)
 	return unit
+}
+
+// granted are the workspaces that a request asks for, else those of its session.
+func (d *Daemon) granted(r api.StartRequest) (out []api.GrantedWorkspace) {
+	for _, g := range r.Workspaces {
+		if ws, err := d.workspace(g.Workspace); err == nil {
+			out = append(out, api.GrantedWorkspace{ID: ws.ID, Name: ws.Name, Mode: cmp.Or(g.Mode, unitv1.ReadWrite)})
+		}
+	}
+	for _, u := range d.units {
+		if len(r.Workspaces) == 0 && r.Session != "" && u.d.Session == r.Session {
+			out = u.d.Workspaces
+		}
+	}
+	if len(out) == 0 {
+		out = []api.GrantedWorkspace{{ID: "ws_01jdx0personal", Name: "personal", Mode: unitv1.ReadWrite}}
+	}
+	return out
 }
 
 func (d *Daemon) end(u *unit, reason runtimev1.StopReason) {

@@ -47,6 +47,13 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 			Patch: "--- a/note.md\n+++ b/note.md\n@@ -1 +1 @@\n-old\n+" + Hostile + "\n",
 		}, nil)
 	})
+	named("GET /v1/workspaces/{name}/proposals", func(w http.ResponseWriter, _ *http.Request, _ *api.Workspace) {
+		list := []api.Proposal{}
+		if len(d.contested) > 0 {
+			list = append(list, api.Proposal{ID: undoProposal, Status: "open", Undoes: d.contested})
+		}
+		answer(w, http.StatusOK, list, nil)
+	})
 	named("GET /v1/workspaces/{name}/proposals/{id}", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		answer(w, http.StatusOK, api.Proposal{ID: r.PathValue("id"), Status: "open", Result: sha, Needed: 2, Approved: 1}, nil)
 	})
@@ -67,6 +74,11 @@ func (d *Daemon) routeWorkspaces(mux *http.ServeMux) {
 	})
 	named("POST /v1/workspaces/{name}/undo", func(w http.ResponseWriter, r *http.Request, _ *api.Workspace) {
 		req, err := body[api.UndoRequest](r)
+		if d.Contested {
+			d.contested = append(d.contested, req.Commit)
+			answer(w, http.StatusOK, api.Undone{Conflicts: []string{"note.md"}, Reverted: []string{}, Proposal: undoProposal}, err)
+			return
+		}
 		d.undos = append(d.undos, req)
 		u := api.Undone{SHA: sha, Reverted: []string{"3f2a91c0d4e5f60718293a4b5c6d7e8f90a1b2c3"}, Conflicts: []string{}}
 		if req.To == "conflict" {

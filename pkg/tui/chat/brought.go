@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -18,6 +19,7 @@ const otherRoots = "/workspaces/"
 type brought struct {
 	stale   bool // something may have been committed since
 	reading bool
+	of      []string // whose it is, by name
 
 	commands *command.Registry
 	dirs     map[string]string // where an agent has a workspace, by its name; "": the first
@@ -32,6 +34,7 @@ type listing struct {
 
 // broughtMsg is what was read.
 type broughtMsg struct {
+	of       []string
 	found    []command.Found
 	files    []listing
 	complete []*complete.Files
@@ -42,13 +45,27 @@ type broughtMsg struct {
 // granted are the names of the workspaces that the next message is sent with.
 func (m *Model) granted() []string {
 	var names []string
-	for _, g := range m.request.Workspaces {
+	for _, g := range m.current().grants() {
 		names = append(names, g.Workspace)
 	}
-	if len(names) == 0 {
-		names = []string{personal}
-	}
 	return names
+}
+
+// dirs is where the agent of a thread has its workspaces, by name; nil where it is not known.
+func (m *Model) dirs(t *thread) map[string]string {
+	if len(t.given.workspaces) == 0 && len(t.dispatch.Workspaces) > 0 {
+		dirs := map[string]string{}
+		for i, w := range t.dispatch.Workspaces {
+			if dirs[w.Name] = ""; i > 0 {
+				dirs[w.Name] = otherRoots + w.ID
+			}
+		}
+		return dirs
+	}
+	if t == m.current() {
+		return m.brought.dirs
+	}
+	return nil
 }
 
 // personal is the workspace that is granted where nobody names one.
@@ -57,13 +74,21 @@ const personal = "personal"
 // read reads what the workspaces bring, where it may be another by now.
 func (m *Model) read() tea.Cmd {
 	b := &m.brought
-	if !b.stale || b.reading || m.link != linkUp || !m.known {
+	names, before := m.granted(), b.commands
+	others := !slices.Equal(names, b.of)
+	if !b.stale && !others || b.reading || m.link != linkUp || !m.known || m.current().past {
 		return nil
 	}
+	if others { // what others brought is not this one's
+		b.of, b.files, b.dirs, b.commands = names, nil, nil, before.With()
+		m.popup.SetCommands(b.commands)
+		m.popup.SetFiles()
+	}
 	b.stale, b.reading = false, true
-	names, before := m.granted(), b.commands
 	return m.do(func(ctx context.Context) tea.Msg {
-		return readWorkspaces(ctx, m.daemon, names, before)
+		msg := readWorkspaces(ctx, m.daemon, names, before)
+		msg.of = names
+		return msg
 	})
 }
 
@@ -115,7 +140,7 @@ func (l *listed) Files(ctx context.Context, workspace, rev string) ([]api.FileEn
 func (m *Model) wasRead(msg broughtMsg) tea.Cmd {
 	b := &m.brought
 	b.reading = false
-	if len(msg.found) > 0 {
+	if len(msg.found) > 0 && slices.Equal(msg.of, b.of) {
 		b.commands = b.commands.With(msg.found...)
 		b.files, b.dirs = msg.files, msg.dirs
 		m.popup.SetCommands(b.commands)

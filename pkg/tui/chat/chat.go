@@ -157,7 +157,7 @@ func (m *Model) add(session string) *thread {
 	m.ids++
 	t := newThread(m.ids, session, m.theme)
 	t.reading.Sides(m.sides)
-	t.choice = choice{m.request.Model, m.request.Runner}
+	t.choice, t.given = choice{m.request.Model, m.request.Runner}, given{m.request.Workspaces, m.request.Tools}
 	m.threads = append(m.threads, t)
 	m.switchTo(len(m.threads) - 1)
 	return t

@@ -73,7 +73,7 @@ func commitOf(t *thread, block int) *wsv2.Commit {
 // newestCommit is the block of the newest commit that main holds, -1 where there is none.
 func newestCommit(t *thread) int {
 	for i := t.conversation.Len() - 1; i >= t.conversation.First(); i-- {
-		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Later(i) == "" {
+		if c := commitOf(t, i); c != nil && c.Merged && t.reading.Later(i) == "" && t.reading.UndoneBy(i) == "" {
 			return i
 		}
 	}
@@ -91,8 +91,11 @@ func (m *Model) undo(t *thread, block int) tea.Cmd {
 	case !c.Merged:
 		return m.say("main does not hold it; there is nothing to take back")
 	}
-	if later := t.reading.Later(block); later != "" && c.Merged {
+	if later := t.reading.Later(block); later != "" {
 		return m.say("it is " + later + " already")
+	}
+	if id := t.reading.UndoneBy(block); id != "" {
+		return m.say("a proposal is to take it back already: vexa proposal show " + named(*c) + " " + id)
 	}
 	id, name, sha := t.id, named(*c), c.SHA
 	return m.ask("Take commit "+short(sha)+" of "+name+" back?", func() tea.Cmd {
@@ -105,6 +108,10 @@ func (m *Model) undo(t *thread, block int) tea.Cmd {
 
 func (m *Model) undone(msg undoneMsg) tea.Cmd {
 	u := msg.undone
+	t := m.threadOf(msg.thread)
+	if t != nil && u.Proposal != "" {
+		t.reading.Undoing(msg.block, u.Proposal)
+	}
 	switch {
 	case msg.err != nil:
 		return m.fail(msg.err)
@@ -116,7 +123,7 @@ func (m *Model) undone(msg undoneMsg) tea.Cmd {
 		return m.say("the undo waits for approval: vexa proposal approve " + msg.name + " " + u.Proposal)
 	default:
 		m.brought.stale = true
-		if t := m.threadOf(msg.thread); t != nil {
+		if t != nil {
 			t.reading.Undone(msg.block, u.SHA)
 		}
 		return m.say("taken back in " + msg.name + " by commit " + short(u.SHA))

@@ -41,6 +41,7 @@ type History interface {
 
 // Proposals are commits that wait for somebody to decide.
 type Proposals interface {
+	Proposals(ctx context.Context, name string, all bool) ([]api.Proposal, error)
 	Proposal(ctx context.Context, name, id string) (api.Proposal, error)
 	AcceptProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)
 	ApproveProposal(ctx context.Context, name, id string, r api.ProposalResult) (api.Proposal, error)

@@ -48,6 +48,7 @@ func (m *Model) begin(t *thread, unit, from string) tea.Cmd {
 	}
 	m.follows++
 	id, thread := m.follows, t.id
+	t.seq[unit] += 0 // it has been seen, whatever comes of it
 	f := feed.New(m.daemon, unit, from)
 	ctx, stop := m.scope()
 	next := func() tea.Msg {
@@ -78,7 +79,7 @@ func (m *Model) batch(msg batchMsg) tea.Cmd {
 	untitled := t.title == ""
 	done := t.apply(f.unit, msg.Batch)
 	if untitled { // as it was written, not as the agent has it
-		t.title = plain.Short(mention.Unplace(t.title, m.brought.dirs), longTitle)
+		t.title = plain.Short(mention.Unplace(t.title, m.dirs(t)), longTitle)
 	}
 	m.brought.stale = m.brought.stale || !t.past && merges(msg.Entries)
 	if fresh && t.session != "" {
@@ -133,7 +134,7 @@ func (m *Model) unitEnded(t *thread) tea.Cmd {
 	t.container = ""
 	if len(t.later) == 0 {
 		t.past = false
-		return tea.Batch(m.lookBack(t), m.sendNext(t, true))
+		return tea.Batch(m.lookBack(t), m.sendNext(t, true), m.catchUp(t))
 	}
 	unit := t.later[0]
 	t.later = t.later[1:]
@@ -205,7 +206,7 @@ func (m *Model) look(t *thread, unit string) tea.Cmd {
 
 func (m *Model) looked(msg dispatchMsg) {
 	t := m.threadOf(msg.thread)
-	if t == nil || msg.err != nil || t.follow != nil && t.follow.unit != msg.dispatch.ID {
+	if t == nil || msg.err != nil || t.follow != nil && t.follow.unit != msg.dispatch.ID || msg.dispatch.StartedAt.Before(t.dispatch.StartedAt) {
 		return
 	}
 	t.dispatch = msg.dispatch
@@ -223,17 +224,56 @@ func (m *Model) resume(t *thread) tea.Cmd {
 	t.past, t.resumed = true, true
 	id, session := t.id, t.session
 	return m.do(func(ctx context.Context) tea.Msg {
-		list, err := m.daemon.Dispatches(ctx, true)
-		list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
-		slices.SortFunc(list, func(a, b api.Dispatch) int {
-			return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
-		})
-		units := make([]string, len(list))
-		for i, d := range list {
-			units[i] = d.ID
-		}
+		units, err := unitsOf(ctx, m.daemon, session)
 		return unitsMsg{id, units, err}
 	})
+}
+
+// unitsOf are the units that ran a session, the oldest first.
+func unitsOf(ctx context.Context, d Daemon, session string) ([]string, error) {
+	list, err := d.Dispatches(ctx, true)
+	list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
+	slices.SortFunc(list, func(a, b api.Dispatch) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
+	})
+	units := make([]string, len(list))
+	for i, d := range list {
+		units[i] = d.ID
+	}
+	return units, err
+}
+
+// missedMsg are the units that ran a session, where somebody else may have gone on with it.
+type missedMsg struct {
+	thread int
+	units  []string
+}
+
+// catchUp asks whether somebody went on with a session elsewhere, where nothing of it is
+// followed.
+func (m *Model) catchUp(t *thread) tea.Cmd {
+	if t.session == "" || t.follow != nil || t.busy() || m.link != linkUp {
+		return nil
+	}
+	id, session := t.id, t.session
+	return m.do(func(ctx context.Context) tea.Msg {
+		units, _ := unitsOf(ctx, m.daemon, session) // it is asked again
+		return missedMsg{id, units}
+	})
+}
+
+// missed follows what nobody had shown here.
+func (m *Model) missed(msg missedMsg) tea.Cmd {
+	t := m.threadOf(msg.thread)
+	if t == nil || t.follow != nil || t.busy() {
+		return nil
+	}
+	missed := t.unseen(msg.units)
+	if len(missed) == 0 {
+		return nil
+	}
+	t.later = missed[1:]
+	return tea.Batch(m.begin(t, missed[0], ""), m.look(t, missed[0]))
 }
 
 func (m *Model) resumed(msg unitsMsg) tea.Cmd {

@@ -29,7 +29,7 @@ type attachedMsg struct {
 // was typed names, and with what it says of workspaces as agents know it.
 func (m *Model) sendTyped(msg message) tea.Cmd {
 	t := m.current()
-	msg.text = mention.Place(msg.text, m.brought.dirs)
+	msg.text = mention.Place(msg.text, m.dirs(t))
 	names := attach.Find(msg.typed)
 	if len(names) == 0 {
 		return m.sendTo(t, msg)

@@ -17,6 +17,7 @@ type startedMsg struct {
 	thread  int
 	key     string // of the request
 	started api.Started
+	units   []string // that ran the session, the oldest first, where another than before runs it
 	err     error
 }
 
@@ -62,16 +63,24 @@ func (m *Model) start(t *thread, msg message) tea.Cmd {
 	r := m.request
 	r.Text, r.Key, r.Session = msg.text, rand.Text(), t.session
 	r.Model, r.Runner = t.choice.model, t.choice.runner
+	r.Workspaces, r.Tools = t.given.workspaces, t.given.tools
 	t.starting, t.began, t.stopping = &starting{request: r, message: msg}, m.now(), false
 	t.heard = t.began
 	return tea.Batch(m.post(t), m.tick())
 }
 
 func (m *Model) post(t *thread) tea.Cmd {
-	id, r := t.id, t.starting.request
+	id, r, unit := t.id, t.starting.request, ""
+	if t.follow != nil {
+		unit = t.follow.unit
+	}
 	return m.do(func(ctx context.Context) tea.Msg {
 		s, err := m.daemon.Start(ctx, r)
-		return startedMsg{id, r.Key, s, err}
+		msg := startedMsg{thread: id, key: r.Key, started: s, err: err}
+		if err == nil && r.Session != "" && s.Unit != unit {
+			msg.units, _ = unitsOf(ctx, m.daemon, s.Session) // without them it is followed alone
+		}
+		return msg
 	})
 }
 
@@ -90,11 +99,18 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 		stop = m.stop(t, msg.started.Unit)
 	}
 	look := m.look(t, msg.started.Unit)
-	switch {
-	case t.follow != nil && t.follow.unit == msg.started.Unit:
+	if t.follow != nil && t.follow.unit == msg.started.Unit {
 		return tea.Batch(look, stop)
 	}
-	return tea.Batch(m.begin(t, msg.started.Unit, msg.started.From), look, stop)
+	from := msg.started.From
+	if missed := t.unseen(msg.units); len(missed) > 0 {
+		from = "" // somebody else may have begun it
+		if first := missed[0]; first != msg.started.Unit {
+			t.later = missed[1:]
+			return tea.Batch(m.begin(t, first, ""), m.look(t, first), stop)
+		}
+	}
+	return tea.Batch(m.begin(t, msg.started.Unit, from), look, stop)
 }
 
 // notStarted tries again where there was no daemon, and gives the message back where it

@@ -183,7 +183,7 @@ func (m *Model) sessionPreview(p place, width int) (out []flow.Line) {
 		item, _ := t.conversation.At(i)
 		text := flow.Plain(plain.Short(item.Text(), previewText))
 		if item.Kind == conversation.Said {
-			text = flow.Plain(plain.Short(mention.Unplace(item.Text()[:min(len(item.Text()), mostPending)], m.brought.dirs), previewText))
+			text = flow.Plain(plain.Short(mention.Unplace(item.Text()[:min(len(item.Text()), mostPending)], m.dirs(t)), previewText))
 			out = append(out, flow.Indent(text.Wrap(max(width-2, 1)), flow.Plain("> ", theme.Prompt), flow.Plain("  "))...)
 		}
 		if item.Kind == conversation.Answer {
@@ -221,7 +221,7 @@ func (m *Model) openSession(s api.Session) tea.Cmd {
 	if t.session != "" || t.busy() {
 		t = m.add(s.ID)
 	}
-	t.session, t.title, t.choice = s.ID, s.Title, choice{} // what a chat begins with is for new ones
+	t.session, t.title, t.choice, t.given = s.ID, s.Title, choice{}, given{} // what a chat begins with is for new ones
 	return m.resume(t)
 }
 

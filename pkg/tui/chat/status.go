@@ -1,11 +1,13 @@
 package chat
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
@@ -102,16 +104,8 @@ func (m *Model) isolation(t *thread) string {
 
 // workspaces are those that the agent is given, each with its mode.
 func (m *Model) workspaces(t *thread) (names []string) {
-	for _, w := range t.dispatch.Workspaces {
-		names = append(names, plain.Line(orDefault(w.Name, w.ID))+":"+string(w.Mode))
-	}
-	if len(names) == 0 {
-		for _, g := range m.request.Workspaces {
-			names = append(names, plain.Line(g.Workspace)+":"+string(g.Mode))
-		}
-	}
-	if len(names) == 0 {
-		return []string{"personal:rw"}
+	for _, g := range t.grants() {
+		names = append(names, plain.Line(g.Workspace)+":"+string(cmp.Or(g.Mode, unitv1.ReadWrite)))
 	}
 	return names
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
+	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/tui/conversation"
 	"github.com/vexa-ai/vexa/pkg/tui/feed"
@@ -30,14 +31,15 @@ type thread struct {
 	fresh        bool // something came that is below what is shown
 	selected     int  // the block that a key would act upon; -1: none
 
-	container string       // in which the agent is; "": none
-	dispatch  api.Dispatch // of the unit that is followed, as far as it is known
-	follow    *follow      // of the unit whose frames come; nil: none
-	later     []string     // units whose frames come after that
-	seq       map[string]uint64
-	lastTurn  string // that was accepted last
+	container string            // in which the agent is; "": none
+	dispatch  api.Dispatch      // of the unit that is followed, as far as it is known
+	follow    *follow           // of the unit whose frames come; nil: none
+	later     []string          // units whose frames come after that
+	seq       map[string]uint64 // of the last frame of each unit that was followed
+	lastTurn  string            // that was accepted last
 
 	choice    choice
+	given     given
 	looking   bool      // a name of a model or a runner is being looked up
 	attaching bool      // the files of a message are being read
 	starting  *starting // a message that the daemon has not taken yet
@@ -52,6 +54,27 @@ type thread struct {
 	lost      error     // why no frames come, while they do not
 	resumed   bool      // it was held before this chat
 	past      bool      // what was said before is still coming
+}
+
+// given are the workspaces and tools that messages of a thread are sent with; none: what the
+// session has, or a new one begins with.
+type given struct {
+	workspaces []api.Grant
+	tools      []string
+}
+
+// grants are the workspaces that the next message is sent with, as far as it is known.
+func (t *thread) grants() (list []api.Grant) {
+	if len(t.given.workspaces) > 0 {
+		return t.given.workspaces
+	}
+	for _, w := range t.dispatch.Workspaces {
+		list = append(list, api.Grant{Workspace: orDefault(w.Name, w.ID), Mode: w.Mode})
+	}
+	if len(list) == 0 {
+		return []api.Grant{{Workspace: personal, Mode: unitv1.ReadWrite}}
+	}
+	return list
 }
 
 // longTitle is how much of a message is a title until the session has one.
@@ -133,6 +156,16 @@ func (t *thread) took(s api.Started) {
 	if t.lastTurn != s.Turn {
 		t.expected = s.Turn
 	}
+}
+
+// unseen are those of units of which nothing was followed here.
+func (t *thread) unseen(units []string) (out []string) {
+	for _, u := range units {
+		if _, seen := t.seq[u]; !seen {
+			out = append(out, u)
+		}
+	}
+	return out
 }
 
 // blocks are what the pane of a thread shows: what was said, and behind it what was not

@@ -13,10 +13,12 @@ import (
 // mostLogged is how far back it is looked whether a commit was taken back.
 const mostLogged = 300
 
-// takenBackMsg are the commits of workspaces that others took back, each by which.
+// takenBackMsg are the commits of workspaces that others took back, each by which, and those
+// that open proposals are to take back.
 type takenBackMsg struct {
 	thread int
 	by     map[string]string
+	asked  map[string]string
 }
 
 // lookBack asks which commits of a session that is gone on with were taken back since. Where
@@ -36,13 +38,20 @@ func (m *Model) lookBack(t *thread) tea.Cmd {
 	}
 	id := t.id
 	return m.do(func(ctx context.Context) tea.Msg {
-		by := map[string]string{}
+		by, asked := map[string]string{}, map[string]string{}
 		for _, name := range names {
+			if list, err := m.daemon.Proposals(ctx, name, false); err == nil {
+				for _, p := range list {
+					for _, sha := range p.Undoes {
+						asked[sha] = p.ID
+					}
+				}
+			}
 			if list, err := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged}); err == nil {
 				takenBack(list, by)
 			}
 		}
-		return takenBackMsg{id, by}
+		return takenBackMsg{id, by, asked}
 	})
 }
 
@@ -65,8 +74,13 @@ func (m *Model) tookBack(msg takenBackMsg) {
 		return
 	}
 	for i := t.conversation.First(); i < t.conversation.Len(); i++ {
-		if c := commitOf(t, i); c != nil && c.Merged && msg.by[c.SHA] != "" && t.reading.Later(i) == "" {
+		c := commitOf(t, i)
+		switch {
+		case c == nil || !c.Merged || t.reading.Later(i) != "":
+		case msg.by[c.SHA] != "":
 			t.reading.Undone(i, msg.by[c.SHA])
+		case msg.asked[c.SHA] != t.reading.UndoneBy(i):
+			t.reading.Undoing(i, msg.asked[c.SHA])
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (m *Model) input(msg tea.Msg) (tea.Cmd, bool) {
 	case tea.MouseClickMsg:
 		return m.click(msg), true
 	case tea.FocusMsg:
-		return m.refresh(), true
+		return tea.Batch(m.refresh(), m.catchUp(m.current())), true
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 		return nil, true
@@ -81,6 +81,8 @@ func (m *Model) fromDaemon(msg tea.Msg) (tea.Cmd, bool) {
 	case dispatchMsg:
 		m.looked(msg)
 		return nil, true
+	case missedMsg:
+		return m.missed(msg), true
 	case unitsMsg:
 		return m.resumed(msg), true
 	case statusMsg:

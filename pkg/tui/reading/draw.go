@@ -183,6 +183,9 @@ func (r *Reading) commit(block int, c wsv2.Commit, width int) []string {
 		}
 		why = body(paragraphs(text+"\nvexa proposal show "+name+" "+path.Base(c.Branch), theme.Muted), width)
 	}
+	if id := r.undoing[block]; id != "" {
+		why = body(paragraphs("to be taken back by a proposal\nvexa proposal show "+name+" "+id, theme.Muted), width)
+	}
 	line := flow.Plain(head)
 	if later != "" {
 		line = flow.Join(flow.Plain(head, theme.Muted), flow.Plain(", "+plain.Line(later)))

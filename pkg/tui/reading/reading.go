@@ -26,6 +26,7 @@ type Reading struct {
 	open    map[int]bool        // blocks that are not folded
 	patches map[int][]diff.File // of commits, once they are known
 	later   map[int]string      // what became of a commit afterwards
+	undoing map[int]string      // the proposal to take a commit back
 	sides   bool                // patches show before and after beside each other
 
 	printed bool // answers are no Markdown
@@ -46,7 +47,7 @@ type drawn struct {
 
 // New returns the blocks of c, which may go on.
 func New(c *conversation.Conversation, th theme.Theme) *Reading {
-	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, later: map[int]string{}, drawn: map[int]*drawn{}}
+	return &Reading{conversation: c, theme: th, open: map[int]bool{}, patches: map[int][]diff.File{}, later: map[int]string{}, undoing: map[int]string{}, drawn: map[int]*drawn{}}
 }
 
 // First implements pane.Blocks.
@@ -75,6 +76,7 @@ func (r *Reading) Changed(from int) {
 	for i := range r.later {
 		if i < r.First() {
 			delete(r.later, i)
+			delete(r.undoing, i)
 		}
 	}
 }
@@ -179,8 +181,18 @@ const merged = "merged since"
 // Undone says of a commit that another one took it back.
 func (r *Reading) Undone(block int, by string) {
 	r.later[block] = "taken back by " + short(by)
+	delete(r.undoing, block)
 	r.redraw(block)
 }
+
+// Undoing says of a commit that a proposal is to take it back.
+func (r *Reading) Undoing(block int, proposal string) {
+	r.undoing[block] = proposal
+	r.redraw(block)
+}
+
+// UndoneBy is the proposal that is to take a commit back; "": none is known.
+func (r *Reading) UndoneBy(block int) string { return r.undoing[block] }
 
 // Merged says of a commit that main has it by now.
 func (r *Reading) Merged(block int) {
