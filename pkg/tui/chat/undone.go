@@ -36,22 +36,19 @@ func (m *Model) lookBack(t *thread) tea.Cmd {
 	if len(names) == 0 {
 		return nil
 	}
-	id := t.id
+	msg := takenBackMsg{t.id, map[string]string{}, map[string]string{}}
 	return m.do(func(ctx context.Context) tea.Msg {
-		by, asked := map[string]string{}, map[string]string{}
 		for _, name := range names {
-			if list, err := m.daemon.Proposals(ctx, name, false); err == nil {
-				for _, p := range list {
-					for _, sha := range p.Undoes {
-						asked[sha] = p.ID
-					}
+			list, _ := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged})
+			takenBack(list, msg.by)
+			open, _ := m.daemon.Proposals(ctx, name, false)
+			for _, p := range open {
+				for _, sha := range p.Undoes {
+					msg.asked[sha] = p.ID
 				}
 			}
-			if list, err := m.daemon.Log(ctx, name, client.LogQuery{Limit: mostLogged}); err == nil {
-				takenBack(list, by)
-			}
 		}
-		return takenBackMsg{id, by, asked}
+		return msg
 	})
 }
 
