@@ -17,6 +17,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
 
@@ -187,6 +188,18 @@ func (d *Daemon) find(prefix string) (*unit, error) {
 	}
 }
 
+// findSession is the session that a short id names; a whole one may be of none yet.
+func (d *Daemon) findSession(text string) (string, error) {
+	if text == "" || sessionid.Whole(text) {
+		return text, nil
+	}
+	ids := make([]string, len(d.units))
+	for i, u := range d.units {
+		ids[i] = u.d.Session
+	}
+	return sessionid.Find(text, ids)
+}
+
 func (d *Daemon) workspace(name string) (*api.Workspace, error) {
 	for i := range d.workspaces {
 		if d.workspaces[i].Name == name {
@@ -209,8 +222,12 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if s, again := d.keys[r.Key]; again && r.Key != "" {
 		return s, nil
 	}
-	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
-		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see: vexa session list")
+	if strings.HasPrefix(r.Plan, "/") {
+		return api.Started{}, fault.New(fault.Invalid, "not a path in a workspace", "name a file of it")
+	}
+	session, err := d.findSession(r.Session)
+	if err != nil {
+		return api.Started{}, err
 	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {
@@ -223,6 +240,7 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 		}
 	}
 	d.starts = append(d.starts, r)
+	r.Session = session
 	u := d.unitFor(r)
 	u.d.Turns++
 	s := api.Started{Unit: u.d.ID, Turn: fmt.Sprintf("turn-%d", u.d.Turns), Session: u.d.Session, From: cursor(len(u.frames))}
