@@ -121,6 +121,40 @@ func TestNamesComplete(t *testing.T) {
 	})
 }
 
+// The fields of a command complete, one behind the other, and each once.
+func TestJSONFieldsComplete(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		f := cmd.Flags().Lookup(output.FlagJSON)
+		if f == nil || f.Value.Type() == "bool" {
+			return
+		}
+		seen++
+		complete, ok := cmd.GetFlagCompletionFunc(output.FlagJSON)
+		if !ok {
+			t.Errorf("%s --json completes nothing", cmd.CommandPath())
+			return
+		}
+		fields := strings.Split(cmd.Annotations[output.AnnotationFields], ",")
+		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		if got, d := complete(cmd, nil, ""); !slices.Equal(got, fields) || d != directive {
+			t.Errorf("%s --json completes with %q, %d", cmd.CommandPath(), got, d)
+		}
+		first := fields[0]
+		var rest []string
+		for _, name := range fields[1:] {
+			rest = append(rest, first+","+name)
+		}
+		if got, d := complete(cmd, nil, first+",x"); !slices.Equal(got, rest) || d != directive {
+			t.Errorf("%s --json %s, completes with %q, %d", cmd.CommandPath(), first, got, d)
+		}
+	})
+	if seen < 40 {
+		t.Errorf("%d commands have fields", seen)
+	}
+}
+
 // The fields that scripts rely on. A field may be added here, never removed.
 func TestJSONFieldsAreSpelledOut(t *testing.T) {
 	t.Parallel()
