@@ -165,7 +165,7 @@ func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
 // commits beside Vexa.
 func (s *Server) sessionOf(r *http.Request, e *Engine) (string, error) {
 	text := r.URL.Query().Get("session")
-	if sessionid.Whole(text) || sessionid.Check(text) != nil {
+	if sessionid.Whole(text) || !sessionid.Begins(text) {
 		return text, nil
 	}
 	return e.Dispatch.FindSession(r.Context(), s.o.Caller.Subject, text)

@@ -25,9 +25,14 @@ const (
 // Whole reports whether a text is a whole id, in any case.
 func Whole(text string) bool { return form.MatchString(strings.ToLower(text)) }
 
-// Check is fault.Invalid unless a text is an id or the beginning of one, in any case.
+// Begins reports whether a text is an id or the beginning of one, in any case.
+func Begins(text string) bool {
+	return text != "" && len(text) <= len(some) && Whole(text+some[len(text):])
+}
+
+// Check is fault.Invalid unless a text is an id or the beginning of one.
 func Check(text string) error {
-	if text == "" || len(text) > len(some) || !Whole(text+some[len(text):]) {
+	if !Begins(text) {
 		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", text), hint)
 	}
 	return nil
