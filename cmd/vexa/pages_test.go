@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/vexa-ai/vexa/pkg/cli"
 )
@@ -59,6 +60,74 @@ func TestManual(t *testing.T) {
 	if page := pages["vexa-workspace-undo.1"]; !strings.Contains(page, "JSON fields") {
 		t.Errorf("the JSON fields are missing:\n%s", page)
 	}
+}
+
+// Nothing of a command's help is lost on the way to its page: not a flag, not a line of
+// its examples, not a word.
+func TestTheManualIsWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root := cli.New(newFactory())
+	must(t, cli.WriteMan(root, dir, time.Unix(0, 0)))
+	pages := readDir(t, dir)
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
+		page := pages[name+".1"] + pages[name+".7"]
+		text := printed(t, page)
+		words := strings.Join(strings.Fields(text), " ")
+		for _, what := range []string{cmd.Long, cmd.Short} {
+			if want := strings.Join(strings.Fields(what), " "); !strings.Contains(words, want) {
+				t.Errorf("%s: the page does not say %q:\n%s", cmd.CommandPath(), want, text)
+			}
+		}
+		for line := range strings.Lines(cmd.Example) {
+			if !strings.Contains(text, "\n"+strings.TrimSuffix(line, "\n")+"\n") {
+				t.Errorf("%s: the page has no line %q", cmd.CommandPath(), line)
+			}
+		}
+		if cmd.IsAdditionalHelpTopicCommand() && !strings.Contains(text, "\n"+cmd.Long+"\n") {
+			t.Errorf("%s: it is not laid out as it was:\n%s", cmd.CommandPath(), text)
+		}
+		flags := func(f *pflag.Flag) {
+			_, usage := pflag.UnquoteUsage(f)
+			if !strings.Contains(words, "--"+f.Name+" ") || !strings.Contains(words, strings.Join(strings.Fields(usage), " ")) {
+				t.Errorf("%s: the page lacks --%s, or %q", cmd.CommandPath(), f.Name, usage)
+			}
+		}
+		if !cmd.IsAdditionalHelpTopicCommand() {
+			cmd.NonInheritedFlags().VisitAll(flags)
+			cmd.InheritedFlags().VisitAll(flags)
+		}
+		for _, c := range cmd.Commands() {
+			if !c.Hidden && (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) {
+				look(c)
+			}
+		}
+	}
+	look(root)
+	if page := printed(t, pages["vexa-chat.1"]); !strings.Contains(page, "</dev/null keeps it out") || !strings.Contains(page, `In it \ at the end`) {
+		t.Errorf("vexa chat:\n%s", page)
+	}
+}
+
+// printed is the text of a page as roff prints it, but for how wide the lines are. It fails
+// where the page has something of roff that pages are not to have.
+func printed(t *testing.T, page string) string {
+	t.Helper()
+	var b strings.Builder
+	for line := range strings.Lines(page) {
+		if name, of, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); strings.HasPrefix(line, ".") {
+			if !slices.Contains([]string{".TH", ".SH", ".PP", ".TP", ".nh", ".nf", ".fi", ".EX", ".EE"}, name) {
+				t.Errorf("there is no such request: %q", line)
+			}
+			if line = of + "\n"; !ok {
+				continue
+			}
+		}
+		b.WriteString(strings.NewReplacer(`\e`, `\`, `\-`, "-", `\&`, "", `\fB`, "", `\fI`, "", `\fP`, "", `\(aq`, "'", `\(ga`, "`", `\(ha`, "^", `\(ti`, "~").Replace(line))
+	}
+	return b.String()
 }
 
 // Each shell that is here takes its completions.

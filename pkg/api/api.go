@@ -57,8 +57,8 @@ type StartRequest struct {
 	Runner     string         `json:"runner,omitempty"`     // default: the session's, else "vexa"
 	Model      string         `json:"model,omitempty"`      // default: the session's, else the default model
 	Tools      []string       `json:"tools,omitempty"`      // names of tools; default: the session's, else none
-	Session    string         `json:"session,omitempty"`
-	Continue   bool           `json:"continue,omitempty"` // the subject's latest session
+	Session    string         `json:"session,omitempty"`    // its id, or the first letters of it
+	Continue   bool           `json:"continue,omitempty"`   // the subject's latest session
 	Limits     *unitv1.Limits `json:"limits,omitempty"`
 	Parent     string         `json:"parent,omitempty"`
 	Key        string         `json:"idempotencyKey,omitempty"`

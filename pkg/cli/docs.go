@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,48 +68,6 @@ func WriteDocs(root *cobra.Command, dir string) error {
 		return fault.Newf(fault.Internal, "write the reference: %w", err)
 	}
 	return nil
-}
-
-// WriteMan writes a manual page for each command below and including root, in section
-// 1, and for each help topic, in section 7, into dir, which it makes where it is
-// missing. Nothing but date differs between two times.
-func WriteMan(root *cobra.Command, dir string, date time.Time) error {
-	if err := makeDir(dir); err != nil {
-		return err
-	}
-	date = date.UTC()
-	root.InitDefaultHelpCmd()
-	prepare(root)
-	header := &doc.GenManHeader{Section: "1", Source: "Vexa", Manual: "Vexa", Date: &date}
-	if err := doc.GenManTree(root, header, dir); err != nil {
-		return fault.Newf(fault.Internal, "write the manual: %w", err)
-	}
-	for _, cmd := range root.Commands() {
-		if !isTopic(cmd) {
-			continue
-		}
-		name := root.Name() + "-" + cmd.Name()
-		if err := writeFile(filepath.Join(dir, name+".7"), topicPage(name, cmd, date)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// topicPage is the manual page of a topic, whose text stays as it is laid out.
-func topicPage(name string, cmd *cobra.Command, date time.Time) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, ".TH %q \"7\" %q \"Vexa\" \"Vexa\"\n.nh\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION\n.nf\n",
-		strings.ToUpper(name), date.Format("Jan 2006"), strings.ReplaceAll(name, "-", `\-`), cmd.Short)
-	for line := range strings.Lines(cmd.Long + "\n") {
-		line = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`).Replace(line)
-		if strings.HasPrefix(line, ".") {
-			line = `\&` + line
-		}
-		b.WriteString(line)
-	}
-	b.WriteString(".fi\n.SH SEE ALSO\n\\fBvexa(1)\\fP\n")
-	return b.Bytes()
 }
 
 // WriteCompletions writes the completions of each shell into dir, which it makes where

@@ -99,9 +99,13 @@ func TestEveryCommandAndFlagIsDocumented(t *testing.T) {
 // up completes with nothing, and no file.
 func TestNamesComplete(t *testing.T) {
 	t.Parallel()
-	named := regexp.MustCompile(`\b(NAME|UNIT|ID|MEMBER|PATH)\b`)
+	// What an argument is called that is no text of one's own, no key and no file.
+	named := func(use string) bool {
+		words := regexp.MustCompile(`\b[A-Z]{2,}\b`).FindAllString(strings.SplitN(use+" --", "--", 2)[0], -1)
+		return len(slices.DeleteFunc(words, func(w string) bool { return slices.Contains([]string{"TEXT", "FILE", "DIR", "KEY"}, w) })) > 0
+	}
 	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
-		if named.MatchString(strings.SplitN(cmd.Use+" --", "--", 2)[0]) && cmd.ValidArgsFunction == nil && cmd.CommandPath() != "vexa workspace add" {
+		if named(cmd.Use) && cmd.ValidArgsFunction == nil && cmd.CommandPath() != "vexa workspace add" {
 			t.Errorf("%s completes nothing: %s", cmd.CommandPath(), cmd.Use)
 		}
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
@@ -115,6 +119,40 @@ func TestNamesComplete(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The fields of a command complete, one behind the other, and each once.
+func TestJSONFieldsComplete(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		f := cmd.Flags().Lookup(output.FlagJSON)
+		if f == nil || f.Value.Type() == "bool" {
+			return
+		}
+		seen++
+		complete, ok := cmd.GetFlagCompletionFunc(output.FlagJSON)
+		if !ok {
+			t.Errorf("%s --json completes nothing", cmd.CommandPath())
+			return
+		}
+		fields := strings.Split(cmd.Annotations[output.AnnotationFields], ",")
+		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		if got, d := complete(cmd, nil, ""); !slices.Equal(got, fields) || d != directive {
+			t.Errorf("%s --json completes with %q, %d", cmd.CommandPath(), got, d)
+		}
+		first := fields[0]
+		var rest []string
+		for _, name := range fields[1:] {
+			rest = append(rest, first+","+name)
+		}
+		if got, d := complete(cmd, nil, first+",x"); !slices.Equal(got, rest) || d != directive {
+			t.Errorf("%s --json %s, completes with %q, %d", cmd.CommandPath(), first, got, d)
+		}
+	})
+	if seen < 40 {
+		t.Errorf("%d commands have fields", seen)
+	}
 }
 
 // The fields that scripts rely on. A field may be added here, never removed.

@@ -202,6 +202,18 @@ func TestAttachedFiles(t *testing.T) {
 	}
 }
 
+// What is no session id is a usage error, on a terminal as in a pipe: no screen is drawn
+// for it, and nothing is asked.
+func TestWhatIsNoSessionIDOnATerminal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if code := b.run("chat", "--session", "nope"); code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, b.out.String(), "")
+	want(t, b.err.String(), "vexa: error: \"nope\" is not a session id\nvexa: hint: see: vexa session list\n")
+}
+
 func TestQuietShowsOnlyTheReply(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -4,10 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/vexa-ai/vexa/pkg/cli"
+	"github.com/vexa-ai/vexa/pkg/contract"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/quota"
 	"github.com/vexa-ai/vexa/pkg/retention"
@@ -134,6 +139,45 @@ func TestTheEnvironmentIsListed(t *testing.T) {
 	for _, variable := range regexp.MustCompile(`\b(VEXA_[A-Z_]+|XDG_[A-Z_]+|NO_COLOR|CLICOLOR_FORCE|VISUAL)\b`).FindAllString(text, -1) {
 		if !read[variable] {
 			t.Errorf("vexa help environment lists %s, which nothing reads", variable)
+		}
+	}
+}
+
+// A contract that is named in a topic, or in the help of a command, is one that there is,
+// and the newest of its kind: what is shown is what the commands print.
+func TestContractsThatAreNamedAreThere(t *testing.T) {
+	t.Parallel()
+	set, err := contract.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`\b([a-z][a-z-]*)\.v([0-9]+)\b`)
+	newest := map[string]int{}
+	version := func(m []string) int {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, known := range set.Names() {
+		m := name.FindStringSubmatch(known)
+		newest[m[1]] = max(newest[m[1]], version(m))
+	}
+	seen := map[string]bool{}
+	walk(cli.New(processFactory()), func(cmd *cobra.Command) {
+		text := cmd.Long + "\n" + cmd.Example
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { text += "\n" + f.Usage })
+		for _, m := range name.FindAllStringSubmatch(text, -1) {
+			if newest[m[1]] != version(m) {
+				t.Errorf("%s names %s, and the newest is version %d", cmd.CommandPath(), m[0], newest[m[1]])
+			}
+			seen[cmd.CommandPath()] = true
+		}
+	})
+	for _, path := range []string{"vexa json", "vexa chat", "vexa logs"} {
+		if !seen[path] {
+			t.Errorf("%s names no contract", path)
 		}
 	}
 }

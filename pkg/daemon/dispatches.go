@@ -93,7 +93,7 @@ func unkept(id string, list []api.Dispatch) error {
 			return fault.New(fault.NotFound, "nothing is kept of session "+id, "it is once a turn of it has ended; runner "+d.Runner+" may keep none: vexa runner show "+d.Runner)
 		}
 	}
-	return fault.New(fault.NotFound, "there is no session "+id, "see vexa session list")
+	return fault.New(fault.NotFound, "there is no session "+id, "see: vexa session list")
 }
 
 // renameSession gives a session a title.
@@ -106,9 +106,13 @@ func (s *Server) renameSession(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &req); err != nil {
 		return err
 	}
-	m, err := e.Sessions.Rename(r.Context(), s.o.Caller.Subject, r.PathValue("id"), req.Title)
+	id, err := e.Dispatch.FindSession(r.Context(), s.o.Caller.Subject, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	m, err := e.Sessions.Rename(r.Context(), s.o.Caller.Subject, id, req.Title)
 	if fault.Is(err, fault.NotFound) {
-		err = unkept(r.PathValue("id"), e.Dispatch.List(true))
+		err = unkept(id, e.Dispatch.List(true))
 	}
 	if err != nil {
 		return err

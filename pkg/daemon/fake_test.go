@@ -42,12 +42,14 @@ func (noRuntime) Events(context.Context) iter.Seq2[runtimev1.Event, error] {
 
 func (noRuntime) Refusals(context.Context, string) ([]api.Refusal, error) { return nil, down() }
 
-// noSessions has nothing to trim.
+// noSessions has nothing to trim, and none to find.
 type noSessions struct{ dispatch.Sessions }
 
 func (noSessions) Trim(context.Context, retention.Sessions, time.Time, session.Guard) error {
 	return nil
 }
+
+func (noSessions) IDs(context.Context, string) ([]string, error) { return nil, nil }
 
 // noWorkspaces has nothing to sweep.
 type noWorkspaces struct{ dispatch.Workspaces }

@@ -36,7 +36,10 @@ import (
 	"github.com/vexa-ai/vexa/runners"
 )
 
-const unit = "01K0000000000000000000TN1T"
+const (
+	unit = "01K0000000000000000000TN1T"
+	held = "fa5e0000-0000-4000-8000-000000000001" // its session
+)
 
 // fixture is a daemon over one dispatch that has ended.
 type fixture struct {
@@ -94,7 +97,7 @@ func (f *fixture) engine(ctx context.Context, t *testing.T, h home.Home, log *sl
 	if records.Last() == 0 {
 		for _, r := range []string{
 			`{"type":"accepted","at":"2026-11-23T10:00:00Z","unit":"` + unit + `","accepted":{"unit":{"id":"` + unit +
-				`","identity":{"subject":"u_jane","launcher":"user:jane"},"runner":"vexa","workspaces":[],"trigger":"message","start":{}},"session":"s","names":{}}}`,
+				`","identity":{"subject":"u_jane","launcher":"user:jane"},"runner":"vexa","workspaces":[],"trigger":"message","start":{}},"session":"` + held + `","names":{}}}`,
 			`{"type":"ended","at":"2026-11-23T10:01:00Z","unit":"` + unit + `","stopReason":"completed"}`,
 		} {
 			if _, err := records.Append(ctx, []byte(r)); err != nil {

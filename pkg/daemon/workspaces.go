@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 	"github.com/vexa-ai/vexa/pkg/workspace"
 )
@@ -141,8 +142,12 @@ func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
+	session, err := s.sessionOf(r, e)
+	if err != nil {
+		return err
+	}
 	commits, err := e.Workspaces.Log(r.Context(), id, workspace.LogQuery{
-		Limit: limit, Unit: q.Get("unit"), Session: q.Get("session"), Path: q.Get("path"), Rev: q.Get("rev"), Subject: q.Get("subject"), Launcher: q.Get("launcher"),
+		Limit: limit, Unit: q.Get("unit"), Session: session, Path: q.Get("path"), Rev: q.Get("rev"), Subject: q.Get("subject"), Launcher: q.Get("launcher"),
 	})
 	if err != nil {
 		return err
@@ -153,6 +158,17 @@ func (s *Server) workspaceLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
+}
+
+// sessionOf returns the session whose commits are asked for. A short id is one of the
+// caller's. What is none is left as it is: it may be of another member, or of a tool that
+// commits beside Vexa.
+func (s *Server) sessionOf(r *http.Request, e *Engine) (string, error) {
+	text := r.URL.Query().Get("session")
+	if sessionid.Whole(text) || !sessionid.Begins(text) {
+		return text, nil
+	}
+	return e.Dispatch.FindSession(r.Context(), s.o.Caller.Subject, text)
 }
 
 func commitRow(c workspace.Commit, id string) api.Commit {

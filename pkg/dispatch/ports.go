@@ -53,6 +53,7 @@ type Sessions interface {
 	Load(ctx context.Context, subject, id, dir string) (session.Meta, error)
 	Get(ctx context.Context, subject, id string) (session.Meta, error)
 	Latest(ctx context.Context, subject string) (session.Meta, error)
+	IDs(ctx context.Context, subject string) ([]string, error)
 	Trim(ctx context.Context, p retention.Sessions, now time.Time, guard session.Guard) error
 }
 

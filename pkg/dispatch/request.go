@@ -13,7 +13,6 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/textform"
 	"github.com/vexa-ai/vexa/pkg/runner"
 	"github.com/vexa-ai/vexa/pkg/workspace/session"
 )
@@ -35,8 +34,6 @@ type plan struct {
 
 // personal is the workspace that keeps sessions, and the default grant.
 const personal = "personal"
-
-var sessionPattern = textform.Regexp(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 // resolve turns a request into a plan, or says what is wrong with it.
 func (m *Manager) resolve(ctx context.Context, caller Caller, req api.StartRequest) (plan, error) {
@@ -109,8 +106,11 @@ func (m *Manager) resolveSession(ctx context.Context, caller Caller, req *api.St
 		p.Session = id
 		return err
 	}
-	if req.Session != "" && !sessionPattern.MatchString(req.Session) {
-		return fault.New(fault.Invalid, fmt.Sprintf("%q is not a session id", req.Session), "see: vexa session list")
+	if req.Session != "" {
+		var err error
+		if req.Session, err = m.FindSession(ctx, caller.Subject, req.Session); err != nil {
+			return err
+		}
 	}
 	meta, live := m.liveSession(caller.Subject, req.Session)
 	if !live {

@@ -154,7 +154,7 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 		return converse(ctx, o, c)
 	}
 	o.Request.Text = text
-	_, err = runTurn(ctx, &turn{f: o.Factory, c: c, r: newRenderer(o.Factory, &o.JSON)}, o.Request)
+	_, err = runTurn(ctx, newTurn(o.Factory, c, &o.JSON), o.Request)
 	return err
 }
 
@@ -173,11 +173,4 @@ func withFiles(text string, names []string) (string, error) {
 		return text, err
 	}
 	return attach.Compose(text, files), nil
-}
-
-func newRenderer(f *factory.Factory, o *output.JSON) renderer {
-	if o.On() {
-		return &jsonRenderer{w: f.Out, o: o}
-	}
-	return newTextRenderer(f)
 }

@@ -70,7 +70,8 @@ func (v *conversation) leave(ctx context.Context) {
 // say sends a message and shows the answer. The error ends the conversation.
 func (v *conversation) say(ctx context.Context, text string) error {
 	v.req.Text, v.req.Key = text, rand.Text()
-	t := &turn{f: v.f, c: v.c, r: newTextRenderer(v.f)}
+	wait := &progress{f: v.f, plain: true, told: map[string]bool{agentWorks: true}}
+	t := &turn{f: v.f, c: v.c, r: newTextRenderer(v.f, wait), wait: wait}
 	v.f.Notice("The agent works; Ctrl-C stops it.")
 	started, err := runTurn(ctx, t, v.req)
 	if fault.Is(err, fault.NotFound) && started.Unit == "" && v.req.Session != "" && !v.kept(ctx) {

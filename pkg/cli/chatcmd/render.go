@@ -23,12 +23,15 @@ type jsonRenderer struct {
 
 func (r *jsonRenderer) frame(e client.Entry) error { return output.Raw(r.w, r.o, e.Raw) }
 
+func (*jsonRenderer) ready() bool { return true }
+
 func (*jsonRenderer) end() error { return nil }
 
 // textRenderer prints the agent's words on stdout as they come, and on a
 // terminal's stderr one line for each thing it did.
 type textRenderer struct {
 	f        *factory.Factory
+	wait     *progress // is hushed before something is shown
 	w        *plain.Writer
 	last     lastByte
 	streamed bool     // deltas of a message came, not yet the message
@@ -36,9 +39,9 @@ type textRenderer struct {
 	strange  []string // types of events that could not be used, each once
 }
 
-func newTextRenderer(f *factory.Factory) *textRenderer {
-	r := &textRenderer{f: f}
-	r.last.w = f.Out
+func newTextRenderer(f *factory.Factory, wait *progress) *textRenderer {
+	r := &textRenderer{f: f, wait: wait}
+	r.last.w, r.last.before = f.Out, wait.hush
 	r.w = plain.NewWriter(&r.last)
 	return r
 }
@@ -157,6 +160,7 @@ func (r *textRenderer) note(format string, args ...any) {
 // warn writes a line that matters in any case.
 func (r *textRenderer) warn(format string, args ...any) {
 	r.breakLine()
+	r.wait.hush()
 	_, _ = fmt.Fprintln(r.f.Err, plain.Line(fmt.Sprintf(format, args...)))
 }
 
@@ -179,16 +183,23 @@ func (r *textRenderer) newline() error {
 	return err
 }
 
+// ready implements renderer: nothing stands in the line, or it is another's.
+func (r *textRenderer) ready() bool {
+	return r.last.b == 0 || r.last.b == '\n' || !factory.IsTTY(r.f.OutTTY)
+}
+
 func (r *textRenderer) end() error { return r.newline() }
 
-// lastByte remembers the last byte written.
+// lastByte remembers the last byte written, and calls before each time.
 type lastByte struct {
-	w io.Writer
-	b byte
+	w      io.Writer
+	b      byte
+	before func()
 }
 
 func (l *lastByte) Write(p []byte) (int, error) {
 	if len(p) > 0 {
+		l.before()
 		l.b = p[len(p)-1]
 	}
 	return l.w.Write(p)

@@ -15,6 +15,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 )
 
 // request holds the flags that chat and run share.
@@ -37,7 +38,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.StringVar(&r.runner, "runner", "", "the `runner` to use (default: the session's, else vexa)")
 	flags.StringVar(&r.model, "model", "", "the `model` to use (default: the session's, else the default model)")
 	flags.StringArrayVar(&r.tools, "tool", nil, "grant a `tool`, by its name; repeatable (default: the session's, else none)")
-	flags.StringVar(&r.session, "session", "", "go on with the session of this `id`")
+	flags.StringVar(&r.session, "session", "", "go on with the session of this `id`; its first letters do")
 	flags.BoolVar(&r.resume, "continue", false, "go on with the latest session")
 	flags.DurationVar(&r.idle, "idle", 0, "how long the container waits for a next message; 0: it ends with the turn")
 	flags.DurationVar(&r.maxTime, "max-time", 0, "how long the container may live (default: the installation's limit)")
@@ -56,6 +57,11 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 	if r.session != "" && r.resume {
 		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
+	}
+	if r.session != "" {
+		if err := sessionid.Check(r.session); err != nil {
+			return api.StartRequest{}, grammar.Argument(err)
+		}
 	}
 	if err := r.checkLimits(cmd); err != nil {
 		return api.StartRequest{}, err

@@ -85,10 +85,13 @@ func runRun(ctx context.Context, o *RunOptions) error {
 	}
 	defer c.Close()
 	if !o.Detach {
-		_, err = runTurn(ctx, &turn{f: o.Factory, c: c, r: newRenderer(o.Factory, &o.JSON)}, o.Request)
+		_, err = runTurn(ctx, newTurn(o.Factory, c, &o.JSON), o.Request)
 		return err
 	}
+	wait := &progress{f: o.Factory}
+	wait.wait(handsOver)
 	started, err := c.Start(ctx, o.Request)
+	wait.hush()
 	if err != nil {
 		return grammar.Argument(err)
 	}

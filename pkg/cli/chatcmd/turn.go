@@ -5,12 +5,13 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/grammar"
+	"github.com/vexa-ai/vexa/pkg/cli/output"
 	"github.com/vexa-ai/vexa/pkg/client"
+	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
 )
@@ -18,15 +19,18 @@ import (
 // renderer shows the frames of a turn as they come.
 type renderer interface {
 	frame(e client.Entry) error
+	// ready reports whether the terminal's line is free for something else.
+	ready() bool
 	// end is called once after the last frame, whether or not the turn ended well.
 	end() error
 }
 
 // turn is one message to an agent and the answer to it.
 type turn struct {
-	f *factory.Factory
-	c *client.Client
-	r renderer
+	f    *factory.Factory
+	c    *client.Client
+	r    renderer
+	wait *progress
 
 	mu      sync.Mutex
 	unit    string // empty until the daemon has accepted the turn
@@ -36,8 +40,14 @@ type turn struct {
 	asking  sync.WaitGroup // the request that interrupts the turn
 }
 
-// slowStart is how long a start may take before the person is told.
-const slowStart = time.Second
+// newTurn is a turn whose frames are shown as text, or as JSON where that was asked for.
+func newTurn(f *factory.Factory, c *client.Client, o *output.JSON) *turn {
+	wait := &progress{f: f}
+	if o.On() {
+		return &turn{f: f, c: c, r: &jsonRenderer{w: f.Out, o: o}, wait: wait}
+	}
+	return &turn{f: f, c: c, r: newTextRenderer(f, wait), wait: wait}
+}
 
 // runTurn says r to an agent and shows the frames until the turn is done. The
 // error tells the outcome: nil only where the turn completed.
@@ -50,16 +60,20 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 	restore := t.f.OnInterrupt(func() { t.interrupt(ctx) })
 	defer t.asking.Wait()
 	defer restore()
-	slow := time.AfterFunc(slowStart, func() { t.f.Notice("starting a container") })
+	defer t.wait.hush()
+	t.wait.wait(startsContainer)
 	started, err := t.c.Start(ctx, r)
-	slow.Stop()
 	if err != nil {
 		return started, grammar.Argument(err)
+	}
+	if started.From != "" { // a container that is there already
+		t.wait.wait(waitsForTurn)
 	}
 	t.mu.Lock()
 	t.unit = started.Unit
 	t.mu.Unlock()
 	done, cause, err := t.follow(ctx, started)
+	t.wait.hush()
 	if rerr := t.r.end(); err == nil {
 		err = rerr
 	}
@@ -67,6 +81,19 @@ func runTurn(ctx context.Context, t *turn, r api.StartRequest) (api.Started, err
 		return started, err
 	}
 	return started, outcome(started.Unit, done, cause)
+}
+
+// waits says what is waited for behind a frame that was shown.
+func (t *turn) waits(f wsv2.Frame) {
+	state, ok := f.Body.(wsv2.State)
+	switch {
+	case ok && state.State == string(runtimev1.Starting) && state.Detail != "":
+		t.wait.wait(waitsForContainer)
+	case ok && state.State == string(runtimev1.Starting):
+		t.wait.wait(startsContainer)
+	case f.Turn != "" && t.r.ready():
+		t.wait.wait(agentWorks)
+	}
 }
 
 // follow shows frames until the turn's last. Cause is the kind of the last error
@@ -82,6 +109,7 @@ func (t *turn) follow(ctx context.Context, s api.Started) (done wsv2.TurnDone, c
 		if err := t.r.frame(e); err != nil {
 			return done, cause, err
 		}
+		t.waits(e.Frame)
 		switch body := e.Frame.Body.(type) {
 		case wsv2.Error:
 			if e.Frame.Source == wsv2.Host {

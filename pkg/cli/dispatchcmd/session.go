@@ -23,7 +23,8 @@ func newSessionList(f *factory.Factory) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List conversations",
-		Long:    "Lists the conversations, latest first. Go on with one: vexa chat --session ID.",
+		Long: "Lists the conversations, latest first. Go on with one: vexa chat --session ID. The first\n" +
+			"letters of an id do, where no other begins with them.",
 		Example: "$ vexa session list\n$ vexa session list --json id --jq '.[0].id'",
 		Args:    grammar.Args(),
 	}
@@ -45,11 +46,13 @@ func newSessionList(f *factory.Factory) *cobra.Command {
 func newSessionRename(f *factory.Factory) *cobra.Command {
 	var asJSON output.JSON
 	cmd := &cobra.Command{
-		Use:     "rename SESSION TITLE",
-		Short:   "Give a conversation a title",
-		Long:    "Gives a conversation a title, in the place of what was asked first.",
-		Example: "$ vexa session rename 5e551010-0000-4000-8000-000000000011 \"Field notes\"",
-		Args:    grammar.Args("SESSION", "TITLE"),
+		Use:   "rename SESSION TITLE",
+		Short: "Give a conversation a title",
+		Long: "Gives a conversation a title, in the place of what was asked first. SESSION is its id,\n" +
+			"or the first letters of it.",
+		Example:           "$ vexa session rename 5e551010 \"Field notes\"",
+		Args:              grammar.Args("SESSION", "TITLE"),
+		ValidArgsFunction: f.Complete(factory.SessionIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.Connect(cmd.Context())
 			if err != nil {

@@ -105,7 +105,7 @@ func (f *Factory) tick() {
 	}
 	s.due = true
 	f.sayStep()
-	if f.spins() {
+	if f.Spins() {
 		s.timer.Reset(turn)
 	}
 }
@@ -115,7 +115,7 @@ func (f *Factory) sayStep() {
 	s := &f.activities
 	switch {
 	case !s.due:
-	case f.spins():
+	case f.Spins():
 		s.turns++
 		text := fmt.Sprintf("%c %s (%d s)", `-\|/`[s.turns%4], s.now.text, int(time.Since(s.now.began).Seconds()))
 		_, _ = io.WriteString(f.Err, clearLine+plain.Short(text, f.columns()-1))
@@ -134,8 +134,8 @@ func (f *Factory) wipe() {
 	}
 }
 
-// spins reports whether stderr is a terminal whose line can be written over.
-func (f *Factory) spins() bool { return IsTTY(f.ErrTTY) && f.Env("TERM") != "dumb" }
+// Spins reports whether stderr is a terminal whose line can be written over.
+func (f *Factory) Spins() bool { return IsTTY(f.ErrTTY) && f.Env("TERM") != "dumb" }
 
 // columns is the width of stderr's terminal.
 func (f *Factory) columns() int {

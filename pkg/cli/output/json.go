@@ -42,11 +42,28 @@ func (o *JSON) On() bool { return o.on }
 func AddFlags(cmd *cobra.Command, o *JSON, names []string, pretty func() bool) {
 	o.pretty = pretty
 	cmd.Flags().Var(&fieldsValue{o: o, names: names}, FlagJSON, "print JSON with these `fields`, separated by commas; alone: list them")
+	_ = cmd.RegisterFlagCompletionFunc(FlagJSON, completeFields(names)) // fails only for a flag that does not exist
 	addJQ(cmd, o)
 	if cmd.Annotations == nil {
 		cmd.Annotations = map[string]string{}
 	}
 	cmd.Annotations[AnnotationFields] = strings.Join(names, ",")
+}
+
+// completeFields completes the last of several names behind those that are there already,
+// and leaves no blank: a comma may follow.
+func completeFields(names []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		before := word[:strings.LastIndex(word, ",")+1]
+		chosen := strings.Split(before, ",")
+		var found []cobra.Completion
+		for _, name := range names {
+			if !slices.Contains(chosen, name) {
+				found = append(found, before+name)
+			}
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
 }
 
 // AddSwitch gives cmd the switch --json, for results that are a stream of

@@ -18,6 +18,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 	"github.com/vexa-ai/vexa/pkg/internal/unixhttp"
 )
 
@@ -27,10 +28,11 @@ func Epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
 // Daemon is an in-memory daemon. Its ids count up, its clock stands still.
 //
 // A turn whose message holds one of these words ends that way: fail, truncate,
-// lose, limit; unasked (it asks no model); wait (until it is interrupted); hostile
+// lose, limit; unasked (it asks no model); wait (until it is interrupted); mute (likewise, and
+// nothing is said); hostile
 // (control sequences everywhere); conflict, approval and reject (in its commit); quiet (no
 // deltas); queue (it waits for a container first); stillborn (it is lost before it is
-// accepted). Any other
+// accepted). A turn in a container that has one which waits begins when that ends. Any other
 // message is answered by "you said: " and itself, with a tool call and a commit.
 type Daemon struct {
 	Version string // sent with each response
@@ -68,8 +70,9 @@ type Daemon struct {
 type unit struct {
 	d       api.Dispatch
 	frames  []wsv2.Frame
-	reports uint64 // of the agent's frames
-	turn    string // waiting to be interrupted
+	reports uint64   // of the agent's frames
+	turn    string   // waiting to be interrupted
+	queue   []func() // the turns behind it
 	sent    []api.Exchange
 }
 
@@ -191,6 +194,18 @@ func (d *Daemon) find(prefix string) (*unit, error) {
 	}
 }
 
+// findSession is the session that a short id names; a whole one may be of none yet.
+func (d *Daemon) findSession(text string) (string, error) {
+	if text == "" || sessionid.Whole(text) {
+		return text, nil
+	}
+	ids := make([]string, len(d.units))
+	for i, u := range d.units {
+		ids[i] = u.d.Session
+	}
+	return sessionid.Find(text, ids)
+}
+
 func (d *Daemon) workspace(name string) (*api.Workspace, error) {
 	for i := range d.workspaces {
 		if d.workspaces[i].Name == name {
@@ -213,8 +228,12 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 	if s, again := d.keys[r.Key]; again && r.Key != "" {
 		return s, nil
 	}
-	if strings.Contains(r.Session, "/") || strings.HasPrefix(r.Plan, "/") {
-		return api.Started{}, fault.New(fault.Invalid, "not a session id, or not a path in a workspace", "see: vexa session list")
+	if strings.HasPrefix(r.Plan, "/") {
+		return api.Started{}, fault.New(fault.Invalid, "not a path in a workspace", "name a file of it")
+	}
+	session, err := d.findSession(r.Session)
+	if err != nil {
+		return api.Started{}, err
 	}
 	for _, g := range r.Workspaces {
 		if _, err := d.workspace(g.Workspace); err != nil {
@@ -227,6 +246,7 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 		}
 	}
 	d.starts = append(d.starts, r)
+	r.Session = session
 	u := d.unitFor(r)
 	u.d.Turns++
 	s := api.Started{Unit: u.d.ID, Turn: fmt.Sprintf("turn-%d", u.d.Turns), Session: u.d.Session, From: cursor(len(u.frames))}
@@ -239,19 +259,28 @@ func (d *Daemon) start(r api.StartRequest) (api.Started, error) {
 		d.done(u, s.Turn, "", wsv2.OutcomeLost, "")
 		return s, nil
 	}
-	d.say(u, s.Turn, wsv2.Host, wsv2.TurnAccepted{
-		Session: s.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
+	if u.turn != "" {
+		u.queue = append(u.queue, func() { d.begin(u, s.Turn, r) })
+		return s, nil
+	}
+	d.begin(u, s.Turn, r)
+	return s, nil
+}
+
+// begin runs a turn of a unit. The caller holds mu.
+func (d *Daemon) begin(u *unit, turn string, r api.StartRequest) {
+	d.say(u, turn, wsv2.Host, wsv2.TurnAccepted{
+		Session: u.d.Session, Runner: u.d.Runner, Model: u.d.Model, Container: u.d.Container, Resumed: r.Session != "" || r.Continue, Text: r.Text,
 	})
 	if d.recording {
-		u.sent = append(u.sent, exchange(len(u.sent)+1, s.Turn, r.Text+r.Plan))
+		u.sent = append(u.sent, exchange(len(u.sent)+1, turn, r.Text+r.Plan))
 	}
-	d.parrot(u, s.Turn, r.Text+r.Plan)
+	d.parrot(u, turn, r.Text+r.Plan)
 	if idle := r.Limits; idle == nil || idle.IdleSec == nil || *idle.IdleSec == 0 {
 		if u.turn == "" {
 			d.end(u, runtimev1.ReasonCompleted)
 		}
 	}
-	return s, nil
 }
 
 // unitFor returns the live unit of the request's session, or a new one.
@@ -323,6 +352,11 @@ func (d *Daemon) stop(id string, interrupt bool) (api.Dispatch, error) {
 		d.say(u, u.turn, wsv2.Host, commit("note.md"))
 		d.done(u, u.turn, "", wsv2.OutcomeInterrupted, "")
 		u.turn = ""
+		for len(u.queue) > 0 && u.turn == "" && interrupt {
+			next := u.queue[0]
+			u.queue = u.queue[1:]
+			next()
+		}
 	}
 	if !interrupt {
 		d.end(u, runtimev1.ReasonStopped)

@@ -35,6 +35,9 @@ func (d *Daemon) parrot(u *unit, turn, text string) {
 		d.say(u, turn, wsv2.Agent, wsv2.MessageDelta{Text: "waiting"})
 		u.turn = turn
 		return
+	case has("mute"):
+		u.turn = turn
+		return
 	case has("fail"):
 		d.done(u, turn, "", wsv2.OutcomeFailed, "the agent exited with code 3")
 		return

@@ -283,8 +283,13 @@ func (d *Daemon) serveRename(w http.ResponseWriter, r *http.Request) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	id, err := d.findSession(r.PathValue("id"))
+	if err != nil {
+		answer(w, http.StatusOK, nil, err)
+		return
+	}
 	for _, u := range d.units {
-		if u.d.Session != r.PathValue("id") {
+		if u.d.Session != id {
 			continue
 		}
 		if d.titles == nil {
@@ -294,7 +299,7 @@ func (d *Daemon) serveRename(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, d.session(u), nil)
 		return
 	}
-	answer(w, http.StatusOK, nil, errNoSession(r.PathValue("id")))
+	answer(w, http.StatusOK, nil, errNoSession(id))
 }
 
 func (d *Daemon) serveRunner(w http.ResponseWriter, r *http.Request) {

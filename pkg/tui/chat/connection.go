@@ -9,6 +9,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 )
 
 // link is how the daemon is reached.
@@ -147,7 +148,9 @@ type learnedMsg struct {
 	offered
 	workspaces []api.Workspace
 	sessions   []api.Session
-	held       []api.Dispatch // of the session to open, of which nothing is kept
+	wanted     string         // the whole id of the session to open
+	held       []api.Dispatch // of it, where nothing is kept of it
+	none       error          // there is no such session
 	err        error
 }
 
@@ -162,14 +165,37 @@ func (m *Model) learn() tea.Cmd {
 		if l.workspaces, l.err = m.daemon.Workspaces(ctx); l.err != nil {
 			return l
 		}
-		l.sessions, l.err = m.daemon.Sessions(ctx)
-		if l.err != nil || wanted == "" || slices.ContainsFunc(l.sessions, func(s api.Session) bool { return s.ID == wanted }) {
-			return l
+		if l.sessions, l.err = m.daemon.Sessions(ctx); l.err == nil && wanted != "" {
+			l.find(ctx, m.daemon, wanted)
 		}
-		l.held, l.err = m.daemon.Dispatches(ctx, true)
-		l.held = slices.DeleteFunc(l.held, func(d api.Dispatch) bool { return d.Session != wanted })
 		return l
 	})
+}
+
+// find looks for the session to open, by its id or the first letters of it.
+func (l *learnedMsg) find(ctx context.Context, d Daemon, wanted string) {
+	var there, past []string
+	for _, s := range l.sessions {
+		if there = append(there, s.ID); s.ID == wanted {
+			l.wanted = wanted
+			return
+		}
+	}
+	kept := len(there)
+	var list []api.Dispatch
+	if list, l.err = d.Dispatches(ctx, true); l.err != nil {
+		return
+	}
+	for _, x := range list {
+		if x.EndedAt == nil {
+			there = append(there, x.Session)
+		} else {
+			past = append(past, x.Session)
+		}
+	}
+	if l.wanted, l.none = sessionid.Find(wanted, there, past); l.none == nil && !slices.Contains(there[:kept], l.wanted) {
+		l.held = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != l.wanted })
+	}
 }
 
 // learned notes it; where there is nothing to work with the person is asked.
@@ -183,7 +209,7 @@ func (m *Model) learned(msg learnedMsg) tea.Cmd {
 		m.wasSetUp, m.known = true, false
 		return m.outside(m.setup, func(err error) tea.Msg { return setUpMsg{err} })
 	}
-	return m.pick(msg.held)
+	return m.pick(msg)
 }
 
 // setUpMsg says that the person was asked for what was missing.
@@ -207,9 +233,9 @@ func (m *Model) giveUp(err error) tea.Cmd {
 }
 
 // pick opens the session that the command line asked for. Where nothing is kept of it
-// these are its dispatches: its first turn may run.
-func (m *Model) pick(held []api.Dispatch) tea.Cmd {
-	want := m.open
+// its first turn may run.
+func (m *Model) pick(msg learnedMsg) tea.Cmd {
+	want, held := m.open, msg.held
 	m.open = Opening{}
 	t := m.current()
 	if t.session != "" || t.busy() {
@@ -218,7 +244,7 @@ func (m *Model) pick(held []api.Dispatch) tea.Cmd {
 	var found *api.Session
 	for i, s := range m.sessions {
 		newer := found == nil || s.UpdatedAt.After(found.UpdatedAt)
-		if want.Session != "" && s.ID == want.Session || want.Session == "" && want.Latest && newer {
+		if want.Session != "" && s.ID == msg.wanted || want.Session == "" && want.Latest && newer {
 			found = &m.sessions[i]
 		}
 	}
@@ -227,13 +253,13 @@ func (m *Model) pick(held []api.Dispatch) tea.Cmd {
 		t.session, t.title = found.ID, found.Title
 		return m.resume(t)
 	case slices.ContainsFunc(held, func(d api.Dispatch) bool { return d.EndedAt == nil }):
-		t.session = want.Session
+		t.session = msg.wanted
 		return m.resume(t)
 	case len(held) > 0:
 		runner := held[0].Runner
-		return m.giveUp(fault.New(fault.NotFound, "nothing is kept of session "+want.Session, "it is once a turn of it has ended; runner "+runner+" may keep none: vexa runner show "+runner))
+		return m.giveUp(fault.New(fault.NotFound, "nothing is kept of session "+msg.wanted, "it is once a turn of it has ended; runner "+runner+" may keep none: vexa runner show "+runner))
 	case want.Session != "":
-		return m.giveUp(fault.New(fault.NotFound, "there is no session "+want.Session, "see: vexa session list"))
+		return m.giveUp(msg.none)
 	case want.Latest:
 		return m.say("there is no session yet; this is a new one")
 	}

@@ -89,10 +89,10 @@ func TestResuming(t *testing.T) {
 // A session that there is not ends the chat, but never takes what was written with it.
 func TestResumingNone(t *testing.T) {
 	t.Parallel()
-	none := chat.Opening{Session: "none"}
+	none := chat.Opening{Session: "e0e0e0e0-0000-4000-8000-000000000000"}
 	b := newBench(t, chat.Options{Daemon: newDaemon(t).client(), Open: none})
 	b.until("it leaves", func() bool { return b.gone })
-	if err := b.m.Ended(); !fault.Is(err, fault.NotFound) || err.Error() != "there is no session none" {
+	if err := b.m.Ended(); !fault.Is(err, fault.NotFound) || err.Error() != "there is no session "+none.Session {
 		t.Errorf("it ended with %v", err)
 	}
 	d := newDaemon(t)
@@ -100,7 +100,7 @@ func TestResumingNone(t *testing.T) {
 	b = newBench(t, chat.Options{Daemon: d.client(), Open: none})
 	b.press("'written meanwhile")
 	d.up()
-	b.wait(`there is no session none`)
+	b.wait(`there is no session e0e0e0e0-0000`)
 	b.shows(`^> written meanwhile`)
 }
 

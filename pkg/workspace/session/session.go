@@ -287,6 +287,26 @@ func (s *Store) list(ctx context.Context, subject string, limit int) ([]Meta, er
 	return out, nil
 }
 
+// IDs returns the ids of the subject's sessions in no order that counts; none is opened.
+func (s *Store) IDs(ctx context.Context, subject string) ([]string, error) {
+	refs, err := s.opt.Store.ListPrivate(ctx, s.opt.Workspace, refPrefix(subject))
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil // there is no workspace yet to keep one
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		_, id, err := parseRef(ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
 // Remove forgets a session; it need not exist.
 func (s *Store) Remove(ctx context.Context, subject, session string) error {
 	name, err := refName(subject, session)

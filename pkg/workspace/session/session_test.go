@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,6 +154,13 @@ func TestLatestAndList(t *testing.T) {
 	if err != nil || len(list) != 3 || list[1].Session != "s-3" || list[2].Session != "s-2" {
 		t.Fatalf("list %+v, %v", list, err)
 	}
+	ids, err := w.IDs(ctx, "u_jane")
+	if slices.Sort(ids); err != nil || !slices.Equal(ids, []string{"s-1", "s-2", "s-3"}) {
+		t.Fatalf("ids %v, %v", ids, err)
+	}
+	if ids, err := w.IDs(ctx, "u_bob"); err != nil || len(ids) != 0 {
+		t.Fatalf("ids of somebody else %v, %v", ids, err)
+	}
 	if err := w.Remove(ctx, "u_jane", "s-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +181,9 @@ func TestSubjectsAreKeptApart(t *testing.T) {
 		list, err := w.List(ctx, subject)
 		if err != nil || len(list) != 1 || list[0].Subject != subject {
 			t.Errorf("%s: %+v, %v", subject, list, err)
+		}
+		if ids, err := w.IDs(ctx, subject); err != nil || !slices.Equal(ids, []string{".."}) {
+			t.Errorf("%s: %q, %v", subject, ids, err)
 		}
 	}
 }
