@@ -189,7 +189,7 @@ func (d *Daemon) find(prefix string) (*unit, error) {
 
 func (d *Daemon) workspace(name string) (*api.Workspace, error) {
 	for i := range d.workspaces {
-		if d.workspaces[i].Name == name {
+		if w := d.workspaces[i]; w.Name == name || w.ID == name {
 			return &d.workspaces[i], nil
 		}
 	}
@@ -265,12 +265,31 @@ func (d *Daemon) unitFor(r api.StartRequest) *unit {
 	unit := &unit{d: api.Dispatch{
 		ID: fmt.Sprintf("%02dJDX4A0000000000000000000", n), State: runtimev1.Running, Subject: "u_jane", Launcher: "user:u_jane",
 		Runner: "vexa", Model: "rehearsal", Trigger: unitv1.TriggerMessage, Session: session, StartedAt: Epoch(),
-		Workspaces: []api.GrantedWorkspace{{ID: "ws_01jdx0personal", Name: "personal", Mode: unitv1.ReadWrite}},
+		Workspaces: d.granted(r),
 		Container:  fmt.Sprintf("c0ffee%058d", n), Requests: 1, Tokens: 120,
 		Unit: &unitv1.Unit{Start: unitv1.Start{Entrypoint: &unitv1.Entrypoint{Inline: r.Text, Path: r.Plan}}, Limits: r.Limits},
 	}}
 	d.units = append(d.units, unit)
 	return unit
+}
+
+// granted are the workspaces of a request, else of its session, else personal.
+func (d *Daemon) granted(r api.StartRequest) []api.GrantedWorkspace {
+	var list []api.GrantedWorkspace
+	for _, g := range r.Workspaces {
+		if ws, err := d.workspace(g.Workspace); err == nil {
+			list = append(list, api.GrantedWorkspace{ID: ws.ID, Name: ws.Name, Mode: g.Mode})
+		}
+	}
+	for _, u := range slices.Backward(d.units) {
+		if len(list) == 0 && r.Session != "" && u.d.Session == r.Session {
+			return u.d.Workspaces
+		}
+	}
+	if len(list) == 0 {
+		list = []api.GrantedWorkspace{{ID: "ws_01jdx0personal", Name: "personal", Mode: unitv1.ReadWrite}}
+	}
+	return list
 }
 
 func (d *Daemon) end(u *unit, reason runtimev1.StopReason) {
