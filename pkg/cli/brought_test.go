@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,9 @@ func TestChatSendsACommandOfAWorkspace(t *testing.T) {
 		if diff := cmp.Diff([]string{c.want}, b.texts()); diff != "" || code != 0 {
 			t.Errorf("%q: exit code %d, %s%s", c.args, code, diff, b.err.String())
 		}
+		if shown := strings.Contains(b.err.String(), " sends:\n"+c.want+"\n"); shown != slices.Contains(c.args, "--command") {
+			t.Errorf("%q: shown %q", c.args, b.err.String())
+		}
 	}
 }
 
@@ -79,6 +83,8 @@ func TestACommandThatIsNone(t *testing.T) {
 		{[]string{"run", "--command", "xyzzy", "-w", "personal", "-w", "handbook"}, 3, "there is no command xyzzy\nvexa: hint: list them with: vexa workspace commands personal; vexa workspace commands handbook\n"},
 		{[]string{"chat", "--command", "handbook:take"}, 3, "hint: only workspaces that are granted bring commands: -w handbook\n"},
 		{[]string{"chat", "--command", "review", "-w", "nothing"}, 3, "there is no workspace nothing"},
+		{[]string{"chat", "--command", "bad"}, 3, "there is no command bad\n"},
+		{[]string{"chat", "--command", "/"}, 2, `--command "" is not the name of a command`},
 		{[]string{"chat", "--command", "review x"}, 2, `--command "review x" is not the name of a command`},
 		{[]string{"chat", "--command", "../x"}, 2, "is not the name of a command"},
 		{[]string{"chat", "--command", ""}, 2, "--command has no name"},

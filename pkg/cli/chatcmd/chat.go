@@ -99,7 +99,7 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	case given && strings.TrimSpace(o.Text) == "" && o.flags.command == "":
 		return fault.New(fault.Usage, "-p has no text", `say what the agent is to do: vexa chat -p "Write a note that says hello"`)
 	case given || o.flags.command != "":
-		m.command, m.typed = o.flags.command, o.Text
+		m.command, m.typed = strings.TrimPrefix(o.flags.command, "/"), o.Text
 		if m.piped, err = beside(cmd.Context(), f); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 	if o.message.empty() {
 		return converse(ctx, o, c)
 	}
-	text, err := o.message.text(ctx, c, &o.Request)
+	text, err := o.message.text(ctx, o.Factory, c, &o.Request)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
+	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/client"
 )
 
@@ -20,8 +21,11 @@ func (m message) empty() bool { return m == message{} }
 // text returns the message as the agent is sent it: the prompt of a command with its
 // arguments, the files of workspaces where the agent has them, and what was piped behind an
 // empty line, as it is.
-func (m message) text(ctx context.Context, c *client.Client, r *api.StartRequest) (string, error) {
+func (m message) text(ctx context.Context, f *factory.Factory, c *client.Client, r *api.StartRequest) (string, error) {
 	said, err := m.said(ctx, c, r)
+	if err == nil && m.command != "" {
+		f.Notice("/%s sends:\n%s", m.command, said) // the person has not written it
+	}
 	switch {
 	case err != nil || m.piped == "":
 		return said, err

@@ -29,12 +29,11 @@ func bring(ctx context.Context, c *client.Client, list []api.Workspace, r *comma
 }
 
 // prompt returns what a command of the granted workspaces sends. The name is NAME or
-// WORKSPACE:NAME; a slash may stand before it.
+// WORKSPACE:NAME.
 //
 // The text is the workspace's. It is not looked through for files of this machine: only
 // --attach puts one into a message.
 func prompt(ctx context.Context, c *client.Client, r *api.StartRequest, name, arguments string) (string, error) {
-	name = strings.TrimPrefix(name, "/")
 	call, ok := command.Parse("/" + name + " " + arguments)
 	if !ok || call.Name != strings.ToLower(name) {
 		return "", fault.New(fault.Usage, fmt.Sprintf("--command %q is not the name of a command", name), "name one as in review, or notes:review; its arguments are the text")
@@ -74,11 +73,11 @@ func noCommand(commands *command.Registry, list []api.Workspace, name string) er
 	if !qualified {
 		workspace, bare = "", name
 	}
-	for _, p := range commands.Problems() {
-		if p.Path == command.Dir+"/"+bare+".md" && (!qualified || p.Workspace == workspace) {
-			msg += ": " + p.String()
-			break
-		}
+	isFile := func(p command.Problem) bool {
+		return p.Path == command.Dir+"/"+bare+".md" && (!qualified || p.Workspace == workspace)
+	}
+	if at := slices.IndexFunc(commands.Problems(), isFile); at >= 0 {
+		msg += ": " + commands.Problems()[at].String()
 	}
 	if qualified && !slices.ContainsFunc(list, func(w api.Workspace) bool { return w.Name == workspace }) {
 		return fault.New(fault.NotFound, msg, "only workspaces that are granted bring commands: -w "+workspace)
@@ -99,7 +98,10 @@ func (r *request) commandNames(ctx context.Context, c *client.Client) ([]string,
 	var grants []api.Grant
 	for _, arg := range r.workspaces {
 		name, _, _ := strings.Cut(arg, ":")
-		grants = append(grants, api.Grant{Workspace: name})
+		g := api.Grant{Workspace: name}
+		if !slices.Contains(grants, g) { // a line is read twice where it is completed
+			grants = append(grants, g)
+		}
 	}
 	list, err := granted(ctx, c, &api.StartRequest{Workspaces: grants, Session: r.session, Continue: r.resume})
 	if err != nil {

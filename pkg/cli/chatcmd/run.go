@@ -71,7 +71,7 @@ func (o *RunOptions) complete(cmd *cobra.Command, args []string) error {
 	case text == "-":
 		m.piped, err = readText(cmd.Context(), o.Factory)
 	case o.plan == "" && (strings.TrimSpace(text) != "" || o.flags.command != ""):
-		m.command, m.typed = o.flags.command, text
+		m.command, m.typed = strings.TrimPrefix(o.flags.command, "/"), text
 		m.piped, err = beside(cmd.Context(), o.Factory)
 	}
 	switch {
@@ -91,7 +91,7 @@ func runRun(ctx context.Context, o *RunOptions) error {
 		return err
 	}
 	defer c.Close()
-	if o.Request.Text, err = o.message.text(ctx, c, &o.Request); err != nil {
+	if o.Request.Text, err = o.message.text(ctx, o.Factory, c, &o.Request); err != nil {
 		return err
 	}
 	if !o.Detach {
