@@ -84,7 +84,7 @@ func TestACommandThatIsNone(t *testing.T) {
 		{[]string{"chat", "--command", "handbook:take"}, 3, "hint: only workspaces that are granted bring commands: -w handbook\n"},
 		{[]string{"chat", "--command", "review", "-w", "nothing"}, 3, "there is no workspace nothing"},
 		{[]string{"chat", "--command", "bad"}, 3, "there is no command bad\n"},
-		{[]string{"chat", "--command", "/"}, 2, `--command "" is not the name of a command`},
+		{[]string{"chat", "--command", "/"}, 2, "--command has no name"},
 		{[]string{"chat", "--command", "review x"}, 2, `--command "review x" is not the name of a command`},
 		{[]string{"chat", "--command", "../x"}, 2, "is not the name of a command"},
 		{[]string{"chat", "--command", ""}, 2, "--command has no name"},

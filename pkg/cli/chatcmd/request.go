@@ -60,7 +60,7 @@ func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 	if r.session != "" && r.resume {
 		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
 	}
-	if r.command == "" && cmd.Flags().Changed("command") {
+	if strings.Trim(r.command, "/") == "" && cmd.Flags().Changed("command") {
 		return api.StartRequest{}, grammar.Usage(cmd, "--command has no name")
 	}
 	if err := r.checkLimits(cmd); err != nil {
