@@ -91,6 +91,7 @@ func TestACommandThatIsNone(t *testing.T) {
 		{[]string{"chat", "--command", "review", "-p", `"open`}, 2, "a quote is not closed behind /review"},
 		{[]string{"run", "--command", "review", "-"}, 2, "--command does not take -"},
 		{[]string{"run", "--command", "review", "--plan", "x.md"}, 2, "exclude --plan"},
+		{[]string{"chat", "--command", "review", "--continue"}, 3, "there is no session to continue\nvexa: hint: leave --continue out\n"},
 		{[]string{"chat", "--command", "review", "--session", "5e551010-0000-4000-8000-000000000099"}, 3, "it is not known which workspaces the session has\nvexa: hint: name them: -w WORKSPACE\n"},
 	} {
 		b := newBench(t)

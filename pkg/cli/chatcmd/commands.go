@@ -80,7 +80,7 @@ func (v *conversation) undo(ctx context.Context) error {
 		return err
 	}
 	if len(list) == 0 {
-		return errUngranted()
+		return errUngranted(v.req)
 	}
 	return workspacecmd.Undo(ctx, v.f, v.c, list[0].Name)
 }

@@ -113,6 +113,10 @@ func place(text string, granted func() ([]api.Workspace, error)) (string, error)
 	return mention.Place(text, dirs(list)), nil
 }
 
-func errUngranted() error {
+// errUngranted is about a request whose workspaces nobody can name.
+func errUngranted(r api.StartRequest) error {
+	if r.Session == "" {
+		return fault.New(fault.NotFound, "there is no session to continue", "leave --continue out")
+	}
 	return fault.New(fault.NotFound, "it is not known which workspaces the session has", "name them: -w WORKSPACE")
 }

@@ -43,7 +43,7 @@ func prompt(ctx context.Context, c *client.Client, r *api.StartRequest, name, ar
 		return "", err
 	}
 	if len(list) == 0 {
-		return "", errUngranted()
+		return "", errUngranted(*r)
 	}
 	commands, err := bring(ctx, c, list, new(command.Registry))
 	if err != nil {
