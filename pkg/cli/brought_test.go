@@ -206,6 +206,21 @@ func TestASessionHasItsOwnWorkspaces(t *testing.T) {
 	}
 }
 
+// A session has its workspaces while its first turn runs, too, when nothing of it is kept.
+func TestASessionThatHasJustBegunHasItsWorkspaces(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.with("handbook")
+	started, err := mustClient(t, b).Start(t.Context(), api.StartRequest{Text: "wait", Workspaces: []api.Grant{{Workspace: "personal"}, {Workspace: "handbook"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := b.run("chat", "--session", started.Session, "-p", "quiet @handbook:b"); code != 0 {
+		t.Fatal(b.err.String())
+	}
+	want(t, strings.Join(b.texts(), "|"), "wait|quiet /workspaces/ws_01jdx0handbook/b")
+}
+
 // Line by line a workspace's command is sent as on the screen, and shown; the conversation's
 // own are not replaced, and a workspace's that is called the same has its full name.
 func TestCommandsOfWorkspacesInAConversation(t *testing.T) {
@@ -270,7 +285,7 @@ func TestAConversationHasTheWorkspacesOfItsSession(t *testing.T) {
 	b.setUp()
 	b.daemon.Forgetful = true
 	b.f.In = strings.NewReader("quiet\nquiet @personal:x\n/review quiet\n")
-	if code := b.run("chat", "--plain"); code != 0 {
+	if code := b.run("chat", "--plain", "--idle", "0"); code != 0 {
 		t.Fatal(b.err.String())
 	}
 	want(t, strings.Join(b.texts(), "|"), "quiet|quiet @x|Review quiet.")
