@@ -101,7 +101,8 @@ func TestCommandsOfAConversation(t *testing.T) {
 	}
 	said := b.err.String()
 	for _, text := range []string{
-		"\n/undo  take back", "there is no command /udno (did you mean: /undo)", "there is no command /frobnicate (see /help",
+		"\n/undo  take back", "there is no command /udno (did you mean /undo? see all: /help", "there is no command /frobnicate (see all: /help",
+		"\n/review [note]  personal: Review a note", "\n1 file of no use, see: vexa workspace commands personal\n",
 		"took back 1 commit of personal", "The next message begins another session.",
 	} {
 		if !strings.Contains(said, text) {

@@ -24,7 +24,7 @@ type ChatOptions struct {
 	Factory *factory.Factory
 	Request api.StartRequest
 	JSON    output.JSON
-	// Text is the message; empty for a conversation.
+	// Text is what is said; empty for a conversation, and where stdin says it.
 	Text string
 	// Plain has a conversation go line by line, where a terminal would show it on the
 	// whole screen.
@@ -33,7 +33,8 @@ type ChatOptions struct {
 	// Attach are the files of this machine that are put into the message.
 	Attach []string
 
-	flags request
+	message message // empty for a conversation
+	flags   request
 }
 
 // conversationIdle is how long the container of a conversation waits for the
@@ -44,7 +45,7 @@ const conversationIdle = 5 * time.Minute
 func NewChat(f *factory.Factory) *cobra.Command {
 	o := &ChatOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:   "chat [-p TEXT]",
+		Use:   "chat [--command NAME] [-p TEXT]",
 		Short: "Talk to an agent",
 		Long: "On a terminal it is a conversation on the whole screen: answers as they come, the calls\n" +
 			"of tools and the commits between them, several sessions at once. What the agent changes\n" +
@@ -56,7 +57,10 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"With -p, or with the message on stdin, it prints the reply and exits; the exit code\n" +
 			"tells how the turn ended. With both, what a pipe or a file on stdin holds (at most\n" +
 			"1 MiB) follows the text of -p after an empty line; </dev/null keeps it out. No agent sees a file of\n" +
-			"this machine: --attach puts what one holds into the message, as text.\n\n" +
+			"this machine: --attach puts what one holds into the message, as text. In the text of -p\n" +
+			"@WORKSPACE:PATH is a file of a granted workspace.\n\n" +
+			"With --command it sends the prompt that a workspace brings for it (vexa workspace commands),\n" +
+			"with the text of -p for its arguments. Without --command a slash is a character.\n\n" +
 			"With --json it prints the frames of the turn (contract ws.v2), one a line; the last\n" +
 			"is turn-done.",
 		Example: "$ vexa chat\n" +
@@ -65,6 +69,7 @@ func NewChat(f *factory.Factory) *cobra.Command {
 			"$ git log -5 | vexa chat -p \"Summarise this\"\n" +
 			"$ vexa chat -p \"And what did I ask before?\" --continue\n" +
 			"$ vexa chat -p \"What went wrong here?\" --attach build.log\n" +
+			"$ vexa chat --command review -p \"notes/otters.md links\"\n" +
 			"$ git diff | vexa chat -w notes:ro --json --jq 'select(.type==\"turn-done\").reply'",
 		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,21 +93,21 @@ func NewChat(f *factory.Factory) *cobra.Command {
 
 // complete checks the flags and finds the message.
 func (o *ChatOptions) complete(cmd *cobra.Command) error {
-	f, given := o.Factory, cmd.Flags().Changed("prompt")
+	f, given, m := o.Factory, cmd.Flags().Changed("prompt"), &o.message
+	var err error
 	switch {
-	case given && strings.TrimSpace(o.Text) == "":
+	case given && strings.TrimSpace(o.Text) == "" && o.flags.command == "":
 		return fault.New(fault.Usage, "-p has no text", `say what the agent is to do: vexa chat -p "Write a note that says hello"`)
-	case given:
-		var err error
-		if o.Text, err = beside(cmd.Context(), f, o.Text); err != nil {
+	case given || o.flags.command != "":
+		m.command, m.typed = strings.TrimPrefix(o.flags.command, "/"), o.Text
+		if m.piped, err = beside(cmd.Context(), f); err != nil {
 			return err
 		}
 	case !factory.IsTTY(f.InTTY):
-		text, err := readText(cmd.Context(), f)
-		if err != nil {
+		if m.piped, err = readText(cmd.Context(), f); err != nil {
 			return err
 		}
-		if o.Text = text; text == "" {
+		if m.empty() {
 			return grammar.Usage(cmd, "there is no message: stdin is empty and -p was not given")
 		}
 	case o.JSON.On():
@@ -112,13 +117,12 @@ func (o *ChatOptions) complete(cmd *cobra.Command) error {
 	case !cmd.Flags().Changed("idle"):
 		o.flags.idle = conversationIdle
 	}
-	if o.Text == "" && len(o.Attach) > 0 {
+	if m.empty() && len(o.Attach) > 0 {
 		return grammar.Usage(cmd, "--attach needs -p or the message on stdin; in the chat itself write @/PATH")
 	}
 	if o.Theme != "" && !slices.Contains(chat.Themes(), o.Theme) {
 		return grammar.Usage(cmd, "--theme is one of %s", strings.Join(chat.Themes(), ", "))
 	}
-	var err error
 	o.Request, err = o.flags.build(cmd)
 	return err
 }
@@ -136,12 +140,12 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 	if o.onScreen() {
 		return runScreen(ctx, o)
 	}
-	if o.Text == "" {
+	if o.message.empty() {
 		if err := firstRun(ctx, o.Factory); err != nil {
 			return err
 		}
 	}
-	text, err := withFiles(o.Text, o.Attach)
+	files, err := attached(o.Attach)
 	if err != nil {
 		return err
 	}
@@ -150,27 +154,29 @@ func runChat(ctx context.Context, o *ChatOptions) error {
 		return err
 	}
 	defer c.Close()
-	if o.Text == "" {
+	if o.message.empty() {
 		return converse(ctx, o, c)
 	}
-	o.Request.Text = text
+	text, err := o.message.text(ctx, o.Factory, c, &o.Request)
+	if err != nil {
+		return err
+	}
+	if o.Request.Text = text; len(files) > 0 {
+		o.Request.Text = attach.Compose(text, files)
+	}
 	_, err = runTurn(ctx, newTurn(o.Factory, c, &o.JSON), o.Request)
 	return err
 }
 
-// withFiles is a message with files of this machine behind it.
-func withFiles(text string, names []string) (string, error) {
+// attached reads the files of this machine that go behind a message.
+func attached(names []string) ([]attach.File, error) {
 	paths := make([]string, len(names))
 	for i, name := range names {
 		path, err := filepath.Abs(name)
 		if err != nil {
-			return "", fault.Newf(fault.Internal, "find %s: %w", name, err)
+			return nil, fault.Newf(fault.Internal, "find %s: %w", name, err)
 		}
 		paths[i] = path
 	}
-	files, err := attach.Load(paths, "")
-	if err != nil || len(files) == 0 {
-		return text, err
-	}
-	return attach.Compose(text, files), nil
+	return attach.Load(paths, "")
 }

@@ -7,17 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
-	"github.com/vexa-ai/vexa/pkg/cli/workspacecmd"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
-	"github.com/vexa-ai/vexa/pkg/internal/nearest"
+	"github.com/vexa-ai/vexa/pkg/tui/command"
 )
 
 // conversation is one that goes line by line: the same session all along, and the same
@@ -27,11 +25,13 @@ type conversation struct {
 	c     *client.Client
 	req   api.StartRequest // of the next turn
 	lines *lines
+
+	commands *command.Registry // its own, and those that workspaces bring as far as they were read
 }
 
 // converse holds a conversation line by line.
 func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
-	v := &conversation{f: o.Factory, c: c, req: o.Request, lines: newLines(o.Factory.In)}
+	v := &conversation{f: o.Factory, c: c, req: o.Request, lines: newLines(o.Factory.In), commands: builtIn()}
 	v.f.Notice("Type a message; /help lists the commands, Ctrl-D ends the conversation.")
 	for {
 		text, err := v.ask(ctx)
@@ -42,14 +42,14 @@ func converse(ctx context.Context, o *ChatOptions, c *client.Client) error {
 		if err != nil {
 			return err
 		}
-		name, isCommand := command(text)
+		call, isCommand := v.parse(text)
 		switch {
 		case strings.TrimSpace(text) == "":
-		case isCommand && name == "quit":
+		case isCommand && call.Name == "quit":
 			v.leave(ctx)
 			return nil
 		case isCommand:
-			err = v.run(ctx, name)
+			err = v.run(ctx, call)
 		default:
 			err = v.say(ctx, strings.TrimSpace(text))
 		}
@@ -67,8 +67,30 @@ func (v *conversation) leave(ctx context.Context) {
 	}
 }
 
-// say sends a message and shows the answer. The error ends the conversation.
+// say sends what a person wrote, with the files of workspaces where the agent has them. The
+// error ends the conversation.
 func (v *conversation) say(ctx context.Context, text string) error {
+	text, err := place(text, func() ([]api.Workspace, error) { return v.granted(ctx) })
+	if err != nil {
+		return v.told(ctx, err)
+	}
+	return v.send(ctx, text)
+}
+
+// granted are the workspaces of the next message. One that begins anew, since its session
+// ended with the container, is given what any new one is.
+func (v *conversation) granted(ctx context.Context) ([]api.Workspace, error) {
+	list, err := granted(ctx, v.c, &v.req)
+	if err == nil && len(list) == 0 && v.req.Session != "" && !v.kept(ctx) {
+		anew := v.req
+		anew.Session = ""
+		list, err = granted(ctx, v.c, &anew)
+	}
+	return list, err
+}
+
+// send sends a message and shows the answer. The error ends the conversation.
+func (v *conversation) send(ctx context.Context, text string) error {
 	v.req.Text, v.req.Key = text, rand.Text()
 	wait := &progress{f: v.f, plain: true, told: map[string]bool{agentWorks: true}}
 	t := &turn{f: v.f, c: v.c, r: newTextRenderer(v.f, wait), wait: wait}
@@ -106,69 +128,6 @@ func (v *conversation) kept(ctx context.Context) bool {
 // or there is nobody to talk to.
 func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || fault.Is(err, fault.Unreachable) || fault.Is(err, fault.Locked)
-}
-
-// commands are what a line may say in place of a message, in the order of /help.
-func commands() []string { return []string{"help", "undo", "new", "quit"} }
-
-const commandHelp = "/help  this list\n" +
-	"/undo  take back what the agent changed last in the first workspace\n" +
-	"/new   begin another session\n" +
-	"/quit  end the conversation, as Ctrl-D does\n" +
-	"A \\ at the end of a line continues the message. A space before the / makes it a message."
-
-// command returns the name of the command that a line is. A path is none: it has more
-// than one slash.
-func command(text string) (name string, is bool) {
-	m := regexp.MustCompile(`^/([\pL\d_-]+)(\s|$)`).FindStringSubmatch(text)
-	if m == nil {
-		return "", false
-	}
-	switch name := strings.ToLower(m[1]); name { // what other programs call them, as in the chat of a screen
-	case "clear":
-		return "new", true
-	case "exit", "q":
-		return "quit", true
-	default:
-		return name, true
-	}
-}
-
-// run does what a command says. What fails is told, and the conversation goes on.
-func (v *conversation) run(ctx context.Context, name string) error {
-	switch name {
-	case "help":
-		v.f.Say(commandHelp)
-	case "new":
-		v.req.Session, v.req.Continue = "", false
-		v.f.Say("The next message begins another session.")
-	case "undo":
-		workspace := "personal"
-		if len(v.req.Workspaces) > 0 {
-			workspace = v.req.Workspaces[0].Workspace
-		}
-		if err := workspacecmd.Undo(ctx, v.f, v.c, workspace); err != nil {
-			if ends(ctx, err) {
-				return err
-			}
-			v.warn(err)
-		}
-	default:
-		hint := "see /help; with a space before it, it is a message"
-		if near := nearest.To(name, commands()); near != "" {
-			hint = "did you mean: /" + near
-		}
-		v.warn(fault.New(fault.Usage, "there is no command /"+name, hint))
-	}
-	return nil
-}
-
-func (v *conversation) warn(err error) {
-	text := err.Error()
-	if hint := fault.HintOf(err); hint != "" {
-		text += " (" + hint + ")"
-	}
-	v.f.Warn("%s", text)
 }
 
 // ask reads a message: one line, and those that a \ at the end of a line adds to it.

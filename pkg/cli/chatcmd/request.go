@@ -20,6 +20,7 @@ import (
 
 // request holds the flags that chat and run share.
 type request struct {
+	command    string
 	workspaces []string
 	runner     string
 	model      string
@@ -35,6 +36,7 @@ type request struct {
 func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&r.workspaces, "workspace", "w", nil, "grant a `workspace`, NAME or NAME:ro or NAME:rw; repeatable, the first is the working directory (default personal:rw)")
+	flags.StringVar(&r.command, "command", "", "send the prompt of this `command` of a granted workspace, NAME or WORKSPACE:NAME; the text is its arguments")
 	flags.StringVar(&r.runner, "runner", "", "the `runner` to use (default: the session's, else vexa)")
 	flags.StringVar(&r.model, "model", "", "the `model` to use (default: the session's, else the default model)")
 	flags.StringArrayVar(&r.tools, "tool", nil, "grant a `tool`, by its name; repeatable (default: the session's, else none)")
@@ -46,6 +48,7 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 	flags.Int64Var(&r.tokens, "tokens", 0, "how many `tokens` the dispatch may use (default: the installation's limit)")
 	f.CompleteFlags(cmd, factory.Flagged{
 		"workspace": factory.WorkspaceNames,
+		"command":   r.commandNames,
 		"runner":    factory.RunnerNames,
 		"model":     factory.ModelNames,
 		"tool":      factory.ToolNames,
@@ -57,6 +60,9 @@ func (r *request) addFlags(f *factory.Factory, cmd *cobra.Command) {
 func (r *request) build(cmd *cobra.Command) (api.StartRequest, error) {
 	if r.session != "" && r.resume {
 		return api.StartRequest{}, grammar.Usage(cmd, "--session and --continue exclude each other")
+	}
+	if strings.Trim(r.command, "/") == "" && cmd.Flags().Changed("command") {
+		return api.StartRequest{}, grammar.Usage(cmd, "--command has no name")
 	}
 	if r.session != "" {
 		if err := sessionid.Check(r.session); err != nil {

@@ -22,24 +22,28 @@ type RunOptions struct {
 	JSON    output.JSON
 	Detach  bool
 
-	plan  string
-	flags request
+	plan    string
+	message message
+	flags   request
 }
 
 // NewRun returns the command vexa run.
 func NewRun(f *factory.Factory) *cobra.Command {
 	o := &RunOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:   "run {TEXT | - | --plan PATH}",
+		Use:   "run {TEXT | - | --plan PATH | --command NAME [TEXT]}",
 		Short: "Run an agent on one task",
 		Long: "Runs an agent on a task in a container of its own, prints what it says and exits\n" +
 			"with the outcome. The task is TEXT, stdin for -, or a plan: a file in the first\n" +
 			"workspace. What a pipe or a file on stdin holds (at most 1 MiB) follows TEXT after an\n" +
-			"empty line; </dev/null keeps it out. With --detach it prints the unit's id and leaves the agent running.\n\n" +
+			"empty line; </dev/null keeps it out. In TEXT @WORKSPACE:PATH is a file of a granted workspace.\n" +
+			"With --command it is the prompt that a workspace brings for it (vexa workspace commands),\n" +
+			"with TEXT for its arguments. With --detach it prints the unit's id and leaves the agent running.\n\n" +
 			"With --json it prints the frames (contract ws.v2), one a line; with --detach too, one\n" +
 			"object with unit, turn, session and the cursor from.",
 		Example: "$ vexa run \"Sort the notes by topic\" -w notes\n" +
 			"$ vexa run --plan plans/weekly.md -w notes:rw -w handbook:ro\n" +
+			"$ vexa run --command review \"otters.md links\" -w notes\n" +
 			"$ unit=$(vexa run \"Summarise the week\" --detach); vexa logs $unit --follow",
 		Args: grammar.Args("[TEXT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,24 +61,27 @@ func NewRun(f *factory.Factory) *cobra.Command {
 }
 
 func (o *RunOptions) complete(cmd *cobra.Command, args []string) error {
-	text := strings.Join(args, "")
+	text, m := strings.Join(args, ""), &o.message
 	var err error
 	switch {
+	case o.plan != "" && (len(args) > 0 || o.flags.command != ""):
+		return grammar.Usage(cmd, "TEXT and --command exclude --plan")
+	case text == "-" && o.flags.command != "":
+		return grammar.Usage(cmd, "--command does not take -: what is on stdin follows its prompt")
 	case text == "-":
-		text, err = readText(cmd.Context(), o.Factory)
-	case strings.TrimSpace(text) != "" && o.plan == "":
-		text, err = beside(cmd.Context(), o.Factory, text)
+		m.piped, err = readText(cmd.Context(), o.Factory)
+	case o.plan == "" && (strings.TrimSpace(text) != "" || o.flags.command != ""):
+		m.command, m.typed = strings.TrimPrefix(o.flags.command, "/"), text
+		m.piped, err = beside(cmd.Context(), o.Factory)
 	}
 	switch {
 	case err != nil:
 		return err
-	case o.plan != "" && len(args) > 0:
-		return grammar.Usage(cmd, "TEXT and --plan exclude each other")
-	case o.plan == "" && strings.TrimSpace(text) == "":
-		return grammar.Usage(cmd, "vexa run needs a TEXT or --plan PATH")
+	case o.plan == "" && m.empty():
+		return grammar.Usage(cmd, "vexa run needs a TEXT, --command NAME or --plan PATH")
 	}
 	o.Request, err = o.flags.build(cmd)
-	o.Request.Text, o.Request.Plan = text, o.plan
+	o.Request.Plan = o.plan
 	return err
 }
 
@@ -84,6 +91,9 @@ func runRun(ctx context.Context, o *RunOptions) error {
 		return err
 	}
 	defer c.Close()
+	if o.Request.Text, err = o.message.text(ctx, o.Factory, c, &o.Request); err != nil {
+		return err
+	}
 	if !o.Detach {
 		_, err = runTurn(ctx, newTurn(o.Factory, c, &o.JSON), o.Request)
 		return err

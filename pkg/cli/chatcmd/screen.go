@@ -17,7 +17,7 @@ import (
 // onScreen reports whether the conversation has the whole screen of a terminal.
 func (o *ChatOptions) onScreen() bool {
 	f := o.Factory
-	return o.Text == "" && !o.Plain && !o.JSON.On() && factory.IsTTY(f.InTTY) && factory.IsTTY(f.OutTTY) &&
+	return o.message.empty() && !o.Plain && !o.JSON.On() && factory.IsTTY(f.InTTY) && factory.IsTTY(f.OutTTY) &&
 		f.Env("TERM") != "dumb" && f.Env("ACCESSIBLE") == ""
 }
 

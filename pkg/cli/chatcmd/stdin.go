@@ -20,11 +20,11 @@ const maxText = 1 << 20
 // what many programs give those that they start.
 const silence = 3 * time.Second
 
-// beside returns the text with what stdin holds behind it, an empty line between them,
-// where stdin is a pipe or a file. One that says nothing is left alone after a while.
-func beside(ctx context.Context, f *factory.Factory, text string) (string, error) {
+// beside returns what stdin holds where there is a message without it, as long as it is a
+// pipe or a file. One that says nothing is left alone after a while.
+func beside(ctx context.Context, f *factory.Factory) (string, error) {
 	if !piped(f) {
-		return text, nil
+		return "", nil
 	}
 	silent := make(chan struct{})
 	waiting := time.AfterFunc(silence, func() { close(silent) })
@@ -32,12 +32,9 @@ func beside(ctx context.Context, f *factory.Factory, text string) (string, error
 	more, err := readAll(ctx, f.In, waiting, silent)
 	if errors.Is(err, errSilent) {
 		f.Say("nothing came on standard input; going on without it")
-		return text, nil
+		return "", nil
 	}
-	if err != nil || more == "" {
-		return text, err
-	}
-	return strings.TrimSpace(text) + "\n\n" + more, nil
+	return more, err
 }
 
 // piped reports whether stdin is a pipe or a file. A terminal, /dev/null and a closed

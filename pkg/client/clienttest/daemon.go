@@ -208,7 +208,7 @@ func (d *Daemon) findSession(text string) (string, error) {
 
 func (d *Daemon) workspace(name string) (*api.Workspace, error) {
 	for i := range d.workspaces {
-		if d.workspaces[i].Name == name {
+		if w := d.workspaces[i]; w.Name == name || w.ID == name {
 			return &d.workspaces[i], nil
 		}
 	}

@@ -255,7 +255,7 @@ func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
 	defer d.mu.Unlock()
 	list := []api.Session{}
 	for _, u := range d.units { // what is kept is from the end of a turn
-		if slices.ContainsFunc(u.frames, func(f wsv2.Frame) bool { _, done := f.Body.(wsv2.TurnDone); return done }) {
+		if !d.Forgetful && slices.ContainsFunc(u.frames, func(f wsv2.Frame) bool { _, done := f.Body.(wsv2.TurnDone); return done }) {
 			list = append(list, d.session(u))
 		}
 	}

@@ -10,10 +10,8 @@ import (
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/tui/command"
 	"github.com/vexa-ai/vexa/pkg/tui/complete"
+	"github.com/vexa-ai/vexa/pkg/tui/mention"
 )
-
-// otherRoots is where an agent has its workspaces but the first, each by its id.
-const otherRoots = "/workspaces/"
 
 // brought is what the workspaces that agents are given bring: their files and commands.
 type brought struct {
@@ -56,9 +54,7 @@ func (m *Model) dirs(t *thread) map[string]string {
 	if len(t.given.workspaces) == 0 && len(t.dispatch.Workspaces) > 0 {
 		dirs := map[string]string{}
 		for i, w := range t.dispatch.Workspaces {
-			if dirs[w.Name] = ""; i > 0 {
-				dirs[w.Name] = otherRoots + w.ID
-			}
+			dirs[w.Name] = mention.Dir(i, w.ID)
 		}
 		return dirs
 	}
@@ -116,9 +112,7 @@ func readWorkspaces(ctx context.Context, d Daemon, names []string, before *comma
 		msg.found = append(msg.found, found)
 		msg.files = append(msg.files, listing{name, src.files})
 		msg.complete = append(msg.complete, complete.NewFiles(name, paths))
-		if msg.dirs[name] = ""; i > 0 {
-			msg.dirs[name] = otherRoots + ids[name]
-		}
+		msg.dirs[name] = mention.Dir(i, ids[name])
 	}
 	return msg
 }
