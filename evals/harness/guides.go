@@ -79,7 +79,7 @@ func RunGuides(t *testing.T, stage string, guides []Guide) {
 	}
 }
 
-// needsTool skips a guide, or fails it where VEXA_TEST_REQUIRE names the program.
+// needsTool skips a guide or a claim, or fails it where VEXA_TEST_REQUIRE names the program.
 func needsTool(t *testing.T, name string) {
 	t.Helper()
 	_, err := exec.LookPath(name)
