@@ -37,7 +37,7 @@ func TestProofSkipsNothing(t *testing.T) {
 		regexp.MustCompile(`\b(?:require\.Tool|require\.Missing|needsTool)\(\w+(?:\.\w+)*, "([^"]+)"`),
 		regexp.MustCompile(`\bmissing\(t, "([a-z0-9-]+)", `), // cmd/vexa's own
 		regexp.MustCompile(`Contains\(strings\.Split\(os\.Getenv\([\w.]+\), ","\), "([^"]+)"\)`),
-		regexp.MustCompile(`\bTools: +\[\]string\{"([^"]+)"\}`),
+		regexp.MustCompile(`\{File: .*\bTools: +\[\]string\{"([^"]+)"\}`), // of a guide
 		regexp.MustCompile(`\brequire\.(Unprivileged)\(`),
 	}
 	inScripts := regexp.MustCompile(`(?m)^tool (\S+)$`)
