@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -124,6 +125,24 @@ func (g guide) run() int {
 
 // untested counts those that are not.
 func (g guide) untested() int { return len(g.steps) + len(g.scripts) - g.run() }
+
+// why has the reasons of what is not run, each once, up to their first full stop.
+func (g guide) why() []string {
+	var all []string
+	for _, s := range g.steps {
+		all = append(all, s.untested)
+	}
+	for _, s := range g.scripts {
+		all = append(all, s.untested)
+	}
+	var out []string
+	for _, w := range all {
+		if w, _, _ = strings.Cut(w, ". "); w != "" && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
 
 // answer is what is typed where a question is printed.
 type answer struct{ question, text string }

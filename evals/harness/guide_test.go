@@ -32,7 +32,7 @@ func TestAGuideIsRead(t *testing.T) {
 		t.Error("a command without a prompt is passed over")
 	}
 	g, err = readGuide("```sh\nvexa init\nvexa chat\n```\n\n```sh\naws s3 sync   # untested: no account\n```\n\n```\n$ vexa chat   # the whole screen; Ctrl-D leaves it\n```\n")
-	if err != nil || len(g.scripts) != 2 || g.scripts[0].begin != "vexa init" || g.scripts[1].untested != "no account" || g.run() != 2 || g.untested() != 1 || !g.steps[0].screen {
+	if err != nil || len(g.scripts) != 2 || g.scripts[0].begin != "vexa init" || g.scripts[1].untested != "no account" || g.run() != 2 || g.untested() != 1 || strings.Join(g.why(), "; ") != "no account" || !g.steps[0].screen {
 		t.Errorf("scripts are read as %+v, %v", g, err)
 	}
 }

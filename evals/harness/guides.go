@@ -35,8 +35,12 @@ type Guide struct {
 	Serve func(t *testing.T, dir string) (replace map[string]string, env map[string][]string)
 }
 
-// Counts are how many commands of a guide are run, and how many are not.
-type Counts struct{ Run, Untested int }
+// Counts are how many commands and scripts of a guide are run, and how many are not,
+// with each reason once, as the guide says it.
+type Counts struct {
+	Run, Untested int
+	Why           []string
+}
 
 // Count reads a guide and counts its commands. It fails where a script of the page is
 // neither saved by its reader nor said to be untested.
@@ -44,7 +48,7 @@ func Count(t *testing.T, g Guide) Counts {
 	t.Helper()
 	page := loadGuide(t, filepath.Join(repository(t), g.File))
 	g.checkScripts(t, page)
-	return Counts{Run: page.run(), Untested: page.untested()}
+	return Counts{Run: page.run(), Untested: page.untested(), Why: page.why()}
 }
 
 func (g Guide) checkScripts(t *testing.T, page guide) {
