@@ -76,27 +76,37 @@ func readGuide(text string) (guide, error) {
 		if !fenced || lang != "" && lang != "console" {
 			continue
 		}
-		m := promptLine().FindStringSubmatch(line)
-		switch {
-		case m != nil:
-			s := step{line: n, who: m[1], command: m[2], screen: onScreen().MatchString(m[2])}
-			if why := untested().FindStringSubmatch(s.command); why != nil {
-				s.untested = why[1]
-			}
-			g.steps = append(g.steps, s)
-			open = true
-		case strings.HasPrefix(line, "vexa ") && !open:
-			return g, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
-		case open:
-			last := &g.steps[len(g.steps)-1]
-			if begun, more := strings.CutSuffix(last.command, `\`); more {
-				last.command = begun + strings.TrimSpace(line)
-				continue
-			}
-			last.want = append(last.want, line)
+		var err error
+		if open, err = g.take(n, line, open); err != nil {
+			return g, err
 		}
 	}
 	return g, lines.Err()
+}
+
+// take reads line n of a block of commands; open: it belongs to the last command, where it
+// is none itself. It returns whether that is so for the next line.
+func (g *guide) take(n int, line string, open bool) (bool, error) {
+	m := promptLine().FindStringSubmatch(line)
+	switch {
+	case m != nil:
+		s := step{line: n, who: m[1], command: m[2], screen: onScreen().MatchString(m[2])}
+		if why := untested().FindStringSubmatch(s.command); why != nil {
+			s.untested = why[1]
+		}
+		g.steps = append(g.steps, s)
+		return true, nil
+	case strings.HasPrefix(line, "vexa ") && !open:
+		return false, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
+	case open:
+		last := &g.steps[len(g.steps)-1]
+		if begun, more := strings.CutSuffix(last.command, `\`); more {
+			last.command = begun + strings.TrimSpace(line)
+			return true, nil
+		}
+		last.want = append(last.want, line)
+	}
+	return open, nil
 }
 
 func readScript(line int, begin string) script {
