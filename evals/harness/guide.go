@@ -118,7 +118,7 @@ func readScript(line int, begin string) script {
 }
 
 // run counts the commands and scripts that are run.
-func (g guide) run() int {
+func (g *guide) run() int {
 	n := 0
 	for _, s := range g.steps {
 		if s.untested == "" {
@@ -134,10 +134,10 @@ func (g guide) run() int {
 }
 
 // untested counts those that are not.
-func (g guide) untested() int { return len(g.steps) + len(g.scripts) - g.run() }
+func (g *guide) untested() int { return len(g.steps) + len(g.scripts) - g.run() }
 
 // why has the reasons of what is not run, each once, up to their first full stop.
-func (g guide) why() []string {
+func (g *guide) why() []string {
 	var all []string
 	for _, s := range g.steps {
 		all = append(all, s.untested)
