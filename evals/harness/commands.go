@@ -43,6 +43,7 @@ func (s *suite) commands() map[string]command {
 		"sound":      cmdSound,
 		"suspend":    cmdSuspend,
 		"terminal":   cmdTerminal,
+		"tool":       cmdTool,
 		"vexa":       cmdVexa,
 		"waitfor":    cmdWaitFor,
 	}
@@ -53,6 +54,14 @@ func (s *suite) cmdPodman(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "podman")
 	if c, ok := ts.Value(claimKey{}).(*claim); ok {
 		s.needsPodman(c.T)
+	}
+}
+
+// cmdTool says that the claim needs a program of this machine: tool NAME.
+func cmdTool(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "tool NAME")
+	if c, ok := ts.Value(claimKey{}).(*claim); ok {
+		needsTool(c.T, args[0])
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,10 +18,22 @@ import (
 // later commands too. What is typed is shown as a person would see it: ⏎ for an empty
 // answer, ···· for a secret, and y, n or a number behind a question.
 //
-// A command that cannot be run by a test ends in "# untested: why".
+// A command that cannot be run by a test ends in "# untested: why". One that has the whole
+// screen says "# the whole screen" and is left by Ctrl-D once its screen is there.
+//
+// A block that is fenced as sh is a script: its reader saves and runs it, or its first
+// line says that it is untested, and why.
 type guide struct {
-	title string
-	steps []step
+	title   string
+	steps   []step
+	scripts []script
+}
+
+// script is a block of a guide that is a program of a shell.
+type script struct {
+	line     int
+	begin    string // its first line
+	untested string // why it is not run; empty: it is
 }
 
 // step is one command of a guide.
@@ -30,11 +43,13 @@ type step struct {
 	command  string
 	want     []string // lines that it prints; nil: the guide shows none
 	untested string   // why it is not run; empty: it is
+	screen   bool     // it has the whole screen until it is left
 }
 
 // The patterns of what is in a guide.
 func promptLine() *regexp.Regexp { return regexp.MustCompile(`^([a-z]*)\$ +(\S.*)$`) }
 func untested() *regexp.Regexp   { return regexp.MustCompile(`\s# untested: (.+)$`) }
+func onScreen() *regexp.Regexp   { return regexp.MustCompile(`\s# the whole screen\b`) }
 func typed() *regexp.Regexp      { return regexp.MustCompile(`^(.*[:\])?]) (⏎|·+|y|n|[0-9])$`) }
 func named() *regexp.Regexp      { return regexp.MustCompile(`\b([0-9A-Za-z]*[0-9][0-9A-Za-z]*)…`) }
 
@@ -53,41 +68,90 @@ func readGuide(text string) (guide, error) {
 		if title, ok := strings.CutPrefix(line, "# "); ok && !fenced && g.title == "" {
 			g.title = title
 		}
+		if fenced && lang == "sh" && !open {
+			g.scripts = append(g.scripts, readScript(n, line))
+			open = true
+			continue
+		}
 		if !fenced || lang != "" && lang != "console" {
 			continue
 		}
-		m := promptLine().FindStringSubmatch(line)
-		switch {
-		case m != nil:
-			s := step{line: n, who: m[1], command: m[2]}
-			if why := untested().FindStringSubmatch(s.command); why != nil {
-				s.untested = why[1]
-			}
-			g.steps = append(g.steps, s)
-			open = true
-		case strings.HasPrefix(line, "vexa ") && !open:
-			return g, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
-		case open:
-			last := &g.steps[len(g.steps)-1]
-			if begun, more := strings.CutSuffix(last.command, `\`); more {
-				last.command = begun + strings.TrimSpace(line)
-				continue
-			}
-			last.want = append(last.want, line)
+		var err error
+		if open, err = g.take(n, line, open); err != nil {
+			return g, err
 		}
 	}
 	return g, lines.Err()
 }
 
-// run counts the commands that are run.
-func (g guide) run() int {
+// take reads line n of a block of commands; open: it belongs to the last command, where it
+// is none itself. It returns whether that is so for the next line.
+func (g *guide) take(n int, line string, open bool) (bool, error) {
+	m := promptLine().FindStringSubmatch(line)
+	switch {
+	case m != nil:
+		s := step{line: n, who: m[1], command: m[2], screen: onScreen().MatchString(m[2])}
+		if why := untested().FindStringSubmatch(s.command); why != nil {
+			s.untested = why[1]
+		}
+		g.steps = append(g.steps, s)
+		return true, nil
+	case strings.HasPrefix(line, "vexa ") && !open:
+		return false, fmt.Errorf("line %d: %q has no prompt, and is not run", n, line)
+	case open:
+		last := &g.steps[len(g.steps)-1]
+		if begun, more := strings.CutSuffix(last.command, `\`); more {
+			last.command = begun + strings.TrimSpace(line)
+			return true, nil
+		}
+		last.want = append(last.want, line)
+	}
+	return open, nil
+}
+
+func readScript(line int, begin string) script {
+	s := script{line: line, begin: begin}
+	if why := untested().FindStringSubmatch(begin); why != nil {
+		s.untested = why[1]
+	}
+	return s
+}
+
+// run counts the commands and scripts that are run.
+func (g *guide) run() int {
 	n := 0
 	for _, s := range g.steps {
 		if s.untested == "" {
 			n++
 		}
 	}
+	for _, s := range g.scripts {
+		if s.untested == "" {
+			n++
+		}
+	}
 	return n
+}
+
+// untested counts those that are not.
+func (g *guide) untested() int { return len(g.steps) + len(g.scripts) - g.run() }
+
+// why has the reasons of what is not run, each once, up to their first full stop.
+func (g *guide) why() []string {
+	var all []string
+	for _, s := range g.steps {
+		all = append(all, s.untested)
+	}
+	for _, s := range g.scripts {
+		all = append(all, s.untested)
+	}
+	var out []string
+	for _, w := range all {
+		if w, _, _ = strings.Cut(w, ". "); w != "" && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // answer is what is typed where a question is printed.

@@ -15,7 +15,7 @@ func TestAGuideIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.title != "Otters" || len(g.steps) != 4 || g.run() != 3 {
+	if g.title != "Otters" || len(g.steps) != 4 || g.run() != 4 || g.untested() != 1 {
 		t.Fatalf("%q, %d commands, of which %d are run", g.title, len(g.steps), g.run())
 	}
 	first, clone, build, show := g.steps[0], g.steps[1], g.steps[2], g.steps[3]
@@ -31,8 +31,9 @@ func TestAGuideIsRead(t *testing.T) {
 	if _, err := readGuide("```\nvexa init\n```\n"); err == nil {
 		t.Error("a command without a prompt is passed over")
 	}
-	if g, err := readGuide("```sh\nvexa init\n```\n"); err != nil || g.run() != 0 {
-		t.Errorf("a script is run, %v", err)
+	g, err = readGuide("```sh\nvexa init\nvexa chat\n```\n\n```sh\naws s3 sync   # untested: no account\n```\n\n```\n$ vexa chat   # the whole screen; Ctrl-D leaves it\n```\n")
+	if err != nil || len(g.scripts) != 2 || g.scripts[0].begin != "vexa init" || g.scripts[1].untested != "no account" || g.run() != 2 || g.untested() != 1 || strings.Join(g.why(), "; ") != "no account" || !g.steps[0].screen {
+		t.Errorf("scripts are read as %+v, %v", g, err)
 	}
 }
 

@@ -27,6 +27,7 @@ type Guide struct {
 	Podman bool              // it starts containers
 	Tools  []string          // programs that it takes for granted, beyond git and a shell
 	Before string            // what its reader has done already, in the form of a guide's block
+	After  string            // what has to hold when all of it was done, likewise
 	Files  map[string]string // that are there
 	Saved  map[string]string // blocks of the page that its reader saves, by what each begins with
 	// Serve starts what the guide takes for granted. It says what stands here for what
@@ -34,14 +35,32 @@ type Guide struct {
 	Serve func(t *testing.T, dir string) (replace map[string]string, env map[string][]string)
 }
 
-// Counts are how many commands of a guide are run, and how many are not.
-type Counts struct{ Run, Untested int }
+// Counts are how many commands and scripts of a guide are run, and how many are not,
+// with each reason once, as the guide says it.
+type Counts struct {
+	Run, Untested int
+	Why           []string
+}
 
-// Count reads a guide and counts its commands.
-func Count(t *testing.T, file string) Counts {
+// Count reads a guide and counts its commands. It fails where a script of the page is
+// neither saved by its reader nor said to be untested.
+func Count(t *testing.T, g Guide) Counts {
 	t.Helper()
-	g := loadGuide(t, filepath.Join(repository(t), file))
-	return Counts{Run: g.run(), Untested: len(g.steps) - g.run()}
+	page := loadGuide(t, filepath.Join(repository(t), g.File))
+	g.checkScripts(t, page)
+	return Counts{Run: page.run(), Untested: page.untested(), Why: page.why()}
+}
+
+func (g Guide) checkScripts(t *testing.T, page guide) {
+	t.Helper()
+	for _, s := range page.scripts {
+		begins := func(begin string) bool {
+			return strings.HasPrefix(s.begin+"\n", begin) || strings.HasPrefix(begin, s.begin+"\n")
+		}
+		if s.untested == "" && !slices.ContainsFunc(slices.Collect(maps.Values(g.Saved)), begins) {
+			t.Errorf("%s:%d: nobody runs this script; where it cannot be, its first line ends in: # untested: why", g.File, s.line)
+		}
+	}
 }
 
 func loadGuide(t *testing.T, path string) guide {
@@ -79,7 +98,7 @@ func RunGuides(t *testing.T, stage string, guides []Guide) {
 	}
 }
 
-// needsTool skips a guide, or fails it where VEXA_TEST_REQUIRE names the program.
+// needsTool skips a guide or a claim, or fails it where VEXA_TEST_REQUIRE names the program.
 func needsTool(t *testing.T, name string) {
 	t.Helper()
 	_, err := exec.LookPath(name)
@@ -115,6 +134,7 @@ func (s *suite) guide(t *testing.T, g Guide) {
 	if page.run() == 0 {
 		t.Fatalf("%s has no command that is run", g.File)
 	}
+	g.checkScripts(t, page)
 	if g.Podman {
 		s.needsPodman(t)
 	}
@@ -127,10 +147,10 @@ func (s *suite) guide(t *testing.T, g Guide) {
 	t.Cleanup(func() { r.done(page, begun) })
 	r.prepare()
 	before, err := readGuide("```\n" + g.Before + "\n```\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, step := range slices.Concat(before.steps, page.steps) {
+	r.must(err)
+	after, err := readGuide("```\n" + g.After + "\n```\n")
+	r.must(err)
+	for _, step := range slices.Concat(before.steps, page.steps, after.steps) {
 		if !r.step(step) {
 			return
 		}
@@ -293,6 +313,12 @@ func (r *reading) keys(s step, command string) (printed string, code int, err er
 		}
 		t.Type([]byte(a.text + "\r"))
 	}
+	if s.screen {
+		if _, err := t.Wait(commandWithin, composes); err != nil {
+			return plain(t), 0, fmt.Errorf("its screen never came up: %w", err)
+		}
+		t.Type([]byte{4}) // Ctrl-D
+	}
 	code, err = t.Exit(commandWithin)
 	if data, e := os.ReadFile(place); e == nil {
 		r.places[s.who] = strings.TrimSpace(string(data))
@@ -300,11 +326,16 @@ func (r *reading) keys(s step, command string) (printed string, code int, err er
 	return plain(t), code, err
 }
 
+// composes reports whether a screen is the chat's, which waits for a message.
+func composes(s screentest.Screen) bool {
+	return s.AltScreen && strings.Contains(s.Text(), "a message · ? keys · / commands")
+}
+
 // plain is what is left on a terminal of what a program wrote: without lines that were
 // written over, and what only moves, paints or erases.
 func plain(t *screentest.Terminal) string {
 	text := strings.ReplaceAll(string(t.Raw()), "\r\n", "\n")
-	escapes := regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+	escapes := regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|.\x08`) // and what is struck over, as a manual does for bold
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		for strings.Contains(line, "\r") {
@@ -330,7 +361,7 @@ func (r *reading) done(page guide, begun time.Time) {
 		r.Log(r.evidence.String())
 	}
 	r.s.report.add(result{
-		Claim:  fmt.Sprintf("The guide “%s” does what it says: %d commands are run, %d are not.", page.title, page.run(), len(page.steps)-page.run()),
+		Claim:  fmt.Sprintf("The guide “%s” does what it says: %d commands are run, %d are not.", page.title, page.run(), page.untested()),
 		Script: r.g.File, Outcome: outcome, Seconds: time.Since(begun).Seconds(), Evidence: r.evidence.String(),
 	})
 }

@@ -69,7 +69,7 @@ func New(f *Factory) *cobra.Command {
 			case len(args) > 0:
 				return unknownWord(cmd, args[0])
 			default:
-				return nextStep(f)
+				return nextStep(cmd.Context(), f)
 			}
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +27,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client/clienttest"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
+	"github.com/vexa-ai/vexa/pkg/internal/require"
 	"github.com/vexa-ai/vexa/pkg/keys"
 	"github.com/vexa-ai/vexa/pkg/seal/plugin/plugintest"
 )
@@ -230,7 +232,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "hardware": hardware},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "hardware": hardware, "tool": tool},
 	})
 }
 
@@ -248,6 +250,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, "VEXA_HOME="+h("VEXA_HOME"), "XDG_RUNTIME_DIR="+run, "SOCKET="+hm.DaemonSocket(), "LC_ALL=C.UTF-8")
+	env.Values[testKey{}] = env.T()
 	env.Defer(func() {
 		stopFake(hm.DaemonSocket())
 		_ = os.RemoveAll(run)
@@ -286,6 +289,26 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), code, want)
 	}
 }
+
+// tool ends a script where a program is not there: tool NAME.
+func tool(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tool NAME")
+	}
+	_, err := exec.LookPath(args[0])
+	if err == nil {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv(require.Env), ","), args[0]) {
+		ts.Fatalf("%s requires %v", require.Env, err)
+	}
+	if t, ok := ts.Value(testKey{}).(testscript.T); ok {
+		t.Skip("needs " + args[0])
+	}
+}
+
+// testKey is where a script's values have its test.
+type testKey struct{}
 
 // hardware makes a key in fake hardware, and names its plugin in the
 // configuration: hardware NAME writes NAME.recipient, NAME.identity and, at each

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/cli/factory"
 	"github.com/vexa-ai/vexa/pkg/cli/initcmd"
 	"github.com/vexa-ai/vexa/pkg/keys"
+	"github.com/vexa-ai/vexa/pkg/seal"
 )
 
 // step is what somebody who starts vexa without a word is told: how things are, and
@@ -18,17 +21,20 @@ type step struct {
 	why     string // what the command does, or what else there is to know
 }
 
-// nextStep says which command comes next, by what the installation's files say: it
-// starts no daemon and asks none.
-func nextStep(f *Factory) error {
-	s, err := findStep(f)
+// answersWithin is how long a daemon that runs may take to say whether it is locked.
+const answersWithin = 2 * time.Second
+
+// nextStep says which command comes next, by what the installation's files say, and
+// where a daemon runs by whether it is locked: it starts none.
+func nextStep(ctx context.Context, f *Factory) error {
+	s, err := findStep(ctx, f)
 	if err != nil {
 		return err
 	}
 	return f.Printf("%s\n\n  %s\n\n%s\nAll commands: vexa help\n", s.state, f.OutStyle().Bold(s.command), s.why)
 }
 
-func findStep(f *Factory) (step, error) {
+func findStep(ctx context.Context, f *Factory) (step, error) {
 	h, store, err := f.OpenKeys()
 	if err != nil {
 		return step{}, err
@@ -39,6 +45,9 @@ func findStep(f *Factory) (step, error) {
 	}
 	if protection == keys.Missing {
 		return begin(f), nil
+	}
+	if shut, err := locked(ctx, f, protection); err != nil || shut {
+		return unlock(protection), err
 	}
 	if f.StoredModels == nil {
 		return step{}, factory.Missing("models")
@@ -64,6 +73,36 @@ func findStep(f *Factory) (step, error) {
 		fmt.Sprintf("All is set up, with models of %s.", models[used].Name), "vexa chat",
 		"You type, an agent answers, and what it changes is a commit: vexa workspace log personal",
 	}, nil
+}
+
+// unlock is the step of an installation whose key has to be opened by a person.
+func unlock(protection seal.Protection) step {
+	s := step{
+		"There is a key here, and it is locked: nothing runs before it is open.", "vexa unlock",
+		"It opens the key for the daemon, until vexa lock or until the daemon ends.",
+	}
+	if protection == seal.ByKeys {
+		s.command += " --identity FILE"
+		s.why = "The installation's own key file is gone; FILE is one of the keys that were added, or the recovery file. It opens the key for the daemon, until that ends."
+	}
+	return s
+}
+
+// locked reports whether nothing works before vexa unlock: the daemon says so, or no
+// daemon is there and none that is started opens the key by itself.
+func locked(ctx context.Context, f *Factory, protection seal.Protection) (bool, error) {
+	c, err := f.Dial(false)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	st, err := c.Status(ctx)
+	if err != nil {
+		return protection == seal.ByPassphrase || protection == seal.ByKeys, nil // nobody answers: the file says it
+	}
+	return st.Locked, nil
 }
 
 // begin is the first step of all. Root's is another: agents never run as root.

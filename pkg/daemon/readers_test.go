@@ -48,6 +48,7 @@ func (oneContainer) Delete(context.Context, string) error { return nil }
 type live struct {
 	tb      testing.TB
 	streams *streamjournal.Log
+	server  *daemon.Server
 	socket  string
 	seq     int
 }
@@ -66,7 +67,7 @@ func newLive(tb testing.TB, stall time.Duration) *live {
 	catalog, err := runner.Load(runners.FS)
 	check(tb, err)
 	log := slog.New(slog.DiscardHandler)
-	server := daemon.New(tb.Context(), daemon.Options{
+	l.server = daemon.New(tb.Context(), daemon.Options{
 		Home: h, Version: "1.2.3", PID: os.Getpid(), Now: time.Now, Log: log, Runners: catalog, Stall: stall,
 		Kernel: daemon.NewKernel(tb.Context(), daemon.KernelOptions{
 			Log: log, Command: func() (*exec.Cmd, error) { return nil, down() }, PID: func(context.Context) (int, error) { return 0, down() },
@@ -82,7 +83,7 @@ func newLive(tb testing.TB, stall time.Duration) *live {
 	})
 	ctx, cancel := context.WithCancel(tb.Context())
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx) }()
+	go func() { served <- l.server.Serve(ctx) }()
 	tb.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

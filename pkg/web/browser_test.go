@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +128,11 @@ func TestHostileText(t *testing.T) {
 		`[x](javascript:pwned=1)`, "[x](java\nscript:pwned=1)", `[x](JaVaScRiPt:pwned=1)`, `[x](&#x6A;avascript:pwned=1)`, "[x](\x01javascript:pwned=1)", `[x]( javascript:pwned=1)`, `[x](<javascript:pwned=1>)`, `[x](data:text/html,<script>pwned=1</script>)`,
 		`[x](vbscript:x)`, `[x](file:///etc/passwd)`, `[x](blob:http://x/y)`, `[x](//evil.example/)`, `[x](\\evil.example\y)`, `[x](/\evil.example)`, `[x](http:evil.example)`, `[x](https://a:b@evil.example)`, `![x](javascript:pwned=1)`, `![x](https://evil.example/p.png)`,
 		`<javascript:pwned=1>`, `[x](a.md "t' onclick='pwned=1")`, "```<script>\npwned=1\n```", "| <img src=x onerror=pwned=1> |\n|---|\n| <script>pwned=1</script> |", "# <script>pwned=1</script>", "---\ntitle: <img src=x onerror=pwned=1>\n---\n",
-		`[x](#__proto__)`, `[constructor](../../../../../../etc/passwd)`, "[x]: javascript:pwned=1\n\n[x]", `[<img src=x onerror=pwned=1>](https://example.org)`, `*a **b ~~c <b onmouseover=pwned=1>d</b>~~** e*`, "\u202ejavascript:pwned=1", `<form action=https://evil.example><input name=q>`, `<meta http-equiv=refresh content="0;url=https://evil.example">`, `<base href=https://evil.example>`, `<style>*{display:none}</style>`, `<link rel=stylesheet href=https://evil.example>`,
+		`[x](#__proto__)`, `[constructor](../../../../../../etc/passwd)`, "[x]: javascript:pwned=1\n\n[x]", `[<img src=x onerror=pwned=1>](https://example.org)`, `*a **b ~~c <b onmouseover=pwned=1>d</b>~~** e*`, "\u202ejavascript:pwned=1", `<form action=https://evil.example><input name=q>`, `<meta http-equiv=refresh content="0;url=https://evil.example">`, `<base href=https://evil.example>`,
+		"[x][j] [x][] [j] ![x][j]\n\n[j]: javascript:pwned=1\n[x]: <javascript:pwned=1>", "[x][J]\n\n[j]: java\\script:pwned=1 \"t' onclick='pwned=1\"", "[x][d]\n\n[d]: data:text/html,<script>pwned=1</script>", "[x][e]\n\n[e]: //evil.example/", "[x][u]\n\n[u]: https://a:b@evil.example",
+		"[x][constructor] [constructor] [__proto__] [toString][] [x][__proto__] [^constructor] [^__proto__] [[constructor]] [[__proto__]]", "[__proto__]: javascript:pwned=1\n[constructor]: javascript:pwned=1\n[hasOwnProperty]: javascript:pwned=1\n\n[__proto__] [constructor] [hasOwnProperty] [valueOf]",
+		"[^n] [^constructor]\n\n[^n]: <img src=x onerror=pwned=1> [x](javascript:pwned=1) [^n]\n\n    <script>pwned=1</script>\n\n[^constructor]: [j]\n\n[^__proto__]: [^__proto__]", "[^\"onclick=pwned=1]\n\n[^\"onclick=pwned=1]: x", "[^<b>]\n\n[^<b>]: <svg/onload=pwned=1>",
+		"[[javascript:pwned=1]] [[javascript:pwned=1|x]] [[//evil.example]] [[\\\\evil.example]] [[https://evil.example]] [[../../../etc/passwd]] [[a|<img src=x onerror=pwned=1>]] [[<script>pwned=1</script>]] [[data:text/html,x]] [[%6Aavascript:pwned=1]] [[java\tscript:pwned=1]] [[\U0001F600\xed\xa0\x80]]", `<style>*{display:none}</style>`, `<link rel=stylesheet href=https://evil.example>`,
 	}
 	all, err := json.Marshal(append(hostile, strings.Join(hostile, "\n\n")))
 	if err != nil {
@@ -158,7 +163,7 @@ func TestHostileText(t *testing.T) {
 	if got.Pwned {
 		t.Error("something ran")
 	}
-	const tags = " a blockquote br button code col colgroup del details div em h2 h3 h4 h5 h6 hr input li mark ol p pre s span strong summary table tbody td th thead tr ul "
+	const tags = " a blockquote br button code col colgroup del details div em h2 h3 h4 h5 h6 hr input li mark ol p pre s section span strong summary sup table tbody td th thead tr ul "
 	for _, tag := range got.Tags {
 		if !strings.Contains(tags, " "+tag+" ") {
 			t.Errorf("there is an element %s", tag)
@@ -228,13 +233,20 @@ func TestMarkdown(t *testing.T) {
 		{"[a](b.md) <https://x.example/> https://y.example/z.", "p(a(a) a(https://x.example/) a(https://y.example/z).)"},
 		{"[a [b] c](d.md) [e]", "p(a(a [b] c) [e])"},
 		{"&lt;b&gt; &amp; &#65; &nope;", "p(<b> & A &nope;)"},
+		{"[weir][w], [weir][], [weir], ![weir][W] and [none]\n\n[w]: places/weir.md\n[weir]: <places/weir.md> \"The weir\"", "p(a=/places/weir.md(weir), a=/places/weir.md(weir), a=/places/weir.md(weir), a=/places/weir.md(picture: weir) and [none])"},
+		{"[a][b] [b][none]\n[c]: d.md\n\n[b]: x.md\n[b]: y.md\n\n> [c]: z.md", "p(a=/x.md(a) [b][none]\na=/z.md(c): d.md)blockquote()"},
+		{"[[places/weir]] [[places/weir.md|the weir]] [[a b#The *Old* One]] [[1]](x.md) [[ -f x ]] [^x]", "p(a=/places/weir.md(places/weir) a=/places/weir.md(the weir) a=/a%20b.md#The-Old-One(a b#The *Old* One) a=/x.md([1]) [[ -f x ]] [^x])"},
+		{"a[^1] and b[^two words] c[^n].\n[^n]: Nota\n  *bene*\n\n    more\n[^1]: One [w]\n\n[w]: w.md\n\nend", "p(asup(a#(1)) and b[^two words] csup(a#(n)).)p(end)section(div(ndiv(p(Nota\nem(bene))p(more))button(↩))div(1div(p(One a=/w.md(w)))button(↩)))"},
+		{"---\ntitle: A\ntags:\n  - x\n  - y\nwhy: >\n  it\n  is\n---\n", "table(tbody(tr(th(title)td(A))tr(th(tags)td(x, y))tr(th(why)td(it is))))"},
 		{"text\n- list\n\n1) x", "p(text)ul(li(list))ol(li(x))"},
 	}
 	for _, c := range cases {
 		text, _ := json.Marshal(c.text)
 		var got string
 		eval(t, b, `import("/assets/markdown.js").then(({render}) => {
-			const say = n => n.nodeType === 3 ? n.data : n.tagName.toLowerCase() === "span" ? [...n.childNodes].map(say).join("") : n.tagName.toLowerCase() + "(" + [...n.childNodes].map(say).join("") + ")";
+			const follow = `+strconv.FormatBool(strings.Contains(c.want, "a=") || strings.Contains(c.want, "a#"))+`;
+			const to = n => n.tagName !== "A" || !follow ? "" : n.getAttribute("href").startsWith("#note-") ? "#" : "=" + n.getAttribute("href");
+			const say = n => n.nodeType === 3 ? n.data : n.tagName.toLowerCase() === "span" ? [...n.childNodes].map(say).join("") : n.tagName.toLowerCase() + to(n) + "(" + [...n.childNodes].map(say).join("") + ")";
 			return [...render(`+string(text)+`, h => "/" + h).childNodes].map(say).join("");
 		})`, &got)
 		if strings.ReplaceAll(got, " (x.example)", "") != c.want {
@@ -244,7 +256,7 @@ func TestMarkdown(t *testing.T) {
 	// Long runs of marks, which a parser that tries everything would never end with.
 	var done bool
 	eval(t, b, `import("/assets/markdown.js").then(({render}) => {
-		for (const c of ["*", "_", "[", "]", "`+"`"+`", "~~", "![", "](", "**a", "> ", "- ", "|", "<", "&", "\\", "a*b_", "#", "=", " "]) for (const end of ["", "x", "\n"]) render(c.repeat(20000) + end, null);
+		for (const c of ["*", "_", "[", "]", "`+"`"+`", "~~", "![", "](", "**a", "> ", "- ", "|", "<", "&", "\\", "a*b_", "#", "=", " ", "[[", "[[a|", "[a][", "[^", "[^a]", "[a]: ", "[^a]: ", "[a]: x\\n", "[^a]: x\\n", "[a]"]) for (const end of ["", "x", "\n"]) for (const n of [20000, 19000 / c.length]) render(c.repeat(n) + end, h => h);
 		return true;
 	})`, &done)
 }

@@ -17,8 +17,8 @@ func TestGuides(t *testing.T) { harness.RunGuides(t, "stage1-guides", guides()) 
 
 const index = "docs/how-to/README.md"
 
-// The list of the guides has each with how many of its commands are run, and no page
-// beside it is left out.
+// The list of the guides has each with how many of its commands are run and why others
+// are not, and no page beside it is left out.
 func TestTheListOfGuides(t *testing.T) {
 	const root = "../../../"
 	text, err := os.ReadFile(root + index)
@@ -26,17 +26,17 @@ func TestTheListOfGuides(t *testing.T) {
 		t.Fatal(err)
 	}
 	counted := map[string]string{} // by file
-	for _, m := range regexp.MustCompile(`(?m)^\| \[[^]]+\]\(([^)#]+)[^)]*\) \|[^|]*\| (\d+) \| (\d+) \|$`).FindAllStringSubmatch(string(text), -1) {
-		counted[filepath.Join(filepath.Dir(index), m[1])] = m[2] + " run, " + m[3] + " untested"
+	for _, m := range regexp.MustCompile(`(?m)^\| \[[^]]+\]\(([^)#]+)[^)]*\) \|[^|]*\| (\d+) \| (\d+)(?:: ([^|]*))? \|$`).FindAllStringSubmatch(string(text), -1) {
+		counted[filepath.Join(filepath.Dir(index), m[1])] = m[2] + " run, " + m[3] + " untested: " + m[4]
 	}
 	run := map[string]bool{}
 	for _, g := range guides() {
 		run[g.File] = true
-		n := harness.Count(t, g.File)
+		n := harness.Count(t, g)
 		if n.Run == 0 {
 			t.Errorf("no command of %s is run", g.File)
 		}
-		if want := fmt.Sprintf("%d run, %d untested", n.Run, n.Untested); counted[g.File] != want {
+		if want := fmt.Sprintf("%d run, %d untested: %s", n.Run, n.Untested, strings.Join(n.Why, "; ")); counted[g.File] != want {
 			t.Errorf("%s says of %s %q, and it is %s", index, g.File, counted[g.File], want)
 		}
 	}
@@ -59,8 +59,10 @@ func TestTheListOfGuides(t *testing.T) {
 func guides() []harness.Guide {
 	return []harness.Guide{
 		{File: "docs/how-to/chat.md", Podman: true, Before: "$ cp -r $REPO/workspaces-example ."},
-		{File: "docs/how-to/terminal.md", Podman: true},
-		{File: "docs/how-to/web.md", Before: "$ vexa init --yes"},
+		{File: "docs/how-to/terminal.md", Podman: true, Before: `$ vexa init --yes && vexa workspace create notes && vexa workspace create handbook
+$ vexa chat -p "Write a note that says the otters are back"`},
+		{File: "docs/how-to/web.md", Serve: browser, Before: "$ vexa init --yes\nthere$ vexa init --yes", After: `$ grep -cE '^http://[a-z0-9-]+\.localhost:[0-9]+/#sign-in=[A-Za-z0-9_-]+$' opened
+1`},
 		{File: "docs/how-to/slash-commands.md", Podman: true, Saved: map[string]string{"review.md": "---\ndescription: Review"}, Before: "$ vexa init --yes && vexa git install"},
 		{File: "docs/how-to/workspaces.md", Podman: true, Files: map[string]string{"handbook/start.md": "Start here.\n"}},
 		{File: "docs/how-to/share.md", Podman: true, Before: `jane$ vexa init --yes && mkdir /media/stick/vexa
@@ -74,9 +76,14 @@ online$ vexa docs --man /media/stick/release/man`},
 $ vexa model add local --protocol openai-chat --url http://127.0.0.1:8000/v1 --model qwen3 --default`},
 		{File: "docs/how-to/models.md", Podman: true, Serve: server, Files: map[string]string{"key": "vx-a-key-of-nobody\n"}, Before: "$ vexa init --yes"},
 		{File: "docs/how-to/runners.md", Podman: true, Saved: map[string]string{"my-agent/runner.json": "{\n  \"name\": \"my-agent\""}, Before: "$ vexa init --yes && vexa workspace create notes"},
-		{File: "docs/how-to/command-line.md", Before: "$ vexa docs --man man"},
+		{File: "docs/how-to/command-line.md", Tools: []string{"man"}, Before: "$ vexa docs --man man"},
 		{File: "docs/how-to/encrypted-git.md", Podman: true, Before: "first$ vexa init --yes && mkdir /media/stick/vexa"},
-		{File: "docs/how-to/recover.md", Podman: true, Tools: []string{"age"}, Saved: map[string]string{"recover.sh": "#!/bin/sh\n# sh recover.sh"}, Before: `$ vexa init --yes
+		{File: "docs/how-to/recover.md", Podman: true, Tools: []string{"age"}, Saved: map[string]string{"recover.sh": "#!/bin/sh\n# sh recover.sh", "fetch.sh": "git clone -q --depth 1 --branch vexa-bucket"}, After: `$ git init -q --bare remote.git && vexa workspace create other --bucket "file://$PWD/remote.git" && vexa chat -w other -p "Write a note that says once"
+…
+$ sed "s#URL#file://$PWD/remote.git#" fetch.sh | sh && sh recover.sh bucket recovery.txt other.git
+…
+$ git clone -q other.git other && cat other/notes/once.md
+once`, Before: `$ vexa init --yes
 $ mkdir /media/stick/vexa && vexa workspace create notes --bucket /media/stick/vexa
 $ vexa chat -w notes -p "Write a note that says hello"`},
 		{File: "README.md", Podman: true},

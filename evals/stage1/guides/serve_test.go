@@ -39,7 +39,18 @@ func server(t *testing.T, dir string) (replace map[string]string, env map[string
 		}
 	}))
 	t.Cleanup(srv.Close)
-	return map[string]string{"http://127.0.0.1:8000": srv.URL, "http://inference.lan:8000": srv.URL}, nil
+	return map[string]string{"https://inference.example.com": srv.URL, "http://127.0.0.1:8000": srv.URL, "http://inference.lan:8000": srv.URL}, nil
+}
+
+// browser is the browser that a guide takes for granted: it notes what it is shown, in
+// the file opened.
+func browser(t *testing.T, dir string) (replace map[string]string, env map[string][]string) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "browser")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$1\" >>'"+filepath.Join(dir, "opened")+"'\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return nil, map[string][]string{"": {"BROWSER=" + program}}
 }
 
 // turns are what a model says that can use tools.

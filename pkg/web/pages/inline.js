@@ -2,26 +2,28 @@
 // not close stays as it is. The time it takes grows with its length and no faster.
 
 import { h } from "./dom.js";
-import { anchor } from "./links.js";
+import { anchor, page } from "./links.js";
+import { longestLabel } from "./references.js";
 
 const longest = 20_000; // characters; a longer run is shown as it is
 
 const entities = { amp: "&", lt: "<", gt: ">", quot: "\"", apos: "'", nbsp: "\u00a0", mdash: "—", ndash: "–", hellip: "…", copy: "©" };
 const punctuation = /[\p{P}\p{S}]/u;
 
-// inline returns nodes.
-export function inline(text, where) {
+// inline returns nodes. asking answers where links lead to, see references.js.
+export function inline(text, asking) {
   if (text.length > longest) return [text];
-  return new Scanner(text, where).run();
+  return new Scanner(text, asking).run();
 }
 
 class Scanner {
-  constructor(text, where) {
+  constructor(text, asking) {
     this.text = text;
-    this.where = where;
+    this.asking = asking;
+    this.where = asking.where;
     this.at = 0;
     this.out = []; // strings, nodes, and delimiters until they are matched
-    this.brackets = []; // where each [ stands in out
+    this.brackets = []; // where each [ stands in out, and what is in it in text
     this.ticks = null; // where runs of backticks begin, by length
   }
 
@@ -46,7 +48,7 @@ class Scanner {
       case "!":
         if (this.text[this.at + 1] === "[") return this.bracket("![");
         return this.plain(1);
-      case "[": return this.bracket("[");
+      case "[": return this.wiki() || this.bracket("[");
       case "]": return this.close();
       case "<": return this.auto();
       case "&": return this.entity();
@@ -119,21 +121,57 @@ class Scanner {
   }
 
   bracket(text) {
-    this.brackets.push(this.out.length);
-    this.out.push(text);
     this.at += text.length;
+    this.brackets.push({ out: this.out.length, at: this.at });
+    this.out.push(text);
   }
 
-  // close ends a link, where there is an address behind it.
+  // wiki is a link to a page by its name: [[page]] or [[page|text]]. What leads nowhere
+  // stays as it is.
+  wiki() {
+    if (this.text[this.at + 1] !== "[") return false;
+    const m = /^\[\[([^\s[\]|^](?:[^[\]|\n]{0,298}[^\s[\]|])?)(?:\|([^[\]\n]{1,300}))?\]\](?!\()/.exec(this.text.slice(this.at, this.at + 620));
+    const to = m && this.asking.link(m[1]) === undefined ? page(m[1], this.where) : null;
+    if (to === null) return false;
+    this.out.push(h("a", { href: to, text: m[2] ?? m[1] }));
+    this.at += m[0].length;
+    this.brackets = []; // no link is in another
+    return true;
+  }
+
+  // close ends a link, where there is an address behind it or somewhere in the text.
   close() {
     const from = this.brackets.pop();
-    const m = from === undefined ? null : address(this.text, this.at + 1);
+    const m = from === undefined ? null : address(this.text, this.at + 1) ?? this.reference(from);
     if (!m) return this.plain(1);
-    const picture = this.out[from] === "![";
-    const inner = emphasis(this.out.splice(from).slice(1));
-    this.out.push(anchor(inner, m.href, this.where, picture));
-    if (!picture) this.brackets = []; // no link is in another
+    const picture = this.out[from.out] === "![";
+    const inner = emphasis(this.out.splice(from.out).slice(1));
     this.at = m.end;
+    if (m.note) {
+      if (picture) this.out.push("!");
+      this.out.push(mark(m.label, m.note));
+    } else {
+      this.out.push(anchor(inner, m.href, this.where, picture));
+    }
+    if (!picture || m.note) this.brackets = []; // no link is in another
+  }
+
+  // reference finds what [text][name], [name][] and [name] stand for, and [^note].
+  reference(from) {
+    const own = this.text.slice(from.at, Math.min(this.at, from.at + longestLabel + 1));
+    const behind = /^\[((?:[^[\]\\]|\\.){0,300})\]/.exec(this.text.slice(this.at + 1, this.at + longestLabel + 4));
+    const end = this.at + 1;
+    if (own[0] === "^" && /^\^[^\s[\]\\^]+$/.test(own)) {
+      const note = this.asking.note(own.slice(1));
+      return note === undefined ? null : { note, label: own.slice(1), end };
+    }
+    if (behind && behind[1].trim() !== "") {
+      const href = this.asking.link(behind[1]);
+      return href === undefined ? null : { href, end: end + behind[0].length };
+    }
+    if (own.trim() === "" || !/^(?:[^[\]\\]|\\.)*$/s.test(own)) return null;
+    const href = this.asking.link(own);
+    return href === undefined ? null : { href, end: end + (behind?.[0].length ?? 0) };
   }
 
   auto() {
@@ -163,6 +201,9 @@ class Scanner {
     this.at += m[0].length;
   }
 }
+
+// mark leads to a note.
+const mark = (label, id) => h("sup", {}, h("a", { href: "#" + id, "aria-label": `note ${label}`, text: label }));
 
 // address reads (where "title") behind a link's text.
 function address(text, at) {

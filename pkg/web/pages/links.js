@@ -44,6 +44,17 @@ export function inWorkspace(name, base = "", rev = "") {
   };
 }
 
+// page finds what [[name]] or [[name#heading]] means: a page beside the one it is in, or
+// from the top. It is null where that is nowhere.
+export function page(name, where) {
+  const [file, ...rest] = name.split("#");
+  const heading = rest.join("#").replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(/\s+/g, "-");
+  const path = file.trim();
+  if (!where || external(path) || /^[a-z][a-z0-9+.-]*:/i.test(path) || (path === "" && heading === "")) return null;
+  const whole = path === "" || path.endsWith("/") || /\.[a-z][a-z0-9]{0,4}$/i.test(path) ? path : path + ".md";
+  return where(whole.replace(/\p{Surrogate}/gu, "\ufffd").split("/").map(encodeURIComponent).join("/") + (heading && "#" + heading));
+}
+
 // anchor makes a link with what it shows. A link of the web says where it leads where its
 // text does not.
 export function anchor(inner, href, where, picture = false) {
