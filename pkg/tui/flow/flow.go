@@ -63,6 +63,24 @@ func Trim(s string) string {
 	return s[:n]
 }
 
+// Head returns the whole grapheme clusters at the begin of s that have at most size bytes
+// together. What comes behind them is not read, however long it is.
+func Head(s string, size int) string {
+	if len(s) <= size {
+		return s
+	}
+	s = s[:max(min(len(s), size+utf8.UTFMax), 0)] // and one character more: it may belong to the last cluster
+	n := 0
+	for n < len(s) {
+		cluster, _ := next(s[n:])
+		if n+cluster > size {
+			break
+		}
+		n += cluster
+	}
+	return s[:n]
+}
+
 // Width is how many columns the line takes.
 func (l Line) Width() int {
 	n := 0
