@@ -17,8 +17,11 @@ func TestALongPasteIntoAList(t *testing.T) {
 		b.press("'hello", "enter")
 		b.wait(`you said: hello`)
 		b.waitNot(`Esc stops`)
+		b.press("'@not")
+		b.wait(`▸ note\.md`) // the files are known
+		b.press("esc", "ctrl+u")
 		b.press(open...)
-		b.wait(`^> `)
+		b.wait(`esc back`)
 		b.give(tea.PasteMsg{Content: long})
 		b.wait(`nothing matches`)
 		b.press("ctrl+w", "backspace", "'x")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/vexa-ai/vexa/pkg/cli/plain"
 	"github.com/vexa-ai/vexa/pkg/tui/flow"
@@ -33,7 +34,7 @@ func TestWrap(t *testing.T) {
 		"line feeds break":           {"a\n\nb", 9, []string{"a", "", "b"}},
 		"nothing is one line":        {"", 9, []string{""}},
 		"wide characters":            {"漢字漢字", 5, []string{"漢字", "漢字"}},
-		"an emoji of several is one": {"ab👩‍💻👩‍💻", 4, []string{"ab👩‍💻", "👩‍💻"}},
+		"an emoji of several is one": {"ab👩‍💻👩‍💻", 6, []string{"ab👩‍💻", "👩‍💻"}},
 		"a combining mark stays":     {"ae\u0301e\u0301", 2, []string{"ae\u0301", "e\u0301"}},
 		"right to left in order":     {"שלום עולם", 5, []string{"שלום", "עולם"}},
 		"leading spaces stay":        {"  a", 9, []string{"  a"}},
@@ -118,8 +119,10 @@ func FuzzWrap(f *testing.F) {
 		}
 		for line := range strings.Lines(s) { // as the screen counts
 			line = strings.TrimSuffix(line, "\n")
-			if got, want := flow.Width(line), lipgloss.Width(line); got != want {
-				t.Fatalf("Width(%q) = %d, the screen has %d", line, got, want)
+			for clusters, want := range map[bool]int{true: lipgloss.Width(line), false: ansi.StringWidthWc(line)} {
+				if got := flow.Columns(line, theme.None().WithClusters(clusters)); got != want || flow.Width(line) < want {
+					t.Fatalf("Columns(%q) = %d of %d, the screen has %d (clusters: %t)", line, got, flow.Width(line), want, clusters)
+				}
 			}
 		}
 		if got := in.Cut(limit).Width(); !strings.Contains(s, "\n") && got > limit {
