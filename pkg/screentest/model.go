@@ -2,6 +2,7 @@ package screentest
 
 import (
 	"bytes"
+	"fmt"
 	"image/color"
 	"io"
 	"strings"
@@ -140,7 +141,7 @@ func (m *model) show(n int) {
 		data = data[len(seq):]
 		at := m.emu.CursorPosition()
 		if width == 0 {
-			m.write(seq)
+			m.write(m.onScreen(seq))
 			if m.emu.CursorPosition() != at {
 				m.full, m.pending = false, false
 			}
@@ -196,6 +197,23 @@ func (m *model) drawn(seq []byte) []byte {
 		return bytes.ReplaceAll(seq, []byte(emojiStyle), nil)
 	}
 	return seq
+}
+
+// onScreen is a sequence, but that the margins which it sets are on the screen: a program
+// that does not know yet that its terminal has become smaller sets others, which the
+// emulator would take.
+func (m *model) onScreen(seq []byte) []byte {
+	var top, bottom int
+	if !bytes.HasSuffix(seq, []byte("r")) {
+		return seq
+	}
+	if n, _ := fmt.Sscanf(string(seq), "\x1b[%d;%dr", &top, &bottom); n < 2 || bottom <= m.rows {
+		return seq
+	}
+	if top >= m.rows {
+		return nil
+	}
+	return fmt.Appendf(nil, "\x1b[%d;%dr", top, m.rows)
 }
 
 func (m *model) write(p []byte) { _, _ = m.emu.Write(p) } // it fails only when it is closed
