@@ -176,8 +176,11 @@ func TestSteeringOnATerminal(t *testing.T) {
 func TestACommandThatIsPushed(t *testing.T) {
 	t.Parallel()
 	b, d := start(t)
-	b.press("'/sh")
+	b.press("'/rev")
+	b.wait(`▸ /review`) // what was there before is known
+	b.press("esc", "ctrl+u", "'/sh")
 	b.wait(`^> /sh`)
+	b.until("what was read is there", func() bool { return !b.m.Reading() })
 	b.hides(`/show`)
 	b.press("esc", "ctrl+u")
 	d.overriding(func(before http.Handler) http.Handler {
