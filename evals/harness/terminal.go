@@ -58,7 +58,7 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	verb, name, rest := args[0], args[1], args[2:]
 	if verb == "open" {
-		usage(ts, !neg && len(rest) >= 2, "terminal open NAME COLSxROWS[,light][,legacy] PROG ARG...")
+		usage(ts, !neg && len(rest) >= 2, "terminal open NAME COLSxROWS[,light][,legacy|,unclustered] PROG ARG...")
 		c.openTerminal(ts, name, rest)
 		return
 	}
@@ -89,8 +89,10 @@ func (c *claim) openTerminal(ts *testscript.TestScript, name string, args []stri
 			o.Light = true
 		case "legacy":
 			o.Speaks = screentest.Legacy
+		case "unclustered":
+			o.Speaks = screentest.Unclustered
 		default:
-			ts.Fatalf("a terminal is light or legacy, not %q", k)
+			ts.Fatalf("a terminal is light, legacy or unclustered, not %q", k)
 		}
 	}
 	if o.Command[0] == "vexa" {

@@ -17,6 +17,9 @@ const (
 	// Modern answers what current terminals do: device attributes, cursor, colours,
 	// modes, the kitty keyboard, synchronised output, its name.
 	Modern Speaks = iota
+	// Unclustered answers all that but one: it knows nothing of grapheme clusters (mode
+	// 2027), and gives each code point its own columns.
+	Unclustered
 	// Legacy answers what a VT220 does: device attributes, status, cursor.
 	Legacy
 	// Silent answers nothing, as a terminal behind a broken connection.
@@ -30,12 +33,16 @@ func (m *model) say(answer string) {
 
 // answer has the model answer what the emulator does not by itself.
 func (m *model) answer() {
-	if m.speaks != Modern {
+	if m.speaks != Modern && m.speaks != Unclustered {
 		m.ignore()
 		return
 	}
 	m.emu.RegisterCsiHandler(ansi.Command('?', '$', 'p'), func(params ansi.Params) bool {
 		n, _, _ := params.Param(0, 0)
+		if n == 2027 && m.speaks == Unclustered {
+			m.say(ansi.ReportMode(ansi.DECMode(n), ansi.ModeNotRecognized))
+			return true
+		}
 		on, used := m.modes[n]
 		if !used && n != 2026 && n != 2027 {
 			return false

@@ -2,6 +2,7 @@ package screentest
 
 import (
 	"bytes"
+	"fmt"
 	"image/color"
 	"io"
 	"strings"
@@ -140,7 +141,7 @@ func (m *model) show(n int) {
 		data = data[len(seq):]
 		at := m.emu.CursorPosition()
 		if width == 0 {
-			m.write(seq)
+			m.write(m.onScreen(seq))
 			if m.emu.CursorPosition() != at {
 				m.full, m.pending = false, false
 			}
@@ -152,7 +153,7 @@ func (m *model) show(n int) {
 		} else if m.pending {
 			at.X = 0 // the emulator wraps
 		}
-		m.write(seq)
+		m.write(m.drawn(seq))
 		m.pending = m.modes[7] && width == 1 && at.X == m.cols-1
 		m.full = width == 2 && at.X == m.cols-2
 	}
@@ -162,10 +163,57 @@ func (m *model) show(n int) {
 // next is the cluster, of one or two columns, or the sequence that data begins with.
 func (m *model) next(data []byte) (seq []byte, width int) {
 	if r, _ := utf8.DecodeRune(data); m.state == ansi.NormalState && r != utf8.RuneError && !unicode.IsControl(r) {
+		if m.speaks == Unclustered {
+			return codePoint(data)
+		}
 		return ansi.FirstGraphemeCluster(data, ansi.GraphemeWidth)
 	}
 	seq, _, _, m.state = ansi.DecodeSequence(data, m.state, nil)
 	return seq, 0
+}
+
+// codePoint is the code point that data begins with and those behind it that have no
+// column of their own, as a terminal has them that knows no clusters.
+func codePoint(data []byte) (seq []byte, width int) {
+	n := 0
+	for n < len(data) {
+		r, size := utf8.DecodeRune(data[n:])
+		w := ansi.WcWidth.StringWidth(string(data[n : n+size]))
+		if n > 0 && (w > 0 || r == utf8.RuneError || unicode.IsControl(r)) {
+			break
+		}
+		n, width = n+size, width+w
+	}
+	return data[:n], width
+}
+
+// emojiStyle makes the character before it an emoji, which has two columns; a terminal
+// without clusters does not heed it.
+const emojiStyle = "\ufe0f"
+
+// drawn is what the emulator, which knows clusters alone, is given of a character.
+func (m *model) drawn(seq []byte) []byte {
+	if m.speaks == Unclustered {
+		return bytes.ReplaceAll(seq, []byte(emojiStyle), nil)
+	}
+	return seq
+}
+
+// onScreen is a sequence, but that the margins which it sets are on the screen: a program
+// that does not know yet that its terminal has become smaller sets others, which the
+// emulator would take.
+func (m *model) onScreen(seq []byte) []byte {
+	var top, bottom int
+	if !bytes.HasSuffix(seq, []byte("r")) {
+		return seq
+	}
+	if n, _ := fmt.Sscanf(string(seq), "\x1b[%d;%dr", &top, &bottom); n < 2 || bottom <= m.rows {
+		return seq
+	}
+	if top >= m.rows {
+		return nil
+	}
+	return fmt.Appendf(nil, "\x1b[%d;%dr", top, m.rows)
 }
 
 func (m *model) write(p []byte) { _, _ = m.emu.Write(p) } // it fails only when it is closed

@@ -30,7 +30,8 @@ type daemon struct {
 
 	mu   sync.Mutex
 	srv  *http.Server
-	hold func(*http.Request) // called before it answers
+	hold func(*http.Request)             // called before it answers
+	over func(http.Handler) http.Handler // answers in its place
 }
 
 func newDaemon(tb testing.TB) *daemon {
@@ -48,10 +49,14 @@ func newDaemon(tb testing.TB) *daemon {
 
 func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
-	hold := d.hold
+	hold, over := d.hold, d.over
 	d.mu.Unlock()
 	if hold != nil {
 		hold(r)
+	}
+	if over != nil {
+		over(d.Daemon).ServeHTTP(w, r)
+		return
 	}
 	d.Daemon.ServeHTTP(w, r)
 }
@@ -80,6 +85,13 @@ func (d *daemon) holding(f func(*http.Request)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hold = f
+}
+
+// overriding has some requests answered by another, to whom the daemon is given.
+func (d *daemon) overriding(over func(http.Handler) http.Handler) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = over
 }
 
 // bench is a chat without a terminal: what its commands return comes back to it.

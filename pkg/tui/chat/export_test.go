@@ -10,6 +10,9 @@ import (
 // Armed reports whether the question that is open takes answers.
 func (m *Model) Armed() bool { return m.question != nil && m.question.armed }
 
+// Reading reports whether what the workspaces bring is being read.
+func (m *Model) Reading() bool { return m.brought.reading }
+
 // Ended is why the chat could not go on.
 func (m *Model) Ended() error { return m.ended }
 

@@ -9,6 +9,9 @@ import (
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
+// maxLine bounds what is written into one, in bytes.
+const maxLine = 1024
+
 // line is an overlay that asks for one line.
 type line struct {
 	title  string
@@ -44,7 +47,7 @@ func (l *line) Cursor() (x, y int) { return l.x, l.y }
 func (l *line) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.PasteMsg:
-		l.editor.Type(plain.Line(msg.Content))
+		l.write(msg.Content)
 	case tea.KeyPressMsg:
 		switch key := msg.String(); key {
 		case "esc":
@@ -53,11 +56,16 @@ func (l *line) Update(msg tea.Msg) tea.Cmd {
 			l.done, l.taken = true, true
 		default:
 			if !move(&l.editor, key) && !erase(&l.editor, key) && msg.Text != "" {
-				l.editor.Type(plain.Line(msg.Text))
+				l.write(msg.Text)
 			}
 		}
 	}
 	return nil
+}
+
+// write inserts what there is room for.
+func (l *line) write(text string) {
+	l.editor.Type(flow.Head(plain.Line(text), maxLine-len(l.editor.Text())))
 }
 
 // View implements Overlay.

@@ -25,13 +25,20 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 // socketVar has this program be a chat with the daemon on a socket.
 const socketVar = "VEXA_CHAT_TEST_SOCKET"
 
+// clockVar has its clock be the machine's, where it is not empty.
+const clockVar = "VEXA_CHAT_TEST_CLOCK"
+
 // interrupted is the exit code of a chat that was ended from outside.
 const interrupted = 130
 
 func TestMain(m *testing.M) {
 	if socket := os.Getenv(socketVar); socket != "" {
+		now := clienttest.Epoch
+		if os.Getenv(clockVar) != "" {
+			now = time.Now
+		}
 		p := chat.NewProgram(context.Background(), chat.Options{
-			Daemon: client.New(client.Options{Socket: socket}), Request: idling(), Theme: chat.Theme(os.Getenv("VEXA_CHAT_TEST_THEME")), Now: clienttest.Epoch,
+			Daemon: client.New(client.Options{Socket: socket}), Request: idling(), Theme: chat.Theme(os.Getenv("VEXA_CHAT_TEST_THEME")), Now: now,
 		}, chat.Terminal{In: os.Stdin, Out: os.Stdout})
 		left, err := p.Run()
 		fmt.Println(left)
@@ -66,7 +73,7 @@ func onTerminal(t *testing.T, d *daemon, cols, rows int, th chat.Theme) *sized {
 // startChat starts a program that is a chat with a daemon.
 func startChat(t *testing.T, d *daemon, th chat.Theme, o screentest.Options) *screentest.Terminal {
 	t.Helper()
-	o.Env = append(os.Environ(), socketVar+"="+d.socket, "VEXA_CHAT_TEST_THEME="+string(th))
+	o.Env = append(append(os.Environ(), o.Env...), socketVar+"="+d.socket, "VEXA_CHAT_TEST_THEME="+string(th))
 	term, err := screentest.Start(o)
 	if err != nil {
 		t.Fatal(err)

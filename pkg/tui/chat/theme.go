@@ -1,6 +1,9 @@
 package chat
 
 import (
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/vexa-ai/vexa/pkg/tui/theme"
 )
 
@@ -50,10 +53,22 @@ func (m *Model) background(dark bool) {
 	m.restyle(th)
 }
 
-func (m *Model) restyle(th theme.Theme) {
-	if th.Name() == m.theme.Name() {
-		return
+// measured takes the terminal's word on how it counts columns: what knows of grapheme
+// clusters is had draw them so as soon as it says that, and what is drawn has to agree.
+func (m *Model) measured(msg tea.ModeReportMsg) {
+	if msg.Mode == ansi.ModeUnicodeCore && msg.Value != ansi.ModeNotRecognized && msg.Value != ansi.ModePermanentlyReset {
+		m.draw(m.theme.WithClusters(true))
 	}
+}
+
+func (m *Model) restyle(th theme.Theme) {
+	if th.Name() != m.theme.Name() {
+		m.draw(th.WithClusters(m.theme.Clusters()))
+	}
+}
+
+// draw draws everything in a theme from now on.
+func (m *Model) draw(th theme.Theme) {
 	m.theme = th
 	m.popup.Restyle(th)
 	if m.over != nil {

@@ -58,6 +58,9 @@ func (m *Model) input(msg tea.Msg) (tea.Cmd, bool) {
 		return m.click(msg), true
 	case tea.FocusMsg:
 		return tea.Batch(m.refresh(), m.catchUp(m.current())), true
+	case tea.ModeReportMsg:
+		m.measured(msg)
+		return nil, true
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 		return nil, true

@@ -41,6 +41,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	zoo := patch(t, "zoo.patch")
 	for _, th := range themes() {
+		th := th.WithClusters(true)
 		for _, width := range []int{40, 80, 120} {
 			for _, sides := range []bool{false, true} {
 				name := fmt.Sprintf("zoo-%s-%d", th.Name(), width)

@@ -74,7 +74,7 @@ func (e *Editor) Height(width int) int { return len(e.rows(width)) }
 func (e *Editor) View(th theme.Theme, width, height int) (lines []string, x, y int) {
 	rows := e.rows(width)
 	y = rowOf(rows, e.at)
-	x = flow.Width(e.text[rows[y].from:e.at])
+	x = flow.Columns(e.text[rows[y].from:e.at], th)
 	top := 0
 	if len(rows) > height {
 		top = min(max(y-height/2, 0), len(rows)-height)

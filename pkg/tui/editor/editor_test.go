@@ -146,7 +146,7 @@ func FuzzEditor(f *testing.F) {
 				t.Fatalf("%q is shown as %q", got, lines)
 			}
 			for _, l := range lines {
-				if flow.Width(l) > width {
+				if flow.Width(l) > width && flow.Trim(l) != "" { // one character may be
 					t.Fatalf("%q has %d columns of %d", l, flow.Width(l), width)
 				}
 			}

@@ -75,6 +75,7 @@ func bare(lines []string) string {
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for _, th := range themes() {
+		th := th.WithClusters(true)
 		for _, width := range []int{40, 80, 120} {
 			t.Run(fmt.Sprintf("%s-%d", th.Name(), width), func(t *testing.T) {
 				t.Parallel()

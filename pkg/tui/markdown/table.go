@@ -100,7 +100,7 @@ func columns(cells []flow.Line, widths []int, aligns []align) []flow.Line {
 			}
 			out[y] = append(append(out[y], spaces(before)...), l...)
 			if i < len(cells)-1 {
-				out[y] = append(out[y], spaces(free-before)...)
+				out[y] = append(out[y], flow.Fill(free-before, 0))
 			}
 		}
 	}

@@ -106,12 +106,9 @@ func (p *Picker) Add(b Batch) {
 // Pattern is what was typed.
 func (p *Picker) Pattern() string { return p.pattern }
 
-// Search sets what was typed.
+// Search sets what was typed. Of more than 256 bytes the first are taken.
 func (p *Picker) Search(pattern string) {
-	pattern = plain.Line(pattern)
-	for len(pattern) > maxPattern {
-		pattern = flow.Trim(pattern)
-	}
+	pattern = flow.Head(plain.Line(pattern), maxPattern)
 	p.pattern, p.at, p.top, p.moved = pattern, 0, 0, false
 	p.list.find(p.pattern)
 }

@@ -58,7 +58,7 @@ func (p *Picker) View(width, height int) []string {
 
 // Cursor is where the next letter comes to, in cells of what View returned last.
 func (p *Picker) Cursor() (x, y int) {
-	x = flow.Width(prompt) + flow.Plain(p.pattern).CutStart(p.frame.width-flow.Width(prompt)-1).Width()
+	x = flow.Width(prompt) + flow.Columns(flow.Plain(p.pattern).CutStart(p.frame.width-flow.Width(prompt)-1).Text(), p.theme)
 	return min(x, max(p.frame.width-1, 0)), p.frame.filter
 }
 

@@ -52,6 +52,7 @@ const (
 	Error                   // it did not, or was refused
 	Prompt                  // before what the person types
 	Match                   // what a search found within a text
+	Fill                    // blanks up to a column, as many as it takes on the terminal
 	Border                  // lines between things
 	StatusLine              // the line that says how things are
 	Selection               // what a key would act upon
@@ -73,6 +74,9 @@ func Of(list ...Role) Set {
 // With returns s and r.
 func (s Set) With(r Role) Set { return s | 1<<r }
 
+// Without returns s without r.
+func (s Set) Without(r Role) Set { return s &^ (1 << r) }
+
 // Has reports whether r is in s.
 func (s Set) Has(r Role) bool { return s&(1<<r) != 0 }
 
@@ -85,6 +89,8 @@ type Theme struct {
 	name   string
 	styles *[roles]lipgloss.Style
 	open   *[roles]string // what begins each style; empty: nothing does
+
+	clusters bool
 }
 
 // newTheme computes once what every role begins with.
@@ -111,6 +117,17 @@ func (t Theme) Name() string {
 // Plain reports whether the theme styles nothing. A view then spells out what
 // a style would have said.
 func (t Theme) Plain() bool { return t.open == nil }
+
+// Clusters reports whether the terminal gives a grapheme cluster, such as an emoji of
+// several, the columns of one character (mode 2027). Where it does not, it counts each
+// code point.
+func (t Theme) Clusters() bool { return t.clusters }
+
+// WithClusters returns the theme for a terminal that does so, or does not.
+func (t Theme) WithClusters(on bool) Theme {
+	t.clusters = on
+	return t
+}
 
 // Style returns a role's style, for views that lay out with Lip Gloss. Foreign
 // text that is rendered with it is to be stripped by the caller; Paint does so.

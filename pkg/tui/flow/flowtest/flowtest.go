@@ -22,7 +22,7 @@ func Painted(tb testing.TB, lines []string, width int, th theme.Theme, filled bo
 		if strings.ContainsFunc(bare, func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x9b || c == '\u202e' }) || th.Plain() && bare != line {
 			tb.Fatalf("line %d at %d columns: %q", i, width, line)
 		}
-		if n := flow.Width(bare); n > width || filled && n < width {
+		if n := flow.Columns(bare, th); n > width || filled && n < width {
 			tb.Fatalf("line %d has %d columns of %d: %q", i, n, width, bare)
 		}
 	}
