@@ -1,13 +1,14 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
-import { h, fill, problem, keepFocus } from "./dom.js";
+import { h, fill, problem } from "./dom.js";
 import { choices, idles } from "./choices.js";
-import { load, save, draftKey, queueKey, holdKey, idleKey, choicesKey } from "./keep.js";
+import { load, save, draftKey, idleKey, choicesKey } from "./keep.js";
 import { get, post, path } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Following } from "./following.js";
 import { Standing } from "./standing.js";
 import { keep, sent, deliver, underway } from "./outbox.js";
+import { Queue } from "./queue.js";
 import { Reading } from "./items.js";
 
 const settleAfter = 400; // ms without a frame of before
@@ -40,9 +41,6 @@ class Talk {
     this.heard = performance.now(); // when there was a frame
     this.word = ""; // how things stand, where none came for long
     this.early = false; // what is in the box was to be sent before it was known with what
-    this.queue = load(queueKey(session)) ?? [];
-    this.hold = Boolean(load(holdKey(session))); // the first of the queue was refused: nothing goes before the person says so
-    this.place = null; // in the queue, of what was taken from it to be edited
     this.followEnd = true;
     this.build();
   }
@@ -53,13 +51,13 @@ class Talk {
     this.standing = new Standing(this.box);
     this.sendButton = h("button", { type: "submit", class: "primary", text: "Send" });
     this.stopButton = h("button", { type: "button", class: "stop", text: "Stop", title: "Esc", hidden: true, onclick: () => this.interrupt() });
-    this.queued = h("ol", { class: "queue", "aria-label": "Messages that wait" });
+    this.queue = new Queue(this.session, this.box, { write: (text) => this.write(text), released: () => fill(this.trouble) });
     this.trouble = h("div", {});
     this.options = h("div", {});
-    this.form = h("form", { class: "composer" }, this.trouble, this.queued, h("div", { class: "box" }, this.box, h("div", { class: "buttons" }, this.stopButton, this.sendButton)),
+    this.form = h("form", { class: "composer" }, this.trouble, this.queue.el, h("div", { class: "box" }, this.box, h("div", { class: "buttons" }, this.stopButton, this.sendButton)),
       h("p", { class: "hint", text: "Enter sends, Shift+Enter is a new line, Esc stops the agent" }), this.options);
     this.form.addEventListener("submit", (e) => { e.preventDefault(); this.say(); });
-    this.box.addEventListener("input", () => { this.early = false; this.write(); if (this.box.value === "") this.place = null; });
+    this.box.addEventListener("input", () => { this.early = false; this.write(); if (this.box.value === "") this.queue.place = null; });
     this.box.addEventListener("keydown", (e) => {
       if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); this.say(); }
       if (e.key === "ArrowUp" && this.box.value === "") { e.preventDefault(); this.recall(); }
@@ -86,7 +84,7 @@ class Talk {
 
   async open() {
     this.page.title(this.session ? "Chat" : "New chat");
-    this.renderQueue();
+    this.queue.draw();
     const first = !this.session && sent("");
     if (!this.session && !first) this.welcome();
     this.page.show(this.el);
@@ -213,7 +211,7 @@ class Talk {
     const text = this.box.value.trim();
     this.early = false;
     if (text === "") {
-      if (this.hold) this.retry();
+      if (this.queue.why) this.retry();
       return;
     }
     if (!this.known()) {
@@ -224,38 +222,23 @@ class Talk {
     }
     if (!this.granted()) return;
     this.write("");
-    this.release();
-    if (this.loading || this.works() || this.queue.length > 0) {
-      this.queue.splice(this.place ?? this.queue.length, 0, text);
-      this.place = null;
-      this.renderQueue();
-      this.next();
-      return;
-    }
-    this.place = null;
-    this.send(text);
+    this.queue.release();
+    this.queue.add(text);
+    this.next();
   }
 
   // held shows why a message was refused. Alone it goes back into the box; else it is the
   // first of the queue, and nothing is sent before the person says so.
   held() {
-    this.queue = load(queueKey(this.session)) ?? [];
-    const why = load(holdKey(this.session));
-    if (why && this.queue.length === 1 && this.box.value === "") this.write(this.queue.pop());
-    this.hold = Boolean(why) && this.queue.length > 0;
-    if (why && !this.hold) this.release();
-    this.renderQueue();
-    if (why) fill(this.trouble, problem({ ...why, remedy: this.hold && h("button", { type: "button", text: "Send again", onclick: () => this.retry() }) }));
-  }
-
-  release() {
-    this.hold = false;
-    save(holdKey(this.session), "");
-    fill(this.trouble);
+    this.queue.load();
+    const why = this.queue.why;
+    if (!why) return this.queue.draw();
+    this.queue.give();
+    fill(this.trouble, problem({ ...why, remedy: this.queue.why && h("button", { type: "button", text: "Send again", onclick: () => this.retry() }) }));
   }
 
   retry() {
-    this.release();
+    this.queue.release();
     this.box.focus({ preventScroll: true });
     this.next();
   }
@@ -320,7 +303,7 @@ class Talk {
 
   // begun goes on as the chat of a session that its first message began.
   begun(session, request) {
-    this.session = this.following.session = session;
+    this.session = this.following.session = this.queue.session = session;
     this.page.replace(`/chat/${session}`);
     fill(this.options);
     this.workspaces = request.workspaces.map((w) => ({ name: w.workspace, mode: w.mode }));
@@ -349,30 +332,8 @@ class Talk {
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.works() || this.hold || this.queue.length === 0 || this.left || !this.known() || !this.granted()) return;
-    const text = this.queue.shift();
-    if (this.place > 0) this.place--;
-    this.renderQueue();
-    this.send(text);
-  }
-
-  renderQueue() {
-    save(queueKey(this.session), this.queue);
-    keepFocus(this.queued, () => fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
-      h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => this.edit(i) }), " ",
-      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } })))), this.box);
-    this.queued.hidden = this.queue.length === 0;
-    if (this.hold && this.queue.length === 0) this.release();
-  }
-
-  // edit takes a message that waits into the box, and what was in there has its place.
-  edit(i) {
-    const written = this.box.value.trim();
-    const [text] = this.queue.splice(i, 1, ...(written ? [written] : []));
-    this.write(text);
-    this.renderQueue();
-    this.place = i;
-    this.box.focus();
+    if (this.loading || this.works() || this.queue.why || this.queue.texts.length === 0 || this.left || !this.known() || !this.granted()) return;
+    this.send(this.queue.next());
   }
 
   recall() {
