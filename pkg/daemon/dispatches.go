@@ -34,8 +34,8 @@ func (s *Server) listDispatches(w http.ResponseWriter, r *http.Request) error {
 	}
 	q := r.URL.Query()
 	rows := e.Dispatch.List(q.Get("all") == "1")
-	if session := q.Get("session"); session != "" {
-		rows = slices.DeleteFunc(rows, func(d api.Dispatch) bool { return d.Session != session })
+	if only := q.Get("session"); only != "" {
+		rows = slices.DeleteFunc(rows, func(d api.Dispatch) bool { return d.Session != only })
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
