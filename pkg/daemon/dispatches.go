@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
@@ -31,7 +32,12 @@ func (s *Server) listDispatches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	unixhttp.WriteJSON(w, http.StatusOK, e.Dispatch.List(r.URL.Query().Get("all") == "1"))
+	q := r.URL.Query()
+	rows := e.Dispatch.List(q.Get("all") == "1")
+	if only := q.Get("session"); only != "" {
+		rows = slices.DeleteFunc(rows, func(d api.Dispatch) bool { return d.Session != only })
+	}
+	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
 }
 

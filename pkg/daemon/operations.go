@@ -68,7 +68,7 @@ func Operations() map[string]Operation {
 		"POST /v1/lock":          does("Forget the identity, once all is saved"),
 
 		"POST /v1/dispatches":            makes("Say something to an agent: start a dispatch, or go on with a live one", api.StartRequest{}, api.Started{}),
-		"GET /v1/dispatches":             answers("The dispatches that are live", []api.Dispatch{}, "all: 1 for those that have ended, too"),
+		"GET /v1/dispatches":             answers("The dispatches that are live", []api.Dispatch{}, "all: 1 for those that have ended, too", "session: those of this conversation alone"),
 		"GET /v1/dispatches/{id}":        answers("One dispatch, with its unit and its commits", api.Dispatch{}),
 		"POST /v1/dispatches/{id}/stop":  takes("End a dispatch, or its turn", api.StopRequest{}, api.Dispatch{}),
 		"GET /v1/dispatches/{id}/frames": frameEvents(),

@@ -182,6 +182,9 @@ func TestLockedRefusesEverythingButStatusAndUnlock(t *testing.T) {
 	if w := f.ask(t, http.MethodGet, "/v1/dispatches?all=1", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), unit) {
 		t.Errorf("unlocked: %d %s", w.Code, w.Body)
 	}
+	if w := f.ask(t, http.MethodGet, "/v1/dispatches?all=1&session=of-another-conversation", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), unit) {
+		t.Errorf("of another session: %d %s", w.Code, w.Body)
+	}
 	if w := f.ask(t, http.MethodPost, "/v1/lock", ""); w.Code != http.StatusNoContent {
 		t.Fatalf("lock: %d %s", w.Code, w.Body)
 	}

@@ -99,7 +99,8 @@ func TestChoicesThatCannotBeHad(t *testing.T) {
 	}
 }
 
-// What waits in a new chat goes, after a reload, with what was chosen before it.
+// What a new chat is to get is chosen over a reload, and what was sent goes with it after
+// another.
 func TestChoicesOutliveAReload(t *testing.T) {
 	t.Parallel()
 	var taken atomic.Bool
@@ -125,6 +126,8 @@ func TestChoicesOutliveAReload(t *testing.T) {
 	choose("#model", "rehearsal/rehearsal")
 	choose("#idle", "60")
 	p.must(p.Click("text=Search the web"))
+	p.must(p.Reload())
+	p.sees("With notes (read) · vexa · rehearsal")
 	for _, text := range []string{"first", "second"} {
 		p.must(p.Type("textarea", text))
 		p.must(p.Press("enter"))
@@ -132,12 +135,8 @@ func TestChoicesOutliveAReload(t *testing.T) {
 	}
 	p.must(p.Wait(".queue li", false))
 	p.must(p.Reload())
-	p.must(p.Wait(".queue li", false))
-	p.sees("With notes (read) · vexa · rehearsal")
-	p.must(p.Type("textarea", "third"))
-	p.must(p.Press("enter"))
 	p.must(p.Until(`document.querySelector(".said, .problem")`))
-	p.did(`{"text":"second"`)
+	p.did(`{"text":"first"`)
 	for _, with := range []string{`"workspaces":[{"workspace":"notes","mode":"ro"}]`, `"model":"rehearsal/rehearsal"`, `"tools":["search"]`, `"idleSec":60`} {
 		p.did(with)
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,9 +46,10 @@ func (f *fixture) window(o browsertest.Options) *browsertest.Browser {
 // story is a daemon with one dispatch, whose frames a test writes. Where deaf is set, it
 // has no WebSocket.
 type story struct {
-	frames []map[string]any
-	deaf   bool
-	asked  map[string]int
+	unit, turn string // of its frames; empty: those below
+	frames     []map[string]any
+	deaf       bool
+	asked      map[string]int
 }
 
 const (
@@ -57,7 +59,7 @@ const (
 
 func (s *story) say(kind string, body map[string]any) {
 	seq := len(s.frames) + 1
-	f := map[string]any{"seq": seq, "ts": "2026-11-01T12:00:00Z", "unit": unit, "source": "agent", "agentSeq": seq, "turn": "t", "type": kind}
+	f := map[string]any{"seq": seq, "ts": "2026-11-01T12:00:00Z", "unit": cmp.Or(s.unit, unit), "source": "agent", "agentSeq": seq, "turn": cmp.Or(s.turn, "t"), "type": kind}
 	maps.Copy(f, body)
 	s.frames = append(s.frames, f)
 }

@@ -75,16 +75,13 @@ export function withQuery(address, query) {
 export const get = async (address) => (await send("GET", address)).json();
 export const raw = async (address, headers) => send("GET", address, undefined, headers);
 
-// post sends a request to change something. What has a key of its own, or does no harm
-// twice, is tried again where the connection broke.
-export async function post(address, body, again = false) {
-  for (let tries = 0; ; tries++) {
-    try {
-      const response = await send("POST", address, body);
-      return response.status === 204 ? null : await response.json();
-    } catch (err) {
-      if (!again || err.code !== "daemon_unreachable" || tries === 5) throw err;
-      await new Promise((done) => setTimeout(done, 300 * 2 ** tries));
-    }
+// post sends a request to change something.
+export async function post(address, body) {
+  const response = await send("POST", address, body);
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch {
+    throw unreachable(); // the connection broke in the middle of the answer
   }
 }

@@ -1,14 +1,18 @@
 // The chat: a conversation with its live stream, and a box to write in.
 
-import { h, fill, short, modelName, problem, keepFocus } from "./dom.js";
+import { h, fill, problem } from "./dom.js";
 import { choices, idles } from "./choices.js";
-import { load, save, draftKey, queueKey, idleKey, choicesKey } from "./keep.js";
-import { get, post, path, raw, withQuery } from "./api.js";
+import { load, save, draftKey, idleKey, choicesKey } from "./keep.js";
+import { get, post, path } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { Events } from "./stream.js";
+import { Following } from "./following.js";
+import { Standing } from "./standing.js";
+import { keep, sent, deliver, underway } from "./outbox.js";
+import { Queue } from "./queue.js";
 import { Reading } from "./items.js";
 
 const settleAfter = 400; // ms without a frame of before
+const hush = 10_000, unheard = 4_000; // ms without a frame of a turn, or of a message, after which it is said how things stand
 
 // chat shows a session, or with "" the beginning of one.
 export function chat(page, session) {
@@ -26,29 +30,34 @@ class Talk {
     this.reading = new Reading(this.log, this.conversation, () => this.workspaces[0]?.name ?? "personal");
     this.reading.drawn = () => this.drawn();
     this.workspaces = [];
-    this.units = new Map(); // followed, with what ends that
+    this.following = new Following(page.hub, session, {
+      frame: (f) => this.frame(f), begun: () => { this.loading = true; this.settle(); },
+      ended: (unit) => this.ended(unit), fail: (err) => fill(this.trouble, problem(err)), looked: (own, err) => this.looked(own, err),
+    });
     this.idle = load(idleKey(session)) ?? idles[0][0];
     this.busy = false; // a message is on its way
+    this.bubble = null; // shows it until the daemon's own word of it is there
+    this.pending = null; // the turn of which that is waited for
+    this.heard = performance.now(); // when there was a frame
+    this.word = ""; // how things stand, where none came for long
     this.early = false; // what is in the box was to be sent before it was known with what
-    this.queue = load(queueKey(session)) ?? [];
     this.followEnd = true;
     this.build();
   }
 
   build() {
-    this.status = h("p", { class: "status" }); // its numbers change all the time: nobody has them read out
-    this.spoken = h("p", { class: "sr", role: "status" });
     this.box = h("textarea", { id: "message", rows: "1", placeholder: "Ask, or say what to do", "aria-label": "Message", autocomplete: "off", spellcheck: "true" });
     this.box.value = load(draftKey(this.session)) ?? "";
+    this.standing = new Standing(this.box);
     this.sendButton = h("button", { type: "submit", class: "primary", text: "Send" });
     this.stopButton = h("button", { type: "button", class: "stop", text: "Stop", title: "Esc", hidden: true, onclick: () => this.interrupt() });
-    this.queued = h("ol", { class: "queue", "aria-label": "Messages that wait" });
+    this.queue = new Queue(this.session, this.box, { write: (text) => this.write(text), released: () => fill(this.trouble) });
     this.trouble = h("div", {});
     this.options = h("div", {});
-    this.form = h("form", { class: "composer" }, this.trouble, this.queued, h("div", { class: "box" }, this.box, h("div", { class: "buttons" }, this.stopButton, this.sendButton)),
+    this.form = h("form", { class: "composer" }, this.trouble, this.queue.el, h("div", { class: "box" }, this.box, h("div", { class: "buttons" }, this.stopButton, this.sendButton)),
       h("p", { class: "hint", text: "Enter sends, Shift+Enter is a new line, Esc stops the agent" }), this.options);
     this.form.addEventListener("submit", (e) => { e.preventDefault(); this.say(); });
-    this.box.addEventListener("input", () => { this.early = false; this.grow(); save(draftKey(this.session), this.box.value); });
+    this.box.addEventListener("input", () => { this.early = false; this.write(); if (this.box.value === "") this.queue.place = null; });
     this.box.addEventListener("keydown", (e) => {
       if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); this.say(); }
       if (e.key === "ArrowUp" && this.box.value === "") { e.preventDefault(); this.recall(); }
@@ -63,7 +72,7 @@ class Talk {
     this.size = new ResizeObserver(() => { if (this.followEnd) this.toEnd(); });
     for (const el of [this.log, this.form]) this.size.observe(el);
     this.name = h("h1", { class: "sr", text: "Chat" });
-    this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.status, this.spoken, this.form);
+    this.el = h("div", { class: "chat" }, this.session && this.name, this.log, this.standing.el, this.standing.spoken, this.form);
   }
 
   // call names the page by what the conversation is about.
@@ -75,19 +84,19 @@ class Talk {
 
   async open() {
     this.page.title(this.session ? "Chat" : "New chat");
-    this.renderQueue();
-    if (!this.session) {
-      this.welcome();
-      this.page.show(this.el);
-      this.grow();
-      this.box.focus();
-      await this.choose(true);
-      return;
-    }
+    this.queue.draw();
+    const first = !this.session && sent("");
+    if (!this.session && !first) this.welcome();
     this.page.show(this.el);
     this.grow();
-    await this.history();
-    this.box.focus({ preventScroll: true });
+    if (!this.session) this.box.focus();
+    if (this.session) await this.history();
+    else if (!first) await this.choose(true);
+    if (this.left) return;
+    this.following.watch();
+    if (this.session) this.box.focus({ preventScroll: true });
+    if (sent(this.session)) this.deliver();
+    else this.held();
   }
 
   welcome() {
@@ -105,8 +114,7 @@ class Talk {
   async history() {
     this.followEnd = true;
     this.loading = true;
-    const [all, sessions] = await Promise.all([get(withQuery(path("dispatches"), { all: "1" })), get(path("sessions"))]);
-    const own = all.filter((d) => d.session === this.session).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const [own, sessions] = await Promise.all([this.following.list(), get(path("sessions"))]);
     const meta = sessions.find((s) => s.id === this.session);
     if (meta?.title) this.call(meta.title);
     if (own.length === 0) {
@@ -116,11 +124,7 @@ class Talk {
       return;
     }
     this.workspaces = own.at(-1).workspaces;
-    for (const d of own.slice(0, -1)) {
-      if (d.endedAt) await this.whole(d.id);
-      else this.follow(d.id, "");
-    }
-    this.follow(own.at(-1).id, "");
+    await this.following.first(own);
     this.settle();
   }
 
@@ -128,29 +132,47 @@ class Talk {
   // whether a turn runs, for which a message has to wait.
   settle() {
     clearTimeout(this.settling);
-    this.settling = setTimeout(() => { this.loading = false; this.drawn(); }, settleAfter);
+    this.settling = setTimeout(() => {
+      if (this.following.looking) return this.settle();
+      this.loading = false;
+      this.drawn();
+    }, settleAfter);
   }
 
-  async whole(unit) {
-    const response = await raw(path("dispatches", unit, "frames"));
-    const events = new Events((e) => this.reading.apply(JSON.parse(e.data)));
-    events.push(await response.text());
+  frame(f) {
+    this.heard = performance.now();
+    this.word = "";
+    if (this.loading) this.settle();
+    this.reading.apply(f);
   }
 
-  follow(unit, from) {
-    if (this.units.has(unit)) return;
-    this.units.set(unit, this.page.hub.follow(unit, from, {
-      frame: (f) => { if (this.loading) this.settle(); this.reading.apply(f); },
-      end: () => { this.units.delete(unit); this.ended(); },
-      fail: (err) => { this.units.delete(unit); fill(this.trouble, problem(err)); },
-    }));
-  }
-
-  ended() {
-    this.conversation.state = "ended";
-    if (this.conversation.running) this.conversation.running = "";
+  ended(unit) {
+    const c = this.conversation;
+    if (this.following.units.size === 0) c.state = "ended";
+    if (c.running && (this.unitOf(c.running) ?? unit) === unit) c.running = "";
+    this.drawn();
+    if (this.pending?.unit !== unit) return;
+    this.pending = this.bubble = null; // it said nothing of it: what was written stays to be read
     this.drawn();
   }
+
+  unitOf(turn) { return this.conversation.items.findLast((i) => i.kind === "said" && i.turn === turn)?.unit; }
+
+  // looked says how things stand where no frame came for a while, by the dispatches of the
+  // session or by why they cannot be had.
+  async looked(own, err) {
+    const c = this.conversation;
+    if (this.left || !this.works() || performance.now() - this.heard < (c.running ? hush : unheard)) return;
+    if (!this.session) await get(path("status")).catch((e) => { err = e; });
+    if (!this.works()) return;
+    const live = own.findLast((d) => !d.endedAt);
+    if (err) this.word = err.message + (this.busy ? "; the message is kept, and goes once it does" : "");
+    else this.word = "the daemon is there" + (live ? `; the dispatch is ${live.state}` : "") + (this.busy ? "; it has not taken the message yet" : "");
+    this.drawn();
+  }
+
+  // works reports whether a turn runs, or a message is on its way to be one.
+  works() { return Boolean(this.conversation.running || this.busy || this.pending); }
 
   // choose lets the person say what the agent gets. Until it is known what there is
   // nothing is sent: what was to be sent then goes when it is.
@@ -177,11 +199,21 @@ class Talk {
     if (this.early) this.say();
   }
 
+  // write changes what is in the box, or notes that the person did.
+  write(text = this.box.value) {
+    this.box.value = text;
+    save(draftKey(this.session), text);
+    this.grow();
+  }
+
   // say sends what was written, or has it wait for the end of the turn.
   say() {
     const text = this.box.value.trim();
     this.early = false;
-    if (text === "") return;
+    if (text === "") {
+      if (this.queue.why) this.retry();
+      return;
+    }
     if (!this.known()) {
       this.early = true;
       fill(this.trouble, h("p", { class: "quiet", role: "status", text: "It goes as soon as it is known what the agent can be given." }));
@@ -189,17 +221,26 @@ class Talk {
       return;
     }
     if (!this.granted()) return;
-    this.box.value = "";
-    save(draftKey(this.session), "");
-    this.grow();
-    fill(this.trouble);
-    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length > 0) {
-      this.queue.push(text);
-      this.renderQueue();
-      this.next();
-      return;
-    }
-    this.send(text);
+    this.write("");
+    this.queue.release();
+    this.queue.add(text);
+    this.next();
+  }
+
+  // held shows why a message was refused. Alone it goes back into the box; else it is the
+  // first of the queue, and nothing is sent before the person says so.
+  held() {
+    this.queue.load();
+    const why = this.queue.why;
+    if (!why) return this.queue.draw();
+    this.queue.give();
+    fill(this.trouble, problem({ ...why, remedy: this.queue.why && h("button", { type: "button", text: "Send again", onclick: () => this.retry() }) }));
+  }
+
+  retry() {
+    this.queue.release();
+    this.box.focus({ preventScroll: true });
+    this.next();
   }
 
   // known reports whether it is known what the agent gets: left out of the request, it would
@@ -217,122 +258,93 @@ class Talk {
     return false;
   }
 
-  async send(text) {
-    this.busy = true;
-    this.followEnd = true;
-    const pending = h("article", { class: "said pending" }, h("div", { class: "bubble", text }));
-    this.log.querySelector(".welcome")?.remove();
-    this.log.append(pending);
-    this.drawn();
-    const first = !this.session;
-    if (first) this.call(text.split("\n")[0].slice(0, 80));
-    const request = { text, idempotencyKey: key(), limits: { idleSec: this.idle } };
-    if (first) {
-      Object.assign(request, this.chosen());
-    } else {
-      request.session = this.session;
-    }
-    try {
-      const started = await post(path("dispatches"), request, true);
-      if (first) {
-        this.session = started.session;
-        save(queueKey(this.session), this.queue);
-        save(queueKey(""), []);
-        save(idleKey(this.session), this.idle);
-        save(draftKey(""), "");
-        save(choicesKey, "");
-        this.page.replace(`/chat/${this.session}`);
-        fill(this.options);
-        this.workspaces = this.chosen().workspaces.map((w) => ({ name: w.workspace, mode: w.mode }));
-      }
-      this.expect(started.unit, started.turn, pending);
-      this.follow(started.unit, started.from);
-    } catch (err) {
-      pending.remove();
-      if (this.box.value === "") this.box.value = text;
-      else this.queue.unshift(text);
-      this.grow();
-      this.renderQueue();
-      fill(this.trouble, problem(err));
-    } finally {
-      this.busy = false;
-      this.drawn();
-    }
+  // send has the daemon take a message, which is kept until it has.
+  send(text) {
+    keep(this.session, { text, limits: { idleSec: this.idle }, ...(this.session ? { session: this.session } : this.chosen()) });
+    this.deliver();
   }
 
-  // expect takes the message away that was shown before the daemon had it, once the
-  // daemon's own word of it is there.
-  expect(unit, turn, pending) {
-    this.pending = { unit, turn, pending };
+  // deliver shows the message that is on its way, and what comes of it. Where the view is
+  // left it goes all the same.
+  async deliver() {
+    const session = this.session, request = sent(session);
+    this.busy = true;
+    this.followEnd = true;
+    this.heard = performance.now();
+    this.bubble = h("article", { class: "said pending" }, h("div", { class: "bubble", text: request.text }));
+    this.log.querySelector(".welcome")?.remove();
+    if (!session) this.call(request.text.split("\n")[0].slice(0, 80));
+    this.drawn();
+    const way = underway(session) ?? this.following.look().then(() => deliver(session)); // what began elsewhere comes before it
+    const started = await way.catch(() => null); // why is kept, too
+    if (this.left) return;
+    if (started) this.took(started, request);
+    else await this.notTaken();
+    this.busy = false;
+    this.following.look();
+    this.drawn();
+  }
+
+  took(started, request) {
+    this.word = "";
+    this.heard = performance.now();
+    fill(this.trouble);
+    if (!this.session) this.begun(started.session, request);
+    this.pending = { unit: started.unit, turn: started.turn };
+    this.following.follow(started.unit, started.from);
+  }
+
+  async notTaken() {
+    this.bubble.remove();
+    this.bubble = null;
+    if (!this.known()) await this.choose();
+    if (!this.left) this.held();
+  }
+
+  // begun goes on as the chat of a session that its first message began.
+  begun(session, request) {
+    this.session = this.following.session = this.queue.session = session;
+    this.page.replace(`/chat/${session}`);
+    fill(this.options);
+    this.workspaces = request.workspaces.map((w) => ({ name: w.workspace, mode: w.mode }));
   }
 
   drawn() {
+    if (this.left) return;
     const c = this.conversation;
     if (this.pending && c.items.some((i) => i.kind === "said" && i.turn === this.pending.turn)) {
-      this.pending.pending.remove();
-      this.pending = null;
+      this.bubble.remove();
+      this.pending = this.bubble = null;
     }
-    const running = c.running !== "" || this.busy || this.pending;
+    if (this.bubble && this.log.lastElementChild !== this.bubble) this.log.append(this.bubble);
+    const running = this.works();
+    if (!running) this.word = "";
     if (!c.running && document.activeElement === this.stopButton) this.box.focus({ preventScroll: true });
     this.stopButton.hidden = !c.running;
     this.sendButton.textContent = running ? "Queue" : "Send";
-    this.log.setAttribute("aria-busy", String(Boolean(running)));
-    this.tell(running);
+    this.log.setAttribute("aria-busy", String(running));
+    this.standing.tell(c, running, this.word, this.workspaces, [...this.following.units.keys()].at(-1));
     if (this.followEnd) this.toEnd();
     this.next();
-  }
-
-  // tell writes the line below the conversation, where that is another than before.
-  tell(running) {
-    const c = this.conversation;
-    const now = JSON.stringify([Boolean(running), c.running !== "", c.model, c.runner, this.workspaces, c.usage && used(c.usage), c.container, c.state]);
-    if (now === this.told) return;
-    this.told = now;
-    const says = running ? "The agent works." : this.spoken.textContent && "The agent is done.";
-    if (says !== this.spoken.textContent) this.spoken.textContent = says;
-    keepFocus(this.status, () => fill(this.status, running && h("span", { class: "working" }, h("span", { class: "dot", "aria-hidden": "true" }), c.running ? "working" : "starting"),
-      c.model && h("span", { text: modelName(c.model) }), c.runner && c.runner !== "vexa" && h("span", { text: c.runner }),
-      this.workspaces.length > 0 && h("span", {}, this.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"])),
-      c.usage && h("span", { text: used(c.usage) }),
-      this.where(running)), this.box);
-  }
-
-  // where is the container that works for this conversation, or that none does now.
-  where(running) {
-    const c = this.conversation;
-    if (!c.container) return !running && c.state !== "" && h("span", { text: "no container now" });
-    const unit = [...this.units.keys()].at(-1) ?? c.items.findLast((i) => i.unit)?.unit ?? "";
-    return h("a", { href: `/dispatches/${unit}`, title: "The dispatch that runs this", text: `container ${short(c.container)}` });
   }
 
   toEnd() { document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight; }
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.busy || this.pending || this.conversation.running || this.queue.length === 0 || this.left || !this.known() || !this.granted()) return;
-    const text = this.queue.shift();
-    this.renderQueue();
-    this.send(text);
-  }
-
-  renderQueue() {
-    save(queueKey(this.session), this.queue);
-    keepFocus(this.queued, () => fill(this.queued, this.queue.map((text, i) => h("li", {}, h("span", { class: "text", text }),
-      h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.box.value = text; this.renderQueue(); this.grow(); this.box.focus(); } }), " ",
-      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.queue.splice(i, 1); this.renderQueue(); this.box.focus(); } })))), this.box);
-    this.queued.hidden = this.queue.length === 0;
+    if (this.loading || this.works() || this.queue.why || this.queue.texts.length === 0 || this.left || !this.known() || !this.granted()) return;
+    this.send(this.queue.next());
   }
 
   recall() {
     const last = this.conversation.items.findLast((i) => i.kind === "said");
     if (!last) return;
-    this.box.value = last.text;
-    this.grow();
+    this.write(last.text);
     this.box.setSelectionRange(last.text.length, last.text.length);
   }
 
   async interrupt() {
-    const unit = this.conversation.items.findLast((i) => i.kind === "said" && i.turn === this.conversation.running)?.unit;
+    const unit = this.unitOf(this.conversation.running);
     if (!unit || this.stopButton.disabled) return;
     if (document.activeElement === this.stopButton) this.box.focus({ preventScroll: true }); // what cannot be pressed has no focus
     this.stopButton.disabled = true;
@@ -358,18 +370,6 @@ class Talk {
     document.removeEventListener("keydown", this.onKey);
     window.removeEventListener("scroll", this.onScroll);
     this.size.disconnect();
-    for (const stop of this.units.values()) stop();
+    this.following.leave();
   }
-}
-
-function used(u) {
-  const tokens = `${compact(u.inputTokens)} in, ${compact(u.outputTokens)} out`;
-  return u.costUsd ? `${tokens}, $${u.costUsd.toFixed(u.costUsd < 0.1 ? 4 : 2)}` : tokens;
-}
-
-const compact = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(n);
-
-// key names a message, so that one that is sent again is not another.
-function key() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

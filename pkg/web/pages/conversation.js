@@ -9,7 +9,7 @@ export class Conversation {
     this.calls = new Map();
     this.single = new Map(); // of plan and unknown a turn has one
     this.running = "";
-    this.session = this.runner = this.model = this.container = this.state = "";
+    this.session = this.runner = this.model = this.container = this.state = this.unit = "";
     this.usage = null;
   }
 
@@ -65,6 +65,8 @@ export class Conversation {
       case "turn-done": this.done(f, changed); break;
       case "usage": this.usage = f; break;
       case "state":
+        if (f.unit < this.unit) break; // the last words of a dispatch of before
+        this.unit = f.unit;
         this.container = f.state === "stopped" || f.state === "destroyed" ? "" : f.container ?? this.container;
         this.state = f.state;
         if (f.detail && f.state === "starting") this.add({ kind: "waiting", turn: f.turn, text: f.detail }, changed);

@@ -4,6 +4,7 @@ import { h, fill, problem } from "./dom.js";
 import { signIn, session, signOut, onAway, unreachable, Failure } from "./api.js";
 import { Hub } from "./stream.js";
 import { chat } from "./chat.js";
+import { resume } from "./outbox.js";
 
 const main = document.getElementById("main");
 const linkState = document.getElementById("link-state");
@@ -60,7 +61,11 @@ class Page {
 
   // go shows another address; replace says that this one is called otherwise.
   go(to) { navigate(to); }
-  replace(to) { history.replaceState(null, "", to); mark(); }
+  replace(to) {
+    if (this.over) return;
+    history.replaceState(null, "", to);
+    mark();
+  }
 
   end() {
     this.over = true;
@@ -188,6 +193,7 @@ async function begin() {
   clearTimeout(late);
   late = 0;
   hub = new Hub(connection);
+  resume();
   await render(false);
   for (const name of Object.keys(later)) module(name).catch(() => {}); // it is tried again when it is looked at
 }

@@ -1,0 +1,67 @@
+// What was sent is kept until the daemon has taken it, whatever the page shows meanwhile.
+// Each message has a key of its own, so that one that is sent again is not another.
+
+import { post, path } from "./api.js";
+import { kept, load, save, choicesKey, draftKey, holdKey, idleKey, queueKey, sentKey } from "./keep.js";
+
+const firstPause = 300, longestPause = 5_000; // ms between two tries
+
+const ways = new Map(); // by session, the promise of what is on its way
+
+// sent is the request of a session that the daemon has not taken yet, or null.
+export const sent = (session) => load(sentKey(session));
+
+// keep notes a request that is to be delivered, under a key.
+export function keep(session, request) {
+  const idempotencyKey = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  save(sentKey(session), { ...request, idempotencyKey });
+}
+
+// deliver sends what is kept of a session until the daemon takes it, and returns what that
+// answers; nothing, where nothing is kept. What it refuses is the first of the queue again, which is held, and thrown is why.
+export function deliver(session) {
+  const request = sent(session);
+  if (request && !ways.has(session)) {
+    const way = go(session, request).finally(() => ways.delete(session));
+    way.catch(() => {}); // whoever shows the session hears of it
+    ways.set(session, way);
+  }
+  return ways.get(session);
+}
+
+// underway is what deliver gave to who asked before, where that goes on.
+export const underway = (session) => ways.get(session);
+
+// resume delivers what was on its way when the page was loaded anew.
+export function resume() {
+  for (const session of kept(sentKey)) deliver(session);
+}
+
+async function go(session, request) {
+  for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
+    try {
+      const started = await post(path("dispatches"), request);
+      if (!session) begun(started.session, request);
+      save(sentKey(session), "");
+      return started;
+    } catch (err) {
+      if (err.code !== "daemon_unreachable") {
+        save(queueKey(session), [request.text, ...(load(queueKey(session)) ?? [])]);
+        save(holdKey(session), { message: err.message, hint: err.hint });
+        save(sentKey(session), "");
+        throw err;
+      }
+    }
+    await new Promise((done) => setTimeout(done, pause));
+  }
+}
+
+// begun gives a session that began what was written for it in the meantime.
+function begun(session, request) {
+  for (const name of [draftKey, queueKey]) {
+    save(name(session), load(name("")) ?? "");
+    save(name(""), "");
+  }
+  save(idleKey(session), request.limits.idleSec);
+  save(choicesKey, "");
+}

@@ -1,0 +1,69 @@
+// The messages that wait, in their order, kept. Where the first of them was refused none
+// goes before the person says so.
+
+import { h, fill, keepFocus } from "./dom.js";
+import { load, save, queueKey, holdKey } from "./keep.js";
+
+export class Queue {
+  // Of to, write puts a text into the box, and released is called when nothing is held any more.
+  constructor(session, box, to) {
+    this.session = session;
+    this.box = box;
+    this.to = to;
+    this.place = null; // of what is in the box to be edited
+    this.el = h("ol", { class: "queue", "aria-label": "Messages that wait" });
+    this.load();
+  }
+
+  // load takes what is kept, which a message that was refused is part of.
+  load() {
+    this.texts = load(queueKey(this.session)) ?? [];
+    this.why = load(holdKey(this.session)); // the first was refused, or null
+  }
+
+  // give takes the only message back into an empty box.
+  give() {
+    if (this.texts.length === 1 && this.box.value === "") this.to.write(this.texts.pop());
+    this.draw();
+  }
+
+  // add has a message wait in the place from which it was taken, or behind all others.
+  add(text) {
+    this.texts.splice(this.place ?? this.texts.length, 0, text);
+    this.place = null;
+    this.draw();
+  }
+
+  // next takes the first.
+  next() {
+    const text = this.texts.shift();
+    if (this.place > 0) this.place--;
+    this.draw();
+    return text;
+  }
+
+  release() {
+    this.why = null;
+    save(holdKey(this.session), "");
+    this.to.released();
+  }
+
+  draw() {
+    save(queueKey(this.session), this.texts);
+    keepFocus(this.el, () => fill(this.el, this.texts.map((text, i) => h("li", {}, h("span", { class: "text", text }),
+      h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => this.edit(i) }), " ",
+      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.texts.splice(i, 1); this.draw(); this.box.focus(); } })))), this.box);
+    this.el.hidden = this.texts.length === 0;
+    if (this.why && this.texts.length === 0) this.release();
+  }
+
+  // edit takes a message into the box, and what was in there has its place.
+  edit(i) {
+    const written = this.box.value.trim();
+    const [text] = this.texts.splice(i, 1, ...(written ? [written] : []));
+    this.to.write(text);
+    this.draw();
+    this.place = i;
+    this.box.focus();
+  }
+}
