@@ -358,6 +358,7 @@ func TestDaemonAway(t *testing.T) {
 	p := newPerson(t, browsertest.Options{Still: true})
 	p.sees("a rehearsal plays")
 	p.must(p.Until(`performance.getEntriesByType("resource").some(r => r.name.endsWith("proposals.js"))`))
+	p.must(p.Until(`document.documentElement.dataset.link === "fallback"`)) // the house has no WebSocket
 	p.must(p.f.site.Close())
 	p.must(p.Click("text=Workspaces"))
 	p.sees("the daemon does not answer")

@@ -7,7 +7,7 @@ import { raw, withQuery, path, get } from "./api.js";
 
 const quiet = 40_000; // ms without a word, after which a connection is given up: one is said every 15 s
 const firstPause = 250, longestPause = 5_000;
-const trySocketAgain = 60_000; // after the fallback was taken
+const trySocketFirst = 5_000, trySocketAtLast = 60_000; // after the fallback was taken, each time later
 
 // Events reads server-sent events from pieces of text.
 export class Events {
@@ -54,6 +54,7 @@ export class Hub {
     this.failures = 0;
     this.socket = null;
     this.fallback = false;
+    this.socketPause = trySocketFirst;
     this.closed = false;
     this.wake = () => {
       if (document.visibilityState !== "visible") return;
@@ -64,6 +65,7 @@ export class Hub {
     window.addEventListener("online", this.wake);
     window.addEventListener("pageshow", this.wake);
     this.watch = setInterval(() => {
+      if (this.fallback) this.look();
       if (this.socket?.readyState === WebSocket.OPEN && performance.now() - this.heard > quiet) this.socket.close();
     }, 5_000);
     this.connect();
@@ -118,6 +120,7 @@ export class Hub {
       opened = true;
       this.failures = 0;
       this.pause = firstPause;
+      this.socketPause = trySocketFirst;
       this.heard = performance.now();
       this.state("live");
       const open = [...this.topics.values()].filter((t) => !t.over);
@@ -155,12 +158,28 @@ export class Hub {
     this.fallback = true;
     this.state("fallback");
     for (const t of this.topics.values()) if (!t.over) this.read(t);
-    setTimeout(() => {
-      this.fallback = false;
-      this.failures = 0;
-      for (const t of this.topics.values()) t.stop?.();
-      this.connect();
-    }, trySocketAgain);
+    this.later = setTimeout(() => this.leaveFallback(), this.socketPause);
+    this.socketPause = Math.min(2 * this.socketPause, trySocketAtLast);
+  }
+
+  leaveFallback() {
+    clearTimeout(this.later);
+    this.fallback = false;
+    this.failures = 0;
+    for (const t of this.topics.values()) t.stop?.();
+    this.connect();
+  }
+
+  // look finds out whether the daemon is there still, which a connection that nobody has
+  // does not tell.
+  async look() {
+    try {
+      await get("/api/status");
+    } catch (err) {
+      if (err.code !== "daemon_unreachable" || !this.fallback || this.closed) return;
+      this.state("waiting");
+      this.leaveFallback();
+    }
   }
 
   event(e) {
