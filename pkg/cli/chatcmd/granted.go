@@ -8,6 +8,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/client"
 	"github.com/vexa-ai/vexa/pkg/fault"
+	"github.com/vexa-ai/vexa/pkg/internal/sessionid"
 	"github.com/vexa-ai/vexa/pkg/tui/mention"
 )
 
@@ -62,8 +63,22 @@ func ofSession(ctx context.Context, c *client.Client, r *api.StartRequest) ([]st
 		latest := slices.MaxFunc(sessions, func(a, b api.Session) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
 		r.Session, r.Continue = latest.ID, false
 	}
-	live, err := c.Dispatches(ctx, false)
+	all, err := c.Dispatches(ctx, true)
 	if err != nil {
+		return nil, err
+	}
+	var there, past []string
+	for _, s := range sessions {
+		there = append(there, s.ID)
+	}
+	live := slices.DeleteFunc(slices.Clone(all), func(d api.Dispatch) bool { return d.EndedAt != nil })
+	for _, d := range live {
+		there = append(there, d.Session)
+	}
+	for _, d := range all {
+		past = append(past, d.Session)
+	}
+	if r.Session, err = sessionid.Find(r.Session, there, past); err != nil {
 		return nil, err
 	}
 	if at := slices.IndexFunc(live, func(d api.Dispatch) bool { return d.Session == r.Session }); at >= 0 {

@@ -30,6 +30,7 @@ type progress struct {
 	text   string
 	told   map[string]bool // what stands there in lines of its own
 	notice *time.Timer
+	said   chan struct{} // closed once it stands there
 }
 
 // wait says what is waited for from now on.
@@ -51,13 +52,19 @@ func (p *progress) wait(text string) {
 func (p *progress) tell(text string) {
 	p.hush()
 	if !p.told[text] {
-		p.notice = time.AfterFunc(cmp.Or(p.f.SlowAfter, slowTurn), func() { p.f.Notice("%s", text) })
+		said := make(chan struct{})
+		p.said = said
+		p.notice = time.AfterFunc(cmp.Or(p.f.SlowAfter, slowTurn), func() {
+			defer close(said)
+			p.f.Notice("%s", text)
+		})
 	}
 }
 
 // hush ends what was said: something is about to be shown.
 func (p *progress) hush() {
 	if p.notice != nil && !p.notice.Stop() {
+		<-p.said
 		if p.told == nil {
 			p.told = map[string]bool{}
 		}

@@ -25,6 +25,14 @@ func (f *Factory) Plain(text string) string {
 	return text
 }
 
+// Patch is Plain for a unified diff.
+func (f *Factory) Patch(text string) string {
+	if IsTTY(f.OutTTY) {
+		return plain.Patch(text)
+	}
+	return text
+}
+
 // Notice writes one line to stderr that says what a command did. It is silent
 // where stderr is not a terminal and under --quiet. A failed write is ignored:
 // a notice is nobody's result.

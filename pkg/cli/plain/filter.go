@@ -74,6 +74,9 @@ func (f *Filter) take(r rune) bool {
 		f.state, f.seen = ground, seen{}
 		return true
 	}
+	if r == '\r' && f.state != str {
+		f.state = ground // a terminal carries it out within a sequence
+	}
 	switch f.state {
 	case escape:
 		f.afterEscape(r)

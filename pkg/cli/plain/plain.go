@@ -26,6 +26,26 @@ func Text(s string) string {
 	return string(f.Flush(out))
 }
 
+// returned stands for a carriage return in a Patch.
+const returned = "␍"
+
+// Patch is Text for a unified diff, where it means something what a line begins with: a
+// carriage return within a line is shown, and what follows it stays on that line.
+func Patch(s string) string {
+	if strings.IndexByte(s, '\r') < 0 {
+		return Text(s)
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n') {
+			b.WriteString(returned)
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return Text(b.String())
+}
+
 // Line is Text on one line: line feeds and tabs become spaces.
 func Line(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -26,6 +26,7 @@ func TestText(t *testing.T) {
 		"charset switch":                {"x\x1b(0y", "xy"},
 		"carriage return":               {"good\rbad\r\nline", "good\nbad\nline"},
 		"a progress bar":                {"\r10%\r\x1b[K20%\r\r\r\n\rdone\r", "10%\n20%\ndone"},
+		"a return within a sequence":    {"10%\x1b[\r20%\x1b\r30%", "10%\n20%\n30%"},
 		"an accent after a return":      {"e\r\u0301\rx", "e\n\u0301\nx"},
 		"a joiner after a return":       {"👩\r\u200d💻", "👩\n💻"},
 		"backspace, bell, DEL, NUL":     {"a\bb\ac\x7fd\x00e", "abcde"},
@@ -58,6 +59,22 @@ func TestText(t *testing.T) {
 				t.Errorf("Text(%q) = %q, want %q", c.in, got, c.want)
 			}
 		})
+	}
+}
+
+// A line of a patch stays one, whatever it holds: its beginning says what it is.
+func TestPatch(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"+a\r-b\n":              "+a␍-b\n",
+		"+a\r@@ -1 +1 @@\r\n b": "+a␍@@ -1 +1 @@\n b",
+		"+a\x1b[\r-b\r":         "+a-b␍",
+		"+\x1b[31ma\n":          "+a\n",
+		"+a\r\r\n":              "+a␍\n",
+	} {
+		if got := plain.Patch(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }
 
@@ -141,6 +158,9 @@ func FuzzText(f *testing.F) {
 		var value, want string
 		if json.Unmarshal(shown, &value) != nil || json.Unmarshal(quoted, &want) != nil || value != want {
 			t.Fatalf("JSON(%q) has another value: %q", quoted, shown)
+		}
+		if got := plain.Patch(s); strings.Count(got, "\n") != strings.Count(s, "\n") || plain.Text(got) != got {
+			t.Fatalf("Patch(%q) = %q", s, got)
 		}
 		var filter plain.Filter
 		n := min(int(cut), len(s))

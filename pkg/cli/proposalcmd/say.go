@@ -177,7 +177,7 @@ func confirm(ctx context.Context, f *factory.Factory, c *client.Client, args []s
 		return fault.New(fault.Conflict, "the proposal "+p.ID+" changed while it was read", "try again")
 	}
 	// What is signed is shown in any case, --quiet or not.
-	if _, err := io.WriteString(f.Err, plain.Text(strings.TrimSuffix(d.Patch, "\n")+"\n"+p.ID+": "+p.Title+"\n")); err != nil {
+	if _, err := io.WriteString(f.Err, plain.Patch(strings.TrimSuffix(d.Patch, "\n")+"\n"+p.ID+": "+p.Title+"\n")); err != nil {
 		return err
 	}
 	ok, err := f.Confirm(ctx, "Sign that "+short(p.Target)+" may become this, "+sha(p.Result)+"? [y/N] ", instead, false)

@@ -22,7 +22,7 @@ func Diff(f *factory.Factory, cmd *cobra.Command, ask Ask[api.Diff], nothing str
 		if x.Patch == "" {
 			f.Notice("%s", nothing)
 		}
-		return f.Printf("%s", colored(f.Plain(x.Patch), f.OutStyle()))
+		return f.Printf("%s", colored(f.Patch(x.Patch), f.OutStyle()))
 	})
 }
 

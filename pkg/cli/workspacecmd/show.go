@@ -125,7 +125,7 @@ func printCommits(f *factory.Factory, list []patched) error {
 		if err := p.Flush(); err != nil {
 			return err
 		}
-		if err := f.Printf("\n%s", f.Plain(x.Patch)); err != nil {
+		if err := f.Printf("\n%s", f.Patch(x.Patch)); err != nil {
 			return err
 		}
 	}

@@ -14,10 +14,10 @@ const Hostile = "\x1b]0;owned\a\x1b[2Jplain\u202e text"
 const sha = "9c0ffee1d2c3b4a5968778695a4b3c2d1e0f1a2b"
 
 // undoSHA is the commit that the history has for an undo.
+const undoSHA = "0ddba11d2c3b4a5968778695a4b3c2d1e0f1a2b3"
+
 // undoProposal is the proposal that an undo becomes where Contested is set.
 const undoProposal = "01JDX4A0UND00000000000000"
-
-const undoSHA = "0ddba11d2c3b4a5968778695a4b3c2d1e0f1a2b3"
 
 func commit(paths ...string) wsv2.Commit {
 	return wsv2.Commit{Workspace: "ws_01jdx0personal", Name: "personal", SHA: sha, Branch: "main", Merged: true, Files: len(paths)}

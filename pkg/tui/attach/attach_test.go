@@ -173,6 +173,15 @@ func TestList(t *testing.T) {
 	if names, err := attach.List("~/", home); err != nil || !slices.Equal(names, []string{"notes/"}) {
 		t.Errorf("%q, %v", names, err)
 	}
+	link := filepath.Join(t.TempDir(), "home") // a home may be behind a link
+	if err := os.Symlink(home, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"~/", link + "/", link + "/notes/"} {
+		if names, err := attach.List(dir, link); err != nil || len(names) == 0 {
+			t.Errorf("%s: %q, %v", dir, names, err)
+		}
+	}
 	if names, err := attach.List("/", home); err != nil || len(names) == 0 {
 		t.Errorf("%q, %v", names, err)
 	}

@@ -80,7 +80,7 @@ func resolve(name, home string) (string, error) {
 		if !filepath.IsAbs(name) {
 			return "", fs.ErrNotExist
 		}
-		if rest, ok = strings.CutPrefix(filepath.Clean(name), filepath.Clean(home)+"/"); !ok {
+		if rest, ok = strings.CutPrefix(filepath.Clean(name)+"/", filepath.Clean(home)+"/"); !ok {
 			return filepath.Clean(name), nil
 		}
 	}

@@ -49,6 +49,14 @@ func (m *Model) granted() []string {
 	return names
 }
 
+// firstGranted is the name of the one that an agent works in, personal where it is not known.
+func (m *Model) firstGranted() string {
+	if names := m.granted(); len(names) > 0 {
+		return names[0]
+	}
+	return personal
+}
+
 // dirs is where the agent of a thread has its workspaces, by name; nil where it is not known.
 func (m *Model) dirs(t *thread) map[string]string {
 	if len(t.given.workspaces) == 0 && len(t.dispatch.Workspaces) > 0 {
@@ -72,13 +80,13 @@ func (m *Model) read() tea.Cmd {
 	b := &m.brought
 	names, before := m.granted(), b.commands
 	others := !slices.Equal(names, b.of)
-	if !b.stale && !others || b.reading || m.link != linkUp || !m.known || m.current().past {
-		return nil
-	}
 	if others { // what others brought is not this one's
-		b.of, b.files, b.dirs, b.commands = names, nil, nil, before.With()
+		b.stale, b.of, b.files, b.dirs, b.commands = true, names, nil, nil, before.With()
 		m.popup.SetCommands(b.commands)
 		m.popup.SetFiles()
+	}
+	if !b.stale || b.reading || len(names) == 0 || m.link != linkUp || !m.known || m.current().past {
+		return nil
 	}
 	b.stale, b.reading = false, true
 	return m.do(func(ctx context.Context) tea.Msg {

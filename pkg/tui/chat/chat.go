@@ -126,7 +126,7 @@ func New(ctx context.Context, o Options) *Model {
 	m.brought.commands = builtIns()
 	m.popup = complete.New(m.theme)
 	m.popup.SetCommands(m.brought.commands)
-	m.add("")
+	m.add("").past = m.open != Opening{} // what is said waits for the session
 	return m
 }
 

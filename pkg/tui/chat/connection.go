@@ -225,11 +225,12 @@ func (m *Model) setUp(msg setUpMsg) tea.Cmd {
 // giveUp ends a chat that cannot be what was asked for, unless something was written
 // in it by now.
 func (m *Model) giveUp(err error) tea.Cmd {
-	if t := m.current(); m.editor.Empty() && len(t.queue) == 0 {
+	t := m.threads[0]
+	if m.editor.Empty() && len(t.queue) == 0 && len(m.threads) == 1 {
 		m.ended = err
 		return tea.Quit
 	}
-	return m.fail(err)
+	return tea.Batch(m.unqueue(t), m.fail(err))
 }
 
 // pick opens the session that the command line asked for. Where nothing is kept of it
@@ -237,9 +238,10 @@ func (m *Model) giveUp(err error) tea.Cmd {
 func (m *Model) pick(msg learnedMsg) tea.Cmd {
 	want, held := m.open, msg.held
 	m.open = Opening{}
-	t := m.current()
+	t := m.threads[0]
+	t.past = false
 	if t.session != "" || t.busy() {
-		return nil
+		return m.sendNext(t, true)
 	}
 	var found *api.Session
 	for i, s := range m.sessions {
@@ -261,7 +263,7 @@ func (m *Model) pick(msg learnedMsg) tea.Cmd {
 	case want.Session != "":
 		return m.giveUp(msg.none)
 	case want.Latest:
-		return m.say("there is no session yet; this is a new one")
+		return tea.Batch(m.say("there is no session yet; this is a new one"), m.sendNext(t, true))
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (m *Model) openFiles() tea.Cmd {
 	}
 	o := picker.Options{
 		Title: "Files of " + strings.Join(m.granted(), ", "), Enter: "name it", Paths: true, Preview: p.show,
-		Empty: "there is no file; an agent writes some, or git clone vexa::" + m.granted()[0],
+		Empty: "there is no file; an agent writes some, or git clone vexa::" + m.firstGranted(),
 	}
 	c := m.choose(o, items, func(c picker.Choice) tea.Cmd {
 		f := files[c.Item]

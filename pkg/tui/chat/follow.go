@@ -272,7 +272,7 @@ func (m *Model) missed(msg missedMsg) tea.Cmd {
 	if len(missed) == 0 {
 		return nil
 	}
-	t.later = missed[1:]
+	t.later, t.past = missed[1:], true
 	return tea.Batch(m.begin(t, missed[0], ""), m.look(t, missed[0]))
 }
 

@@ -60,7 +60,7 @@ func (m *Model) decideNewest(v verdict, why string) tea.Cmd {
 	t := m.current()
 	block := newestWaiting(t)
 	if block < 0 {
-		return m.say("no commit of this session waits; all proposals: vexa proposal list " + m.granted()[0])
+		return m.say("no commit of this session waits; all proposals: vexa proposal list " + m.firstGranted())
 	}
 	t.pane.Show(m.blocks(t), block)
 	return m.decideWhy(t, block, v, why)

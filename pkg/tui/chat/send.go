@@ -106,7 +106,7 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 	if missed := t.unseen(msg.units); len(missed) > 0 {
 		from = "" // somebody else may have begun it
 		if first := missed[0]; first != msg.started.Unit {
-			t.later = missed[1:]
+			t.later, t.past = missed[1:], true
 			return tea.Batch(m.begin(t, first, ""), m.look(t, first), stop)
 		}
 	}
@@ -135,7 +135,15 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 
 // startAnew sends a message whose session ended with its container as the first of another.
 func (m *Model) startAnew(t *thread) tea.Cmd {
-	t.starting.request.Session, t.starting.request.Key = "", rand.Text()
+	r := &t.starting.request
+	r.Session, r.Key = "", rand.Text()
+	if d := t.dispatch; d.ID != "" { // what it had stays
+		r.Workspaces = t.grants()
+		r.Runner, r.Model = orDefault(r.Runner, d.Runner), orDefault(r.Model, d.Model)
+		if d.Unit != nil && len(r.Tools) == 0 {
+			r.Tools = d.Unit.Tools
+		}
+	}
 	return tea.Batch(m.post(t), m.tell("its container has ended, and the runner keeps no session: it begins anew"))
 }
 

@@ -107,6 +107,9 @@ func (m *Model) workspaces(t *thread) (names []string) {
 	for _, g := range t.grants() {
 		names = append(names, plain.Line(g.Workspace)+":"+string(cmp.Or(g.Mode, unitv1.ReadWrite)))
 	}
+	if len(names) == 0 {
+		names = []string{"its own workspaces"}
+	}
 	return names
 }
 

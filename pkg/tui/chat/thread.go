@@ -63,7 +63,7 @@ type given struct {
 	tools      []string
 }
 
-// grants are the workspaces that the next message is sent with, as far as it is known.
+// grants are the workspaces that the next message is sent with; none: it is not known.
 func (t *thread) grants() (list []api.Grant) {
 	if len(t.given.workspaces) > 0 {
 		return t.given.workspaces
@@ -71,7 +71,7 @@ func (t *thread) grants() (list []api.Grant) {
 	for _, w := range t.dispatch.Workspaces {
 		list = append(list, api.Grant{Workspace: orDefault(w.Name, w.ID), Mode: w.Mode})
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && !t.resumed { // what the session has nobody knows any more
 		return []api.Grant{{Workspace: personal, Mode: unitv1.ReadWrite}}
 	}
 	return list
@@ -123,7 +123,7 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 	switch body := f.Body.(type) {
 	case wsv2.TurnAccepted:
 		t.session, t.lastTurn = body.Session, f.Turn
-		if t.expected != f.Turn {
+		if t.expected == "" {
 			t.began = f.TS // somebody else said it, or it was before
 		}
 		t.container = orDefault(body.Container, t.container)

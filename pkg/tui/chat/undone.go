@@ -76,7 +76,7 @@ func (m *Model) tookBack(msg takenBackMsg) {
 		case c == nil || !c.Merged || t.reading.Later(i) != "":
 		case msg.by[c.SHA] != "":
 			t.reading.Undone(i, msg.by[c.SHA])
-		case msg.asked[c.SHA] != t.reading.UndoneBy(i):
+		case msg.asked[c.SHA] != "":
 			t.reading.Undoing(i, msg.asked[c.SHA])
 		}
 	}

@@ -76,6 +76,10 @@ func (r *Reading) Changed(from int) {
 	for i := range r.later {
 		if i < r.First() {
 			delete(r.later, i)
+		}
+	}
+	for i := range r.undoing {
+		if i < r.First() {
 			delete(r.undoing, i)
 		}
 	}
