@@ -65,6 +65,9 @@ func TestNothingIsSentBeforeTheChoicesAreThere(t *testing.T) {
 	p.must(p.Until(`document.querySelector(".said, .problem")`))
 	p.did(`{"text":"look around"`)
 	p.did(`"workspaces":[{"workspace":"personal","mode":"rw"}]`)
+	if all := p.bubbles(); len(all) != 1 {
+		t.Errorf("it is shown as %q", all)
+	}
 }
 
 // Where it cannot be known what there is to choose from it is asked again, and nothing is

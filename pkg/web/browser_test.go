@@ -119,6 +119,20 @@ func eval(t *testing.T, b *browsertest.Browser, script string, into any) {
 	}
 }
 
+// A line that could be read in many ways is read in one.
+func TestLinesThatCouldTakeLong(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t).browser()
+	var n int
+	eval(t, b, `import("/assets/markdown.js").then(({render}) => {
+		const gap = " ".repeat(3900), lines = ["#" + gap + "x\u2028x", "\u0060\u0060\u0060" + gap + "\u0060", "[^a]:" + gap + "x\u2028x", "# a" + gap + "#x", "a|b\n" + gap + "-x"];
+		return lines.map((line) => render(Array(50).fill(line).join("\n")).textContent.length).filter((n) => n > 0).length;
+	})`, &n)
+	if n != 5 {
+		t.Errorf("%d of the texts are shown", n)
+	}
+}
+
 // Whatever a frame, a file or a patch says is text: no element comes of it but those of
 // Markdown, nothing runs, nothing is loaded, and links lead to the web or to a workspace.
 func TestHostileText(t *testing.T) {

@@ -289,3 +289,49 @@ func TestAChatThatWasLeftChangesNothing(t *testing.T) {
 		t.Errorf("a new chat says\n%s", text)
 	}
 }
+
+// What was written and what was sent is gone with who signs out: nobody who signs in next
+// sends it.
+func TestSigningOutForgets(t *testing.T) {
+	t.Parallel()
+	p, d := newTalker(t)
+	gate := make(chan struct{})
+	defer close(gate)
+	d.with(func() { d.gate = gate })
+	p.says("CANARY one")
+	p.waits("it was sent", func() bool { return len(d.texts()) == 1 })
+	p.says("CANARY two")
+	p.must(p.Type("textarea", "CANARY three"))
+	p.must(p.Click("text=Sign out"))
+	p.sees("Run this in a terminal")
+	var left []string
+	eval(t, p.Browser, `Object.entries({...sessionStorage}).flat()`, &left)
+	if len(left) > 0 {
+		t.Errorf("there is left %q", left)
+	}
+}
+
+// A message that was refused while nobody saw it comes before what is said next, and both
+// wait behind the word of it.
+func TestRefusedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p, d := newTalker(t)
+	var done bool
+	eval(t, p.Browser, `import("/assets/keep.js").then(({save, queueKey, holdKey}) => {
+		const session = location.pathname.split("/").at(-1);
+		save(queueKey(session), ["first"]);
+		save(holdKey(session), {message: "it was refused", hint: ""});
+		return true;
+	})`, &done)
+	p.must(p.Type("textarea", "second"))
+	p.must(p.Press("enter"))
+	p.sees("it was refused")
+	if got, want := p.queue(), []string{"first", "second"}; !slices.Equal(got, want) || len(d.texts()) > 0 {
+		t.Errorf("there wait %q, want %q, and it sent %q", got, want, d.texts())
+	}
+	p.must(p.Click("text=Send again"))
+	p.sees("You said: second")
+	if got, want := d.texts(), []string{"first", "second"}; !slices.Equal(got, want) {
+		t.Errorf("it sent %q", got)
+	}
+}

@@ -32,7 +32,7 @@ class Talk {
     this.workspaces = [];
     this.following = new Following(page.hub, session, {
       frame: (f) => this.frame(f), begun: () => { this.loading = true; this.settle(); },
-      ended: (unit) => this.ended(unit), fail: (err) => fill(this.trouble, problem(err)), looked: (own, err) => this.looked(own, err),
+      ended: (unit) => this.ended(unit), fail: (err, unit) => this.failed(err, unit), looked: (own, err) => this.looked(own, err),
     });
     this.idle = load(idleKey(session)) ?? idles[0][0];
     this.busy = false; // a message is on its way
@@ -95,8 +95,10 @@ class Talk {
     if (this.left) return;
     this.following.watch();
     if (this.session) this.box.focus({ preventScroll: true });
-    if (sent(this.session)) this.deliver();
-    else this.held();
+    if (this.busy) return; // it was sent meanwhile
+    if (sent(this.session)) return this.deliver();
+    this.held();
+    this.next();
   }
 
   welcome() {
@@ -143,7 +145,16 @@ class Talk {
     this.heard = performance.now();
     this.word = "";
     if (this.loading) this.settle();
+    if (this.broken) fill(this.trouble);
+    this.broken = false;
     this.reading.apply(f);
+  }
+
+  // failed says why frames do not come. A dispatch that is given up is as one that ended.
+  failed(err, unit) {
+    this.broken = true;
+    fill(this.trouble, problem(err));
+    if (unit) this.ended(unit);
   }
 
   ended(unit) {
@@ -197,6 +208,7 @@ class Talk {
     fill(this.trouble, c.models === 0 && problem({ message: "no model is set up", hint: "set one up with: vexa model add" }));
     if (c.rehearsal) this.rehearsed();
     if (this.early) this.say();
+    else if (!opening) this.next();
   }
 
   // write changes what is in the box, or notes that the person did.
@@ -222,8 +234,10 @@ class Talk {
     }
     if (!this.granted()) return;
     this.write("");
-    this.queue.release();
+    const knew = this.queue.why;
     this.queue.add(text);
+    if (this.queue.why && !knew) return this.held(); // what was refused meanwhile comes first
+    this.queue.release();
     this.next();
   }
 
@@ -240,6 +254,7 @@ class Talk {
   retry() {
     this.queue.release();
     this.box.focus({ preventScroll: true });
+    if (!this.known()) this.choose();
     this.next();
   }
 
@@ -291,7 +306,7 @@ class Talk {
     fill(this.trouble);
     if (!this.session) this.begun(started.session, request);
     this.pending = { unit: started.unit, turn: started.turn };
-    this.following.follow(started.unit, started.from);
+    this.following.follow(started.unit, ""); // somebody else may have begun it
   }
 
   async notTaken() {

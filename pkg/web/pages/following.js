@@ -5,11 +5,13 @@ import { get, path, raw, withQuery } from "./api.js";
 import { Events } from "./stream.js";
 
 const every = 4_000; // ms between two looks for what began elsewhere
+const mostFailures = 5; // after which a dispatch is given up
 
 // Following reads the frames of a session's dispatches, each once.
 export class Following {
   // Of to, frame gets the frames, begun is called before those of one that a look found,
-  // ended once they were all read, fail with why they cannot be, and looked with the
+  // ended once they were all read, fail with why they cannot be and the dispatch that is
+  // given up, and looked with the
   // dispatches after each look, or with why there was none.
   constructor(hub, session, to) {
     this.over = false;
@@ -19,6 +21,8 @@ export class Following {
     this.to = to;
     this.seen = new Set();
     this.units = new Map(); // followed, with what ends that
+    this.cursors = new Map(); // of the last frame of each
+    this.failures = new Map(); // how often each could not be followed
     this.visible = () => { if (document.visibilityState === "visible") this.look(); };
   }
 
@@ -55,7 +59,7 @@ export class Following {
         if (d.endedAt && this.units.has(d.id)) break; // what came after it is shown after its last words
         continue;
       }
-      if (d.endedAt && d !== own.at(-1)) {
+      if (d.endedAt && d !== own.at(-1) && !this.cursors.has(d.id)) {
         await this.whole(d.id);
         continue;
       }
@@ -76,10 +80,16 @@ export class Following {
   follow(unit, from) {
     if (this.over || this.seen.has(unit)) return;
     this.seen.add(unit);
-    this.units.set(unit, this.hub.follow(unit, from, {
-      frame: (f) => this.to.frame(f),
+    this.units.set(unit, this.hub.follow(unit, this.cursors.get(unit) ?? from, {
+      frame: (f, cursor) => { this.cursors.set(unit, cursor); this.to.frame(f); },
       end: () => { this.units.delete(unit); this.to.ended(unit); this.look(); },
-      fail: (err) => { this.units.delete(unit); this.to.fail(err); },
+      fail: (err) => {
+        this.units.delete(unit);
+        const failures = (this.failures.get(unit) ?? 0) + 1;
+        this.failures.set(unit, failures);
+        if (failures < mostFailures) this.seen.delete(unit); // the next look follows it again
+        this.to.fail(err, failures < mostFailures ? "" : unit);
+      },
     }));
   }
 

@@ -22,7 +22,16 @@ export function save(name, value) {
     else sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
     if (!none) here.set(name, JSON.stringify(value));
+    try { sessionStorage.removeItem(name); } catch { /* nothing is kept there */ } // what was there before is not so any more
   }
+}
+
+// forget drops all of it: whoever signs in here next is somebody else.
+export function forget() {
+  here.clear();
+  try {
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith("vexa.")) sessionStorage.removeItem(name);
+  } catch { /* nothing is kept there */ }
 }
 
 // kept are the sessions of which something is kept under names that a function makes.

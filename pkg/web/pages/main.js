@@ -4,7 +4,8 @@ import { h, fill, problem } from "./dom.js";
 import { signIn, session, signOut, onAway, unreachable, Failure } from "./api.js";
 import { Hub } from "./stream.js";
 import { chat } from "./chat.js";
-import { resume } from "./outbox.js";
+import { drop, resume } from "./outbox.js";
+import { forget } from "./keep.js";
 
 const main = document.getElementById("main");
 const linkState = document.getElementById("link-state");
@@ -150,6 +151,8 @@ leave.addEventListener("click", async () => {
   try {
     await signOut();
     signedOut();
+    drop();
+    forget();
   } catch (err) {
     fill(main, problem(err));
   }

@@ -60,13 +60,15 @@ export function render(text, where) {
   return d.el;
 }
 
-const fence = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
-const heading = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
+// No two parts of a pattern may take the same characters: a line that an agent writes
+// would be tried in all the ways there are to part it.
+const fence = /^ {0,3}(`{3,}|~{3,})(?!~)([^`]*)$/;
+const heading = /^ {0,3}(#{1,6})(?:\s+|$)(.*)$/s;
 const rule = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const marker = /^( {0,3})([-*+]|\d{1,9}[.)])(\s+|$)/;
 const quoted = /^ {0,3}> ?/;
 const blank = /^\s*$/;
-const cells = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+const cells = /^\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?$/; // of a line without blanks around it
 
 // split finds the blocks of lines. Each has its source, by which it is known again.
 // What lines define goes into references.
@@ -97,7 +99,7 @@ function block(lines, i, depth, references) {
   let m;
   if (line.length > longestLine) return paragraph(lines, i, depth);
   if ((m = fence.exec(line))) return fenced(lines, i, m);
-  if ((m = heading.exec(line))) return { kind: "heading", level: m[1].length, text: m[2] ?? "", next: i + 1 };
+  if ((m = heading.exec(line))) return { kind: "heading", level: m[1].length, text: m[2].trimEnd().replace(/(?:^|\s)#+$/, "").trimEnd(), next: i + 1 };
   if (rule.test(line)) return { kind: "rule", next: i + 1 };
   if ((m = linkDefinition(line))) {
     references.link(m.label, m.href);
@@ -107,7 +109,7 @@ function block(lines, i, depth, references) {
   if (/^( {4}|\t)/.test(line)) return indented(lines, i);
   if (depth < deepest && quoted.test(line)) return quote(lines, i, depth, references);
   if (depth < deepest && (m = marker.exec(line))) return list(lines, i, m, depth, references);
-  if (line.includes("|") && i + 1 < lines.length && lines[i + 1].length < longestLine && cells.test(lines[i + 1]) && lines[i + 1].includes("-")) {
+  if (line.includes("|") && i + 1 < lines.length && lines[i + 1].length < longestLine && cells.test(lines[i + 1].trim()) && lines[i + 1].includes("-")) {
     const t = table(lines, i);
     if (t) return t;
   }

@@ -7,6 +7,7 @@ import { kept, load, save, choicesKey, draftKey, holdKey, idleKey, queueKey, sen
 const firstPause = 300, longestPause = 5_000; // ms between two tries
 
 const ways = new Map(); // by session, the promise of what is on its way
+let era = 0; // what began before it goes no further
 
 // sent is the request of a session that the daemon has not taken yet, or null.
 export const sent = (session) => load(sentKey(session));
@@ -37,14 +38,23 @@ export function resume() {
   for (const session of kept(sentKey)) deliver(session);
 }
 
+// drop ends what is on its way: the person signed out.
+export function drop() {
+  era++;
+  ways.clear();
+}
+
 async function go(session, request) {
+  const mine = era;
   for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
     try {
       const started = await post(path("dispatches"), request);
+      if (mine !== era) return started;
       if (!session) begun(started.session, request);
       save(sentKey(session), "");
       return started;
     } catch (err) {
+      if (mine !== era) throw err;
       if (err.code !== "daemon_unreachable") {
         save(queueKey(session), [request.text, ...(load(queueKey(session)) ?? [])]);
         save(holdKey(session), { message: err.message, hint: err.hint });
@@ -53,6 +63,7 @@ async function go(session, request) {
       }
     }
     await new Promise((done) => setTimeout(done, pause));
+    if (mine !== era) throw new Error("the person signed out");
   }
 }
 

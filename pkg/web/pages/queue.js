@@ -29,6 +29,7 @@ export class Queue {
 
   // add has a message wait in the place from which it was taken, or behind all others.
   add(text) {
+    this.load();
     this.texts.splice(this.place ?? this.texts.length, 0, text);
     this.place = null;
     this.draw();
@@ -52,13 +53,32 @@ export class Queue {
     save(queueKey(this.session), this.texts);
     keepFocus(this.el, () => fill(this.el, this.texts.map((text, i) => h("li", {}, h("span", { class: "text", text }),
       h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => this.edit(i) }), " ",
-      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => { this.texts.splice(i, 1); this.draw(); this.box.focus(); } })))), this.box);
+      h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => this.remove(i) })))), this.box);
     this.el.hidden = this.texts.length === 0;
     if (this.why && this.texts.length === 0) this.release();
   }
 
+  // again takes what is kept, and says where a message is then: one that was refused
+  // meanwhile is before all others.
+  again(i) {
+    const before = this.texts.length;
+    this.load();
+    const more = this.texts.length - before;
+    if (this.place !== null) this.place += more;
+    return i + more;
+  }
+
+  remove(i) {
+    i = this.again(i);
+    this.texts.splice(i, 1);
+    if (this.place > i) this.place--;
+    this.draw();
+    this.box.focus();
+  }
+
   // edit takes a message into the box, and what was in there has its place.
   edit(i) {
+    i = this.again(i);
     const written = this.box.value.trim();
     const [text] = this.texts.splice(i, 1, ...(written ? [written] : []));
     this.to.write(text);

@@ -6,7 +6,7 @@ const most = 1_000; // definitions of one text; what is beyond them is no defini
 export const longestLabel = 300; // characters
 
 const link = /^ {0,3}\[((?:[^[\]\\]|\\.){1,300})\]:\s*(?:<([^<>]{0,2000})>|([^\s<]\S{0,2000}))(?:\s+(?:"[^"]{0,500}"|'[^']{0,500}'|\([^()]{0,500}\)))?\s*$/;
-const note = /^ {0,3}\[\^([^\s[\]\\^]{1,300})\]:(?:\s+(.*))?$/;
+const note = /^ {0,3}\[\^([^\s[\]\\^]{1,300})\]:(?:\s+(.*))?$/s;
 
 // plainly is a label as it is compared: blanks and capitals make no difference.
 const plainly = (label) => label.trim().replace(/\s+/g, " ").toLowerCase();

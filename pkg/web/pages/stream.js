@@ -145,7 +145,7 @@ export class Hub {
     if (this.failures >= 2) {
       try {
         await get("/api/status");
-        if (!this.closed) this.takeFallback();
+        if (!this.closed && !this.socket) this.takeFallback();
         return;
       } catch { /* nobody is there: it is not the WebSocket's fault */ }
       if (this.closed) return;
@@ -173,12 +173,16 @@ export class Hub {
   // look finds out whether the daemon is there still, which a connection that nobody has
   // does not tell.
   async look() {
+    if (this.looking) return;
+    this.looking = true;
     try {
       await get("/api/status");
     } catch (err) {
       if (err.code !== "daemon_unreachable" || !this.fallback || this.closed) return;
       this.state("waiting");
       this.leaveFallback();
+    } finally {
+      this.looking = false;
     }
   }
 
@@ -206,14 +210,19 @@ export class Hub {
 
   end(t) {
     if (t.over) return;
-    t.over = true;
+    this.forget(t);
     t.to.end?.();
   }
 
   fail(t, error) {
     if (t.over) return;
-    t.over = true;
+    this.forget(t);
     t.to.fail?.(error);
+  }
+
+  forget(t) {
+    t.over = true;
+    if (this.topics.get(t.topic) === t) this.topics.delete(t.topic);
   }
 
   // read is the fallback for one topic.
@@ -224,6 +233,10 @@ export class Hub {
     while (!t.over && !control.signal.aborted) {
       try {
         const response = await raw(withQuery(path("dispatches", t.unit, "frames"), { follow: "1" }), t.cursor ? { "Last-Event-ID": t.cursor } : {});
+        if (control.signal.aborted) {
+          response.body.cancel();
+          return;
+        }
         const reader = response.body.getReader();
         const text = new TextDecoder(); // by hand: a pipe drops what it holds when the connection breaks
         control.signal.addEventListener("abort", () => reader.cancel(), { once: true });
