@@ -92,7 +92,8 @@ func TestACommandThatIsNone(t *testing.T) {
 		{[]string{"run", "--command", "review", "-"}, 2, "--command does not take -"},
 		{[]string{"run", "--command", "review", "--plan", "x.md"}, 2, "exclude --plan"},
 		{[]string{"chat", "--command", "review", "--continue"}, 3, "there is no session to continue\nvexa: hint: leave --continue out\n"},
-		{[]string{"chat", "--command", "review", "--session", "5e551010-0000-4000-8000-000000000099"}, 3, "it is not known which workspaces the session has\nvexa: hint: name them: -w WORKSPACE\n"},
+		{[]string{"chat", "--command", "review", "--session", "5e551010-0000-4000-8000-000000000099"}, 3, "there is no session 5e551010-0000-4000-8000-000000000099\nvexa: hint: see: vexa session list\n"},
+		{[]string{"chat", "--session", "5e551010-0000-4000-8000-000000000099", "-p", "quiet @personal:a"}, 3, "there is no session 5e551010-0000-4000-8000-000000000099\n"},
 	} {
 		b := newBench(t)
 		b.with("handbook")
@@ -162,7 +163,6 @@ func TestFilesOfWorkspacesArePlaced(t *testing.T) {
 		{[]string{"chat", "-w", "personal", "-w", "other"}, "quiet @other:b", "quiet @other:b"},
 		{[]string{"run", "-w", "personal", "-w", "other", "-"}, "quiet @other:b", "quiet @other:b"},
 		{[]string{"chat", "--continue", "-p", "quiet @personal:a @other:b"}, "", "quiet @personal:a @other:b"}, // there is no session
-		{[]string{"chat", "--session", "5e551010-0000-4000-8000-000000000099", "-p", "quiet @personal:a"}, "", "quiet @personal:a"},
 	} {
 		b := newBench(t)
 		b.with("other", "third")
@@ -194,7 +194,7 @@ func TestASessionHasItsOwnWorkspaces(t *testing.T) {
 		}
 		ask("chat", "-p", "first quiet", "-w", "other", "-w", "handbook", "--idle", live)
 		session := "5e551010-0000-4000-8000-000000000001"
-		for _, args := range [][]string{{"--session", session}, {"--continue"}} {
+		for _, args := range [][]string{{"--session", session}, {"--session", "5E55"}, {"--continue"}} {
 			want(t, ask(append([]string{"chat", "--idle", live, "-p", "quiet @other:a @handbook:b @personal:c"}, args...)...), placed)
 			starts := b.daemon.Starts()
 			if last := starts[len(starts)-1]; last.Session != session || last.Continue || len(last.Workspaces) > 0 {
@@ -215,7 +215,7 @@ func TestASessionThatHasJustBegunHasItsWorkspaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := b.run("chat", "--session", started.Session, "-p", "quiet @handbook:b"); code != 0 {
+	if code := b.run("run", "--detach", "--session", started.Session[:8], "quiet @handbook:b"); code != 0 { // it waits for that turn
 		t.Fatal(b.err.String())
 	}
 	want(t, strings.Join(b.texts(), "|"), "wait|quiet /workspaces/ws_01jdx0handbook/b")
@@ -289,4 +289,19 @@ func TestAConversationHasTheWorkspacesOfItsSession(t *testing.T) {
 		t.Fatal(b.err.String())
 	}
 	want(t, strings.Join(b.texts(), "|"), "quiet|quiet @x|Review quiet.")
+}
+
+// Of a session that is over and of which nothing is kept it is not known which workspaces it
+// has.
+func TestWorkspacesOfASessionThatIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.with("handbook")
+	b.daemon.Forgetful = true
+	if code := b.run("chat", "-p", "quiet", "--idle", "0"); code != 0 {
+		t.Fatal(b.err.String())
+	}
+	if code := b.run("chat", "--command", "review", "--session", "5e551010"); code != 3 || !strings.Contains(b.err.String(), "it is not known which workspaces the session has") || len(b.texts()) != 1 {
+		t.Errorf("exit code %d: %s", code, b.err.String())
+	}
 }
