@@ -77,7 +77,7 @@ func (c *Client) Stop(ctx context.Context, id string, interrupt bool) (api.Dispa
 	return d, c.call(ctx, http.MethodPost, join("dispatches", id, "stop"), api.StopRequest{Interrupt: interrupt}, &d)
 }
 
-// Sessions lists the conversations.
+// Sessions lists the conversations: first those whose turns came last.
 func (c *Client) Sessions(ctx context.Context) ([]api.Session, error) {
 	var out []api.Session
 	return out, c.call(ctx, http.MethodGet, join("sessions"), nil, &out)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -81,11 +82,22 @@ func (s *Server) listSessions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rows := make([]api.Session, 0, len(all))
-	for _, m := range all {
+	for _, m := range byTurn(all, e.Dispatch.LastSessions(s.o.Caller.Subject)) {
 		rows = append(rows, sessionRow(m))
 	}
 	unixhttp.WriteJSON(w, http.StatusOK, rows)
 	return nil
+}
+
+// byTurn orders sessions as they are gone on with: first those whose turns are known to have
+// come last, in that order. The others stay behind them as they were.
+func byTurn(all []session.Meta, last []string) []session.Meta {
+	place := map[string]int{}
+	for i, id := range last {
+		place[id] = i - len(last)
+	}
+	slices.SortStableFunc(all, func(a, b session.Meta) int { return cmp.Compare(place[a.Session], place[b.Session]) })
+	return all
 }
 
 func sessionRow(m session.Meta) api.Session {

@@ -79,7 +79,7 @@ func Operations() map[string]Operation {
 		"GET /v1/recording": answers("What is recorded", api.Recording{}),
 		"PUT /v1/recording": takes("Switch the recording", api.Recording{}, api.Recording{}),
 
-		"GET /v1/sessions":              answers("The conversations that can go on", []api.Session{}),
+		"GET /v1/sessions":              answers("The conversations that can go on, first those whose turns came last", []api.Session{}),
 		"POST /v1/sessions/{id}/rename": takes("Give a conversation a title", api.RenameSession{}, api.Session{}),
 
 		"POST /v1/keys":      answers("Bring the installation's keys into every bucket", []api.Rekeyed{}),

@@ -17,7 +17,7 @@ func (m *Manager) latestSession(ctx context.Context, subject string) (session.Me
 	if err != nil {
 		return latest, err // there is none
 	}
-	for _, id := range m.lastSessions(subject) {
+	for _, id := range m.LastSessions(subject) {
 		meta, err := m.sessions.Get(ctx, subject, id)
 		if fault.Is(err, fault.NotFound) {
 			continue // nothing was kept of it
@@ -30,9 +30,9 @@ func (m *Manager) latestSession(ctx context.Context, subject string) (session.Me
 // mostSessions is how many sessions are looked for that may not have been kept.
 const mostSessions = 64
 
-// lastSessions returns a subject's sessions by their newest turns, the last one
-// first.
-func (m *Manager) lastSessions(subject string) []string {
+// LastSessions returns the ids of a subject's newest sessions by their newest turns, the last
+// one first, whether or not anything of them was kept.
+func (m *Manager) LastSessions(subject string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var mine []*entry

@@ -60,8 +60,7 @@ func ofSession(ctx context.Context, c *client.Client, r *api.StartRequest) ([]st
 		if len(sessions) == 0 {
 			return nil, nil
 		}
-		latest := slices.MaxFunc(sessions, func(a, b api.Session) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
-		r.Session, r.Continue = latest.ID, false
+		r.Session, r.Continue = sessions[0].ID, false
 	}
 	all, err := c.Dispatches(ctx, true)
 	if err != nil {

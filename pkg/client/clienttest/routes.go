@@ -254,7 +254,10 @@ func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	list := []api.Session{}
-	for _, u := range d.units { // what is kept is from the end of a turn
+	for _, u := range slices.Backward(d.units) { // what is kept is from the end of a turn
+		if slices.ContainsFunc(list, func(s api.Session) bool { return s.ID == u.d.Session }) {
+			continue
+		}
 		if !d.Forgetful && slices.ContainsFunc(u.frames, func(f wsv2.Frame) bool { _, done := f.Body.(wsv2.TurnDone); return done }) {
 			list = append(list, d.session(u))
 		}

@@ -245,8 +245,7 @@ func (m *Model) pick(msg learnedMsg) tea.Cmd {
 	}
 	var found *api.Session
 	for i, s := range m.sessions {
-		newer := found == nil || s.UpdatedAt.After(found.UpdatedAt)
-		if want.Session != "" && s.ID == msg.wanted || want.Session == "" && want.Latest && newer {
+		if want.Session != "" && s.ID == msg.wanted || want.Session == "" && want.Latest && i == 0 {
 			found = &m.sessions[i]
 		}
 	}
