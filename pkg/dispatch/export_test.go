@@ -13,7 +13,11 @@ func (m *Manager) Abandon() {
 }
 
 // SetCarryGap replaces carryGap.
-func (m *Manager) SetCarryGap(records uint64) { m.retain.gap = records }
+func (m *Manager) SetCarryGap(records uint64) {
+	m.retain.running.Lock()
+	defer m.retain.running.Unlock()
+	m.retain.gap = records
+}
 
 // Full returns a manager that does nothing but list n ended dispatches.
 func Full(n int, now func() time.Time) *Manager {
