@@ -66,22 +66,11 @@ func ofSession(ctx context.Context, c *client.Client, r *api.StartRequest) ([]st
 	if err != nil {
 		return nil, err
 	}
-	var there, past []string
-	for _, s := range sessions {
-		there = append(there, s.ID)
-	}
-	live := slices.DeleteFunc(slices.Clone(all), func(d api.Dispatch) bool { return d.EndedAt != nil })
-	for _, d := range live {
-		there = append(there, d.Session)
-	}
-	for _, d := range all {
-		past = append(past, d.Session)
-	}
-	if r.Session, err = sessionid.Find(r.Session, there, past); err != nil {
+	if r.Session, err = sessionid.Among(r.Session, sessions, all); err != nil {
 		return nil, err
 	}
-	if at := slices.IndexFunc(live, func(d api.Dispatch) bool { return d.Session == r.Session }); at >= 0 {
-		return idsOf(live[at]), nil
+	if at := slices.IndexFunc(all, func(d api.Dispatch) bool { return d.Session == r.Session && d.EndedAt == nil }); at >= 0 {
+		return idsOf(all[at]), nil
 	}
 	at := slices.IndexFunc(sessions, func(s api.Session) bool { return s.ID == r.Session })
 	if at < 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vexa-ai/vexa/pkg/api"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/textform"
 )
@@ -61,6 +62,23 @@ func Find(text string, lists ...[]string) (string, error) {
 		}
 	}
 	return "", fault.New(fault.NotFound, "there is no session "+short, hint)
+}
+
+// Among is Find among what a daemon knows: sessions that are kept or held by a live
+// dispatch, then those of dispatches that have ended.
+func Among(text string, kept []api.Session, dispatches []api.Dispatch) (string, error) {
+	var there, past []string
+	for _, s := range kept {
+		there = append(there, s.ID)
+	}
+	for _, d := range dispatches {
+		if d.EndedAt == nil {
+			there = append(there, d.Session)
+		} else {
+			past = append(past, d.Session)
+		}
+	}
+	return Find(text, there, past)
 }
 
 // listed names the first of them.

@@ -174,26 +174,17 @@ func (m *Model) learn() tea.Cmd {
 
 // find looks for the session to open, by its id or the first letters of it.
 func (l *learnedMsg) find(ctx context.Context, d Daemon, wanted string) {
-	var there, past []string
-	for _, s := range l.sessions {
-		if there = append(there, s.ID); s.ID == wanted {
-			l.wanted = wanted
-			return
-		}
+	kept := func(id string) bool {
+		return slices.ContainsFunc(l.sessions, func(s api.Session) bool { return s.ID == id })
 	}
-	kept := len(there)
+	if l.wanted = wanted; kept(wanted) {
+		return
+	}
 	var list []api.Dispatch
 	if list, l.err = d.Dispatches(ctx, true); l.err != nil {
 		return
 	}
-	for _, x := range list {
-		if x.EndedAt == nil {
-			there = append(there, x.Session)
-		} else {
-			past = append(past, x.Session)
-		}
-	}
-	if l.wanted, l.none = sessionid.Find(wanted, there, past); l.none == nil && !slices.Contains(there[:kept], l.wanted) {
+	if l.wanted, l.none = sessionid.Among(wanted, l.sessions, list); l.none == nil && !kept(l.wanted) {
 		l.held = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != l.wanted })
 	}
 }
