@@ -65,6 +65,12 @@ func (c *Client) Dispatches(ctx context.Context, all bool) ([]api.Dispatch, erro
 	return out, c.call(ctx, http.MethodGet, query(join("dispatches"), "all", flag), nil, &out)
 }
 
+// DispatchesOf lists the dispatches of a session, those that have ended too.
+func (c *Client) DispatchesOf(ctx context.Context, session string) ([]api.Dispatch, error) {
+	var out []api.Dispatch
+	return out, c.call(ctx, http.MethodGet, query(join("dispatches"), "all", "1", "session", session), nil, &out)
+}
+
 // Dispatch returns one dispatch, by id or unique prefix.
 func (c *Client) Dispatch(ctx context.Context, id string) (api.Dispatch, error) {
 	var d api.Dispatch

@@ -239,8 +239,12 @@ func (d *Daemon) serveDispatches(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := []api.Dispatch{}
+	q := r.URL.Query()
 	for _, u := range slices.Backward(d.units) {
-		if u.d.EndedAt == nil || r.URL.Query().Get("all") != "" {
+		if only := q.Get("session"); only != "" && u.d.Session != only {
+			continue
+		}
+		if u.d.EndedAt == nil || q.Get("all") != "" {
 			row := u.d
 			row.Unit, row.Commits, row.Busy = nil, nil, u.turn != ""
 			list = append(list, row)

@@ -16,6 +16,7 @@ type Turns interface {
 	Stop(ctx context.Context, unit string, interrupt bool) (api.Dispatch, error)
 	Dispatch(ctx context.Context, unit string) (api.Dispatch, error)
 	Dispatches(ctx context.Context, all bool) ([]api.Dispatch, error)
+	DispatchesOf(ctx context.Context, session string) ([]api.Dispatch, error)
 }
 
 // Sessions are the conversations that are kept.

@@ -231,8 +231,7 @@ func (m *Model) resume(t *thread) tea.Cmd {
 
 // unitsOf are the units that ran a session, the oldest first.
 func unitsOf(ctx context.Context, d Daemon, session string) ([]string, error) {
-	list, err := d.Dispatches(ctx, true)
-	list = slices.DeleteFunc(list, func(d api.Dispatch) bool { return d.Session != session })
+	list, err := d.DispatchesOf(ctx, session)
 	slices.SortFunc(list, func(a, b api.Dispatch) int {
 		return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
 	})
