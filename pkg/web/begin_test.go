@@ -121,13 +121,9 @@ func TestChoicesOutliveAReload(t *testing.T) {
 		})
 	})
 	p.sees("no workspace")
-	p.must(p.Click(".options summary"))
-	choose := func(name, value string) {
-		eval(t, p.Browser, `(e => (e.value = `+quote(value)+`, e.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector(`+quote(name)+`))`, new(bool))
-	}
-	choose("[aria-label='What the agent may do with notes']", "ro")
-	choose("#model", "rehearsal/rehearsal")
-	choose("#idle", "60")
+	p.grants("ro")
+	p.chooses("#model", "rehearsal/rehearsal")
+	p.chooses("#idle", "60")
 	p.must(p.Click("text=Search the web"))
 	p.must(p.Reload())
 	p.sees("With notes (read) · vexa · rehearsal")

@@ -193,8 +193,7 @@ func TestWhatWasSentIsKept(t *testing.T) {
 func TestWhatWasTakenRunsOnce(t *testing.T) {
 	t.Parallel()
 	p, d := newTalkerAtTheBeginning(t)
-	p.must(p.Click(".options summary"))
-	eval(t, p.Browser, `(e => (e.value = "ro", e.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector("[aria-label='What the agent may do with notes']"))`, new(bool))
+	p.grants("ro")
 	d.with(func() { d.gate, d.gives = make(chan struct{}), true })
 	p.says("first", "second")
 	p.waits("the first is taken", func() bool { return len(d.ran()) == 1 })
@@ -255,8 +254,7 @@ func TestWhatWasRefusedIsKept(t *testing.T) {
 func TestAChatThatWasLeftChangesNothing(t *testing.T) {
 	t.Parallel()
 	p, d := newTalkerAtTheBeginning(t)
-	p.must(p.Click(".options summary"))
-	eval(t, p.Browser, `(e => (e.value = "rw", e.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector("[aria-label='What the agent may do with notes']"))`, new(bool))
+	p.grants("rw")
 	gate := make(chan struct{})
 	d.with(func() { d.gate, d.holds = gate, true })
 	p.says("begin something")

@@ -69,6 +69,19 @@ func (p *person) focus() string {
 	return got
 }
 
+// chooses an option of what a new chat gives its agent.
+func (p *person) chooses(what, option string) {
+	p.t.Helper()
+	eval(p.t, p.Browser, `(e => (e.value = `+quote(option)+`, e.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector(`+quote(what)+`))`, new(bool))
+}
+
+// grants has the agent of a new chat read notes, or write them, too.
+func (p *person) grants(mode string) {
+	p.t.Helper()
+	p.must(p.Click(".options summary"))
+	p.chooses("[aria-label='What the agent may do with notes']", mode)
+}
+
 // did waits until a page has done something.
 func (p *person) did(act string) {
 	p.t.Helper()
