@@ -37,6 +37,7 @@ type Options struct {
 
 // Browser is one window. It is used by one goroutine.
 type Browser struct {
+	o      Options
 	ctx    context.Context //nolint:containedctx // chromedp keeps the browser in it
 	cancel func()
 
@@ -71,7 +72,7 @@ func Start(o Options) (*Browser, error) {
 	)
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, stop := chromedp.NewContext(alloc)
-	b := &Browser{ctx: ctx, cancel: func() { stop(); stopAlloc() }}
+	b := &Browser{o: o, ctx: ctx, cancel: func() { stop(); stopAlloc() }}
 	// The first use of the context starts the browser, and has no time limit of its own.
 	err = errors.Join(chromedp.Listen(ctx, b.hear), chromedp.Do(ctx, o.apply()))
 	if err != nil {
@@ -79,6 +80,17 @@ func Start(o Options) (*Browser, error) {
 		return nil, fmt.Errorf("start chromium: %w", err)
 	}
 	return b, nil
+}
+
+// Tab opens another tab, with nothing in it, of the same window and browser.
+func (b *Browser) Tab() (*Browser, error) {
+	ctx, stop := chromedp.NewContext(b.ctx)
+	tab := &Browser{o: b.o, ctx: ctx, cancel: stop}
+	if err := errors.Join(chromedp.Listen(ctx, tab.hear), chromedp.Do(ctx, b.o.apply())); err != nil {
+		stop()
+		return nil, fmt.Errorf("open a tab: %w", err)
+	}
+	return tab, nil
 }
 
 // apply makes the window what the options say.
