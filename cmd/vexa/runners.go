@@ -149,11 +149,30 @@ func readLock(h home.Home, name string) (image.Lock, error) {
 	return image.ParseLock(data)
 }
 
+// locks are those of all runners, the person's and those that ship, as far as they can be
+// read.
+func locks(h home.Home) []image.Lock {
+	var all []image.Lock
+	for _, files := range []fs.FS{runners.FS, os.DirFS(h.Runners())} {
+		paths, _ := fs.Glob(files, "*/"+runner.LockFile) // the pattern is well formed
+		for _, path := range paths {
+			data, err := fs.ReadFile(files, path)
+			if err != nil {
+				continue
+			}
+			if lock, err := image.ParseLock(data); err == nil {
+				all = append(all, lock)
+			}
+		}
+	}
+	return all
+}
+
 // imageOptions are where inputs come from.
 func imageOptions(h home.Home, b factory.RunnerBuild, arch string) (image.Options, error) {
 	sources, err := image.Find(image.Sources{Debian: b.Debian, NPM: b.NPM}, os.Getenv, h.Config, "/")
 	return image.Options{
-		Arch: arch, Cache: store.Cache{Dir: h.ImageInputs()}, Sources: sources, Offline: b.Offline, Import: b.Import,
+		Arch: arch, Cache: store.Cache{Dir: h.ImageInputs()}, Sources: sources, Offline: b.Offline, Import: b.Import, Keep: locks(h),
 		Notice: func(in store.Input) {
 			b.Notice("downloading " + in.What + ", " + fmt.Sprintf("%.1f MB", float64(in.Size)/1e6))
 		},
@@ -193,7 +212,7 @@ func makeRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *fa
 		return err
 	}
 	defer func() { err = errors.Join(err, made.Close()) }()
-	out.Downloaded, out.Cached, out.Fetch, out.Make = made.Fetched, made.Cached, made.FetchTime, made.MakeTime
+	out.Downloaded, out.Cached, out.Freed, out.Fetch, out.Make = made.Fetched, made.Cached, made.Freed, made.FetchTime, made.MakeTime
 	return loadRunner(ctx, h, b, made.Image, out)
 }
 

@@ -354,7 +354,7 @@ func buildFake(_ context.Context, _ home.Home, b factory.RunnerBuild) (factory.R
 		return factory.RunnerImage{}, fault.New(fault.NotFound, "no runner is called \""+b.Name+"\"", "list them with: vexa runner list")
 	}
 	b.Notice("downloading it")
-	out := factory.RunnerImage{Runner: b.Name, Arch: "amd64", Downloaded: 1_500_000, Cached: 2_500_000, Fetch: time.Second}
+	out := factory.RunnerImage{Runner: b.Name, Arch: "amd64", Downloaded: 1_500_000, Cached: 2_500_000, Freed: 3_500_000, Fetch: time.Second}
 	if b.Download == "" {
 		out.Image, out.Digest, out.Size = "localhost/vexa/runner-acme:1", "sha256:abc", 250_000_000
 		out.Make, out.Load, out.Warm = 2*time.Second, 3*time.Second, 500*time.Millisecond

@@ -28,6 +28,7 @@ type RunnerImage struct {
 	Size       int64 // bytes of its files
 	Downloaded int64 // bytes
 	Cached     int64 // bytes of inputs that were there already
+	Freed      int64 // bytes of inputs that no runner needs any more, which the cache had
 	// How long the steps took: Fetch downloads and verifies, Make unpacks and
 	// hashes, Load gives it to Podman, Warm copies its layers for containers.
 	Fetch, Make, Load, Warm time.Duration

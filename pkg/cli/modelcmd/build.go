@@ -123,6 +123,9 @@ func runBuild(ctx context.Context, o *BuildOptions) error {
 		return err
 	}
 	f.Say("%s, %s of files; %s downloaded, %s from the cache", made.Digest, megabytes(made.Size), megabytes(made.Downloaded), megabytes(made.Cached))
+	if made.Freed > 0 {
+		f.Say("removed from the cache what no runner needs any more: %s", megabytes(made.Freed))
+	}
 	f.Say("%s: fetched in %s, made in %s, loaded in %s, ready for containers in %s",
 		seconds(made.Fetch+made.Make+made.Load+made.Warm), seconds(made.Fetch), seconds(made.Make), seconds(made.Load), seconds(made.Warm))
 	return nil
@@ -143,6 +146,7 @@ func builtFields() output.Fields[factory.RunnerImage] {
 		{Name: "bytes", Value: func(x r) any { return x.Size }},
 		{Name: "downloaded", Value: func(x r) any { return x.Downloaded }},
 		{Name: "cached", Value: func(x r) any { return x.Cached }},
+		{Name: "freed", Value: func(x r) any { return x.Freed }},
 		{Name: "fetchSec", Value: func(x r) any { return x.Fetch.Seconds() }},
 		{Name: "makeSec", Value: func(x r) any { return x.Make.Seconds() }},
 		{Name: "loadSec", Value: func(x r) any { return x.Load.Seconds() }},

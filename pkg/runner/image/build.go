@@ -31,6 +31,7 @@ type Options struct {
 	Import  string       // a directory that Download wrote, whose inputs are taken into the cache first
 	Stall   time.Duration
 	Notice  func(store.Input) // before a download; nil: none
+	Keep    []Lock            // whose inputs the cache keeps, besides those of the image
 }
 
 // Made is an image that was made. Its bytes lie on the disk of the cache until
@@ -38,6 +39,7 @@ type Options struct {
 type Made struct {
 	oci.Image
 	Fetched, Cached int64         // bytes that were downloaded, and that were there already
+	Freed           int64         // bytes of inputs that the cache does not need any more
 	FetchTime       time.Duration // of downloading and verifying
 	MakeTime        time.Duration // of unpacking and hashing
 	spool           io.Closer
@@ -85,6 +87,9 @@ func Make(ctx context.Context, name string, lock Lock, o Options) (_ *Made, err 
 	}()
 	began := time.Now()
 	if m.Fetched, err = fetch(ctx, inputs, o); err != nil {
+		return nil, err
+	}
+	if m.Freed, err = trim(lock, o); err != nil {
 		return nil, err
 	}
 	for _, in := range inputs {

@@ -126,6 +126,60 @@ func TestTheCacheServesTheSecondBuild(t *testing.T) {
 	}
 }
 
+// TestTheCacheIsTrimmed: what no lock names stays for a month without use; what one
+// names, and what was used since, stays.
+func TestTheCacheIsTrimmed(t *testing.T) {
+	t.Parallel()
+	older, newer := imagetest.NewWorld(t, arch, []byte("tool")), imagetest.NewWorld(t, arch, []byte("a newer tool"))
+	o := options(t, older)
+	archive(t, older, o)
+	fetched := 0 // images for which something was
+	build := func(age time.Duration, keep ...image.Lock) (freed int64, kept bool) {
+		t.Helper()
+		paths, err := filepath.Glob(filepath.Join(o.Cache.Dir, "sha*", "*"))
+		then := time.Now().Add(-age)
+		for _, path := range paths {
+			err = errors.Join(err, os.Chtimes(path, then, then))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := o
+		n.Sources, n.Keep = newer.Sources(), keep
+		_, made := archive(t, newer, n)
+		if made.Fetched > 0 {
+			fetched++
+		}
+		n = o
+		n.Offline = true
+		again, err := image.Make(t.Context(), "acme", older.Lock, n)
+		if err == nil {
+			err = again.Close()
+		} else if fault.Is(err, fault.NotFound) {
+			return made.Freed, false
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.Freed, true
+	}
+	const month = 30 * 24 * time.Hour
+	for name, test := range map[string]struct {
+		age  time.Duration
+		keep []image.Lock
+	}{"young": {month - time.Hour, nil}, "of a lock": {2 * month, []image.Lock{older.Lock}}} {
+		if freed, kept := build(test.age, test.keep...); freed != 0 || !kept {
+			t.Errorf("%s: freed %d bytes, kept: %t", name, freed, kept)
+		}
+	}
+	if freed, kept := build(month + time.Hour); freed == 0 || kept {
+		t.Errorf("of no lock: freed %d bytes, kept: %t", freed, kept)
+	}
+	if fetched != 1 {
+		t.Errorf("what was old and needed again just before was fetched for %d images", fetched)
+	}
+}
+
 // damage changes one byte of every input.
 func damage(t *testing.T, dir string) {
 	t.Helper()

@@ -59,6 +59,7 @@ func NewClient() *http.Client {
 func (f *Fetcher) Get(ctx context.Context, in Input) (fetched int64, err error) {
 	held, err := f.Cache.Open(in.Digest)
 	if err == nil {
+		f.Cache.used(in.Digest)
 		return 0, held.Close()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
