@@ -216,6 +216,43 @@ func TestWhatWasTakenRunsOnce(t *testing.T) {
 	}
 }
 
+// A tab and its copy send what waits in both, and each message runs once.
+func TestACopyOfATab(t *testing.T) {
+	t.Parallel()
+	p, d := newTalker(t)
+	d.holds = true
+	p.says("begin")
+	p.must(p.Wait("text=Stop", false))
+	p.says("first", "second")
+	var kept map[string]string
+	eval(t, p.Browser, `({...sessionStorage})`, &kept)
+	tab, err := p.Tab()
+	p.must(err)
+	defer tab.Close()
+	other := &person{tab, t, p.f, p.h}
+	other.goes("/workspaces")
+	other.sees("changed")
+	for name, value := range kept {
+		eval(t, tab, `sessionStorage.setItem(`+quote(name)+`, `+quote(value)+`) ?? 0`, new(int))
+	}
+	other.goes("/chat/" + d.all[0].Session)
+	other.must(other.Until(`document.querySelectorAll(".queue li").length === 2`))
+	d.letGo()
+	for _, w := range []*person{p, other} {
+		w.sees("You said: second")
+		w.must(w.Until(`document.querySelectorAll(".queue li").length === 0`))
+	}
+	p.waits("both have sent both", func() bool { return len(d.texts()) == 5 })
+	if got := d.ran(); !slices.Equal(got, []string{"hello", "begin", "first", "second"}) {
+		t.Errorf("it ran %q, sent %q", got, d.texts())
+	}
+	for _, w := range []*person{p, other} {
+		if got := w.bubbles(); !slices.Equal(got, []string{"hello", "begin", "first", "second"}) {
+			t.Errorf("it shows %q", got)
+		}
+	}
+}
+
 // A message that was refused is in the box again, and kept: over a reload, and where the
 // view was left before the answer came.
 func TestWhatWasRefusedIsKept(t *testing.T) {
@@ -317,7 +354,7 @@ func TestRefusedMeanwhile(t *testing.T) {
 	var done bool
 	eval(t, p.Browser, `import("/assets/keep.js").then(({save, queueKey, holdKey}) => {
 		const session = location.pathname.split("/").at(-1);
-		save(queueKey(session), ["first"]);
+		save(queueKey(session), [{text: "first", key: "0123456789abcdef"}]);
 		save(holdKey(session), {message: "it was refused", hint: ""});
 		return true;
 	})`, &done)

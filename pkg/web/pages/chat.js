@@ -274,8 +274,8 @@ class Talk {
   }
 
   // send has the daemon take a message, which is kept until it has.
-  send(text) {
-    keep(this.session, { text, limits: { idleSec: this.idle }, ...(this.session ? { session: this.session } : this.chosen()) });
+  send({ text, key }) {
+    keep(this.session, { text, idempotencyKey: key, limits: { idleSec: this.idle }, ...(this.session ? { session: this.session } : this.chosen()) });
     this.deliver();
   }
 
@@ -347,7 +347,7 @@ class Talk {
 
   // next sends the first message that waits, once nothing runs.
   next() {
-    if (this.loading || this.works() || this.queue.why || this.queue.texts.length === 0 || this.left || !this.known() || !this.granted()) return;
+    if (this.loading || this.works() || this.queue.why || this.queue.waiting.length === 0 || this.left || !this.known() || !this.granted()) return;
     this.send(this.queue.next());
   }
 

@@ -1,5 +1,6 @@
 // What was sent is kept until the daemon has taken it, whatever the page shows meanwhile.
-// Each message has a key of its own, so that one that is sent again is not another.
+// Each message has a key of its own from when it was written, so that one that is sent
+// again, or by a copy of the tab, is not another.
 
 import { post, path } from "./api.js";
 import { kept, load, save, choicesKey, draftKey, holdKey, idleKey, queueKey, sentKey } from "./keep.js";
@@ -12,11 +13,10 @@ let era = 0; // what began before it goes no further
 // sent is the request of a session that the daemon has not taken yet, or null.
 export const sent = (session) => load(sentKey(session));
 
-// keep notes a request that is to be delivered, under a key.
-export function keep(session, request) {
-  const idempotencyKey = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-  save(sentKey(session), { ...request, idempotencyKey });
-}
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+// keep notes a request that is to be delivered.
+export const keep = (session, request) => save(sentKey(session), request);
 
 // deliver sends what is kept of a session until the daemon takes it, and returns what that
 // answers; nothing, where nothing is kept. What it refuses is the first of the queue again, which is held, and thrown is why.
@@ -56,7 +56,7 @@ async function go(session, request) {
     } catch (err) {
       if (mine !== era) throw err;
       if (err.code !== "daemon_unreachable") {
-        save(queueKey(session), [request.text, ...(load(queueKey(session)) ?? [])]);
+        save(queueKey(session), [{ text: request.text, key: request.idempotencyKey }, ...(load(queueKey(session)) ?? [])]);
         save(holdKey(session), { message: err.message, hint: err.hint });
         save(sentKey(session), "");
         throw err;

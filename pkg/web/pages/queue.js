@@ -3,6 +3,7 @@
 
 import { h, fill, keepFocus } from "./dom.js";
 import { load, save, queueKey, holdKey } from "./keep.js";
+import { newKey } from "./outbox.js";
 
 export class Queue {
   // Of to, write puts a text into the box, and released is called when nothing is held any more.
@@ -17,30 +18,30 @@ export class Queue {
 
   // load takes what is kept, which a message that was refused is part of.
   load() {
-    this.texts = load(queueKey(this.session)) ?? [];
+    this.waiting = load(queueKey(this.session)) ?? [];
     this.why = load(holdKey(this.session)); // the first was refused, or null
   }
 
   // give takes the only message back into an empty box.
   give() {
-    if (this.texts.length === 1 && this.box.value === "") this.to.write(this.texts.pop());
+    if (this.waiting.length === 1 && this.box.value === "") this.to.write(this.waiting.pop().text);
     this.draw();
   }
 
   // add has a message wait in the place from which it was taken, or behind all others.
   add(text) {
     this.load();
-    this.texts.splice(this.place ?? this.texts.length, 0, text);
+    this.waiting.splice(this.place ?? this.waiting.length, 0, { text, key: newKey() });
     this.place = null;
     this.draw();
   }
 
-  // next takes the first.
+  // next takes the first, a text with its key.
   next() {
-    const text = this.texts.shift();
+    const message = this.waiting.shift();
     if (this.place > 0) this.place--;
     this.draw();
-    return text;
+    return message;
   }
 
   release() {
@@ -50,27 +51,27 @@ export class Queue {
   }
 
   draw() {
-    save(queueKey(this.session), this.texts);
-    keepFocus(this.el, () => fill(this.el, this.texts.map((text, i) => h("li", {}, h("span", { class: "text", text }),
+    save(queueKey(this.session), this.waiting);
+    keepFocus(this.el, () => fill(this.el, this.waiting.map(({ text }, i) => h("li", {}, h("span", { class: "text", text }),
       h("button", { type: "button", text: "Edit", "aria-label": `Edit “${text.slice(0, 60)}”`, onclick: () => this.edit(i) }), " ",
       h("button", { type: "button", text: "Remove", "aria-label": `Remove “${text.slice(0, 60)}”`, onclick: () => this.remove(i) })))), this.box);
-    this.el.hidden = this.texts.length === 0;
-    if (this.why && this.texts.length === 0) this.release();
+    this.el.hidden = this.waiting.length === 0;
+    if (this.why && this.waiting.length === 0) this.release();
   }
 
   // again takes what is kept, and says where a message is then: one that was refused
   // meanwhile is before all others.
   again(i) {
-    const before = this.texts.length;
+    const before = this.waiting.length;
     this.load();
-    const more = this.texts.length - before;
+    const more = this.waiting.length - before;
     if (this.place !== null) this.place += more;
     return i + more;
   }
 
   remove(i) {
     i = this.again(i);
-    this.texts.splice(i, 1);
+    this.waiting.splice(i, 1);
     if (this.place > i) this.place--;
     this.draw();
     this.box.focus();
@@ -80,7 +81,7 @@ export class Queue {
   edit(i) {
     i = this.again(i);
     const written = this.box.value.trim();
-    const [text] = this.texts.splice(i, 1, ...(written ? [written] : []));
+    const [{ text }] = this.waiting.splice(i, 1, ...(written ? [{ text: written, key: newKey() }] : []));
     this.to.write(text);
     this.draw();
     this.place = i;
