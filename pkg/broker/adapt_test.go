@@ -27,7 +27,10 @@ func refusing(members ...string) func(http.ResponseWriter, *http.Request, map[st
 // warm is a request with what some models do not take.
 func warm(path, model string, stream bool) string {
 	body := asks(path, model, stream)
-	if path == respond {
+	switch path {
+	case models:
+		return strings.Replace(body, "{", `{"generationConfig":{"maxOutputTokens":99,"temperature":0.2},`, 1)
+	case respond:
 		return body[:len(body)-1] + `,"max_output_tokens":99,"temperature":0.2}`
 	}
 	return strings.Replace(body[:len(body)-1], `"max_tokens":10,`, "", 1) + `,"max_tokens":99,"temperature":0.2}`
@@ -45,7 +48,7 @@ func TestAdapts(t *testing.T) {
 				up := &provider{answer: refusing("max_tokens", "temperature")}
 				s := open(t, config{upstream: up})
 				for i, attempts := range []string{"3", "1"} {
-					a := s.post(c.path, warm(c.path, "local/m2", stream))
+					a := s.post(at(c.path, "local/m2", stream), warm(c.path, "local/m2", stream))
 					if a.status != http.StatusOK {
 						t.Fatalf("%d %s", a.status, a.body)
 					}

@@ -20,11 +20,14 @@ func (x *exchange) address(body []byte) error {
 	x.spoken = x.api.protocol
 	if x.provider.Speaks(x.api.protocol) {
 		x.provider = x.provider.As(x.api.protocol)
+		x.foreign = x.request.native(x.api.protocol)
 		if x.api.protocol == inference.Gemini {
 			x.path, x.body = "models/"+x.model+":"+x.api.path, body
+			if x.foreign > 0 {
+				x.body = object(x.request.members)
+			}
 			return nil
 		}
-		x.foreign = x.request.native(x.api.protocol)
 		if x.body, err = x.request.rewrite(x.model, x.api.protocol == inference.OpenAIChat); err != nil {
 			return &rejected{DeniedRequest, err.Error()}
 		}
@@ -39,25 +42,15 @@ func (x *exchange) address(body []byte) error {
 		x.counted = true
 		return nil
 	}
-	x.path = pathOf(protocol)
 	x.translation, err = translate.New(x.api.protocol, protocol, body, translate.Options{
-		Model: x.model, ID: rand.Text(), Created: x.began.Unix(), OpenAI: x.provider.OpenAI(),
+		Model: x.model, ID: rand.Text(), Created: x.began.Unix(), OpenAI: x.provider.OpenAI(), Stream: x.api.stream,
 		Outline: x.request.outline, Observe: x.observe,
 	})
 	if err != nil {
 		return &rejected{DeniedRequest, err.Error()}
 	}
-	x.body = x.translation.Body()
+	x.path, x.body = x.translation.Path(), x.translation.Body()
 	return nil
-}
-
-func pathOf(protocol inference.Protocol) string {
-	for _, a := range []api{anthropicMessages, openAIResponses, openAIChat} {
-		if a.protocol == protocol {
-			return a.path
-		}
-	}
-	return ""
 }
 
 // observe meters an answer that is translated.
@@ -84,7 +77,11 @@ func dropped(lost translate.Lost) string {
 // the estimate that is used for requests under way.
 func (x *exchange) count(ctx context.Context, w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	_, err := fmt.Fprintf(w, "{\"input_tokens\":%d}\n", x.size/bytesPerToken)
+	member := "input_tokens"
+	if x.api.protocol == inference.Gemini {
+		member = "totalTokens"
+	}
+	_, err := fmt.Fprintf(w, "{%q:%d}\n", member, x.size/bytesPerToken)
 	outcome := "estimated"
 	if err != nil {
 		outcome = "client-gone"

@@ -12,8 +12,7 @@ import (
 )
 
 // gemini serves the protocol of that name, whose path names the model and the
-// method: models/MODEL:generateContent. It is passed through and never
-// translated. Source: https://ai.google.dev/api/generate-content.
+// method: models/MODEL:generateContent. Source: https://ai.google.dev/api/generate-content.
 func (s *Socket) gemini(w http.ResponseWriter, r *http.Request) {
 	call := r.PathValue("call")
 	i := strings.LastIndexByte(call, ':')
@@ -26,7 +25,7 @@ func (s *Socket) gemini(w http.ResponseWriter, r *http.Request) {
 	case "generateContent":
 		a.action = "generate-content"
 	case "streamGenerateContent":
-		a.action = "stream-generate-content"
+		a.action, a.stream = "stream-generate-content", true
 		if r.URL.Query().Get("alt") != "sse" { // else it would be one list that is never complete
 			writeGeminiError(w, "streamGenerateContent is served as server-sent events alone: ask with alt=sse")
 			return

@@ -69,7 +69,7 @@ func TestGemini(t *testing.T) {
 func TestGeminiRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ path, body, denial, want string }{
-		"another's protocol":   {"/v1beta/models/local/m2:generateContent", geminiBody, "protocol", "the request speaks gemini, but provider local speaks openai-chat"},
+		"what is not carried":  {"/v1beta/models/local/m2:generateContent", `{"contents":[],"generationConfig":{"candidateCount":2}}`, "request", "several answers"},
 		"not granted":          {"/v1beta/models/gem/g2:generateContent", geminiBody, "model", "not granted"},
 		"a model in the body":  {generate, `{"model":"models/other","contents":[]}`, "request", "in the path"},
 		"a search":             {generate, `{"tools":[{"functionDeclarations":[]},{"googleSearch":{}}]}`, "egress", "googlesearch"},

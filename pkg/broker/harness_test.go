@@ -38,7 +38,8 @@ const (
 	messages = "/v1/messages"
 	chat     = "/v1/chat/completions"
 	respond  = "/v1/responses"
-	generate = "/v1beta/models/gem/g1:generateContent"
+	models   = "/v1beta/models/"
+	generate = models + "gem/g1:generateContent"
 )
 
 func key(seed byte) ed25519.PrivateKey {

@@ -28,16 +28,17 @@ type api struct {
 	path     string // below the API's version
 	metered  bool   // it uses tokens
 	model    string // where the path names it and not the body
+	stream   bool   // where the path says that the answer is one, and not the body
 }
 
 // The served paths that lead to a provider.
 //
 //nolint:gochecknoglobals // constants; Go has none of this type
 var (
-	anthropicMessages = api{"messages", inference.AnthropicMessages, "messages", true, ""}
-	anthropicCount    = api{"count-tokens", inference.AnthropicMessages, "messages/count_tokens", false, ""}
-	openAIResponses   = api{"responses", inference.OpenAIResponses, "responses", true, ""}
-	openAIChat        = api{"chat-completions", inference.OpenAIChat, "chat/completions", true, ""}
+	anthropicMessages = api{action: "messages", protocol: inference.AnthropicMessages, path: "messages", metered: true}
+	anthropicCount    = api{action: "count-tokens", protocol: inference.AnthropicMessages, path: "messages/count_tokens"}
+	openAIResponses   = api{action: "responses", protocol: inference.OpenAIResponses, path: "responses", metered: true}
+	openAIChat        = api{action: "chat-completions", protocol: inference.OpenAIChat, path: "chat/completions", metered: true}
 )
 
 // exchange is one request on its way through.

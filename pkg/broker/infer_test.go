@@ -271,8 +271,6 @@ func TestRefusals(t *testing.T) {
 		"not granted":              {chat, say("secret/forbidden", "x", false), broker.DeniedModel, `"secret/forbidden" is not granted to this dispatch; it has claude/m1, local/m2`},
 		"by its short name":        {chat, say("m2", "x", false), broker.DeniedModel, "not granted"},
 		"granted but unknown":      {chat, say("gone/m3", "x", false), broker.DeniedModel, `no provider serves a model "gone/m3"`},
-		"messages to gemini":       {messages, say("gem/g1", "x", false), broker.DeniedProtocol, "the request speaks anthropic-messages, but provider gem speaks gemini"},
-		"count at gemini":          {messages + "/count_tokens", say("gem/g1", "x", false), broker.DeniedProtocol, "provider gem speaks gemini"},
 		"stop to responses":        {chat, `{"model":"oai/r1","stop":["x"],"messages":[]}`, broker.DeniedRequest, "stop sequences cannot be carried"},
 		"a kept conversation":      {respond, `{"model":"local/m2","previous_response_id":"resp_1","input":"x"}`, broker.DeniedEgress, "previous_response_id would have the provider keep"},
 		"a conversation":           {respond, `{"model":"oai/r1","conversation":"conv_1","input":"x"}`, broker.DeniedEgress, "conversation would have the provider keep"},

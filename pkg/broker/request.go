@@ -68,7 +68,7 @@ func (p *parsed) set(name string, value any) error {
 // much of it there was.
 func (p *parsed) native(protocol inference.Protocol) (dropped int) {
 	for i, m := range p.members {
-		if m.name == "messages" || m.name == "input" {
+		if m.name == "messages" || m.name == "input" || m.name == "contents" {
 			var n int
 			p.members[i].value, n = translate.Native(protocol, m.value)
 			dropped += n

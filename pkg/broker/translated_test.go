@@ -37,16 +37,19 @@ const (
 		`data: {"type":"response.output_item.done","output_index":0,"item":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"I look."}]}}` + "\n\n" +
 		`data: {"type":"response.output_item.done","output_index":1,"item":{"type":"function_call","call_id":"call_1","name":"ls","arguments":"{\"a\":1}"}}` + "\n\n" +
 		`data: {"type":"response.completed","response":{"id":"resp_1","status":"completed","usage":{"input_tokens":20,"input_tokens_details":{"cached_tokens":5},"output_tokens":30}}}` + "\n\n"
+	geminiTurn = `data: {"candidates":[{"content":{"parts":[{"text":"I look."}],"role":"model"}}],"modelVersion":"g1"}` + "\n\n" +
+		`data: {"candidates":[{"content":{"parts":[{"functionCall":{"id":"call_1","name":"ls","args":{"a":1}}}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":20,"cachedContentTokenCount":5,"candidatesTokenCount":20,"thoughtsTokenCount":10}}` + "\n\n"
 	responsesWhole = `{"id":"resp_1","object":"response","status":"completed","model":"r1","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hi"}]}],"usage":{"input_tokens":20,"input_tokens_details":{"cached_tokens":5},"output_tokens":30}}`
 )
 
 // upstreams answers a turn in the protocol that it is asked in.
 func upstreams(w http.ResponseWriter, r *http.Request, body map[string]json.RawMessage) {
-	stream := string(body["stream"]) == "true"
+	stream := string(body["stream"]) == "true" || r.URL.Query().Get("alt") == "sse"
 	text, ok := map[string]string{
 		messages + " true": messagesTurn, messages + " false": anthropicWhole,
 		chat + " true": chatTurn, chat + " false": openaiWhole,
 		respond + " true": responsesTurn, respond + " false": responsesWhole,
+		models + "g1:streamGenerateContent true": geminiTurn, models + "g1:generateContent false": geminiWhole,
 	}[fmt.Sprint(r.URL.Path, " ", stream)]
 	if !ok {
 		http.NotFound(w, r)
@@ -64,6 +67,8 @@ func asks(path, model string, stream bool) string {
 	case respond:
 		content["input"] = said
 		content["tools"] = []any{map[string]any{"type": "function", "name": "ls"}}
+	case models:
+		return geminiBody
 	case chat:
 		content["messages"] = said
 		content["tools"] = []any{map[string]any{"type": "function", "function": map[string]any{"name": "ls"}}}
@@ -76,6 +81,18 @@ func asks(path, model string, stream bool) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+// at is the path of a request: that of gemini names the model.
+func at(path, model string, stream bool) string {
+	switch {
+	case path != models:
+		return path
+	case stream:
+		return path + model + ":streamGenerateContent?alt=sse"
+	default:
+		return path + model + ":generateContent"
+	}
 }
 
 // clients are the paths of the protocols that are translated, with what a client
@@ -94,6 +111,9 @@ var clients = []struct {
 	{chat, "local/m2", "openai-chat", []string{
 		`"content":"I look."`, `"id":"call_1"`, `"finish_reason":"tool_calls"`,
 	}, "data: [DONE]\n\n"},
+	{models, "gem/g1", "gemini", []string{
+		`"text":"I look."`, `{"functionCall":{"id":"call_1","name":"ls","args":{"a":1}}}`, `"finishReason":"STOP"`, `"cachedContentTokenCount":5`, `"promptTokenCount":20`,
+	}, "}\n\n"},
 }
 
 // A client of any protocol is answered by a provider of any other, as its own
@@ -110,7 +130,10 @@ func TestTranslated(t *testing.T) {
 					t.Parallel()
 					p := &provider{answer: upstreams}
 					s := open(t, config{upstream: p})
-					req := s.request(t.Context(), client.path+"?beta=true", asks(client.path, up.provider, stream))
+					req := s.request(t.Context(), at(client.path, up.provider, stream), asks(client.path, up.provider, stream))
+					query := req.URL.Query()
+					query.Set("beta", "true")
+					req.URL.RawQuery = query.Encode()
 					req.Header.Set("Anthropic-Beta", "tools-2024")
 					a := s.do(req)
 					if a.status != http.StatusOK {
@@ -128,11 +151,12 @@ func TestTranslated(t *testing.T) {
 					} else if !json.Valid([]byte(a.body)) || !strings.Contains(a.body, `"hi"`) || a.header.Get("Content-Type") != "application/json" {
 						t.Errorf("%v %s", a.header, a.body)
 					}
-					r := p.requests[0]
-					if r.URL.Path != up.path || r.URL.RawQuery != "" || r.Header.Get("Anthropic-Beta") != "" || string(p.bodies[0]["model"]) != `"`+up.provider[len(up.provider)-2:]+`"` {
+					r, model := p.requests[0], up.provider[len(up.provider)-2:]
+					named := string(p.bodies[0]["model"]) == `"`+model+`"` || up.path == models && p.bodies[0]["model"] == nil
+					if r.URL.RequestURI() != at(up.path, model, stream) || r.Header.Get("Anthropic-Beta") != "" || !named {
 						t.Errorf("the provider was asked %s, %v", r.URL, p.bodies[0])
 					}
-					if key := r.Header.Get("X-Api-Key") + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); key != canary {
+					if key := r.Header.Get("X-Goog-Api-Key") + r.Header.Get("X-Api-Key") + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); key != canary {
 						t.Errorf("the provider was sent %v", r.Header)
 					}
 					await(t, "the audit record", func() bool { return len(s.trail.all()) == 1 })
@@ -313,6 +337,9 @@ func TestCountEstimated(t *testing.T) {
 	s := open(t, config{upstream: never(t)})
 	body := asks(messages, "local/m2", false)
 	if a := s.post(messages+"/count_tokens", body); a.status != http.StatusOK || a.body != fmt.Sprintf("{\"input_tokens\":%d}\n", len(body)/4) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.post(models+"local/m2:countTokens", geminiBody); a.status != http.StatusOK || a.body != fmt.Sprintf("{\"totalTokens\":%d}\n", len(geminiBody)/4) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if turn, _ := s.socket.Usage(); turn.Requests != 0 {

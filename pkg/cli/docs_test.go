@@ -203,7 +203,7 @@ func TestJSONFieldsAreSpelledOut(t *testing.T) {
 		"vexa proposal show":    "id,title,status,target,branch,from,source,result,merge,subject,unit,undoes,body,conflicts,open,needed,approved,approvals,stale,problem,updatedAt,by,openedBy,events",
 		"vexa proposal diff":    "from,to,patch",
 
-		"vexa runner build":  "runner,image,digest,arch,bytes,downloaded,cached,fetchSec,makeSec,loadSec,warmSec",
+		"vexa runner build":  "runner,image,digest,arch,bytes,downloaded,cached,freed,fetchSec,makeSec,loadSec,warmSec",
 		"vexa runner list":   "name,title,image,digest,dialect,protocols,resumes",
 		"vexa runner show":   "name,title,image,argv,prompt,stream,session,inference,mcp,permissions,env,files,signals,exit,limits,package,knownLimits",
 		"vexa runner test":   "runner,image,package,ok,checks,firstSec,warmSec,tailSec,peakMb,events",

@@ -187,7 +187,7 @@ func ChooseProtocol(m runnerv2.Manifest, offered ...string) (string, bool) {
 // one of which it says the same.
 func translated(protocol string) bool {
 	switch protocol {
-	case AnthropicMessages, OpenAIResponses, OpenAIChat:
+	case AnthropicMessages, OpenAIResponses, OpenAIChat, Gemini:
 		return true
 	default:
 		return false

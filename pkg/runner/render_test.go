@@ -119,7 +119,10 @@ func TestBaseURLAndProtocol(t *testing.T) {
 	if p, ok := runner.ChooseProtocol(m, runner.OpenAIResponses); !ok || p != runner.AnthropicMessages {
 		t.Error(p, ok, "what the broker translates is spoken too")
 	}
-	if _, ok := runner.ChooseProtocol(m, runner.Gemini); ok {
+	if p, ok := runner.ChooseProtocol(m, runner.Gemini); !ok || p != runner.AnthropicMessages {
+		t.Error(p, ok)
+	}
+	if _, ok := runner.ChooseProtocol(m, "rehearsal"); ok {
 		t.Error("a protocol nobody speaks was chosen")
 	}
 	if _, ok := runner.ChooseProtocol(shipped(t, "text"), runner.OpenAIChat); ok {

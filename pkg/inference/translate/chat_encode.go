@@ -152,6 +152,9 @@ func chatCallOf(c ToolCall) chatCall {
 	return chatCall{ID: c.ID, Type: "function", Function: &chatCallBody{c.Name, args}}
 }
 
+// whatTheyReturned is said before what cannot stand in a result itself.
+const whatTheyReturned = "What the tools returned:"
+
 // addUser adds the messages of a run of the user's items: one for each
 // result of a tool, and one for the rest. Images that a tool returned are in the
 // latter, for a tool's message holds text alone.
@@ -179,7 +182,7 @@ func addUser(out []chatMessage, run []Item) []chatMessage {
 		out = append(out, chatMessage{Role: "tool", ToolCallID: i.Result.CallID, Content: &list[chatPart]{isText: true, text: text}})
 	}
 	if len(shown) > 0 {
-		rest = append(append([]Item{{Kind: Text, Text: "What the tools returned:"}}, shown...), rest...)
+		rest = append(append([]Item{{Kind: Text, Text: whatTheyReturned}}, shown...), rest...)
 	}
 	if len(rest) > 0 {
 		out = append(out, chatMessage{Role: "user", Content: chatContent(rest)})

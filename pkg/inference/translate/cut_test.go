@@ -16,7 +16,7 @@ import (
 // pieces, for which a member is put into it that keeps it from being read at once.
 func FuzzReading(f *testing.F) {
 	for _, in := range inputs(f, "requests", ".json") {
-		for p := range 3 {
+		for p := range protocols() {
 			f.Add(in.data, p)
 		}
 	}
@@ -28,7 +28,7 @@ func FuzzReading(f *testing.F) {
 		`{"input":"a","tools":[{"type":"namespace","name":"n","tools":[{"type":"function","tools":[{}]}]}]}`,
 		`{"messages":[{"role":"tool","content":"a"},{"role":"assistant","content":null,"tool_calls":[null,{"function":null}],"function_call":null}],"tools":[{"type":"function","function":{"parameters":null}},{"function":null}],"stop":"a","tool_choice":"auto"}`,
 	} {
-		for p := range 3 {
+		for p := range protocols() {
 			f.Add([]byte(s), p)
 		}
 	}
@@ -37,7 +37,7 @@ func FuzzReading(f *testing.F) {
 		if len(trimmed) < 3 || trimmed[0] != '{' || trimmed[1] != '"' {
 			return
 		}
-		p := protocols()[uint(protocol)%3]
+		p := protocols()[uint(protocol)%uint(len(protocols()))]
 		lost, cutLost := Lost{}, Lost{}
 		want, wantErr := codecOf(p).decodeRequest(append([]byte(`{"\u0078x":null,`), trimmed[1:]...), jsoncut.Outline{}, cutLost)
 		got, err := codecOf(p).decodeRequest(data, jsoncut.Outline{}, lost)
@@ -95,6 +95,8 @@ func delta(provider any, i int, canary string) []byte {
 			begin = "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\"}}\n\n"
 		}
 		return fmt.Appendf(nil, "%sdata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"%s%d \"}\n\n", begin, canary, i)
+	case ownGemini:
+		return fmt.Appendf(nil, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"%s%d \"}]}}]}\n\n", canary, i)
 	default:
 		return fmt.Appendf(nil, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s%d \"}}]}\n\n", canary, i)
 	}

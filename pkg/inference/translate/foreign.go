@@ -9,25 +9,25 @@ import (
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
-// Native returns the conversation of a request, its "messages" or "input", without
-// reasoning that came from a provider of another protocol, and how much of it there
-// was. A session that changes its model has some; the provider that speaks the
+// Native returns the conversation of a request, its "messages", "input" or "contents",
+// without reasoning that came from a provider of another protocol, and how much of it
+// there was. A session that changes its model has some; the provider that speaks the
 // client's own protocol can read none of it and refuses it.
 //
 // The list is valid JSON; it is returned as it is where there is none.
 func Native(protocol inference.Protocol, list []byte) ([]byte, int) {
-	if !bytes.Contains(list, []byte(`"`+carried)) {
+	mark := `"` + carried
+	if protocol == ownGemini {
+		mark = `"` + carriedBytes
+	}
+	if !bytes.Contains(list, []byte(mark)) {
 		return list, 0
 	}
 	switch protocol {
 	case ownMessages:
-		dropped := 0
-		out, _ := filtered(list, func(message []byte) []byte {
-			kept, n := nativeMessage(message)
-			dropped += n
-			return kept
-		})
-		return out, dropped
+		return eachNative(list, nativeMessage)
+	case ownGemini:
+		return eachNative(list, nativeContent)
 	case ownResponses:
 		return filtered(list, func(item []byte) []byte {
 			if isForeign(item, "reasoning", "encrypted_content") {
@@ -40,22 +40,75 @@ func Native(protocol inference.Protocol, list []byte) ([]byte, int) {
 	}
 }
 
+func eachNative(list []byte, native func(element []byte) ([]byte, int)) ([]byte, int) {
+	dropped := 0
+	out, _ := filtered(list, func(element []byte) []byte {
+		kept, n := native(element)
+		dropped += n
+		return kept
+	})
+	return out, dropped
+}
+
 // nativeMessage is a message without what its content has of it, nil where that is
 // all.
 func nativeMessage(message []byte) ([]byte, int) {
-	out := append(make([]byte, 0, len(message)), '{')
+	dropped, all := 0, false
+	out := edited(message, "content", func(content []byte) []byte {
+		content, dropped = filtered(content, func(block []byte) []byte {
+			if isForeign(block, "thinking", "signature") || isForeign(block, "redacted_thinking", "data") {
+				return nil
+			}
+			return block
+		})
+		all = dropped > 0 && string(content) == "[]"
+		return content
+	})
+	if all {
+		return nil, dropped
+	}
+	return out, dropped
+}
+
+// nativeContent is a content without the signatures of its parts that are of it. A call
+// has one that says that it has none.
+func nativeContent(content []byte) ([]byte, int) {
 	dropped := 0
-	for m := range jsoncut.Members(message) {
-		value := m.Value
-		if m.Name == "content" {
-			value, dropped = filtered(value, func(block []byte) []byte {
-				if isForeign(block, "thinking", "signature") || isForeign(block, "redacted_thinking", "data") {
+	out := edited(content, "parts", func(parts []byte) []byte {
+		parts, _ = filtered(parts, func(part []byte) []byte {
+			calls := false
+			for m := range jsoncut.Members(part) {
+				calls = calls || m.Name == "functionCall"
+			}
+			return edited(part, "thoughtSignature", func(value []byte) []byte {
+				var signature string
+				if json.Unmarshal(value, &signature) != nil || geminiTaken(signature).Origin == ownGemini {
+					return value
+				}
+				dropped++
+				if !calls {
 					return nil
 				}
-				return block
+				return []byte(`"` + unsigned + `"`)
 			})
-			if dropped > 0 && string(value) == "[]" {
-				return nil, dropped
+		})
+		return parts
+	})
+	return out, dropped
+}
+
+// edited is an object with what f returns for a member, and without it where that is
+// nothing. Anything but an object stays as it is.
+func edited(object []byte, name string, f func(value []byte) []byte) []byte {
+	if trimmed := bytes.TrimSpace(object); len(trimmed) == 0 || trimmed[0] != '{' {
+		return object
+	}
+	out := append(make([]byte, 0, len(object)), '{')
+	for m := range jsoncut.Members(object) {
+		value := m.Value
+		if m.Name == name {
+			if value = f(value); value == nil {
+				continue
 			}
 		}
 		if len(out) > 1 {
@@ -63,10 +116,7 @@ func nativeMessage(message []byte) ([]byte, int) {
 		}
 		out = append(append(append(out, m.Raw...), ':'), value...)
 	}
-	if dropped == 0 {
-		return message, 0
-	}
-	return append(out, '}'), dropped
+	return append(out, '}')
 }
 
 // filtered is a list of what f returns for its elements, and how many it returned

@@ -12,6 +12,7 @@ func TestNative(t *testing.T) {
 		return string(marshal(Opaque{Origin: origin, Data: "c2ln"}.carry(to)))
 	}
 	theirs := from(ownResponses, ownMessages)
+	signed := string(marshal(geminiSignature(Opaque{Origin: ownMessages, Data: "c2ln"})))
 	for _, c := range []struct {
 		protocol   inference.Protocol
 		list, want string
@@ -34,6 +35,12 @@ func TestNative(t *testing.T) {
 			`[{"type":"reasoning","encrypted_content":"own"},{"type":"message","content":"\"vexa:"}]`, 1,
 		},
 		{ownResponses, `"just \"vexa:"`, `"just \"vexa:"`, 0},
+		{
+			ownGemini,
+			`[{"role":"model","parts":[{"text":"a","thoughtSignature":` + signed + `},{"functionCall":{"name":"t"},"thoughtSignature":` + signed + `},{"text":"b","thoughtSignature":"b3du"},"x"]},{"role":"user"},"x"]`,
+			`[{"role":"model","parts":[{"text":"a"},{"functionCall":{"name":"t"},"thoughtSignature":"skip_thought_signature_validator"},{"text":"b","thoughtSignature":"b3du"},"x"]},{"role":"user"},"x"]`, 2,
+		},
+		{ownGemini, `[ {"parts":[{"text":"dmV4YT"}]} ]`, `[{"parts":[{"text":"dmV4YT"}]}]`, 0},
 		{ownChat, `[{"role":"user","content":"\"vexa:"}]`, `[{"role":"user","content":"\"vexa:"}]`, 0},
 	} {
 		got, dropped := Native(c.protocol, []byte(c.list))

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 
 // protocols are those that are translated.
 func protocols() []inference.Protocol {
-	return []inference.Protocol{ownMessages, ownResponses, ownChat}
+	return []inference.Protocol{ownMessages, ownResponses, ownChat, ownGemini}
 }
 
 // options make a translation that is the same at every run.

@@ -36,27 +36,36 @@ func (m *maker) id() string {
 }
 
 func (m *maker) request() *Request {
-	r := &Request{Model: "m", Stream: m.coin(), MaxTokens: minOutputTokens + m.Int64N(9000)}
+	r := &Request{MaxTokens: minOutputTokens + m.Int64N(9000)}
+	if m.p != ownGemini { // whose path says both
+		r.Model, r.Stream = "m", m.coin()
+	}
 	if m.coin() {
 		r.Temperature, r.TopP = new(m.Float64()), new(m.Float64())
 	}
 	if m.coin() {
 		r.Effort = []string{"low", "medium", "high", "xhigh"}[m.IntN(4)]
+		if m.p == ownGemini && r.Effort == "xhigh" {
+			r.Effort = "minimal"
+		}
 	}
-	if m.coin() {
+	if m.p != ownGemini && m.coin() {
 		r.User = m.id()
 	}
 	m.tools(r)
 	m.own(r)
 	if m.coin() {
 		r.Format = &Format{Type: "json_schema", Schema: json.RawMessage(`{"type":"object"}`)}
-		if m.p != ownMessages {
+		if m.p != ownMessages && m.p != ownGemini {
 			r.Format.Name, r.Format.Description, r.Format.Strict = m.id(), m.word(), m.coin()
 		}
 	}
 	m.conversation(r)
 	return r
 }
+
+// hasFreeform reports whether tools can take text instead of JSON.
+func (m *maker) hasFreeform() bool { return m.p == ownResponses || m.p == ownChat }
 
 // own sets what not every protocol has.
 func (m *maker) own(r *Request) {
@@ -78,10 +87,10 @@ func (m *maker) own(r *Request) {
 
 func (m *maker) tools(r *Request) {
 	for range m.IntN(4) {
-		t := Tool{Name: m.id(), Description: m.word(), Schema: json.RawMessage(`{"type":"object","properties":{}}`), Strict: m.coin()}
+		t := Tool{Name: m.id(), Description: m.word(), Schema: json.RawMessage(`{"type":"object","properties":{}}`), Strict: m.p != ownGemini && m.coin()}
 		r.Tools = append(r.Tools, t)
 	}
-	if m.p != ownMessages && m.coin() {
+	if m.hasFreeform() && m.coin() {
 		r.Tools = append(r.Tools, Tool{Name: m.id(), Description: m.word(), Freeform: true, Format: json.RawMessage(`{"type":"text"}`)})
 	}
 	if m.p == ownResponses && m.coin() {
@@ -96,7 +105,7 @@ func (m *maker) tools(r *Request) {
 	if r.Choice.Mode == ChooseTool {
 		r.Choice.Name = r.Tools[0].Name
 	}
-	if m.coin() {
+	if m.p != ownGemini && m.coin() {
 		r.Parallel = new(m.coin())
 	}
 }
@@ -135,11 +144,15 @@ func (m *maker) said() []Item {
 	if m.coin() {
 		out = append(out, Item{Role: User, Kind: Image, Media: Media{Type: "image/png", Data: "AAAA"}}, Item{Role: User, Kind: Text, Text: m.word()})
 	}
-	if m.coin() {
+	if m.p != ownGemini && m.coin() {
 		out = append(out, Item{Role: User, Kind: Image, Media: Media{URL: "https://example.com/a"}})
 	}
 	if m.coin() {
-		out = append(out, Item{Role: User, Kind: File, Media: Media{Type: "application/pdf", Data: "AAAA", Name: m.id()}})
+		file := Media{Type: "application/pdf", Data: "AAAA"}
+		if m.p != ownGemini {
+			file.Name = m.id()
+		}
+		out = append(out, Item{Role: User, Kind: File, Media: file})
 	}
 	return out
 }
@@ -154,10 +167,12 @@ func (m *maker) turn() []Item {
 			o.Data = m.id()
 		case ownResponses:
 			o.ID, o.Data = m.id(), m.id()
+		case ownGemini:
+			o.Data = []string{"", m.id()}[m.IntN(2)]
 		}
 		out = append(out, Item{Role: Assistant, Kind: Reasoning, Text: m.word(), Opaque: o})
 	}
-	if m.p == ownMessages && m.coin() {
+	if (m.p == ownMessages || m.p == ownGemini && len(out) == 0) && m.coin() {
 		out = append(out, Item{Role: Assistant, Kind: Reasoning, Opaque: Opaque{Origin: m.p, Data: m.id(), Redacted: true}})
 	}
 	if m.coin() {
@@ -168,7 +183,7 @@ func (m *maker) turn() []Item {
 		if m.p == ownResponses && m.coin() {
 			c.Namespace = "mcp__a"
 		}
-		if m.p != ownMessages && m.coin() {
+		if m.hasFreeform() && m.coin() {
 			c.Freeform, c.Arguments = true, m.word()
 		}
 		out = append(out, Item{Role: Assistant, Kind: Call, Call: c})
@@ -177,11 +192,11 @@ func (m *maker) turn() []Item {
 }
 
 func (m *maker) result(c ToolCall) Item {
-	r := ToolResult{CallID: c.ID, Freeform: c.Freeform && m.p == ownResponses, Error: m.p == ownMessages && m.coin()}
+	r := ToolResult{CallID: c.ID, Freeform: c.Freeform && m.p == ownResponses, Error: (m.p == ownMessages || m.p == ownGemini) && m.coin()}
 	if m.coin() {
 		r.Content = append(r.Content, Item{Role: User, Kind: Text, Text: m.word()})
 	}
-	if m.p != ownChat && m.coin() {
+	if m.p != ownChat && m.p != ownGemini && m.coin() {
 		r.Content = append(r.Content, Item{Role: User, Kind: Image, Media: Media{Type: "image/png", Data: "AAAA"}})
 	}
 	return Item{Role: User, Kind: Result, Result: r}
@@ -328,7 +343,7 @@ func TestReasoningComesBack(t *testing.T) {
 				}
 				lost := Lost{}
 				sent, err := codecOf(other).encodeRequest(&Request{Items: back.Items}, lost)
-				if err != nil || bytes.Contains(sent, []byte("thought")) || !reflect.DeepEqual(lost, Lost{"reasoning": 1}) {
+				if err != nil || bytes.Contains(sent, []byte(`"thought"`)) || !reflect.DeepEqual(lost, Lost{"reasoning": 1}) {
 					t.Errorf("%s by %s to %s: %v, lost %v\n%s", provider, client, other, err, lost, sent)
 				}
 			}
@@ -340,13 +355,13 @@ func TestReasoningComesBack(t *testing.T) {
 // provider's protocol can say.
 func FuzzTranslate(f *testing.F) {
 	for i, in := range inputs(f, "requests", ".json") {
-		f.Add(in.data, i%3, (i+1)%3)
+		f.Add(in.data, i%4, (i+1)%4)
 	}
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":null}]}],"tools":[null],"system":null}`), 0, 1)
 	f.Add([]byte(`{"input":[{"type":"message","role":"user","content":null},{"type":"reasoning"},null],"tools":[{"type":"namespace","tools":[{}]}]}`), 1, 2)
 	f.Fuzz(func(t *testing.T, data []byte, from, to int) {
 		all := protocols()
-		client, provider := all[uint(from)%3], all[uint(to)%3]
+		client, provider := all[uint(from)%uint(len(all))], all[uint(to)%uint(len(all))]
 		if client == provider {
 			return
 		}
@@ -364,13 +379,13 @@ func FuzzTranslate(f *testing.F) {
 // and is told one end.
 func FuzzStream(f *testing.F) {
 	for i, in := range inputs(f, "streams", ".sse") {
-		f.Add(in.data, i%3, (i+1)%3, 7)
+		f.Add(in.data, i%4, (i+1)%4, 7)
 	}
 	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-5},{}]}}]}\n\ndata: [DONE]"), 2, 0, 3)
 	f.Add([]byte("data: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"message\"}}\r\n\r\n\ndata\n"), 1, 0, 1)
 	f.Fuzz(func(t *testing.T, data []byte, from, to, size int) {
 		all := protocols()
-		provider, client := all[uint(from)%3], all[uint(to)%3]
+		provider, client := all[uint(from)%uint(len(all))], all[uint(to)%uint(len(all))]
 		_, _ = Read(provider, data) // whatever it is, it does not panic
 		if client == provider || size < 1 {
 			return
@@ -383,6 +398,7 @@ func FuzzStream(f *testing.F) {
 		for _, end := range []string{
 			"data: {\"type\":\"message_stop\"}", "event: error\ndata: {\"error\"", "\ndata: [DONE]", "data: {\"error\":{\"code\":null",
 			"event: response.completed", "event: response.incomplete", "event: response.failed",
+			`"finishReason":"`, `data: {"error":{"code":500,`,
 		} {
 			ends += bytes.Count(append([]byte("\n"), want...), []byte(end))
 		}
@@ -399,7 +415,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"output":[{"type":"message"},{"type":"reasoning"},{"type":"function_call"}]}`), 1, 2)
 	f.Fuzz(func(t *testing.T, data []byte, from, to int) {
 		all := protocols()
-		provider, client := all[uint(from)%3], all[uint(to)%3]
+		provider, client := all[uint(from)%uint(len(all))], all[uint(to)%uint(len(all))]
 		if client == provider {
 			return
 		}

@@ -28,8 +28,6 @@ func askerOf(protocol inference.Protocol, openAI bool) asker {
 	switch protocol {
 	case inference.OpenAIChat:
 		return chat{openAI: openAI}
-	case inference.Gemini:
-		return gemini{}
 	default:
 		if c := codecOf(protocol); c != nil {
 			return c

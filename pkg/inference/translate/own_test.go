@@ -19,7 +19,8 @@ func TestEncode(t *testing.T) {
 		{Role: System, Kind: Text, Text: "be brief"},
 		{Role: User, Kind: Text, Text: "look"},
 		{Role: User, Kind: Image, Media: Media{Type: "image/png", Data: "AAAA"}},
-		{Role: Assistant, Kind: Call, Call: ToolCall{ID: "call_1", Name: "see", Arguments: `{"a":1}`}, Opaque: Opaque{Origin: ownGemini, ID: "c1", Data: "sig"}},
+		{Role: Assistant, Kind: Reasoning, Opaque: Opaque{Origin: ownGemini, Data: "sig", Redacted: true}},
+		{Role: Assistant, Kind: Call, Call: ToolCall{ID: "call_1", Name: "see", Arguments: `{"a":1}`}},
 		{Role: User, Kind: Result, Result: ToolResult{CallID: "call_1", Content: []Item{{Role: User, Kind: Text, Text: "seen"}}}},
 	}, Tools: []Tool{{Name: "see", Schema: json.RawMessage(`{"type":"object"}`)}}, Choice: ToolChoice{Mode: ChooseTool, Name: "see"}}
 	for protocol, want := range map[inference.Protocol][]string{
@@ -29,9 +30,9 @@ func TestEncode(t *testing.T) {
 		ownGemini: {
 			"models/m:streamGenerateContent?alt=sse", `"generationConfig":{"maxOutputTokens":99}`, `"systemInstruction":{"parts":[{"text":"be brief"}]}`,
 			`{"role":"user","parts":[{"text":"look"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}`,
-			`{"role":"model","parts":[{"thoughtSignature":"sig","functionCall":{"id":"c1","name":"see","args":{"a":1}}}]}`,
-			`{"role":"user","parts":[{"functionResponse":{"name":"see","response":{"output":"seen"}}}]}`,
-			`"toolConfig":{"functionCallingConfig":{"allowedFunctionNames":["see"],"mode":"ANY"}}`, `"functionDeclarations":[{"description":"","name":"see","parameters":{"type":"object"}}]`,
+			`{"role":"model","parts":[{"thoughtSignature":"sig","functionCall":{"id":"call_1","name":"see","args":{"a":1}}}]}`,
+			`{"role":"user","parts":[{"functionResponse":{"id":"call_1","name":"see","response":{"output":"seen"}}}]}`,
+			`"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["see"]}}`, `"functionDeclarations":[{"name":"see","parametersJsonSchema":{"type":"object"}}]`,
 		},
 	} {
 		path, body, err := Encode(protocol, r, true)
@@ -47,9 +48,6 @@ func TestEncode(t *testing.T) {
 	if _, _, err := Encode(inference.Rehearsal, r, false); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a rehearsal is asked in %v", err)
 	}
-	if Can(ownMessages, ownGemini) || Can(ownGemini, ownChat) {
-		t.Error("gemini is translated")
-	}
 }
 
 // An answer to it is read as a stream and as a whole, to where it breaks.
@@ -59,7 +57,7 @@ func TestReadGemini(t *testing.T) {
 		`data: {"candidates":[{"content":{"parts":[{"text":"I "},{"text":"look."}]}}]}` + "\n\n" +
 		`data: {"candidates":[{"content":{"parts":[{"functionCall":{"id":"x","name":"see","args":{"a": 1}},"thoughtSignature":"sig"}]}}]}` + "\n\n"
 	const end = `data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":20,"candidatesTokenCount":9,"thoughtsTokenCount":3}}` + "\n\n"
-	const want = "[reasoning hm  text I look.  call  see({\"a\":1}) sig] tool {20 0 0 12 3 true}"
+	const want = "[reasoning hm  text I look.  reasoning   sig  call  see({\"a\":1})] tool {20 0 0 12 3 true}"
 	show := func(a *Answer) string {
 		var items []string
 		for _, i := range a.Items {
@@ -81,7 +79,7 @@ func TestReadGemini(t *testing.T) {
 		t.Errorf("%s, %v, in %d pieces", show(a), err, deltas)
 	}
 	a, err = ReadStream(ownGemini, strings.NewReader(pieces), func(Event) {})
-	if !errors.Is(err, ErrCutShort) || len(a.Items) != 3 || a.Items[1].Text != "I look." {
+	if !errors.Is(err, ErrCutShort) || len(a.Items) != 4 || a.Items[1].Text != "I look." {
 		t.Errorf("a stream that was cut short: %s, %v", show(a), err)
 	}
 	whole := strings.NewReplacer("data: ", "", "\n\n", "").Replace(`{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"I look."},` +
@@ -113,7 +111,7 @@ func FuzzOwn(f *testing.F) {
 		f.Add([]byte(text), 3)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
-		for _, protocol := range append(protocols(), ownGemini) {
+		for _, protocol := range protocols() {
 			var said int
 			a, err := ReadStream(protocol, &piecemeal{data: data, size: max(size, 1)}, func(e Event) {
 				if e.Kind == Delta {

@@ -1,6 +1,6 @@
 // Package translate carries inference between client protocols: a client that
-// speaks anthropic-messages, openai-responses or openai-chat is answered by a
-// provider that speaks another of them.
+// speaks anthropic-messages, openai-responses, openai-chat or gemini is answered by
+// a provider that speaks another of them.
 //
 // Each protocol has a decoder and an encoder to one neutral form: a Request, and
 // an Answer as a whole or as a stream of events. What the client gets is what a
@@ -14,15 +14,18 @@
 //	member of a request                     what becomes of it
 //	system, developer, instructions         first in the conversation: the system prompt; later ones: openai-responses
 //	                                        as they are, else in the user's mouth within <system-reminder>
-//	text, images, files, several messages   carried; in a tool's result to openai-chat, images follow in a user message
+//	text, images, files, several messages   carried; in a tool's result to openai-chat and gemini, images follow after the results
 //	images and files by a provider's id     refused
-//	calls and results, parallel ones        carried; an error is marked "error: " where there is no member for it
+//	calls and results, parallel ones        carried; an error is marked "error: " where there is no member for it; calls of
+//	                                        gemini without ids get some, and results the id of the first call of their name
 //	functions, namespaces, custom tools     carried; a namespace as part of the name, text as one argument, a grammar in words
 //	tools that a provider runs or defines   refused; tool search: left out, and all tools are offered
-//	tool_choice, parallel_tool_calls        carried; allowed_tools: refused
-//	reasoning in the conversation           carried to the protocol it came from, where only that can read it; else left out
-//	effort, verbosity                       carried by the same name; to anthropic-messages verbosity is left out;
-//	                                        effort max is high to the OpenAI protocols, which have no such name
+//	tool_choice, parallel_tool_calls        carried; to gemini parallel_tool_calls is left out; several allowed tools: refused
+//	reasoning in the conversation           carried to the protocol it came from, where only that can read it; else left out;
+//	                                        gemini's newer models, which ask for a signature, are told that there is none
+//	effort, verbosity                       carried by the same name; to anthropic-messages and gemini verbosity is left out;
+//	                                        effort max is high to the OpenAI protocols and gemini, which have no such name;
+//	                                        to gemini's former models, which know budgets, it is left out
 //	thinking, its budget                    left out: the model's own default holds
 //	max_tokens                              carried; anthropic-messages, which needs one, gets 32,000; openai-responses no
 //	                                        less than 16; OpenAI itself as max_completion_tokens, and whoever refuses the
@@ -31,13 +34,15 @@
 //	                                        itself, whose default it is, no temperature of 1; none to whoever refuses it
 //	stop sequences                          carried; to openai-responses: refused
 //	response format                         JSON schema: carried; any JSON object to anthropic-messages: left out
-//	user                                    carried; one longer than 64 bytes to the OpenAI protocols: left out
+//	schemas in the form of OpenAPI (gemini) carried as JSON Schema
+//	user                                    carried; to gemini, and one longer than 64 bytes to the OpenAI protocols: left out
 //	metadata, prompt_cache_key              openai-responses: carried; else left out
 //	cache_control                           set anew: anthropic-messages caches up to the end of the conversation
 //	previous_response_id, conversation,     refused: what they name is not kept here
 //	prompt, background, container
-//	n, logprobs, logit_bias, audio,         refused: the answer would not be what was asked for
-//	functions (former form), max_tool_calls
+//	cachedContent, names with underscores   refused, of gemini
+//	n, candidateCount, logprobs, audio,     refused: the answer would not be what was asked for
+//	logit_bias, functions, max_tool_calls
 //	seed, penalties, top_k, service_tier,   left out
 //	context_management, store, prediction
 //
@@ -45,8 +50,8 @@
 // ran, and citations. Usage is complete: what came from a cache is part of the
 // input, and what was thought part of the output.
 //
-// Requests of Vexa's own are made and their answers read in the same way, in
-// gemini too: Encode, ReadStream and ReadWhole.
+// Requests of Vexa's own are made and their answers read in the same way: Encode,
+// ReadStream and ReadWhole.
 //
 // A Translation is for one request; its methods are called by one goroutine at a
 // time. Nothing here reads or writes but what it is given.
@@ -113,6 +118,8 @@ func codecOf(p inference.Protocol) codec {
 		return responses{}
 	case inference.OpenAIChat:
 		return chat{}
+	case inference.Gemini:
+		return gemini{}
 	default:
 		return nil
 	}
@@ -129,7 +136,7 @@ func Can(client, provider inference.Protocol) bool {
 // Choose returns the protocol, of those that a provider speaks, into which a
 // client's is best translated: the one that loses least.
 func Choose(client inference.Protocol, provider []inference.Protocol) (inference.Protocol, bool) {
-	for _, p := range []inference.Protocol{inference.OpenAIResponses, inference.AnthropicMessages, inference.OpenAIChat} {
+	for _, p := range []inference.Protocol{inference.OpenAIResponses, inference.AnthropicMessages, inference.OpenAIChat, inference.Gemini} {
 		for _, spoken := range provider {
 			if spoken == p && Can(client, p) {
 				return p, true
@@ -145,6 +152,7 @@ type Options struct {
 	ID      string // unlike that of any other answer; letters and digits
 	Created int64  // when the answer begins, in seconds since 1970
 	OpenAI  bool   // the provider is OpenAI itself: others take members that it refuses
+	Stream  bool   // the client wants its answer so, where the path says it: gemini's
 	// Outline is that of the request, with all of its members, where it was found to be
 	// JSON; empty: that is done here.
 	Outline jsoncut.Outline
@@ -162,6 +170,7 @@ type Translation struct {
 	head     head // of the answer
 	names    *names
 	opts     Options
+	path     string
 	body     []byte
 	lost     Lost
 }
@@ -180,15 +189,22 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 	if err != nil {
 		return nil, err
 	}
+	r.Stream = r.Stream || opts.Stream
 	t.stream = r.Stream
 	t.head = head{id: opts.ID, model: r.Model, created: opts.Created, usage: r.StreamUsage}
 	t.names = r.lower()
-	r.Model = opts.Model
+	if r.Model = opts.Model; t.head.model == "" {
+		t.head.model = r.Model
+	}
+	t.path = pathOf(provider, r)
 	if t.body, err = t.provider.encodeRequest(r, t.lost); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
+
+// Path returns where the request is sent, below the API's version.
+func (t *Translation) Path() string { return t.path }
 
 // Body returns the request to send.
 func (t *Translation) Body() []byte { return t.body }
