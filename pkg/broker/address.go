@@ -20,7 +20,7 @@ func (x *exchange) address(body []byte) error {
 	x.spoken = x.api.protocol
 	if x.provider.Speaks(x.api.protocol) {
 		x.provider = x.provider.As(x.api.protocol)
-		x.foreign = x.request.native(x.api.protocol)
+		x.foreign = x.request.native(x.api.protocol, x.model)
 		if x.api.protocol == inference.Gemini {
 			x.path, x.body = "models/"+x.model+":"+x.api.path, body
 			if x.foreign > 0 {

@@ -72,7 +72,7 @@ func (p *parsed) geminiEgress() error {
 		return err
 	}
 	for _, name := range []string{"contents", "systeminstruction"} {
-		if raw := request[name]; holds(raw, "fil", "u00") { // file_data or fileData, or an escape
+		if raw := request[name]; holds(raw, "fil", "inl", "u00") { // fileData or inlineData, or an escape
 			if err := geminiContentEgress(raw); err != nil {
 				return err
 			}
@@ -109,16 +109,16 @@ func geminiContentEgress(raw []byte) error {
 	})
 }
 
-// geminiPartsEgress refuses a part that is a file by its address. What a function
-// returned can have parts, too.
+// geminiPartsEgress refuses a part that is a file by its address, also in the place of its
+// bytes. What a function returned can have parts, too.
 func geminiPartsEgress(raw []byte) error {
 	return each(raw, func(raw []byte) error {
 		part, err := protoFields(raw)
 		if err != nil {
 			return errors.New("the request's contents are not of a known form")
 		}
-		if file := part["filedata"]; file != nil && string(file) != "null" {
-			return errRemote
+		if err := geminiFileEgress(part); err != nil {
+			return err
 		}
 		returned := part["functionresponse"]
 		if returned == nil || string(returned) == "null" {
@@ -130,12 +130,32 @@ func geminiPartsEgress(raw []byte) error {
 		}
 		return each(response["parts"], func(raw []byte) error {
 			inner, err := protoFields(raw)
-			if err != nil || inner["filedata"] != nil && string(inner["filedata"]) != "null" {
+			if err != nil {
 				return errRemote
 			}
-			return nil
+			return geminiFileEgress(inner)
 		})
 	})
+}
+
+// geminiFileEgress refuses what a part has of a file, but for its bytes.
+func geminiFileEgress(part map[string][]byte) error {
+	if file := part["filedata"]; file != nil && string(file) != "null" {
+		return errRemote
+	}
+	raw := part["inlinedata"]
+	if raw == nil || string(raw) == "null" {
+		return nil
+	}
+	blob, err := protoFields(raw)
+	if err != nil {
+		return errors.New("the request's contents are not of a known form")
+	}
+	var data string
+	if text := blob["data"]; text != nil && (json.Unmarshal(text, &data) != nil || strings.Contains(data, ":")) { // which base64 has not
+		return errRemote
+	}
+	return nil
 }
 
 // each calls f with each element of a list, or with what stands in its place.

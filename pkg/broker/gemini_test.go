@@ -81,6 +81,9 @@ func TestGeminiRefusals(t *testing.T) {
 		"a file, otherwise":    {generate, `{"contents":{"parts":{"file_data":{"file_uri":"https://evil/"}}}}`, "egress", "fetched by the provider"},
 		"a file of the system": {generate, `{"system_instruction":{"parts":[{"file_data":{"file_uri":"https://evil/"}}]}}`, "egress", "fetched by the provider"},
 		"a file with escapes":  {generate, `{"contents":[{"parts":[{"\u0066ileData":{"\u0066ileUri":"https://evil/"}}]}]}`, "egress", "fetched by the provider"},
+		"an address as bytes":  {generate, `{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"https://evil/"}}]}]}`, "egress", "fetched by the provider"},
+		"as bytes, otherwise":  {generate, `{"contents":[{"parts":[{"INLINE_data":{"DATA":"https:\u002f/evil/"}}]}]}`, "egress", "fetched by the provider"},
+		"as bytes in a result": {generate, `{"contents":[{"parts":[{"functionResponse":{"name":"a","parts":[{"inlineData":{"data":"gs://evil/"}}]}}]}]}`, "egress", "fetched by the provider"},
 		"a file in a result":   {generate, `{"contents":[{"parts":[{"functionResponse":{"name":"a","parts":[{"fileData":{"fileUri":"https://evil/"}}]}}]}]}`, "egress", "fetched by the provider"},
 		"a kept conversation":  {generate, `{"cachedContent":"cachedContents/1"}`, "egress", "cachedcontent"},
 		"a request in another": {"/v1beta/models/gem/g1:countTokens", `{"generateContentRequest":{"tools":[{"googleSearch":{}}]}}`, "egress", "generatecontentrequest"},
@@ -127,7 +130,7 @@ func TestGeminiRefusals(t *testing.T) {
 func TestPassedThroughBreaks(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/v1beta/models/gem/g1:streamGenerateContent?alt=sse": `data: {"error":{"code":500,"message":"vexa: the answer of provider gem broke off"`,
+		"/v1beta/models/gem/g1:streamGenerateContent?alt=sse": "\n\n\n" + `{"error":{"code":500,"message":"vexa: the answer of provider gem broke off"`,
 		respond: "event: response.failed\ndata: {",
 	} {
 		s := open(t, config{upstream: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

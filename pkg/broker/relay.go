@@ -222,7 +222,7 @@ func (x *exchange) errorEvent(message string) []byte {
 	case inference.OpenAIResponses:
 		return responsesErrorEvent(body.Error.Message)
 	case inference.Gemini:
-		return fmt.Appendf(nil, "\ndata: %s\n\n", geminiError(http.StatusInternalServerError, body.Error.Message))
+		return fmt.Appendf(nil, "\n%s\n\n", geminiError(http.StatusInternalServerError, body.Error.Message)) // no event: see translate
 	default:
 		return fmt.Appendf(nil, "\ndata: %s\n\n", data)
 	}

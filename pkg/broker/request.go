@@ -66,11 +66,11 @@ func (p *parsed) set(name string, value any) error {
 
 // native leaves out the reasoning of another protocol's provider, and returns how
 // much of it there was.
-func (p *parsed) native(protocol inference.Protocol) (dropped int) {
+func (p *parsed) native(protocol inference.Protocol, model string) (dropped int) {
 	for i, m := range p.members {
 		if m.name == "messages" || m.name == "input" || m.name == "contents" {
 			var n int
-			p.members[i].value, n = translate.Native(protocol, m.value)
+			p.members[i].value, n = translate.Native(protocol, model, m.value)
 			dropped += n
 		}
 	}

@@ -204,7 +204,7 @@ func (t *tally) event(e *translate.Event) {
 	switch e.Kind {
 	case translate.Delta:
 		t.bytes += int64(len(e.Text))
-	case translate.Start, translate.Finish:
+	case translate.Start, translate.Spent, translate.Finish:
 		if u.Input > 0 || u.Known {
 			t.input = true
 			t.read, t.write = u.CacheRead, u.CacheWrite

@@ -14,6 +14,7 @@ const (
 	End                          // Index, Item.Opaque
 	Finish                       // Stop, StopSequence, Usage
 	Failure                      // Text: what went wrong
+	Spent                        // Usage so far, at any place before Finish; for who meters, no client is told
 )
 
 // Event is a piece of an answer. Items have the indexes 0, 1, 2 … in the order
@@ -103,7 +104,7 @@ func (c *collector) add(e Event) {
 		c.close(e)
 	case Finish:
 		c.answer.Stop, c.answer.StopSequence, c.answer.Usage = e.Stop, e.StopSequence, e.Usage
-	case Failure:
+	case Failure, Spent:
 	}
 }
 

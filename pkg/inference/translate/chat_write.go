@@ -70,6 +70,7 @@ func (c *chatWriter) write(dst []byte, e Event) []byte {
 		return append(dst, "data: [DONE]\n\n"...)
 	case Failure:
 		return send(dst, "", object{"error": object{"message": e.Text, "type": "server_error", "param": nil, "code": nil}})
+	case Spent:
 	}
 	return dst
 }

@@ -12,10 +12,11 @@ import (
 // Native returns the conversation of a request, its "messages", "input" or "contents",
 // without reasoning that came from a provider of another protocol, and how much of it
 // there was. A session that changes its model has some; the provider that speaks the
-// client's own protocol can read none of it and refuses it.
+// client's own protocol can read none of it and refuses it. The model is the one that is
+// asked now.
 //
 // The list is valid JSON; it is returned as it is where there is none.
-func Native(protocol inference.Protocol, list []byte) ([]byte, int) {
+func Native(protocol inference.Protocol, model string, list []byte) ([]byte, int) {
 	mark := `"` + carried
 	if protocol == ownGemini {
 		mark = `"` + carriedBytes
@@ -27,7 +28,8 @@ func Native(protocol inference.Protocol, list []byte) ([]byte, int) {
 	case ownMessages:
 		return eachNative(list, nativeMessage)
 	case ownGemini:
-		return eachNative(list, nativeContent)
+		former := geminiFormer(model)
+		return eachNative(list, func(content []byte) ([]byte, int) { return nativeContent(content, former) })
 	case ownResponses:
 		return filtered(list, func(item []byte) []byte {
 			if isForeign(item, "reasoning", "encrypted_content") {
@@ -71,14 +73,14 @@ func nativeMessage(message []byte) ([]byte, int) {
 }
 
 // nativeContent is a content without the signatures of its parts that are of it. A call
-// has one that says that it has none.
-func nativeContent(content []byte) ([]byte, int) {
+// has one that says that it has none, where the model is none of the former.
+func nativeContent(content []byte, former bool) ([]byte, int) {
 	dropped := 0
 	out := edited(content, "parts", func(parts []byte) []byte {
 		parts, _ = filtered(parts, func(part []byte) []byte {
-			calls := false
+			calls := false // what is to say that it is not signed
 			for m := range jsoncut.Members(part) {
-				calls = calls || m.Name == "functionCall"
+				calls = calls || m.Name == "functionCall" && !former
 			}
 			return edited(part, "thoughtSignature", func(value []byte) []byte {
 				var signature string

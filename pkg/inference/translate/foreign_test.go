@@ -43,7 +43,7 @@ func TestNative(t *testing.T) {
 		{ownGemini, `[ {"parts":[{"text":"dmV4YT"}]} ]`, `[{"parts":[{"text":"dmV4YT"}]}]`, 0},
 		{ownChat, `[{"role":"user","content":"\"vexa:"}]`, `[{"role":"user","content":"\"vexa:"}]`, 0},
 	} {
-		got, dropped := Native(c.protocol, []byte(c.list))
+		got, dropped := Native(c.protocol, "gemini-3-pro", []byte(c.list))
 		if string(got) != c.want || dropped != c.dropped {
 			t.Errorf("%s became %s, without %d; want %s, without %d", c.list, got, dropped, c.want, c.dropped)
 		}

@@ -3,6 +3,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/internal/wirejson"
 )
@@ -15,6 +16,7 @@ type geminiReader struct {
 	open  Kind // of the item before it, while text may follow
 	calls int
 	stop  string
+	why   string // it stopped, in words
 	usage Usage
 }
 
@@ -35,6 +37,7 @@ func (g *geminiReader) read(data []byte) ([]Event, error) {
 	}
 	if a.Usage != nil {
 		g.usage = a.Usage.usage()
+		out = append(out, Event{Kind: Spent, Usage: g.usage})
 	}
 	if a.Feedback != nil && a.Feedback.Blocked != "" {
 		g.stop = "SAFETY"
@@ -46,7 +49,7 @@ func (g *geminiReader) read(data []byte) ([]Event, error) {
 		out = g.part(out, &a.Candidates[0].Content.Parts[i])
 	}
 	if reason := a.Candidates[0].FinishReason; reason != "" {
-		g.stop = reason
+		g.stop, g.why = reason, a.Candidates[0].Message
 	}
 	return out, nil
 }
@@ -57,17 +60,18 @@ func (g *geminiReader) part(out []Event, p *geminiPart) []Event {
 	switch {
 	case p.Thought:
 		out = g.say(out, Reasoning, text)
-		return g.sign(out, p.Signature)
-	case p.Call == nil && g.open == Text: // signed at its end
+		return g.sign(out, p.Signature, false)
+	case p.Call == nil && (g.open == Text || text == ""): // signed at its end
 		out = g.say(out, Text, text)
-		return g.sign(out, p.Signature)
+		return g.sign(out, p.Signature, true)
 	}
-	out = g.sign(out, p.Signature)
+	out = g.sign(out, p.Signature, false)
 	if p.Call == nil {
 		return g.say(out, Text, text)
 	}
 	out = g.close(out, Opaque{})
 	g.calls++
+	absent(&p.Call.Args)
 	call := ToolCall{ID: p.Call.ID, Name: p.Call.Name}
 	if call.ID == "" {
 		call.ID = fmt.Sprintf("call_%s_%d", g.seed, g.calls)
@@ -95,7 +99,7 @@ func (g *geminiReader) say(out []Event, kind Kind, text string) []Event {
 }
 
 // sign ends reasoning with its opaque form, which is all of it where there is none.
-func (g *geminiReader) sign(out []Event, signature string) []Event {
+func (g *geminiReader) sign(out []Event, signature string, closes bool) []Event {
 	if signature == "" || signature == unsigned {
 		return out
 	}
@@ -103,7 +107,9 @@ func (g *geminiReader) sign(out []Event, signature string) []Event {
 	if g.open == Reasoning {
 		return g.close(out, o)
 	}
-	o.Redacted = o.Redacted || o.Origin == ownGemini
+	if o.Origin == ownGemini {
+		o.Redacted, o.Closes = true, closes
+	}
 	out = g.close(out, Opaque{})
 	i := g.next
 	g.next++
@@ -124,7 +130,11 @@ func (g *geminiReader) end() []Event {
 	if g.stop == "" {
 		return nil
 	}
-	return append(g.close(nil, Opaque{}), Event{Kind: Finish, Stop: stopOfGemini(g.stop, g.calls > 0), Usage: g.usage})
+	out := g.close(nil, Opaque{})
+	if geminiFailed(g.stop) {
+		return append(out, Event{Kind: Failure, Text: strings.TrimSuffix("the answer ended with "+g.stop+": "+g.why, ": ")})
+	}
+	return append(out, Event{Kind: Finish, Stop: stopOfGemini(g.stop, g.calls > 0), Usage: g.usage})
 }
 
 func (gemini) decodeAnswer(body []byte, seed string) (*Answer, error) {

@@ -13,12 +13,12 @@ func (gemini) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 		"parallel_tool_calls": r.Parallel != nil,
 	})
 	if len(r.Tools) > 0 {
-		declared := make([]geminiFunction, len(r.Tools))
+		declared := make([]geminiFunction, len(r.Tools)) // which can be encoded
 		for i := range r.Tools {
 			t := &r.Tools[i]
 			declared[i] = geminiFunction{Name: t.Name, Description: t.Description, Schema: schema(t.Schema)}
 		}
-		out.Tools = []geminiTool{{declared}}
+		out.Tools = marshal([]geminiTool{{marshal(declared)}})
 		out.ToolConfig = geminiChoice(r.Choice)
 	}
 	system, rest := lead(r.Items)
@@ -70,7 +70,7 @@ func geminiConfigOf(r *Request, lost Lost) (json.RawMessage, error) {
 	return data, err
 }
 
-func geminiChoice(c ToolChoice) *geminiToolConfig {
+func geminiChoice(c ToolChoice) json.RawMessage {
 	var out geminiToolConfig
 	switch c.Mode {
 	case ChooseAuto:
@@ -84,7 +84,7 @@ func geminiChoice(c ToolChoice) *geminiToolConfig {
 	default:
 		return nil
 	}
-	return &out
+	return marshal(&out)
 }
 
 // geminiTurn are the parts of what the assistant said. The opaque reasoning before a part
@@ -99,7 +99,7 @@ func geminiTurn(run []Item, strict bool, called map[string]string, lost Lost) []
 				lost.add("reasoning")
 				continue
 			}
-			s.reason(i.Text, i.Opaque.Data)
+			s.reason(i.Text, i.Opaque.Data, i.Opaque.Closes)
 		case Text:
 			s.add(geminiText(i.Text))
 		case Call:
@@ -127,12 +127,14 @@ func (s *signer) add(p geminiPart) {
 	s.parts = append(s.parts, p)
 }
 
-func (s *signer) reason(text, signature string) {
+func (s *signer) reason(text, signature string, closes bool) {
 	s.end()
 	if text != "" {
 		s.parts = append(s.parts, geminiPart{Text: &text, Thought: true})
 	}
-	s.signature = signature
+	if s.signature = signature; closes {
+		s.end()
+	}
 }
 
 // end has a signature that no part came for stand alone.

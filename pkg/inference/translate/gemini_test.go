@@ -106,24 +106,30 @@ func TestStreamByThePath(t *testing.T) {
 func TestGeminiRefuses(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"contents":[],"cachedContent":"a"}`:                                                      "cachedContent",
-		`{"contents":[],"system_instruction":{"parts":[{"text":"a"}]}}`:                            "system_instruction",
-		`{"contents":[],"generationConfig":{"max_output_tokens":5}}`:                               "max_output_tokens",
-		`{"contents":[],"generationConfig":{"candidateCount":2}}`:                                  "candidateCount",
-		`{"contents":[],"generationConfig":{"responseModalities":["IMAGE"]}}`:                      "responseModalities",
-		`{"contents":[],"generationConfig":{"responseMimeType":"text/x.enum"}}`:                    "responseMimeType",
-		`{"contents":[],"generationConfig":[]}`:                                                    "not a JSON object",
-		`{"contents":[],"tools":[{"function_declarations":[]}]}`:                                   "tools.0",
-		`{"contents":[],"tools":[{"functionDeclarations":[{"name":"a","parameters":"a"}]}]}`:       "parameters is not of the form",
-		`{"contents":[],"toolConfig":{"functionCallingConfig":{"mode":"SOME"}}}`:                   "SOME",
-		`{"contents":[{"role":"model","parts":[{"executableCode":{"code":"a"}}]}]}`:                "contents.0.parts.0",
-		`{"contents":[{"role":"user","parts":[{"inline_data":{"data":"a"}}]}]}`:                    "contents.0.parts.0",
-		`{"contents":[{"role":"user","parts":[{"functionCall":{"name":"a"}}]}]}`:                   "contents.0.parts.0",
-		`{"contents":[{"role":"tool","parts":[]}]}`:                                                "contents.0.role",
-		`{"contents":{"parts":{"text":"a"}}}`:                                                      "contents is not of the form",
-		`{"contents":[],"systemInstruction":{"parts":[{"inlineData":{"data":"a"}}]}}`:              "systemInstruction.parts.0",
-		`{"contents":[{"parts":[{"functionResponse":{"name":"a","parts":[{"text":"a"}]}}]}]}`:      "functionResponse.parts.0",
-		`{"tools":[{"functionDeclarations":[{"parameters":` + deep(maxSchema+1, "items") + `}]}]}`: "parameters is not of the form",
+		`{"contents":[],"cachedContent":"a"}`:                                                                                                          "cachedContent",
+		`{"contents":[],"system_instruction":{"parts":[{"text":"a"}]}}`:                                                                                "system_instruction",
+		`{"contents":[],"generationConfig":{"max_output_tokens":5}}`:                                                                                   "max_output_tokens",
+		`{"contents":[],"generationConfig":{"candidateCount":2}}`:                                                                                      "candidateCount",
+		`{"contents":[],"generationConfig":{"responseModalities":["IMAGE"]}}`:                                                                          "responseModalities",
+		`{"contents":[],"generationConfig":{"responseMimeType":"text/x.enum"}}`:                                                                        "responseMimeType",
+		`{"contents":[],"generationConfig":[]}`:                                                                                                        "not a JSON object",
+		`{"contents":[],"tools":[{"function_declarations":[]}]}`:                                                                                       "tools.0",
+		`{"contents":[],"tools":[{"functionDeclarations":[{"name":"a","parameters":"a"}]}]}`:                                                           "parameters is not of the form",
+		`{"contents":[],"toolConfig":{"functionCallingConfig":{"mode":"SOME"}}}`:                                                                       "SOME",
+		`{"contents":[{"role":"model","parts":[{"executableCode":{"code":"a"}}]}]}`:                                                                    "contents.0.parts.0",
+		`{"contents":[{"role":"user","parts":[{"inline_data":{"data":"a"}}]}]}`:                                                                        "contents.0.parts.0",
+		`{"contents":[{"role":"user","parts":[{"functionCall":{"name":"a"}}]}]}`:                                                                       "contents.0.parts.0",
+		`{"contents":[{"role":"tool","parts":[]}]}`:                                                                                                    "contents.0.role",
+		`{"contents":{"parts":{"text":"a"}}}`:                                                                                                          "contents is not of the form",
+		`{"contents":[],"systemInstruction":{"parts":[{"inlineData":{"data":"a"}}]}}`:                                                                  "systemInstruction.parts.0",
+		`{"contents":[{"role":"model","parts":[{"functionCall":{"name":"a"}}]},{"parts":[{"functionResponse":{"name":"a","parts":[{"text":"a"}]}}]}]}`: "functionResponse.parts.0",
+		`{"contents":[],"toolConfig":{"function_calling_config":{"mode":"NONE"}}}`:                                                                     "function_calling_config",
+		`{"contents":[],"generationConfig":{"thinkingConfig":{"thinking_level":"LOW"}}}`:                                                               "thinking_level",
+		`{"tools":[{"functionDeclarations":[{"name":"a","parameters_json_schema":{}}]}]}`:                                                              "parameters_json_schema",
+		`{"contents":[{"parts":[{"inlineData":{"mime_type":"image/png","data":"AAAA"}}]}]}`:                                                            "mime_type",
+		`{"contents":[{"role":"model","parts":[{"text":"a","thought_signature":"AAAA"}]}]}`:                                                            "thought_signature",
+		`{"contents":[{"parts":[{"inlineData":{"mimeType":"audio/wav","data":"AAAA"}}]}]}`:                                                             "audio/wav",
+		`{"tools":[{"functionDeclarations":[{"parameters":` + deep(maxSchema+1, "items") + `}]}]}`:                                                     "parameters is not of the form",
 	} {
 		if _, err := (gemini{}).decodeRequest([]byte(body), jsoncut.Outline{}, Lost{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.200s: %v", body, err)
@@ -134,4 +140,121 @@ func TestGeminiRefuses(t *testing.T) {
 // deep is an object that holds another in a member, and so on.
 func deep(n int, member string) string {
 	return strings.Repeat(`{"`+member+`":`, n) + "{}" + strings.Repeat("}", n)
+}
+
+// A result is of the call with its id, else of the first of its name in what the model said
+// last; every call has an id of its own.
+func TestResultsFindTheirCalls(t *testing.T) {
+	t.Parallel()
+	call := func(id, name string) geminiPart { return geminiPart{Call: &geminiCall{ID: id, Name: name}} }
+	result := func(id, name, said string) geminiPart {
+		return geminiPart{Response: &geminiResponse{ID: id, Name: name, Response: marshal(object{"output": said})}}
+	}
+	model, user := func(p ...geminiPart) geminiContent { return geminiContent{"model", p} }, func(p ...geminiPart) geminiContent { return geminiContent{"user", p} }
+	for name, test := range map[string]struct {
+		said []geminiContent
+		want string // each call's id with what it returned
+	}{
+		"in order":                       {[]geminiContent{model(call("", "t"), call("", "t"), call("", "u")), user(result("", "u", "3"), result("", "t", "1"), result("", "t", "2"))}, "3:3 1:1 2:2"},
+		"with ids of the client's alone": {[]geminiContent{model(call("", "t"), call("", "t")), user(result("x", "t", "1"), result("y", "t", "2"))}, "1:1 2:2"},
+		"ids in another order":           {[]geminiContent{model(call("a", "t"), call("b", "t")), user(result("b", "t", "b"), result("a", "t", "a"))}, "b:b a:a"},
+		"ids that results lack":          {[]geminiContent{model(call("a", "t"), call("b", "t")), user(result("", "t", "b"), result("a", "t", "a"))}, "b:b a:a"},
+		"one that is there twice":        {[]geminiContent{model(call("a", "t")), user(result("a", "t", "a"), result("a", "t", "a"))}, "a:a"},
+		"after one that was broken off":  {[]geminiContent{model(call("", "t")), user(geminiText("stop")), model(call("", "t")), user(result("", "t", "2"))}, "2:2"},
+	} {
+		d := geminiReading{lost: Lost{}}
+		for _, c := range test.said {
+			if err := d.content(marshal(&c), "contents"); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		var got []string
+		for _, i := range d.items {
+			if i.Kind == Result {
+				got = append(got, strings.TrimPrefix(i.Result.CallID, "call_unnamed_")+":"+i.Result.Content[0].Text)
+			}
+		}
+		if all := strings.Join(got, " "); all != test.want {
+			t.Errorf("%s: %s, want %s", name, all, test.want)
+		}
+	}
+}
+
+// A signature stays where it was: of what is before it, or of the part that has it.
+func TestSignaturesStay(t *testing.T) {
+	t.Parallel()
+	const said = `[{"text":"I see","thoughtSignature":"AAAA"},{"functionCall":{"name":"a"}},{"text":"","thoughtSignature":"BBBB"},{"functionCall":{"name":"b"}},{"functionCall":{"name":"c"},"thoughtSignature":"CCCC"}]`
+	a, err := gemini{}.decodeAnswer([]byte(`{"candidates":[{"content":{"parts":`+said+`},"finishReason":"STOP"}]}`), "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := codecOf(ownMessages).encodeAnswer(a, head{id: "1"}) // through a client
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := codecOf(ownMessages).decodeAnswer(body, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := gemini{}.encodeRequest(&Request{Model: "gemini-3-pro", Items: back.Items}, Lost{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := signatures(t, sent), []string{unsigned, "", "CCCC"}; !cmp.Equal(got, want) || !bytes.Contains(sent, []byte("AAAA")) || !bytes.Contains(sent, []byte("BBBB")) {
+		t.Errorf("%q, want %q: %s", got, want, sent)
+	}
+}
+
+// An answer that is none is an error, and who meters hears what it took.
+func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]bool{"MALFORMED_FUNCTION_CALL": false, "OTHER": false, "FROM_THE_FUTURE": false, "STOP": true, "IMAGE_SAFETY": true} {
+		spent := int64(0)
+		o := options()
+		o.Observe = func(e *Event) {
+			if e.Kind == Spent {
+				spent = e.Usage.Output
+			}
+		}
+		tr, err := New(ownChat, ownGemini, asked(t, ownChat), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := answered(tr, []byte(`data: {"candidates":[{"finishReason":"`+reason+`","finishMessage":"no name"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"thoughtsTokenCount":5}}`+"\n\n"), 7)
+		if ended := bytes.Contains(got, []byte(`"finish_reason":"`)); ended != want || ended == bytes.Contains(got, []byte(reason+": no name")) || spent != 7 {
+			t.Errorf("%s: %d tokens were used\n%s", reason, spent, got)
+		}
+	}
+}
+
+// Reasoning whose provider kept it is not given back by its id alone.
+func TestReasoningThatIsKept(t *testing.T) {
+	t.Parallel()
+	lost := Lost{}
+	body, err := responses{}.encodeRequest(&Request{Items: []Item{{Role: Assistant, Kind: Reasoning, Opaque: Opaque{Origin: ownResponses, ID: "rs_1"}}}}, lost)
+	if err != nil || bytes.Contains(body, []byte("rs_1")) || lost["reasoning"] != 1 {
+		t.Errorf("%s, %v, %v", body, lost, err)
+	}
+}
+
+// Schemas in the form of OpenAPI become JSON Schema.
+func TestFromOpenAPI(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"type":"STRING","nullable":true,"enum":["a"]}`:                 `{"enum":["a",null],"type":["string","null"]}`,
+		`{"anyOf":[{"type":"STRING"}],"nullable":true}`:                  `{"anyOf":[{"type":"string"},{"type":"null"}]}`,
+		`{"type":"TYPE_UNSPECIFIED","maxLength":"5"}`:                    `{"maxLength":5}`,
+		`{"type":"OBJECT","additionalProperties":{"type":"INTEGER"}}`:    `{"additionalProperties":{"type":"integer"},"type":"object"}`,
+		`{"type":"OBJECT","additionalProperties":false,"items":null}`:    `{"additionalProperties":false,"items":null,"type":"object"}`,
+		`{"type":"ARRAY","prefixItems":[{"type":"BOOLEAN"}],"items":{}}`: `{"items":{},"prefixItems":[{"type":"boolean"}],"type":"array"}`,
+	} {
+		if got, err := fromOpenAPI([]byte(in), "x"); err != nil || string(got) != want {
+			t.Errorf("%s became %s, %v; want %s", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{`[]`, `"a"`, `{"items":5}`, `{"minItems":"-1"}`, `{"properties":{"a":[]}}`} {
+		if got, err := fromOpenAPI([]byte(bad), "x"); err == nil {
+			t.Errorf("%s became %s", bad, got)
+		}
+	}
 }

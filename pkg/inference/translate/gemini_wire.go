@@ -48,15 +48,15 @@ func geminiConfigFate(member string) fate {
 }
 
 type geminiRequest struct {
-	Contents   []geminiContent   `json:"contents"`
-	System     *geminiContent    `json:"systemInstruction,omitempty"`
-	Tools      []geminiTool      `json:"tools,omitempty"`
-	ToolConfig *geminiToolConfig `json:"toolConfig,omitempty"`
-	Config     json.RawMessage   `json:"generationConfig,omitempty"`
+	Contents   []geminiContent `json:"contents"`
+	System     *geminiContent  `json:"systemInstruction,omitempty"`
+	Tools      json.RawMessage `json:"tools,omitempty"`
+	ToolConfig json.RawMessage `json:"toolConfig,omitempty"`
+	Config     json.RawMessage `json:"generationConfig,omitempty"`
 }
 
 type geminiTool struct {
-	Functions []geminiFunction `json:"functionDeclarations"`
+	Functions json.RawMessage `json:"functionDeclarations"`
 }
 
 type geminiFunction struct {
@@ -141,11 +141,13 @@ type geminiAnswer struct {
 type geminiCandidate struct {
 	Content      geminiContent `json:"content"`
 	FinishReason string        `json:"finishReason,omitempty"`
+	Message      string        `json:"finishMessage,omitempty"`
 	Index        int           `json:"index"`
 }
 
 type geminiUsage struct {
 	Prompt     *int64 `json:"promptTokenCount,omitempty"`
+	ToolUse    *int64 `json:"toolUsePromptTokenCount,omitempty"`
 	Cached     *int64 `json:"cachedContentTokenCount,omitempty"`
 	Candidates *int64 `json:"candidatesTokenCount,omitempty"`
 	Thoughts   *int64 `json:"thoughtsTokenCount,omitempty"`
@@ -160,7 +162,7 @@ func geminiUsageOf(u Usage) *geminiUsage {
 func (u *geminiUsage) usage() Usage {
 	thoughts := count(u.Thoughts)
 	return Usage{
-		Input: count(u.Prompt), CacheRead: min(count(u.Cached), count(u.Prompt)),
+		Input: count(u.Prompt) + count(u.ToolUse), CacheRead: min(count(u.Cached), count(u.Prompt)),
 		Output: count(u.Candidates) + thoughts, Reasoning: thoughts, Known: u.Prompt != nil && u.Candidates != nil,
 	}
 }
@@ -180,12 +182,33 @@ func stopOfGemini(s string, called bool) StopReason {
 	switch {
 	case s == "MAX_TOKENS":
 		return StopLength
-	case s == "SAFETY" || s == "RECITATION" || s == "PROHIBITED_CONTENT" || s == "BLOCKLIST" || s == "SPII" || s == "LANGUAGE":
+	case geminiRefusal(s):
 		return StopRefusal
 	case called:
 		return StopTool
 	default:
 		return StopEnd
+	}
+}
+
+// geminiRefusal reports whether an answer ended because of what it says.
+func geminiRefusal(s string) bool {
+	switch s {
+	case "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "LANGUAGE":
+		return true
+	default:
+		return strings.HasPrefix(s, "IMAGE_")
+	}
+}
+
+// geminiFailed reports whether an answer is none: the model wrote a call that cannot be
+// read, say.
+func geminiFailed(s string) bool {
+	switch s {
+	case "STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED":
+		return false
+	default:
+		return !geminiRefusal(s)
 	}
 }
 

@@ -41,7 +41,8 @@ func (g *geminiWriter) write(dst []byte, e Event) []byte {
 		a.Usage = geminiUsageOf(e.Usage)
 		return send(dst, "", a)
 	case Failure:
-		return send(dst, "", geminiFailure(e.Text))
+		return append(append(dst, geminiFailure(e.Text)...), "\n\n"...)
+	case Spent:
 	}
 	return dst
 }
@@ -79,9 +80,10 @@ func (g *geminiWriter) part(dst []byte, p geminiPart) []byte {
 	return send(dst, "", g.answer(p))
 }
 
-// geminiFailure is an error in the protocol's form.
-func geminiFailure(message string) object {
-	return object{"error": object{"code": 500, "message": message, "status": "INTERNAL"}}
+// geminiFailure is an error in the protocol's form. In a stream it stands as it is: the
+// clients look for it where no event is, and take one for an answer of nothing.
+func geminiFailure(message string) []byte {
+	return marshal(object{"error": object{"code": 500, "message": message, "status": "INTERNAL"}})
 }
 
 func (gemini) encodeAnswer(a *Answer, h head) ([]byte, error) {
@@ -90,7 +92,7 @@ func (gemini) encodeAnswer(a *Answer, h head) ([]byte, error) {
 	for _, i := range a.Items {
 		switch i.Kind {
 		case Reasoning:
-			s.reason(i.Text, geminiSignature(i.Opaque))
+			s.reason(i.Text, geminiSignature(i.Opaque), i.Opaque.Closes)
 		case Call:
 			s.add(geminiPart{Call: &geminiCall{i.Call.ID, i.Call.Name, arguments(i.Call.Arguments)}})
 		case Text:

@@ -40,6 +40,21 @@ func TestHostileRequests(t *testing.T) {
 			`{"messages":[{"role":"user","content":[{}` + strings.Repeat(`,{}`, 1<<20) + `]}]}`,
 			"holds 30000 objects or more",
 		},
+		"more nulls than a request has": {
+			inference.Gemini,
+			`{"contents":[],"tools":[{"functionDeclarations":[null` + strings.Repeat(`,null`, 1<<20) + `]}]}`,
+			"holds 30000 objects or more",
+		},
+		"a large schema": {
+			inference.Gemini,
+			`{"contents":[],"tools":[{"functionDeclarations":[{"name":"a","parameters":{"enum":[1` + strings.Repeat(`,1`, 1<<20) + `]}}]}]}`,
+			"parameters is not of the form",
+		},
+		"bytes that are none": {
+			inference.Gemini,
+			`{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"https://evil/?secret"}}]}]}`,
+			"contents.0.parts.0.inlineData.data",
+		},
 		"a file by URL": {
 			inference.OpenAIResponses,
 			`{"input":[{"role":"user","content":[{"type":"input_file","file_data":"https://evil/?secret"}]}]}`,

@@ -41,7 +41,10 @@ func (m *maker) request() *Request {
 		r.Model, r.Stream = "m", m.coin()
 	}
 	if m.coin() {
-		r.Temperature, r.TopP = new(m.Float64()), new(m.Float64())
+		r.Temperature = new(m.Float64())
+		if m.p != ownMessages { // whose newer models refuse both
+			r.TopP = new(m.Float64())
+		}
 	}
 	if m.coin() {
 		r.Effort = []string{"low", "medium", "high", "xhigh"}[m.IntN(4)]
@@ -286,7 +289,7 @@ func plain(all ...*Answer) {
 			a.Items = nil
 		}
 		for i := range a.Items {
-			a.Items[i].Opaque.ID = ""
+			a.Items[i].Opaque.ID, a.Items[i].Opaque.Closes = "", false
 		}
 	}
 }
@@ -398,7 +401,7 @@ func FuzzStream(f *testing.F) {
 		for _, end := range []string{
 			"data: {\"type\":\"message_stop\"}", "event: error\ndata: {\"error\"", "\ndata: [DONE]", "data: {\"error\":{\"code\":null",
 			"event: response.completed", "event: response.incomplete", "event: response.failed",
-			`"finishReason":"`, `data: {"error":{"code":500,`,
+			`"finishReason":"`, "\n{\"error\":{\"code\":500,",
 		} {
 			ends += bytes.Count(append([]byte("\n"), want...), []byte(end))
 		}

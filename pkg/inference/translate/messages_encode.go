@@ -18,10 +18,7 @@ func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 	if out.MaxTokens == 0 {
 		out.MaxTokens = defaultMaxTokens
 	}
-	if r.Temperature != nil && *r.Temperature > 1 {
-		out.Temperature = new(1.0)
-		lost.add("temperature above 1")
-	}
+	out.sampling(lost)
 	if r.User != "" {
 		out.Metadata = &messagesMetadata{r.User}
 	}
@@ -51,6 +48,26 @@ func (messages) encodeRequest(r *Request, lost Lost) ([]byte, error) {
 		cacheUpTo(&out.Messages[n-1].Content)
 	}
 	return r.encode(&out)
+}
+
+// sampling leaves out what the newer models refuse: the default temperature, and top_p
+// beside another.
+func (out *messagesRequest) sampling(lost Lost) {
+	t := out.Temperature
+	if t == nil {
+		return
+	}
+	if *t > 1 {
+		lost.add("temperature above 1")
+	}
+	if *t >= 1 {
+		out.Temperature = nil
+		return
+	}
+	if out.TopP != nil {
+		lost.add("top_p")
+		out.TopP = nil
+	}
 }
 
 // cacheUpTo has the provider keep what it has read up to here: other protocols

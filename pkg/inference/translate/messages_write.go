@@ -47,6 +47,7 @@ func (m *messagesWriter) write(dst []byte, e Event) []byte {
 		return m.send(dst, "message_stop", object{"type": "message_stop"})
 	case Failure:
 		return m.send(dst, "error", object{"type": "error", "error": object{"type": "api_error", "message": e.Text}})
+	case Spent:
 	}
 	return dst
 }

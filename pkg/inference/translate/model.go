@@ -98,6 +98,7 @@ type Opaque struct {
 	ID       string             `json:"id,omitempty"`
 	Data     string             `json:"data,omitempty"`
 	Redacted bool               `json:"redacted,omitempty"` // there is no text beside it
+	Closes   bool               `json:"closes,omitempty"`   // gemini's: of what is before it, and not after
 }
 
 // Tool is a tool that the client carries out.

@@ -61,6 +61,9 @@ func plainName(key toolKey) string {
 		}
 		return '_'
 	}, full)
+	if clean == "" || clean[0] == '-' || clean[0] >= '0' && clean[0] <= '9' {
+		clean = "_" + clean // gemini takes no other beginning
+	}
 	if clean != full || len(clean) > maxName {
 		return digestName(key, clean)
 	}
@@ -150,7 +153,7 @@ func (r *raiser) raise(e *Event) (before *Event, stands bool) {
 			delete(r.input, e.Index)
 			return &Event{Kind: Delta, Index: e.Index, Text: inputOf(b.String())}, true
 		}
-	case Start, Finish, Failure:
+	case Start, Finish, Failure, Spent:
 	}
 	return nil, true
 }

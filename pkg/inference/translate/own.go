@@ -117,6 +117,8 @@ func (s *ownStream) take(events []Event) error {
 				e.Text = "the provider broke its answer off"
 			}
 			return errors.New(e.Text)
+		case Spent:
+			continue
 		case Start, Delta:
 		}
 		s.got.add(e)

@@ -121,7 +121,7 @@ func responsesItems(run []Item, lost Lost) []responsesItem {
 		case Result:
 			out = append(out, responsesResult(i.Result))
 		case Reasoning:
-			if i.Opaque.Origin != ownResponses {
+			if i.Opaque.Origin != ownResponses || i.Opaque.Data == "" { // an id alone names what is not kept
 				lost.add("reasoning")
 				continue
 			}

@@ -39,6 +39,7 @@ func (r *responsesWriter) write(dst []byte, e Event) []byte {
 		return r.send(dst, "response."+status, object{"response": r.response(status, r.finished())})
 	case Failure:
 		return r.fail(dst, e.Text)
+	case Spent:
 	}
 	return dst
 }

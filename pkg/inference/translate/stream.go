@@ -92,6 +92,9 @@ func (s *Stream) take(out []byte, events []Event) []byte {
 		switch {
 		case e.Kind == Start && s.started:
 			continue
+		case e.Kind == Spent:
+			s.t.observe(e)
+			continue
 		case e.Kind != Start && e.Kind != Failure && !s.started:
 			out = s.put(out, &Event{Kind: Start})
 		case e.Kind == Finish:
@@ -117,6 +120,7 @@ func (s *Stream) put(out []byte, e *Event) []byte {
 		s.ended = true
 	case Delta:
 		s.size += len(e.Text)
+	case Spent:
 	}
 	s.t.observe(e)
 	before, stands := s.raiser.raise(e)

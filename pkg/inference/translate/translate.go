@@ -24,14 +24,15 @@
 //	reasoning in the conversation           carried to the protocol it came from, where only that can read it; else left out;
 //	                                        gemini's newer models, which ask for a signature, are told that there is none
 //	effort, verbosity                       carried by the same name; to anthropic-messages and gemini verbosity is left out;
-//	                                        effort max is high to the OpenAI protocols and gemini, which have no such name;
+//	                                        effort max is high to the OpenAI protocols, which have no such name; to gemini xhigh, too;
 //	                                        to gemini's former models, which know budgets, it is left out
 //	thinking, its budget                    left out: the model's own default holds
 //	max_tokens                              carried; anthropic-messages, which needs one, gets 32,000; openai-responses no
 //	                                        less than 16; OpenAI itself as max_completion_tokens, and whoever refuses the
 //	                                        one name by the other (inference.Adaptation)
-//	temperature, top_p                      carried; to anthropic-messages no higher than 1; to openai-responses and OpenAI
-//	                                        itself, whose default it is, no temperature of 1; none to whoever refuses it
+//	temperature, top_p                      carried; to anthropic-messages no temperature of 1, which is its default, or
+//	                                        above, and no top_p beside one below; to openai-responses and OpenAI itself, whose
+//	                                        default it is, no temperature of 1; none to whoever of their protocols refuses it
 //	stop sequences                          carried; to openai-responses: refused
 //	response format                         JSON schema: carried; any JSON object to anthropic-messages: left out
 //	schemas in the form of OpenAPI (gemini) carried as JSON Schema

@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	// maxObjects is how many objects a request may hold: each of them can become
+	// maxObjects is how many objects and nulls a request may hold: each of them can become
 	// some kilobytes, even "{}". The longest conversations have some thousands.
 	maxObjects = 30_000
 	// maxDepth is how deep content lies in content: a result has blocks, and one of

@@ -107,7 +107,7 @@ func objects(t *testing.T, data []byte) int {
 		if err != nil {
 			return n
 		}
-		if token == json.Delim('{') {
+		if token == json.Delim('{') || token == nil {
 			n++
 		}
 	}

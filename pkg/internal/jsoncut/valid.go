@@ -19,7 +19,7 @@ func Valid(text []byte) bool {
 
 // Outline is what is learned of a text while it is found valid.
 type Outline struct {
-	Objects int    // in it, at any depth
+	Objects int    // and nulls in it, at any depth: a reader makes as much of either
 	Escapes bool   // some character in it stands as an escape of four digits
 	Members []Pair // of the object that it is, in its order; a name can stand in it twice
 }
@@ -68,7 +68,7 @@ type validator struct {
 	at     int
 	levels []byte // '{' or '[' of what is open
 
-	objects int // so far
+	objects int // and nulls so far
 	escapes bool
 	members []Pair
 	most    int  // of those
@@ -125,6 +125,7 @@ func (v *validator) begin() (opened, ok bool) {
 	case 'f':
 		return false, v.word("false")
 	case 'n':
+		v.objects++
 		return false, v.word("null")
 	default:
 		return false, v.number()
