@@ -72,7 +72,7 @@ func TestNoMarkupFromText(t *testing.T) {
 func TestModulesResolve(t *testing.T) {
 	t.Parallel()
 	modules := sources(t, "*.js")
-	named := map[string]bool{"boot.js": true}
+	named := map[string]bool{"main.js": true}
 	imports := regexp.MustCompile(`(?:from|import\()\s*"\./([\w.]+)"`)
 	for name, text := range modules {
 		for _, m := range imports.FindAllStringSubmatch(text, -1) {
