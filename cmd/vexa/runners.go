@@ -172,7 +172,7 @@ func locks(h home.Home) []image.Lock {
 func imageOptions(h home.Home, b factory.RunnerBuild, arch string) (image.Options, error) {
 	sources, err := image.Find(image.Sources{Debian: b.Debian, NPM: b.NPM}, os.Getenv, h.Config, "/")
 	return image.Options{
-		Arch: arch, Cache: store.Cache{Dir: h.ImageInputs()}, Sources: sources, Offline: b.Offline, Import: b.Import, Keep: locks(h),
+		Arch: arch, Cache: store.Cache{Dir: h.ImageInputs()}, Sources: sources, Offline: b.Offline, Import: b.Import,
 		Notice: func(in store.Input) {
 			b.Notice("downloading " + in.What + ", " + fmt.Sprintf("%.1f MB", float64(in.Size)/1e6))
 		},
@@ -207,6 +207,7 @@ func makeRunner(ctx context.Context, h home.Home, b factory.RunnerBuild, out *fa
 	if err != nil {
 		return err
 	}
+	o.Keep = locks(h)
 	made, err := image.Make(ctx, b.Name, lock, o)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vexa-ai/vexa/pkg/inference"
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
 	"github.com/vexa-ai/vexa/pkg/internal/jsoncut"
 )
 
@@ -41,20 +42,7 @@ func (s *Socket) gemini(w http.ResponseWriter, r *http.Request) {
 }
 
 func writeGeminiError(w http.ResponseWriter, message string) {
-	sendError(w, http.StatusBadRequest, geminiError(http.StatusBadRequest, "vexa: "+message))
-}
-
-// geminiError is an error in the protocol's form.
-func geminiError(status int, message string) []byte {
-	name := "INVALID_ARGUMENT"
-	if status >= http.StatusInternalServerError {
-		name = "INTERNAL"
-	}
-	data, err := json.Marshal(map[string]any{"error": map[string]any{"code": status, "message": message, "status": name}})
-	if err != nil {
-		return []byte("{}") // strings and a number can be encoded
-	}
-	return data
+	sendError(w, http.StatusBadRequest, translate.GeminiError(http.StatusBadRequest, "vexa: "+message))
 }
 
 // geminiEgress is egress for that protocol.

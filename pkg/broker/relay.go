@@ -14,6 +14,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/inference"
 	"github.com/vexa-ai/vexa/pkg/inference/rehearsal"
+	"github.com/vexa-ai/vexa/pkg/inference/translate"
 )
 
 // Bounds of an answer, in bytes.
@@ -222,7 +223,7 @@ func (x *exchange) errorEvent(message string) []byte {
 	case inference.OpenAIResponses:
 		return responsesErrorEvent(body.Error.Message)
 	case inference.Gemini:
-		return fmt.Appendf(nil, "\n%s\n\n", geminiError(http.StatusInternalServerError, body.Error.Message)) // no event: see translate
+		return fmt.Appendf(nil, "\n%s\n\n", translate.GeminiError(http.StatusInternalServerError, body.Error.Message)) // no event: see translate
 	default:
 		return fmt.Appendf(nil, "\ndata: %s\n\n", data)
 	}

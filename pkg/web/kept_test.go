@@ -34,6 +34,17 @@ func newTalkerAtTheBeginning(t *testing.T) (*person, *talk) {
 	return p, d
 }
 
+// newTalkerWhoWaits has messages that wait for the end of another's turn.
+func newTalkerWhoWaits(t *testing.T, texts ...string) (*person, *talk) {
+	t.Helper()
+	p, d := newTalker(t)
+	d.holds = true
+	p.says("begin")
+	p.must(p.Wait("text=Stop", false))
+	p.says(texts...)
+	return p, d
+}
+
 func (p *person) says(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
@@ -81,11 +92,7 @@ func (p *person) bubbles() []string {
 // somebody says that it is to go; then they go in their order, and the error with them.
 func TestARefusalHoldsTheQueue(t *testing.T) {
 	t.Parallel()
-	p, d := newTalker(t)
-	d.holds = true
-	p.says("begin")
-	p.must(p.Wait("text=Stop", false))
-	p.says("first", "second", "third")
+	p, d := newTalkerWhoWaits(t, "first", "second", "third")
 	d.with(func() { d.refuses = true })
 	d.letGo()
 	p.sees("there is no room")
@@ -127,11 +134,7 @@ func TestARefusalHoldsTheQueue(t *testing.T) {
 // Where what was refused goes again by the button, the error goes with the next success.
 func TestSendAgain(t *testing.T) {
 	t.Parallel()
-	p, d := newTalker(t)
-	d.holds = true
-	p.says("begin")
-	p.must(p.Wait("text=Stop", false))
-	p.says("first", "second")
+	p, d := newTalkerWhoWaits(t, "first", "second")
 	d.with(func() { d.refuses = true })
 	d.letGo()
 	p.sees("there is no room")
@@ -219,11 +222,7 @@ func TestWhatWasTakenRunsOnce(t *testing.T) {
 // A tab and its copy send what waits in both, and each message runs once.
 func TestACopyOfATab(t *testing.T) {
 	t.Parallel()
-	p, d := newTalker(t)
-	d.holds = true
-	p.says("begin")
-	p.must(p.Wait("text=Stop", false))
-	p.says("first", "second")
+	p, d := newTalkerWhoWaits(t, "first", "second")
 	var kept map[string]string
 	eval(t, p.Browser, `({...sessionStorage})`, &kept)
 	tab, err := p.Tab()

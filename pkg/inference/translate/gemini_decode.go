@@ -82,11 +82,9 @@ func (c *geminiConfig) format(r *Request) error {
 	if empty(wanted) {
 		wanted = c.Former
 	}
-	if empty(wanted) && !empty(c.OpenAPI) {
-		var err error
-		if wanted, err = fromOpenAPI(c.OpenAPI, "generationConfig.responseSchema"); err != nil {
-			return err
-		}
+	wanted, err := either(wanted, c.OpenAPI, "generationConfig.responseSchema")
+	if err != nil {
+		return err
 	}
 	r.Format = &Format{Type: "json_object"}
 	if !empty(wanted) {
@@ -95,7 +93,7 @@ func (c *geminiConfig) format(r *Request) error {
 	return nil
 }
 
-// tool reads the functions of a tool.
+// geminiTool reads the functions of a tool.
 func (r *Request) geminiTool(raw []byte, what string) error {
 	var t geminiTool
 	if err := errors.Join(plainNames(raw, what), decode(raw, &t, what)); err != nil {
@@ -109,12 +107,9 @@ func (r *Request) geminiTool(raw []byte, what string) error {
 		if err := errors.Join(plainNames(raw, what), decode(raw, &f, what)); err != nil {
 			return err
 		}
-		schema := f.Schema
-		if empty(schema) && !empty(f.Parameters) {
-			var err error
-			if schema, err = fromOpenAPI(f.Parameters, what+".parameters"); err != nil {
-				return err
-			}
+		schema, err := either(f.Schema, f.Parameters, what+".parameters")
+		if err != nil {
+			return err
 		}
 		absent(&schema)
 		r.Tools = append(r.Tools, Tool{Name: f.Name, Description: f.Description, Schema: schema})

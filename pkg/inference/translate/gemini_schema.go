@@ -11,6 +11,14 @@ const (
 	maxSchemaBytes = 1 << 20 // of one schema, which becomes many times that
 )
 
+// either is a schema that is JSON Schema or, where that is not said, in the form of OpenAPI.
+func either(plain, openAPI json.RawMessage, what string) (json.RawMessage, error) {
+	if !empty(plain) || empty(openAPI) {
+		return plain, nil
+	}
+	return fromOpenAPI(openAPI, what)
+}
+
 // fromOpenAPI makes JSON Schema of a schema in the form of OpenAPI 3.0 that gemini has:
 // types are in capitals, numbers can be strings, and what may be null says so by a member.
 // Source: https://ai.google.dev/api/caching#Schema.

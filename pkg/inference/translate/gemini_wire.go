@@ -40,10 +40,7 @@ func geminiConfigFate(member string) fate {
 	case "responseLogprobs", "logprobs", "speechConfig", "imageConfig":
 		return refused
 	default:
-		if strings.Contains(member, "_") {
-			return refused
-		}
-		return dropped
+		return dropped // but for names with underscores: see plainNames
 	}
 }
 

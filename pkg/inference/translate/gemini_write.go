@@ -1,6 +1,9 @@
 package translate
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // geminiWriter encodes a streamed answer. A call is one event, once its arguments are
 // complete. Opaque reasoning is the signature of the part that comes next.
@@ -41,7 +44,7 @@ func (g *geminiWriter) write(dst []byte, e Event) []byte {
 		a.Usage = geminiUsageOf(e.Usage)
 		return send(dst, "", a)
 	case Failure:
-		return append(append(dst, geminiFailure(e.Text)...), "\n\n"...)
+		return append(append(dst, GeminiError(http.StatusInternalServerError, e.Text)...), "\n\n"...)
 	case Spent:
 	}
 	return dst
@@ -80,10 +83,14 @@ func (g *geminiWriter) part(dst []byte, p geminiPart) []byte {
 	return send(dst, "", g.answer(p))
 }
 
-// geminiFailure is an error in the protocol's form. In a stream it stands as it is: the
-// clients look for it where no event is, and take one for an answer of nothing.
-func geminiFailure(message string) []byte {
-	return marshal(object{"error": object{"code": 500, "message": message, "status": "INTERNAL"}})
+// GeminiError is an error of gemini's. In a stream it stands as it is: the clients look for
+// it where no event is, and take one for an answer of nothing.
+func GeminiError(status int, message string) []byte {
+	name := "INVALID_ARGUMENT"
+	if status >= http.StatusInternalServerError {
+		name = "INTERNAL"
+	}
+	return marshal(object{"error": object{"code": status, "message": message, "status": name}})
 }
 
 func (gemini) encodeAnswer(a *Answer, h head) ([]byte, error) {

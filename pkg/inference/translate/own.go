@@ -16,7 +16,7 @@ var ErrCutShort = errors.New("the stream ended before the answer did")
 // below the API's version. The error is fault.Invalid where the protocol has no
 // place for what it says.
 func Encode(protocol inference.Protocol, r *Request, openAI bool) (path string, body []byte, err error) {
-	p := askerOf(protocol, openAI)
+	p := providerOf(protocol, openAI)
 	if p == nil {
 		return "", nil, fault.Newf(fault.Invalid, "%q is not a protocol that a model can be asked in", protocol)
 	}
@@ -24,16 +24,12 @@ func Encode(protocol inference.Protocol, r *Request, openAI bool) (path string, 
 	return pathOf(protocol, r), body, err
 }
 
-func askerOf(protocol inference.Protocol, openAI bool) asker {
-	switch protocol {
-	case inference.OpenAIChat:
+// providerOf is the protocol as a provider is asked in it, nil where there is none.
+func providerOf(protocol inference.Protocol, openAI bool) codec {
+	if protocol == inference.OpenAIChat {
 		return chat{openAI: openAI}
-	default:
-		if c := codecOf(protocol); c != nil {
-			return c
-		}
-		return nil
 	}
+	return codecOf(protocol)
 }
 
 func pathOf(protocol inference.Protocol, r *Request) string {
@@ -54,14 +50,14 @@ func pathOf(protocol inference.Protocol, r *Request) string {
 
 // ReadWhole reads an answer that is not streamed.
 func ReadWhole(protocol inference.Protocol, body []byte) (*Answer, error) {
-	return askerOf(protocol, false).decodeAnswer(body, "own")
+	return providerOf(protocol, false).decodeAnswer(body, "own")
 }
 
 // ReadStream reads a streamed answer to its end, and tells each what every event
 // says as it comes. With an error it returns what came before: ErrCutShort, what
 // the provider says that went wrong, or what is wrong with the stream.
 func ReadStream(protocol inference.Protocol, in io.Reader, each func(Event)) (*Answer, error) {
-	s := &ownStream{reader: askerOf(protocol, false).reader("own"), each: each}
+	s := &ownStream{reader: providerOf(protocol, false).reader("own"), each: each}
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := in.Read(buf)

@@ -69,14 +69,10 @@ import (
 // codec is one protocol: what its providers are asked with, and what its clients
 // ask with.
 type codec interface {
-	asker
 	decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request, error)
 	encodeAnswer(a *Answer, h head) ([]byte, error)
 	writer(h head) writer
-}
 
-// asker is the side of a protocol that faces its providers.
-type asker interface {
 	encodeRequest(r *Request, lost Lost) ([]byte, error)
 	decodeAnswer(body []byte, seed string) (*Answer, error)
 	reader(seed string) reader
@@ -166,7 +162,7 @@ type Options struct {
 // back.
 type Translation struct {
 	client   codec
-	provider asker
+	provider codec
 	stream   bool // the client wants its answer so
 	head     head // of the answer
 	names    *names
@@ -182,10 +178,7 @@ func New(client, provider inference.Protocol, body []byte, opts Options) (*Trans
 	if !Can(client, provider) {
 		return nil, fault.Newf(fault.Invalid, "%s cannot be translated into %s", client, provider)
 	}
-	t := &Translation{client: codecOf(client), provider: codecOf(provider), opts: opts, lost: Lost{}}
-	if _, ok := t.provider.(chat); ok {
-		t.provider = chat{openAI: opts.OpenAI}
-	}
+	t := &Translation{client: codecOf(client), provider: providerOf(provider, opts.OpenAI), opts: opts, lost: Lost{}}
 	r, err := t.client.decodeRequest(body, opts.Outline, t.lost)
 	if err != nil {
 		return nil, err
