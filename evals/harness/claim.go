@@ -16,7 +16,7 @@ import (
 )
 
 // claim is the testscript.T of one script: it keeps the script's log for the
-// report, whatever the outcome, and shows it when the script failed.
+// report, whatever the outcome, and shows how it ended when the script failed.
 type claim struct {
 	*testing.T
 
@@ -65,10 +65,11 @@ func (c *claim) Run(name string, f func(testscript.T)) {
 func (c *claim) done(name string) {
 	took := time.Since(c.begun)
 	c.mu.Lock()
-	evidence := shortened(withoutEnvironment(c.log.String())) + c.after
+	log, after := shortened(withoutEnvironment(c.log.String())), c.after
 	c.mu.Unlock()
+	evidence := log + after
 	if c.Failed() {
-		c.T.Log(evidence)
+		c.T.Log(ending(log) + after)
 	}
 	outcome := "held"
 	switch {

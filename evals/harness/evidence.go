@@ -34,6 +34,23 @@ func shortened(log string) string {
 	return out.String()
 }
 
+// shownLines is how much of a failed script's log is shown: the report has all of it.
+const shownLines = 60
+
+// ending is a script's log from where its last section begins, or less where that is
+// long. That a script fails in an earlier one does not happen: it ends there.
+func ending(log string) string {
+	log = strings.TrimRight(log, "\n")
+	if i := strings.LastIndex(log, "\n# "); i >= 0 {
+		log = log[i+1:]
+	}
+	lines := strings.Split(log, "\n")
+	if left := len(lines) - shownLines; left > 0 {
+		lines = append([]string{lines[0], "[…]"}, lines[left+1:]...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
 // short is a text without its middle, where it is long.
 func short(text string) string {
 	if len(text) <= keptHead+keptTail {

@@ -23,3 +23,19 @@ func TestEvidenceIsForReaders(t *testing.T) {
 		t.Errorf("%q", shortened(all))
 	}
 }
+
+// Of a script that failed its end is shown, and little else.
+func TestTheEndOfAFailedScript(t *testing.T) {
+	t.Parallel()
+	first := "# begins\n" + strings.Repeat("> early\n", 200)
+	if got, want := ending(first+"# fails\n> one\nFAIL: here\n\n"), "# fails\n> one\nFAIL: here\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	got := ending(first + "FAIL: here\n")
+	if n := strings.Count(got, "\n"); n > shownLines+1 {
+		t.Errorf("%d lines are shown", n)
+	}
+	if !strings.HasPrefix(got, "# begins\n[…]\n> early\n") || !strings.HasSuffix(got, "> early\nFAIL: here\n") {
+		t.Errorf("%q", got)
+	}
+}
