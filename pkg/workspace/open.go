@@ -71,6 +71,10 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	if closed {
 		return nil, fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock")
 	}
+	if o != nil && o.bucket.Gone() {
+		s.retire(rec.ID)
+		o = nil
+	}
 	if o == nil {
 		b, err := s.bucketOf(ctx, rec)
 		if err != nil {
@@ -118,7 +122,8 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 }
 
 // retire has the next one who uses a workspace open its bucket anew: a storage
-// that failed to make something durable does not take more until then. Others may
+// that failed to make something durable does not take more until then, and one that
+// is gone nothing at all. Others may
 // be reading from what was open, which is therefore closed with the idle ones.
 func (s *Store) retire(id string) {
 	s.mu.Lock()

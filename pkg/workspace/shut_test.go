@@ -98,6 +98,52 @@ func TestShutIdle(t *testing.T) {
 	}
 }
 
+// TestStorageSwapped: a disk that was mounted anew while nobody looked is no error to
+// the first who does; nor is it one to whoever comes after somebody who looked while
+// another was in its place.
+func TestStorageSwapped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+	dir := w.buckets.Dir(info.ID)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() {
+		t.Helper()
+		if data, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
+			t.Errorf("%q, %v", data, err)
+		}
+	}
+	if out, err := exec.Command("cp", "-r", dir, dir+"-before").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	c := w.checkout(t, "01J00000000000000000000001")
+	write(t, c.Dir(), map[string]string{"b.md": "2\n"})
+	w.seal(t, c, "Write b.md")
+
+	move(dir, dir+"-away")
+	if out, err := exec.Command("cp", "-r", dir+"-away", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	read()
+
+	move(dir, dir+"-after")
+	move(dir+"-before", dir)
+	if _, err := w.ReadFile(ctx, "notes", "", "a.md"); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "was set back") {
+		t.Errorf("with what was there before: %v", err)
+	}
+	move(dir, dir+"-before")
+	move(dir+"-after", dir)
+	read()
+	write(t, c.Dir(), map[string]string{"c.md": "3\n"})
+	w.seal(t, c, "Write c.md")
+}
+
 // TestStorageComesBack: a disk that went and came back is opened anew.
 func TestStorageComesBack(t *testing.T) {
 	t.Parallel()

@@ -84,6 +84,15 @@ type Watcher interface {
 	Watch(prefix string) (changed <-chan struct{}, stop func(), err error)
 }
 
+// Placed is a Store that can be asked, at no more than the cost of a look, whether its
+// storage still is where it was opened.
+type Placed interface {
+	// Gone reports whether it is not: every call fails from then on, and whoever opens
+	// the storage anew gets what is there now. A storage that only does not answer is
+	// not gone.
+	Gone() bool
+}
+
 // Stage is a blob that is being written. It is not safe for concurrent use.
 type Stage interface {
 	io.Writer

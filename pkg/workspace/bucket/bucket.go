@@ -159,6 +159,13 @@ func (b *Bucket) Watch() (changed <-chan struct{}, stop func(), err error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
+// Gone reports whether the bucket's storage is not what was opened any more, so that
+// the bucket has to be opened anew, see blob.Placed.
+func (b *Bucket) Gone() bool {
+	p, ok := b.store.(blob.Placed)
+	return ok && p.Gone()
+}
+
 // Close closes the bucket's store.
 func (b *Bucket) Close() error { return b.store.Close() }
 

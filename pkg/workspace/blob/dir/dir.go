@@ -18,7 +18,8 @@
 // Nothing is followed: no symbolic link, no mount and no ".." below the root,
 // and nothing but a regular file is read. The root itself is the person's
 // choice and may be reached through a link; where another directory has come
-// into its place, because the disk went or was mounted anew, every call fails.
+// into its place, because the disk went or was mounted anew, every call fails, and
+// Gone says so.
 //
 // A context ends a call between two system calls. One that a network file
 // system does not answer it cannot end. Names that differ in nothing but the

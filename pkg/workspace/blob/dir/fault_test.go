@@ -308,9 +308,15 @@ func TestRootReplaced(t *testing.T) {
 	must(t, s.Create(ctx(), "log/1", []byte("x")))
 	st, err := s.Stage(ctx())
 	must(t, err)
+	if s.Gone() {
+		t.Error("it is gone before anything happened")
+	}
 	must(t, os.Rename(path, aside))
 	gone := func(what string) {
 		t.Helper()
+		if !s.Gone() {
+			t.Errorf("it is not gone with %s", what)
+		}
 		for op, err := range writes(s) {
 			says(t, err, fault.Failed, path, op+" with "+what, blob.ErrUnavailable)
 		}
@@ -335,6 +341,9 @@ func TestRootReplaced(t *testing.T) {
 	}
 	must(t, os.Remove(path))
 	must(t, os.Rename(aside, path))
+	if s.Gone() {
+		t.Error("it is gone where it came back")
+	}
 	must(t, st.Commit(ctx(), "pack/1"))
 	must(t, s.Create(ctx(), "log/2", []byte("y")))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/internal/atomicfile"
+	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 )
 
 // beneath is how every path below the root is resolved.
@@ -105,6 +106,14 @@ func (r *root) same() error {
 		return unavailable("the directory is not the one that was opened", "see that its disk is mounted, and try again")
 	}
 	return err
+}
+
+var _ blob.Placed = (*Store)(nil)
+
+// Gone implements blob.Placed: another directory came into the root's place, or none is
+// there, because its disk went.
+func (s *Store) Gone() bool {
+	return errors.Is(s.root.same(), blob.ErrUnavailable)
 }
 
 // open opens a path below the root. It follows nothing and leaves no file
