@@ -20,6 +20,7 @@ func (gemini) decodeRequest(body []byte, o jsoncut.Outline, lost Lost) (*Request
 	if err != nil {
 		return nil, err
 	}
+	absent(&in.Tools)
 	r := &Request{}
 	if err := in.config(r, lost); err != nil {
 		return nil, err
@@ -102,6 +103,7 @@ func (r *Request) geminiTool(raw []byte, what string) error {
 	if t.Functions == nil {
 		return fault.New(fault.Invalid, what+": a tool without functionDeclarations is known to its own protocol alone", "")
 	}
+	absent(&t.Functions)
 	return each(t.Functions, what+".functionDeclarations", func(raw []byte, what string) error {
 		var f geminiFunction
 		if err := errors.Join(plainNames(raw, what), decode(raw, &f, what)); err != nil {

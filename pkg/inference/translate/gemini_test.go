@@ -258,3 +258,17 @@ func TestFromOpenAPI(t *testing.T) {
 		}
 	}
 }
+
+// A list that is null is one that is not there.
+func TestGeminiTakesNullForNothing(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"contents":[{"parts":[{"text":"hi"}]}],"tools":null,"toolConfig":null,"generationConfig":null,"systemInstruction":null}`,
+		`{"contents":[{"parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":null}]}`,
+	} {
+		r, err := gemini{}.decodeRequest([]byte(body), jsoncut.Outline{}, Lost{})
+		if err != nil || len(r.Tools) != 0 || len(r.Items) != 1 {
+			t.Errorf("%s: %+v, %v", body, r, err)
+		}
+	}
+}
