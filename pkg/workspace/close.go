@@ -62,9 +62,15 @@ func (s *Store) ShutAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// shut asks the storage of a workspace only where something has to be saved: what is
+// readable goes from this machine also while its disk is away.
 func (s *Store) shut(ctx context.Context, rec record) error {
 	if _, err := os.Stat(s.repoDir(rec.ID)); errors.Is(err, os.ErrNotExist) {
-		return errors.Join(s.forget(rec.ID), removetree.All(s.openDir(rec.ID)))
+		return s.leave(rec.ID)
+	}
+	saved, err := s.leaveSaved(ctx, rec)
+	if err != nil || saved {
+		return err
 	}
 	r, err := s.handle(ctx, rec)
 	if err != nil {
@@ -72,22 +78,64 @@ func (s *Store) shut(ctx context.Context, rec record) error {
 	}
 	return r.change(ctx, func() error {
 		if err := r.saveBranches(ctx); err != nil {
-			return fault.Wrap(fault.Conflict, "workspace "+r.name+" has changes that cannot be saved", err)
+			return cannotSave(r, err)
 		}
-		return errors.Join(s.forget(rec.ID), removetree.All(s.openDir(rec.ID)))
+		return s.leave(rec.ID)
 	})
+}
+
+func cannotSave(r *repo, err error) error {
+	return fault.Wrap(fault.Conflict, "workspace "+r.name+" has changes that cannot be saved", err)
+}
+
+// leave closes what is open of a workspace and removes what is readable of it.
+func (s *Store) leave(id string) error {
+	return errors.Join(s.forget(id), removetree.All(s.openDir(id)))
+}
+
+// leaveSaved leaves a workspace whose bucket lacks nothing. It reports whether it did.
+func (s *Store) leaveSaved(ctx context.Context, rec record) (saved bool, err error) {
+	s.mu.Lock()
+	o := s.opens[rec.ID]
+	s.mu.Unlock()
+	r := &repo{store: s, id: rec.ID, name: rec.Name} // it has no bucket
+	if o != nil {
+		r.Repo = o.repo
+	} else {
+		r.Repo = s.opt.Git.Repo(s.repoDir(rec.ID))
+		defer r.Close()
+	}
+	err = r.locked(ctx, func() error {
+		_, branches, err := r.unsaved(ctx)
+		if err != nil {
+			return cannotSave(r, err)
+		}
+		if saved = len(branches) == 0; saved {
+			return s.leave(rec.ID)
+		}
+		return nil
+	})
+	return saved, err
+}
+
+// unsaved returns the branches of dispatches that have something which the bucket has
+// not, and what is followed of that; none where the repository was never filled. The
+// storage is not asked. The workspace's lock is held.
+func (r *repo) unsaved(ctx context.Context) (followed, map[string]object.ID, error) {
+	was, err := r.followed()
+	if err != nil {
+		return was, nil, nil //nolint:nilerr // it was never filled
+	}
+	branches, err := r.beside(ctx)
+	maps.DeleteFunc(branches, func(name string, id object.ID) bool { return was.Branches[name] == id.String() })
+	return was, branches, err
 }
 
 // saveBranches brings the branches of dispatches into the bucket that have
 // something which is not there. The workspace's lock is held.
 func (r *repo) saveBranches(ctx context.Context) error {
-	was, err := r.followed()
-	if err != nil || was.Bucket != r.bucket.ID() {
-		return nil //nolint:nilerr // it was never filled
-	}
-	branches, err := r.beside(ctx)
-	maps.DeleteFunc(branches, func(name string, id object.ID) bool { return was.Branches[name] == id.String() })
-	if err != nil || len(branches) == 0 {
+	was, branches, err := r.unsaved(ctx)
+	if err != nil || len(branches) == 0 || was.Bucket != r.bucket.ID() {
 		return err // whoever may not read the bucket any more has nothing to save either
 	}
 	st, err := r.head(ctx)

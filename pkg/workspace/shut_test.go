@@ -144,6 +144,64 @@ func TestStorageSwapped(t *testing.T) {
 	w.seal(t, c, "Write c.md")
 }
 
+// TestShutWithoutItsStorage: what is readable of a workspace goes while its disk is away,
+// whether somebody noticed that or not, unless something of it is nowhere else.
+func TestShutWithoutItsStorage(t *testing.T) {
+	t.Parallel()
+	for _, noticed := range []bool{false, true} {
+		w := newWorld(t)
+		ctx := context.Background()
+		info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+		dir := w.buckets.Dir(info.ID)
+		open := filepath.Join(w.repos(), info.ID)
+		away := func() {
+			t.Helper()
+			if err := os.Rename(dir, dir+"-away"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.ReadFile(ctx, "notes", "", "a.md"); noticed && err == nil {
+				t.Fatal("it is read without its storage")
+			}
+		}
+		back := func() {
+			t.Helper()
+			if err := os.Rename(dir+"-away", dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil {
+			t.Fatal(err)
+		}
+		away()
+		if err := w.ShutAll(ctx); err != nil {
+			t.Errorf("noticed %t: %v", noticed, err)
+		}
+		if _, err := os.Stat(open); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("noticed %t: it is readable: %v", noticed, err)
+		}
+		back()
+
+		// A branch that is in no bucket is not lost.
+		c := w.checkout(t, "01UNITA")
+		write(t, c.Dir(), map[string]string{"a.md": "2\n"})
+		head := w.seal(t, c, "Write a.md").SHA
+		if out, err := exec.Command("git", "--git-dir", w.repo(info.ID), "update-ref", "refs/heads/main", head+"~1").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		away()
+		if err := w.ShutAll(ctx); err == nil {
+			t.Errorf("noticed %t: what was not saved was removed", noticed)
+		}
+		if _, err := os.Stat(open); err != nil {
+			t.Errorf("noticed %t: %v", noticed, err)
+		}
+		back()
+		if err := w.ShutAll(ctx); err != nil {
+			t.Errorf("noticed %t: %v", noticed, err)
+		}
+	}
+}
+
 // TestStorageComesBack: a disk that went and came back is opened anew.
 func TestStorageComesBack(t *testing.T) {
 	t.Parallel()
