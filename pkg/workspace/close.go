@@ -3,8 +3,10 @@ package workspace
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -74,18 +76,18 @@ func (s *Store) shut(ctx context.Context, rec record) error {
 	}
 	r, err := s.handle(ctx, rec)
 	if err != nil {
-		return err
+		return cannotSave(rec.Name, err)
 	}
 	return r.change(ctx, func() error {
 		if err := r.saveBranches(ctx); err != nil {
-			return cannotSave(r, err)
+			return cannotSave(rec.Name, err)
 		}
 		return s.leave(rec.ID)
 	})
 }
 
-func cannotSave(r *repo, err error) error {
-	return fault.Wrap(fault.Conflict, "workspace "+r.name+" has changes that cannot be saved", err)
+func cannotSave(name string, err error) error {
+	return fault.Wrap(fault.Conflict, "workspace "+name+" has changes that cannot be saved", err)
 }
 
 // leave closes what is open of a workspace and removes what is readable of it.
@@ -96,8 +98,11 @@ func (s *Store) leave(id string) error {
 // leaveSaved leaves a workspace whose bucket lacks nothing. It reports whether it did.
 func (s *Store) leaveSaved(ctx context.Context, rec record) (saved bool, err error) {
 	s.mu.Lock()
-	o := s.opens[rec.ID]
+	o, closed := s.opens[rec.ID], s.closed
 	s.mu.Unlock()
+	if closed {
+		return false, errShut()
+	}
 	r := &repo{store: s, id: rec.ID, name: rec.Name} // it has no bucket
 	if o != nil {
 		r.Repo = o.repo
@@ -108,7 +113,7 @@ func (s *Store) leaveSaved(ctx context.Context, rec record) (saved bool, err err
 	err = r.locked(ctx, func() error {
 		_, branches, err := r.unsaved(ctx)
 		if err != nil {
-			return cannotSave(r, err)
+			return cannotSave(rec.Name, err)
 		}
 		if saved = len(branches) == 0; saved {
 			return s.leave(rec.ID)
@@ -119,12 +124,15 @@ func (s *Store) leaveSaved(ctx context.Context, rec record) (saved bool, err err
 }
 
 // unsaved returns the branches of dispatches that have something which the bucket has
-// not, and what is followed of that; none where the repository was never filled. The
+// not, and what is followed of that; none where the repository was never made. The
 // storage is not asked. The workspace's lock is held.
 func (r *repo) unsaved(ctx context.Context) (followed, map[string]object.ID, error) {
+	if _, err := os.Stat(filepath.Join(r.Dir(), "HEAD")); errors.Is(err, fs.ErrNotExist) {
+		return followed{}, nil, nil
+	}
 	was, err := r.followed()
-	if err != nil {
-		return was, nil, nil //nolint:nilerr // it was never filled
+	if err != nil { // it was never filled, or its bucket was restored
+		was = followed{}
 	}
 	branches, err := r.beside(ctx)
 	maps.DeleteFunc(branches, func(name string, id object.ID) bool { return was.Branches[name] == id.String() })
@@ -135,7 +143,7 @@ func (r *repo) unsaved(ctx context.Context) (followed, map[string]object.ID, err
 // something which is not there. The workspace's lock is held.
 func (r *repo) saveBranches(ctx context.Context) error {
 	was, branches, err := r.unsaved(ctx)
-	if err != nil || len(branches) == 0 || was.Bucket != r.bucket.ID() {
+	if err != nil || len(branches) == 0 || was.Bucket != "" && was.Bucket != r.bucket.ID() {
 		return err // whoever may not read the bucket any more has nothing to save either
 	}
 	st, err := r.head(ctx)
@@ -184,7 +192,8 @@ func (r *repo) beside(ctx context.Context) (map[string]object.ID, error) {
 	return branches, nil
 }
 
-// ShutIdle does as Shut does with every workspace that was not used for so long.
+// ShutIdle does as Shut does with every workspace that was not used for so long and whose
+// storage answers.
 func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
 	isIdle := func(o *opened) bool { return time.Since(o.used) > idle }
 	var ids []string
@@ -224,9 +233,28 @@ func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
 		errs = append(errs, o.close())
 	}
 	for _, id := range ids {
-		errs = append(errs, s.Shut(ctx, id))
+		if s.answers(ctx, id) {
+			errs = append(errs, s.Shut(ctx, id))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// answers reports whether the storage of a workspace does. What nobody asked to be
+// closed stays while it does not: it could not be opened again.
+func (s *Store) answers(ctx context.Context, id string) bool {
+	rec, err := s.record(id)
+	if err != nil {
+		return true // there is no such workspace any more
+	}
+	r, err := s.handle(ctx, rec)
+	if err == nil {
+		_, err = r.head(ctx)
+	}
+	if err != nil {
+		s.opt.Log.DebugContext(ctx, "an idle workspace stays open", "workspace", id, "error", err)
+	}
+	return err == nil
 }
 
 // Opened returns the ids of the workspaces that are readable on this machine.

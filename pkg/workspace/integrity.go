@@ -129,7 +129,7 @@ func (s *Store) Restore(ctx context.Context, req RestoreRequest) (Info, bucket.C
 	if err != nil {
 		return Info{}, out, err
 	}
-	s.retire(rec.ID)
+	s.retire(rec.ID, nil)
 	// What an open repository has seen may be another history.
 	if err := os.Remove(filepath.Join(s.openDir(rec.ID), seenFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Info{}, out, fault.Wrap(fault.Internal, "restore workspace "+rec.Name, err)
@@ -238,7 +238,7 @@ func (s *Store) Repair(ctx context.Context, req RepairRequest) (bucket.Repaired,
 	}
 	out, err := b.Repair(ctx, from, bucket.RepairOptions{Git: s.opt.Git, Scratch: scratch, DryRun: req.DryRun, PassOver: req.PassOver})
 	if err == nil && !req.DryRun {
-		s.retire(rec.ID)
+		s.retire(rec.ID, nil)
 	}
 	return out, err
 }

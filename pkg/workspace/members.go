@@ -339,7 +339,7 @@ func (s *Store) RemoveMember(ctx context.Context, nameOrID, who string) (Removed
 	}
 	out.Generation, out.Epoch = st.Generation, st.Epoch()
 	if all, err := s.membersOf(st); err == nil && all.Self == "" {
-		s.retire(rec.ID) // what is open would be read on, until something changes
+		s.retire(rec.ID, nil) // what is open would be read on, until something changes
 	}
 	s.describe(ctx, rec, r, st)
 	return out, nil

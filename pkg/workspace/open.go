@@ -26,6 +26,7 @@ import (
 type opened struct {
 	repo   *git.Repo
 	bucket *bucket.Bucket
+	id     string    // of the workspace
 	used   time.Time // by somebody, for what is in it
 	rest   func()    // ends keepUp, and waits for it; nil: it was not begun
 }
@@ -69,10 +70,10 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	o, closed := s.opens[rec.ID], s.closed
 	s.mu.Unlock()
 	if closed {
-		return nil, fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock")
+		return nil, errShut()
 	}
 	if o != nil && o.bucket.Gone() {
-		s.retire(rec.ID)
+		s.retire(rec.ID, o.bucket)
 		o = nil
 	}
 	if o == nil {
@@ -87,6 +88,10 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	return &repo{Repo: o.repo, store: s, bucket: o.bucket, id: rec.ID, name: rec.Name}, nil
 }
 
+func errShut() error {
+	return fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock")
+}
+
 // bucketOf opens the bucket of a workspace.
 func (s *Store) bucketOf(ctx context.Context, rec record) (*bucket.Bucket, error) {
 	ws, err := s.contract(rec)
@@ -99,6 +104,12 @@ func (s *Store) bucketOf(ctx context.Context, rec record) (*bucket.Bucket, error
 		}
 	}
 	b, err := s.opt.Buckets.Open(ctx, ws.Bucket)
+	if fault.Is(err, fault.NotFound) { // the workspace is there, and its disk is not
+		return nil, &fault.Error{
+			Kind: fault.Failed, Msg: "open workspace " + rec.Name, Err: err,
+			Hint: "see that its disk is mounted, and try again; or bring it back from a backup: vexa workspace restore " + rec.Name + " --from BACKUP",
+		}
+	}
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), "open workspace "+rec.Name, err)
 	}
@@ -111,12 +122,12 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	defer s.mu.Unlock()
 	o := s.opens[id]
 	if s.closed {
-		return nil, errors.Join(fault.New(fault.Locked, "the workspaces are closed", "open them with: vexa unlock"), b.Close())
+		return nil, errors.Join(errShut(), b.Close())
 	}
 	if o != nil {
 		return o, b.Close()
 	}
-	o = &opened{repo: s.opt.Git.Repo(s.repoDir(id)), bucket: b, used: time.Now()}
+	o = &opened{id: id, repo: s.opt.Git.Repo(s.repoDir(id)), bucket: b, used: time.Now()}
 	s.opens[id] = o
 	return o, nil
 }
@@ -124,11 +135,12 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 // retire has the next one who uses a workspace open its bucket anew: a storage
 // that failed to make something durable does not take more until then, and one that
 // is gone nothing at all. Others may
-// be reading from what was open, which is therefore closed with the idle ones.
-func (s *Store) retire(id string) {
+// be reading from what was open, which is therefore closed with the idle ones. Where
+// it is not was that is open, somebody opened it anew already; nil: no matter which.
+func (s *Store) retire(id string, was *bucket.Bucket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.opens[id]; o != nil {
+	if o := s.opens[id]; o != nil && (was == nil || o.bucket == was) {
 		delete(s.opens, id)
 		o.used = time.Now()
 		s.retired = append(s.retired, o)
@@ -138,13 +150,23 @@ func (s *Store) retire(id string) {
 // forget closes what is open of a workspace.
 func (s *Store) forget(id string) error {
 	s.mu.Lock()
-	o := s.opens[id]
-	delete(s.opens, id)
-	s.mu.Unlock()
-	if o == nil {
-		return nil
+	var all []*opened
+	if o := s.opens[id]; o != nil {
+		all = append(all, o)
 	}
-	return o.close()
+	delete(s.opens, id)
+	s.retired = slices.DeleteFunc(s.retired, func(o *opened) bool {
+		if o.id == id {
+			all = append(all, o)
+		}
+		return o.id == id
+	})
+	s.mu.Unlock()
+	var errs []error
+	for _, o := range all {
+		errs = append(errs, o.close())
+	}
+	return errors.Join(errs...)
 }
 
 // head returns the newest generation of the bucket. Where its storage does not
@@ -152,7 +174,7 @@ func (s *Store) forget(id string) error {
 func (r *repo) head(ctx context.Context) (*bucket.State, error) {
 	st, err := r.bucket.Head(ctx)
 	if errors.Is(err, blob.ErrUnavailable) {
-		r.store.retire(r.id)
+		r.store.retire(r.id, r.bucket)
 	}
 	return st, err
 }

@@ -56,7 +56,7 @@ func (r *repo) publishApproved(ctx context.Context, moves []move, packs []string
 	}
 	st, results, err := r.bucket.Push(ctx, r.asBucketRepo(), updates, bucket.PushOptions{Atomic: true, Packs: packs, Approved: ok.refs, Policy: ok.policy, Base: ok.base, Dispatches: true})
 	if err != nil {
-		r.store.retire(r.id)
+		r.store.retire(r.id, r.bucket)
 		return fault.Wrap(fault.KindOf(err), "save workspace "+r.name, err)
 	}
 	if err := r.refusedPush(ctx, st, results); err != nil {

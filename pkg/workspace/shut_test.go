@@ -149,56 +149,85 @@ func TestStorageSwapped(t *testing.T) {
 func TestShutWithoutItsStorage(t *testing.T) {
 	t.Parallel()
 	for _, noticed := range []bool{false, true} {
-		w := newWorld(t)
-		ctx := context.Background()
-		info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
-		dir := w.buckets.Dir(info.ID)
-		open := filepath.Join(w.repos(), info.ID)
-		away := func() {
-			t.Helper()
-			if err := os.Rename(dir, dir+"-away"); err != nil {
-				t.Fatal(err)
+		t.Run(map[bool]string{false: "unnoticed", true: "noticed"}[noticed], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.buckets.Watch(t)
+			w.open(t)
+			ctx := context.Background()
+			info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
+			dir := w.buckets.Dir(info.ID)
+			move := func(from, to string) {
+				t.Helper()
+				if err := os.Rename(from, to); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if _, err := w.ReadFile(ctx, "notes", "", "a.md"); noticed && err == nil {
-				t.Fatal("it is read without its storage")
+			read := func() error {
+				_, err := w.ReadFile(ctx, "notes", "", "a.md")
+				return err
 			}
-		}
-		back := func() {
-			t.Helper()
-			if err := os.Rename(dir+"-away", dir); err != nil {
-				t.Fatal(err)
+			isOpen := func() bool {
+				_, err := os.Stat(filepath.Join(w.repos(), info.ID))
+				return err == nil
 			}
-		}
-		if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil {
-			t.Fatal(err)
-		}
-		away()
-		if err := w.ShutAll(ctx); err != nil {
-			t.Errorf("noticed %t: %v", noticed, err)
-		}
-		if _, err := os.Stat(open); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("noticed %t: it is readable: %v", noticed, err)
-		}
-		back()
+			away := func() {
+				t.Helper()
+				move(dir, dir+"-away")
+				if !noticed {
+					return
+				}
+				if err := read(); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "mounted") {
+					t.Errorf("without its storage: %v (%s)", err, fault.HintOf(err))
+				}
+			}
+			must := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			must(read())
+			away()
+			if err := w.ShutIdle(ctx, 0); err != nil || !isOpen() {
+				t.Errorf("it was closed, which nobody asked for, and cannot be opened again: %v", err)
+			}
+			must(w.ShutAll(ctx))
+			if isOpen() || workspace.Opens(w.Store) != 0 {
+				t.Errorf("it is readable; %d are kept", workspace.Opens(w.Store))
+			}
+			move(dir+"-away", dir)
 
-		// A branch that is in no bucket is not lost.
-		c := w.checkout(t, "01UNITA")
-		write(t, c.Dir(), map[string]string{"a.md": "2\n"})
-		head := w.seal(t, c, "Write a.md").SHA
-		if out, err := exec.Command("git", "--git-dir", w.repo(info.ID), "update-ref", "refs/heads/main", head+"~1").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		away()
-		if err := w.ShutAll(ctx); err == nil {
-			t.Errorf("noticed %t: what was not saved was removed", noticed)
-		}
-		if _, err := os.Stat(open); err != nil {
-			t.Errorf("noticed %t: %v", noticed, err)
-		}
-		back()
-		if err := w.ShutAll(ctx); err != nil {
-			t.Errorf("noticed %t: %v", noticed, err)
-		}
+			// A branch that is in no bucket, as a seal leaves it that was killed before it was
+			// published, is not lost.
+			must(read())
+			const branch = "vexa/01UNITA"
+			git := func(args ...string) string {
+				t.Helper()
+				cmd := exec.Command("git", append([]string{"--git-dir", w.repo(info.ID), "-c", "user.name=a", "-c", "user.email=a@example.org"}, args...)...)
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				return strings.TrimSpace(string(out))
+			}
+			git("update-ref", "refs/heads/"+branch, git("commit-tree", "-p", "main", "-m", "nowhere else", "main^{tree}"))
+			away()
+			if err := w.ShutAll(ctx); !fault.Is(err, fault.Conflict) || !isOpen() {
+				t.Errorf("what was not saved was removed: %v", err)
+			}
+			move(dir+"-away", dir)
+			if noticed { // as after a restore of its bucket
+				must(os.Remove(filepath.Join(w.repos(), info.ID, "seen.json")))
+			}
+			must(w.ShutAll(ctx))
+			if isOpen() {
+				t.Error("it is readable")
+			}
+			if left, err := w.Unmerged(ctx, "notes"); err != nil || len(left) != 1 || left[0] != branch {
+				t.Errorf("unmerged: %q, %v", left, err)
+			}
+		})
 	}
 }
 

@@ -87,9 +87,9 @@ type Watcher interface {
 // Placed is a Store that can be asked, at no more than the cost of a look, whether its
 // storage still is where it was opened.
 type Placed interface {
-	// Gone reports whether it is not: every call fails from then on, and whoever opens
-	// the storage anew gets what is there now. A storage that only does not answer is
-	// not gone.
+	// Gone reports whether it is not: every call fails until it is there again, and
+	// whoever opens the storage anew gets what is there now. A storage that only does not
+	// answer is not gone.
 	Gone() bool
 }
 
