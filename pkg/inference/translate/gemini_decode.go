@@ -100,10 +100,10 @@ func (r *Request) geminiTool(raw []byte, what string) error {
 	if err := errors.Join(plainNames(raw, what), decode(raw, &t, what)); err != nil {
 		return err
 	}
+	absent(&t.Functions)
 	if t.Functions == nil {
 		return fault.New(fault.Invalid, what+": a tool without functionDeclarations is known to its own protocol alone", "")
 	}
-	absent(&t.Functions)
 	return each(t.Functions, what+".functionDeclarations", func(raw []byte, what string) error {
 		var f geminiFunction
 		if err := errors.Join(plainNames(raw, what), decode(raw, &f, what)); err != nil {
