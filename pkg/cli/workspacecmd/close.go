@@ -13,8 +13,8 @@ func newClose(f *factory.Factory) *cobra.Command {
 		Short: "Remove what is readable of a workspace from memory",
 		Long: "Saves what is not saved yet and removes the readable repository that this installation\n" +
 			"keeps in memory while a workspace is in use. It is opened again when it is next needed.\n" +
-			"Workspaces that nobody uses are closed after half an hour, and all of them when the\n" +
-			"daemon stops.",
+			"Workspaces that nobody uses are closed after half an hour, where their storage answers,\n" +
+			"and all of them when the daemon stops.",
 		Example:           "$ vexa workspace close notes",
 		Args:              grammar.Args("NAME..."),
 		ValidArgsFunction: f.CompleteEach(factory.WorkspaceNames),
