@@ -97,11 +97,9 @@ func (s *Store) leave(id string) error {
 
 // leaveSaved leaves a workspace whose bucket lacks nothing. It reports whether it did.
 func (s *Store) leaveSaved(ctx context.Context, rec record) (saved bool, err error) {
-	s.mu.Lock()
-	o, closed := s.opens[rec.ID], s.closed
-	s.mu.Unlock()
-	if closed {
-		return false, errShut()
+	o, err := s.kept(rec.ID)
+	if err != nil {
+		return false, err
 	}
 	r := &repo{store: s, id: rec.ID, name: rec.Name} // it has no bucket
 	if o != nil {
@@ -233,19 +231,17 @@ func (s *Store) ShutIdle(ctx context.Context, idle time.Duration) error {
 		errs = append(errs, o.close())
 	}
 	for _, id := range ids {
-		if s.answers(ctx, id) {
-			errs = append(errs, s.Shut(ctx, id))
-		}
+		errs = append(errs, s.shutIdle(ctx, id))
 	}
 	return errors.Join(errs...)
 }
 
-// answers reports whether the storage of a workspace does. What nobody asked to be
-// closed stays while it does not: it could not be opened again.
-func (s *Store) answers(ctx context.Context, id string) bool {
-	rec, err := s.record(id)
+// shutIdle is Shut of a workspace whose storage answers. What nobody asked to be closed
+// stays while it does not: it could not be opened again.
+func (s *Store) shutIdle(ctx context.Context, id string) error {
+	rec, err := s.find(ctx, id)
 	if err != nil {
-		return true // there is no such workspace any more
+		return err
 	}
 	r, err := s.handle(ctx, rec)
 	if err == nil {
@@ -253,8 +249,9 @@ func (s *Store) answers(ctx context.Context, id string) bool {
 	}
 	if err != nil {
 		s.opt.Log.DebugContext(ctx, "an idle workspace stays open", "workspace", id, "error", err)
+		return nil
 	}
-	return err == nil
+	return s.shut(ctx, rec)
 }
 
 // Opened returns the ids of the workspaces that are readable on this machine.

@@ -66,11 +66,9 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 	if err := rec.readable(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	o, closed := s.opens[rec.ID], s.closed
-	s.mu.Unlock()
-	if closed {
-		return nil, errShut()
+	o, err := s.kept(rec.ID)
+	if err != nil {
+		return nil, err
 	}
 	if o != nil && o.bucket.Gone() {
 		s.retire(rec.ID, o.bucket)
@@ -86,6 +84,16 @@ func (s *Store) handle(ctx context.Context, rec record) (*repo, error) {
 		}
 	}
 	return &repo{Repo: o.repo, store: s, bucket: o.bucket, id: rec.ID, name: rec.Name}, nil
+}
+
+// kept returns what is open of a workspace, nil where nothing is.
+func (s *Store) kept(id string) (*opened, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errShut()
+	}
+	return s.opens[id], nil
 }
 
 func errShut() error {
@@ -132,11 +140,11 @@ func (s *Store) keep(id string, b *bucket.Bucket) (*opened, error) {
 	return o, nil
 }
 
-// retire has the next one who uses a workspace open its bucket anew: a storage
-// that failed to make something durable does not take more until then, and one that
-// is gone nothing at all. Others may
-// be reading from what was open, which is therefore closed with the idle ones. Where
-// it is not was that is open, somebody opened it anew already; nil: no matter which.
+// retire has the next one who uses a workspace open its bucket anew: a storage that
+// failed to make something durable does not take more until then, and one that is gone
+// nothing at all. Others may be reading from what was open, which is therefore closed with
+// the idle ones. Where was is not what is open, somebody opened it anew already; nil: no
+// matter which.
 func (s *Store) retire(id string, was *bucket.Bucket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

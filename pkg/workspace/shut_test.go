@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,38 +106,28 @@ func TestStorageSwapped(t *testing.T) {
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
 	dir := w.buckets.Dir(info.ID)
-	move := func(from, to string) {
-		t.Helper()
-		if err := os.Rename(from, to); err != nil {
-			t.Fatal(err)
-		}
-	}
 	read := func() {
 		t.Helper()
 		if data, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
 			t.Errorf("%q, %v", data, err)
 		}
 	}
-	if out, err := exec.Command("cp", "-r", dir, dir+"-before").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	copyDir(t, dir, dir+"-before")
 	c := w.checkout(t, "01J00000000000000000000001")
 	write(t, c.Dir(), map[string]string{"b.md": "2\n"})
 	w.seal(t, c, "Write b.md")
 
-	move(dir, dir+"-away")
-	if out, err := exec.Command("cp", "-r", dir+"-away", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	must(t, os.Rename(dir, dir+"-away"))
+	copyDir(t, dir+"-away", dir)
 	read()
 
-	move(dir, dir+"-after")
-	move(dir+"-before", dir)
+	must(t, os.Rename(dir, dir+"-after"))
+	must(t, os.Rename(dir+"-before", dir))
 	if _, err := w.ReadFile(ctx, "notes", "", "a.md"); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "was set back") {
 		t.Errorf("with what was there before: %v", err)
 	}
-	move(dir, dir+"-before")
-	move(dir+"-after", dir)
+	must(t, os.Rename(dir, dir+"-before"))
+	must(t, os.Rename(dir+"-after", dir))
 	read()
 	write(t, c.Dir(), map[string]string{"c.md": "3\n"})
 	w.seal(t, c, "Write c.md")
@@ -148,8 +137,30 @@ func TestStorageSwapped(t *testing.T) {
 // whether somebody noticed that or not, unless something of it is nowhere else.
 func TestShutWithoutItsStorage(t *testing.T) {
 	t.Parallel()
-	for _, noticed := range []bool{false, true} {
-		t.Run(map[bool]string{false: "unnoticed", true: "noticed"}[noticed], func(t *testing.T) {
+	asRead := func(t *testing.T, w *world) {
+		t.Helper()
+		_, err := w.ReadFile(t.Context(), "notes", "", "a.md")
+		if !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "mounted") {
+			t.Errorf("without its storage: %v (%s)", err, fault.HintOf(err))
+		}
+	}
+	// What nobody asked to be closed stays: it could not be opened again.
+	whenIdle := func(t *testing.T, w *world) {
+		t.Helper()
+		must(t, w.ShutIdle(t.Context(), 0))
+		if open, err := w.Opened(); err != nil || len(open) != 1 {
+			t.Errorf("open are %q, %v", open, err)
+		}
+	}
+	for name, notice := range map[string]func(*testing.T, *world){
+		"unnoticed": nil, "noticed as it is read": asRead, "noticed when it is idle": whenIdle,
+		"noticed twice": func(t *testing.T, w *world) {
+			t.Helper()
+			asRead(t, w)
+			whenIdle(t, w)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.buckets.Watch(t)
@@ -157,15 +168,10 @@ func TestShutWithoutItsStorage(t *testing.T) {
 			ctx := context.Background()
 			info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
 			dir := w.buckets.Dir(info.ID)
-			move := func(from, to string) {
+			read := func() {
 				t.Helper()
-				if err := os.Rename(from, to); err != nil {
-					t.Fatal(err)
-				}
-			}
-			read := func() error {
 				_, err := w.ReadFile(ctx, "notes", "", "a.md")
-				return err
+				must(t, err)
 			}
 			isOpen := func() bool {
 				_, err := os.Stat(filepath.Join(w.repos(), info.ID))
@@ -173,54 +179,34 @@ func TestShutWithoutItsStorage(t *testing.T) {
 			}
 			away := func() {
 				t.Helper()
-				move(dir, dir+"-away")
-				if !noticed {
-					return
-				}
-				if err := read(); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "mounted") {
-					t.Errorf("without its storage: %v (%s)", err, fault.HintOf(err))
+				must(t, os.Rename(dir, dir+"-away"))
+				if notice != nil {
+					notice(t, w)
 				}
 			}
-			must := func(err error) {
-				t.Helper()
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			must(read())
+			read()
 			away()
-			if err := w.ShutIdle(ctx, 0); err != nil || !isOpen() {
-				t.Errorf("it was closed, which nobody asked for, and cannot be opened again: %v", err)
-			}
-			must(w.ShutAll(ctx))
+			must(t, w.ShutAll(ctx))
 			if isOpen() || workspace.Opens(w.Store) != 0 {
 				t.Errorf("it is readable; %d are kept", workspace.Opens(w.Store))
 			}
-			move(dir+"-away", dir)
+			must(t, os.Rename(dir+"-away", dir))
 
 			// A branch that is in no bucket, as a seal leaves it that was killed before it was
 			// published, is not lost.
-			must(read())
+			read()
 			const branch = "vexa/01UNITA"
-			git := func(args ...string) string {
-				t.Helper()
-				cmd := exec.Command("git", append([]string{"--git-dir", w.repo(info.ID), "-c", "user.name=a", "-c", "user.email=a@example.org"}, args...)...)
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					t.Fatalf("%v: %s", err, out)
-				}
-				return strings.TrimSpace(string(out))
-			}
-			git("update-ref", "refs/heads/"+branch, git("commit-tree", "-p", "main", "-m", "nowhere else", "main^{tree}"))
+			tip := plainGit(t, w.repo(info.ID), "commit-tree", "-p", "main", "-m", "nowhere else", "main^{tree}")
+			plainGit(t, w.repo(info.ID), "update-ref", "refs/heads/"+branch, strings.TrimSpace(tip))
 			away()
 			if err := w.ShutAll(ctx); !fault.Is(err, fault.Conflict) || !isOpen() {
 				t.Errorf("what was not saved was removed: %v", err)
 			}
-			move(dir+"-away", dir)
-			if noticed { // as after a restore of its bucket
-				must(os.Remove(filepath.Join(w.repos(), info.ID, "seen.json")))
+			must(t, os.Rename(dir+"-away", dir))
+			if notice != nil { // as after a restore of its bucket
+				must(t, os.Remove(filepath.Join(w.repos(), info.ID, "seen.json")))
 			}
-			must(w.ShutAll(ctx))
+			must(t, w.ShutAll(ctx))
 			if isOpen() {
 				t.Error("it is readable")
 			}
@@ -238,17 +224,13 @@ func TestStorageComesBack(t *testing.T) {
 	ctx := context.Background()
 	info := w.create(t, "notes", map[string]string{"a.md": "1\n"})
 	dir := w.buckets.Dir(info.ID)
-	if err := os.Rename(dir, dir+"-away"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Rename(dir, dir+"-away"))
 	for range 2 {
 		if _, err := w.ReadFile(ctx, "notes", "", "a.md"); err == nil || fault.HintOf(err) == "" {
 			t.Fatalf("without its storage: %v", err)
 		}
 	}
-	if out, err := exec.Command("cp", "-r", dir+"-away", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	copyDir(t, dir+"-away", dir)
 	if data, err := w.ReadFile(ctx, "notes", "", "a.md"); err != nil || string(data) != "1\n" {
 		t.Errorf("%q, %v", data, err)
 	}

@@ -119,9 +119,7 @@ func TestFollowsWhatComesInPieces(t *testing.T) {
 	bring := func(from, to string, names ...string) {
 		t.Helper()
 		for _, name := range names {
-			if out, err := exec.Command("cp", "-r", filepath.Join(from, name), to).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
+			copyDir(t, filepath.Join(from, name), to)
 		}
 	}
 	bring(here, there, "")

@@ -173,6 +173,14 @@ func plainGit(tb testing.TB, dir string, args ...string) string {
 	return string(out)
 }
 
+// copyDir copies as cp -r does: into a directory that is there.
+func copyDir(tb testing.TB, from, to string) {
+	tb.Helper()
+	if out, err := exec.Command("cp", "-r", from, to).CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %s", err, out)
+	}
+}
+
 func (w *world) repo(id string) string { return filepath.Join(w.repos(), id, "repo.git") }
 
 func (w *world) fsck(tb testing.TB, id string) {
