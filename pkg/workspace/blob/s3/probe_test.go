@@ -4,18 +4,24 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob"
 	"github.com/vexa-ai/vexa/pkg/workspace/blob/s3/s3test"
 )
 
+// alone is how long the first of several waits for the second.
+const alone = stall / 2
+
 // TestProbeRefuses servers on which one of two pushes at once would be lost, and
 // leaves nothing there.
 func TestProbeRefuses(t *testing.T) {
 	t.Parallel()
 	server := s3test.Start(t)
+	second := inPairs()
 	for name, c := range map[string]struct {
 		handle func(w http.ResponseWriter, r *http.Request, next http.Handler)
 		kind   fault.Kind
@@ -27,7 +33,7 @@ func TestProbeRefuses(t *testing.T) {
 			}
 			next.ServeHTTP(w, r)
 		}, fault.Denied, "two pushes at once"},
-		// It looks first and writes then, as a careless one does.
+		// It looks first and writes then, as a careless one does; and it is slow in between.
 		"races": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.Header.Get("If-None-Match") != "" {
 				head := httptest.NewRecorder()
@@ -40,6 +46,7 @@ func TestProbeRefuses(t *testing.T) {
 					refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 					return
 				}
+				second(r.URL.Path)
 				resign(r)
 			}
 			next.ServeHTTP(w, r)
@@ -82,6 +89,32 @@ func TestProbeRefuses(t *testing.T) {
 				return nil
 			}))
 		})
+	}
+}
+
+// inPairs returns what lets the first who comes with a name go on when the second has
+// come, or when nobody else does for a while.
+func inPairs() func(name string) {
+	var mu sync.Mutex
+	waits := map[string]chan struct{}{}
+	return func(name string) {
+		mu.Lock()
+		first, ok := waits[name]
+		if !ok {
+			first = make(chan struct{})
+			waits[name] = first
+		} else if first != nil {
+			close(first)
+			waits[name] = nil
+		}
+		mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-first:
+		case <-time.After(alone):
+		}
 	}
 }
 
