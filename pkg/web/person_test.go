@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,6 +164,27 @@ func TestTakenBack(t *testing.T) {
 	if got := p.focus(); !strings.Contains(got, "Undone by") {
 		t.Errorf("after the undo %q has the focus", got)
 	}
+}
+
+// What was kept aside is shown as what people made of it since.
+func TestKeptAside(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.h.story.say("commit", map[string]any{"workspace": "w", "name": "notes", "sha": commit, "branch": "refs/heads/vexa/" + proposal, "merged": false, "files": 1, "source": "host"})
+	for _, c := range [][2]string{
+		{"open", "It needs approval, and is not in main: review the proposal"}, {"rejected", "It was rejected, and is not in main: see the proposal"},
+		{"accepted", "It waited for people, and is in main now: see the proposal"},
+	} {
+		status, want := c[0], c[1]
+		p.h.mu.Lock()
+		p.h.status = status
+		p.h.mu.Unlock()
+		p.goes("/chat/" + session)
+		p.sees(want)
+		p.must(p.Until(fmt.Sprintf(`document.body.innerText.includes("Merged 1 file") === %t`, status == "accepted")))
+	}
+	p.presses("text=see the proposal")
+	p.sees("Count again")
 }
 
 // Reading, undoing and deciding need no mouse, and the focus is never lost on the way.

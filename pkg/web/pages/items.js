@@ -220,6 +220,9 @@ function brief(args) {
   return text.replace(/\s+/g, " ").slice(0, 120);
 }
 
+// decided is what became of a commit that was kept aside, by its proposal.
+const decided = { accepted: "It waited for people, and is in main now: ", rejected: "It was rejected, and is not in main: ", obsolete: "It waits no more, and nothing of it is left to merge: " };
+
 // commit shows what a turn changed, the change itself when it is asked for, and takes it
 // back when that is.
 function commit(item, reading) {
@@ -270,6 +273,18 @@ function commit(item, reading) {
   }
   const id = item.branch.split("/").at(-1);
   const why = item.conflicts?.length ? `It conflicts in ${item.conflicts.join(", ")}` : "It needs approval";
-  return once(h("div", {}, el, h("div", { class: "notice" }, sign("!"), ` ${why}, and is not in main: `,
-    h("a", { href: `/proposals/${encodeURIComponent(name)}/${encodeURIComponent(id)}`, text: "review the proposal" }))));
+  const says = h("span", { text: `${why}, and is not in main: ` });
+  const link = h("a", { href: `/proposals/${encodeURIComponent(name)}/${encodeURIComponent(id)}`, text: "review the proposal" });
+  const notice = h("div", { class: "notice" }, sign("!"), " ", says, link);
+  // What people decided since is told, where it can be known.
+  get(path("workspaces", name, "proposals", id)).then((p) => {
+    if (!decided[p.status]) return;
+    says.textContent = decided[p.status];
+    link.textContent = "see the proposal";
+    if (p.status !== "accepted") return;
+    stands.textContent = "Merged";
+    el.classList.remove("aside");
+    notice.replaceWith(h("p", { class: "quiet" }, says, link));
+  }, () => {});
+  return once(h("div", {}, el, notice));
 }

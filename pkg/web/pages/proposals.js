@@ -57,7 +57,7 @@ function header(name, p) {
   return [
     h("p", { class: "up" }, h("a", { href: "/proposals", text: "Proposals" }), " · ", h("a", { href: `/workspaces/${encodeURIComponent(name)}`, text: name })),
     h("h1", { tabindex: "-1" }, p.title, " ", badge(p)),
-    h("p", { class: "quiet" }, `Into ${ref(p.target)}`, p.branch && ` from ${ref(p.branch)}`, ` · opened by ${signer(p.openedBy)} · `, ago(p.updatedAt),
+    h("p", { class: "quiet" }, `Into ${ref(p.target)}`, p.branch && ` from ${ref(p.branch)}`, ` · opened by ${signer(p.openedBy)} · `, ago(p.events[0]?.time ?? p.updatedAt),
       p.unit && [" · ", h("a", { href: `/dispatches/${p.unit}`, text: "dispatch" })], p.undoes.length > 0 && ` · takes ${plural(p.undoes.length, "commit")} back`),
     p.problem && h("div", { class: "problem", text: p.problem }),
     p.body && h("div", { class: "said-body" }, render(p.body, inWorkspace(name))),
@@ -68,7 +68,7 @@ function header(name, p) {
 function review(name, p, d, draw) {
   const conflicts = p.conflicts.map((c) => conflict(name, p, c, draw));
   return [
-    p.conflicts.length > 0 && [h("h2", { text: p.open > 0 ? `${plural(p.open, "conflict")} to resolve` : "Conflicts, resolved" }), conflicts],
+    p.conflicts.length > 0 && [h("h2", { text: p.open === 0 ? "Conflicts, resolved" : plural(p.open, "conflict") + (p.status === "open" ? " to resolve" : ", not resolved") }), conflicts],
     h("h2", { text: "What it changes" }),
     d.err ? problem(d.err) : showDiff(d.patch, { sides: true, whole: `vexa proposal diff ${name} ${p.id}` }),
   ];
