@@ -172,8 +172,9 @@ func TestKeptAside(t *testing.T) {
 	p := newPerson(t, browsertest.Options{Still: true})
 	p.h.story.say("commit", map[string]any{"workspace": "w", "name": "notes", "sha": commit, "branch": "refs/heads/vexa/" + proposal, "merged": false, "files": 1, "source": "host"})
 	for _, c := range [][2]string{
-		{"open", "It needs approval, and is not in main: review the proposal"}, {"rejected", "It was rejected, and is not in main: see the proposal"},
-		{"accepted", "It waited for people, and is in main now: see the proposal"},
+		{"open", "It needs approval, and is not in main: review the proposal"},
+		{"rejected", "It was rejected, and is not in main: see the proposal"},
+		{"accepted", "It waited for people, and was merged: see the proposal"},
 	} {
 		status, want := c[0], c[1]
 		p.h.mu.Lock()

@@ -221,7 +221,7 @@ function brief(args) {
 }
 
 // decided is what became of a commit that was kept aside, by its proposal.
-const decided = { accepted: "It waited for people, and is in main now: ", rejected: "It was rejected, and is not in main: ", obsolete: "It waits no more, and nothing of it is left to merge: " };
+const decided = { accepted: "It waited for people, and was merged: ", rejected: "It was rejected, and is not in main: ", obsolete: "It waits no more, and nothing of it is left to merge: " };
 
 // commit shows what a turn changed, the change itself when it is asked for, and takes it
 // back when that is.
