@@ -47,7 +47,7 @@ export class Reading {
     for (const i of [...this.dirty].sort((a, b) => a - b)) {
       const item = items[i];
       if (!item) continue;
-      if (inMain(item) && !item.looked) this.look();
+      if (item.kind === "commit" && !item.looked) this.look();
       let node = this.nodes[i];
       if (node && node.kind !== item.kind) {
         const fresh = make(item, this);
@@ -64,17 +64,20 @@ export class Reading {
     this.drawn();
   }
 
-  // look asks which commits were taken back, once no more of them come.
+  // look asks what became of commits, once no more of them come: which were taken back, and
+  // what people decided of those that were kept aside.
   look() {
     clearTimeout(this.looking);
     this.looking = setTimeout(async () => {
-      const names = new Set();
+      const names = new Set(), aside = new Map(); // by the proposal, which several may share
       for (const item of this.conversation.items) {
-        if (!inMain(item) || item.looked) continue;
+        if (item.kind !== "commit" || item.looked) continue;
         item.looked = true;
-        names.add(nameOf(item));
+        if (item.merged) names.add(nameOf(item));
+        else aside.set(at(item), item);
       }
       for (const name of names) this.undone(name, await lookBack(name));
+      for (const [where, item] of aside) this.decided(where, await decision(item));
     }, lookAfter);
   }
 
@@ -89,11 +92,35 @@ export class Reading {
     if (changed.length > 0) this.again(changed);
   }
 
+  // decided marks the commits of a proposal by what it is.
+  decided(where, status) {
+    const changed = [];
+    for (const [i, item] of this.conversation.items.entries()) {
+      if (item.kind !== "commit" || item.merged || at(item) !== where || item.decided === status) continue;
+      item.decided = status;
+      changed.push(i);
+    }
+    if (changed.length > 0) this.again(changed);
+  }
+
   where() { return inWorkspace(this.workspace()); }
 }
 
 const inMain = (item) => item.kind === "commit" && item.merged;
 const nameOf = (commit) => commit.name || commit.workspace;
+
+// proposalOf is the id of the proposal of a commit that was kept aside, and at its page.
+const proposalOf = (commit) => commit.branch.split("/").at(-1);
+const at = (commit) => `/proposals/${encodeURIComponent(nameOf(commit))}/${encodeURIComponent(proposalOf(commit))}`;
+
+// decision returns what that proposal is, "" where it cannot be known.
+async function decision(commit) {
+  try {
+    return (await get(path("workspaces", nameOf(commit), "proposals", proposalOf(commit)))).status;
+  } catch {
+    return "";
+  }
+}
 
 function make(item, reading) {
   const kind = item.kind;
@@ -271,20 +298,19 @@ function commit(item, reading) {
       },
     };
   }
-  const id = item.branch.split("/").at(-1);
   const why = item.conflicts?.length ? `It conflicts in ${item.conflicts.join(", ")}` : "It needs approval";
-  const says = h("span", { text: `${why}, and is not in main: ` });
-  const link = h("a", { href: `/proposals/${encodeURIComponent(name)}/${encodeURIComponent(id)}`, text: "review the proposal" });
-  const notice = h("div", { class: "notice" }, sign("!"), " ", says, link);
-  // What people decided since is told, where it can be known.
-  get(path("workspaces", name, "proposals", id)).then((p) => {
-    if (!decided[p.status]) return;
-    says.textContent = decided[p.status];
-    link.textContent = "see the proposal";
-    if (p.status !== "accepted") return;
-    stands.textContent = "Merged";
-    el.classList.remove("aside");
-    notice.replaceWith(h("p", { class: "quiet" }, says, link));
-  }, () => {});
-  return once(h("div", {}, el, notice));
+  const says = h("span"), link = h("a", { href: at(item) }), whole = h("div");
+  let was = null;
+  return {
+    el: whole, update({ decided: status = "" }) {
+      if (status === was) return;
+      was = status;
+      const merged = status === "accepted";
+      stands.textContent = merged ? "Merged" : "Kept aside";
+      el.classList.toggle("aside", !merged);
+      says.textContent = decided[status] ?? `${why}, and is not in main: `;
+      link.textContent = decided[status] ? "see the proposal" : "review the proposal";
+      fill(whole, el, merged ? h("p", { class: "quiet" }, says, link) : h("div", { class: "notice" }, sign("!"), " ", says, link));
+    },
+  };
 }
