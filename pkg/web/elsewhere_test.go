@@ -47,6 +47,25 @@ func TestSaidAfterATurnElsewhere(t *testing.T) {
 	}
 }
 
+// A message whose turn is seen before it is known to be its own is shown once.
+func TestTheTurnComesBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	p, d := newTalker(t)
+	gate := make(chan struct{})
+	d.with(func() { d.gate, d.gives = gate, true })
+	p.says("mine")
+	p.sees("You said: mine")
+	for _, answered := range []bool{false, true} {
+		if answered {
+			close(gate)
+			p.must(p.Until(`document.querySelector("form.composer .primary").textContent === "Send"`))
+		}
+		if got := p.bubbles(); !slices.Equal(got, []string{"hello", "mine"}) {
+			t.Errorf("answered %v, it shows %q", answered, got)
+		}
+	}
+}
+
 // A message of which nothing comes is not left without a word.
 func TestAMessageOfWhichNothingComes(t *testing.T) {
 	t.Parallel()

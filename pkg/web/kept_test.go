@@ -84,7 +84,7 @@ func (p *person) queue() []string {
 func (p *person) bubbles() []string {
 	p.t.Helper()
 	var texts []string
-	eval(p.t, p.Browser, `[...document.querySelectorAll(".bubble")].map(e => e.textContent)`, &texts)
+	eval(p.t, p.Browser, `[...document.querySelectorAll(".said:not([hidden]) .bubble")].map(e => e.textContent)`, &texts)
 	return texts
 }
 

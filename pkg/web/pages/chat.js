@@ -96,7 +96,7 @@ class Talk {
     this.following.watch();
     if (this.session) this.box.focus({ preventScroll: true });
     if (this.busy) return; // it was sent meanwhile
-    if (sent(this.session)) return this.deliver();
+    if (sent(this.session)) return this.deliver(this.lastSaid()); // which may be its turn
     this.held();
     this.next();
   }
@@ -166,6 +166,8 @@ class Talk {
     this.pending = this.bubble = null; // it said nothing of it: what was written stays to be read
     this.drawn();
   }
+
+  lastSaid() { return Math.max(0, this.conversation.items.findLastIndex((i) => i.kind === "said")); }
 
   unitOf(turn) { return this.conversation.items.findLast((i) => i.kind === "said" && i.turn === turn)?.unit; }
 
@@ -280,14 +282,15 @@ class Talk {
   }
 
   // deliver shows the message that is on its way, and what comes of it. Where the view is
-  // left it goes all the same.
-  async deliver() {
+  // left it goes all the same. Its turn is none of the items before the given one.
+  async deliver(from = this.conversation.items.length) {
     const session = this.session, request = sent(session);
     this.busy = true;
     this.followEnd = true;
     this.heard = performance.now();
     this.bubble = h("article", { class: "said pending" }, h("div", { class: "bubble", text: request.text }));
     this.log.querySelector(".welcome")?.remove();
+    this.from = from;
     if (!session) this.call(request.text.split("\n")[0].slice(0, 80));
     this.drawn();
     const way = underway(session) ?? this.following.look().then(() => deliver(session)); // what began elsewhere comes before it
@@ -331,7 +334,11 @@ class Talk {
       this.bubble.remove();
       this.pending = this.bubble = null;
     }
-    if (this.bubble && this.log.lastElementChild !== this.bubble) this.log.append(this.bubble);
+    if (this.bubble) {
+      const text = this.bubble.textContent;
+      this.bubble.hidden = !this.pending && c.items.slice(this.from).some((i) => i.kind === "said" && i.text === text); // its turn may come before the answer does
+      if (this.log.lastElementChild !== this.bubble) this.log.append(this.bubble);
+    }
     const running = this.works();
     if (!running) this.word = "";
     if (!c.running && document.activeElement === this.stopButton) this.box.focus({ preventScroll: true });
