@@ -52,7 +52,7 @@ func New(f *Factory) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vexa",
 		Short: "Run agents in containers over workspaces you own",
-		Long: "Vexa runs an agent for each message in a container of its own, without network and\n" +
+		Long: "Vexa runs an agent in a short-lived container of its own, without network and\n" +
 			"without credentials, over workspaces that are Git repositories of yours. What the\n" +
 			"agent says is a stream; what it changes is a commit.",
 		Example: "$ vexa init\n" +

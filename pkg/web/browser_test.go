@@ -163,7 +163,7 @@ func TestHostileText(t *testing.T) {
 		const box = document.createElement("div");
 		document.body.append(box);
 		for (const text of `+string(all)+`) {
-			box.append(render(text, inWorkspace("notes", "a/b.md")), render(text, null));
+			box.append(render(text, inWorkspace("notes", "a/b.md")), render(text, inWorkspace("notes", "a/b.md", "", ["x/javascript:pwned=1.md", "x/<b>.md", "x/constructor.md"])), render(text, null));
 			const patch = "diff --git a/x b/x\n--- a/x\n+++ b/" + text.split("\n")[0] + "\n@@ -1 +1 @@ " + text.split("\n")[0] + "\n-" + text.split("\n")[0] + "\n+" + text.split("\n")[0] + "y\n";
 			box.append(show(patch), show(patch, {sides: true}));
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/vexa-ai/vexa/pkg/browsertest"
 	"github.com/vexa-ai/vexa/pkg/contract/runtimev1"
 )
 
@@ -87,4 +88,25 @@ func TestAMessageOfWhichNothingComes(t *testing.T) {
 	d.letGo()
 	p.sees("You said: after it")
 	p.must(p.Until(`!document.body.innerText.includes("the daemon is there")`))
+}
+
+// A conversation that was not saved yet is called by what began it.
+func TestTitleBeforeItIsSaved(t *testing.T) {
+	t.Parallel()
+	p, d := newTalkerAtTheBeginning(t)
+	d.with(func() { d.unsaved = true })
+	p.goes("/chat/" + d.begins("", "count the otters\nand the herons").Session)
+	p.must(p.Until(`document.title.startsWith("count the otters ·")`))
+	p.must(p.Until(`document.querySelector("h1").innerText === "count the otters"`))
+}
+
+// The list of dispatches says of each which conversation it is of, and whether it only waits.
+func TestDispatchesAtAGlance(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, browsertest.Options{Still: true})
+	p.h.with(func() { p.h.live = true })
+	p.goes("/dispatches")
+	p.sees("idle")
+	p.presses("text=count the otters")
+	p.sees("There are three.")
 }

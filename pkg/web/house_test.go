@@ -23,6 +23,15 @@ type house struct {
 	approved bool
 	status   string // of the proposal
 	undone   string // the commit that took the dispatch's back
+	policy   bool   // an undo waits for approvals
+	undoing  bool   // the proposal is one
+}
+
+// with changes how it stands.
+func (h *house) with(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
 }
 
 const (
@@ -92,6 +101,11 @@ func (h *house) act(w http.ResponseWriter, r *http.Request, path string) {
 	case "accept", "reject":
 		h.status = last + "ed"
 	case "undo":
+		if h.policy {
+			h.undoing = true
+			_ = json.NewEncoder(w).Encode(api.Undone{Reverted: []string{}, Conflicts: []string{}, Proposal: proposal}) // the page went away
+			return
+		}
 		_ = json.NewEncoder(w).Encode(api.Undone{SHA: commit, Reverted: []string{commit}, Conflicts: []string{}})
 		return
 	}
@@ -109,6 +123,9 @@ func (h *house) shows(r *http.Request, path string) (any, bool) {
 		ID: proposal, Title: "Count again", Status: h.status, Target: "refs/heads/main", From: commit, Source: commit, Result: commit, Undoes: []string{}, Needed: 1,
 		Conflicts: []api.ProposalConflict{{Path: "a.md", Why: []string{"both sides changed it"}, Base: true, Ours: true, Theirs: true, Resolution: h.resolved}},
 		Approvals: []api.ProposalApproval{}, UpdatedAt: at, By: ann, OpenedBy: ann, Events: []api.ProposalEvent{{Kind: "opened", SHA: commit, By: ann, Time: at}},
+	}
+	if h.undoing {
+		p.Undoes = []string{commit}
 	}
 	if h.resolved == "" {
 		p.Open = 1
@@ -162,9 +179,10 @@ func (h *house) log(at time.Time, limit string) []api.Commit {
 		all = append(all, api.Commit{SHA: h.undone, Message: "Undo", Time: at, Undoes: []string{commit}}, api.Commit{SHA: commit, Message: "Count", Time: at, Undoes: []string{}})
 	}
 	for i := range min(most, 60) {
-		all = append(all, api.Commit{Undoes: []string{}, SHA: fmt.Sprintf("%02d%s", i, commit[2:]), Message: fmt.Sprintf("Commit %d", i), Author: "Ann <ann@example.org>", Time: at, Parents: []string{commit}})
+		all = append(all, api.Commit{Undoes: []string{}, SHA: fmt.Sprintf("e%02d%s", i, commit[3:]), Message: fmt.Sprintf("Commit %d", i), Author: "Ann <ann@example.org>", Time: at, Parents: []string{commit}})
 	}
 	if most == 1 {
+		all = all[len(all)-1:]
 		all[0].SHA = commit
 	}
 	return all

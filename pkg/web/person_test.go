@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -133,59 +132,6 @@ func TestPagesHaveNoFlaws(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A commit that was taken back since is shown as that, and is not to be taken back again.
-func TestTakenBack(t *testing.T) {
-	t.Parallel()
-	p := newPerson(t, browsertest.Options{Still: true})
-	p.h.undone = "fedcba98" + commit[8:]
-	for _, path := range []string{"/chat/" + session, "/dispatches/" + unit} {
-		p.goes(path)
-		p.sees("Undone 1 file in notes 0123456789ab, by fedcba9889ab")
-		p.presses(".commit > summary")
-		p.sees("three otters")
-		var undo bool
-		eval(t, p.Browser, `[...document.querySelectorAll(".commit button")].some((b) => b.innerText === "Undo")`, &undo)
-		if undo {
-			t.Errorf("%s: it can be taken back again", path)
-		}
-	}
-	p.h.mu.Lock()
-	p.h.undone = ""
-	p.h.mu.Unlock()
-	p.goes("/chat/" + session)
-	p.sees("Saved 1 file in notes 0123456789ab")
-	p.presses(".commit > summary", "text=Undo")
-	p.sees("Undo it")
-	p.must(p.Press("enter"))
-	p.sees("Undone by 0123456789ab")
-	p.sees("Undone 1 file in notes 0123456789ab, by 0123456789ab")
-	if got := p.focus(); !strings.Contains(got, "Undone by") {
-		t.Errorf("after the undo %q has the focus", got)
-	}
-}
-
-// What was kept aside is shown as what people made of it since.
-func TestKeptAside(t *testing.T) {
-	t.Parallel()
-	p := newPerson(t, browsertest.Options{Still: true})
-	p.h.story.say("commit", map[string]any{"workspace": "w", "name": "notes", "sha": commit, "branch": "refs/heads/vexa/" + proposal, "merged": false, "files": 1, "source": "host"})
-	for _, c := range [][2]string{
-		{"open", "It needs approval, and is not in main: review the proposal"},
-		{"rejected", "It was rejected, and is not in main: see the proposal"},
-		{"accepted", "It waited for people, and was merged: see the proposal"},
-	} {
-		status, want := c[0], c[1]
-		p.h.mu.Lock()
-		p.h.status = status
-		p.h.mu.Unlock()
-		p.goes("/chat/" + session)
-		p.sees(want)
-		p.must(p.Until(fmt.Sprintf(`document.body.innerText.includes("Merged 1 file") === %t`, status == "accepted")))
-	}
-	p.presses("text=see the proposal")
-	p.sees("Count again")
 }
 
 // Reading, undoing and deciding need no mouse, and the focus is never lost on the way.

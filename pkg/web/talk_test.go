@@ -27,6 +27,7 @@ type talk struct {
 	holds   bool               // a turn goes on until it is let go
 	gate    chan struct{}      // no message is answered before it is closed
 	gives   bool               // it takes a message before the gate, and not behind it
+	unsaved bool               // no session was saved yet
 }
 
 // said is one dispatch.
@@ -130,6 +131,9 @@ func (d *talk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rows := []api.Session{}
 		d.with(func() {
 			for _, s := range d.all {
+				if d.unsaved {
+					break
+				}
 				rows = append(rows, api.Session{ID: s.Session, Title: "About " + s.story.frames[0]["text"].(string), Runner: "vexa", Unit: s.ID, UpdatedAt: s.StartedAt})
 			}
 		})

@@ -17,7 +17,7 @@ func (m *Model) welcome(width, height int) []string {
 	lines := []line{
 		{"", "Vexa", theme.Heading},
 		{"", "", theme.Text},
-		{"", "Each message runs an agent in a container of its own, without network and without keys. What it changes becomes a commit, which you can undo.", theme.Text},
+		{"", "The agent runs in a container of its own, without network and without keys. What it changes becomes a commit, which you can undo.", theme.Text},
 		{"", "", theme.Text},
 		{"workspaces", strings.Join(m.workspaces(t), " "), theme.Text},
 		{"model", m.modelInWords(t), theme.Text},

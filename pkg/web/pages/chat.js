@@ -14,6 +14,8 @@ import { Reading } from "./items.js";
 const settleAfter = 400; // ms without a frame of before
 const hush = 10_000, unheard = 4_000; // ms without a frame of a turn, or of a message, after which it is said how things stand
 
+const headline = (text) => text.split("\n")[0].slice(0, 80);
+
 // chat shows a session, or with "" the beginning of one.
 export function chat(page, session) {
   const talk = new Talk(page, session);
@@ -77,6 +79,7 @@ class Talk {
 
   // call names the page by what the conversation is about.
   call(title) {
+    this.called = title;
     this.page.title(title);
     this.name.textContent = title;
     if (!this.name.isConnected) this.el.prepend(this.name);
@@ -96,14 +99,14 @@ class Talk {
     this.following.watch();
     if (this.session) this.box.focus({ preventScroll: true });
     if (this.busy) return; // it was sent meanwhile
-    if (sent(this.session)) return this.deliver(this.lastSaid()); // which may be its turn
+    if (sent(this.session)) return this.deliver(Math.max(0, this.conversation.items.findLastIndex((i) => i.kind === "said"))); // its turn may be there
     this.held();
     this.next();
   }
 
   welcome() {
     this.log.append(h("div", { class: "welcome" }, h("h1", { text: "What is to be done?" }),
-      h("p", { class: "quiet" }, "Each message runs an agent in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back."), this.note = h("div")));
+      h("p", { class: "quiet" }, "The agent runs in a container of its own, without network, over the workspaces that you give it. What it changes is a commit, and can be taken back."), this.note = h("div")));
   }
 
   // rehearsed says that what answers is no model.
@@ -137,6 +140,8 @@ class Talk {
     this.settling = setTimeout(() => {
       if (this.following.looking) return this.settle();
       this.loading = false;
+      const first = this.conversation.items.find((i) => i.kind === "said");
+      if (!this.called && first) this.call(headline(first.text)); // it was not saved yet
       this.drawn();
     }, settleAfter);
   }
@@ -166,8 +171,6 @@ class Talk {
     this.pending = this.bubble = null; // it said nothing of it: what was written stays to be read
     this.drawn();
   }
-
-  lastSaid() { return Math.max(0, this.conversation.items.findLastIndex((i) => i.kind === "said")); }
 
   unitOf(turn) { return this.conversation.items.findLast((i) => i.kind === "said" && i.turn === turn)?.unit; }
 
@@ -291,7 +294,7 @@ class Talk {
     this.bubble = h("article", { class: "said pending" }, h("div", { class: "bubble", text: request.text }));
     this.log.querySelector(".welcome")?.remove();
     this.from = from;
-    if (!session) this.call(request.text.split("\n")[0].slice(0, 80));
+    if (!session) this.call(headline(request.text));
     this.drawn();
     const way = underway(session) ?? this.following.look().then(() => deliver(session)); // what began elsewhere comes before it
     const started = await way.catch(() => null); // why is kept, too

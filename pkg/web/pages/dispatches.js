@@ -20,9 +20,10 @@ export async function dispatches(page) {
     const now = JSON.stringify(list);
     if (now === last) return list;
     last = now;
+    const titles = new Map((await get(path("sessions")).catch(() => [])).map((s) => [s.id, s.title]));
     const live = list.filter((d) => !d.endedAt).length;
     note.textContent = list.length === 0 ? (all.checked ? "Nothing has run yet." : "Nothing runs.") : `${live === 0 ? "Nothing runs" : (live === 1 ? "One dispatch is live" : `${live} dispatches are live`)}.`;
-    keepFocus(body, () => fill(body, list.sort((a, b) => (a.id < b.id ? 1 : -1)).map(row)));
+    keepFocus(body, () => fill(body, list.sort((a, b) => (a.id < b.id ? 1 : -1)).map((d) => row(d, titles.get(d.session)))));
     return list;
   };
   all.addEventListener("change", () => draw().catch((err) => fill(note, problem(err))));
@@ -31,18 +32,21 @@ export async function dispatches(page) {
   page.leave(() => clearInterval(timer));
   page.show(h("h1", { text: "Dispatches" }), h("p", { class: "toolbar" }, h("label", { class: "check", for: "all" }, all, " also those that have ended"), note),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Dispatches" }, h("table", { class: "list" },
-      h("thead", {}, h("tr", {}, ["State", "Dispatch", "Started", "Runner", "Workspaces", "Turns", "Tokens"].map((t) => h("th", { scope: "col", text: t })))), body)));
+      h("thead", {}, h("tr", {}, ["State", "Dispatch", "Conversation", "Started", "Runner", "Workspaces", "Turns", "Tokens"].map((t) => h("th", { scope: "col", text: t })))), body)));
 }
 
+// state is what a dispatch does: one that only waits for its next turn is idle.
 function state(d) {
-  const text = d.endedAt ? d.stopReason || d.state : d.state;
+  const text = d.endedAt ? d.stopReason || d.state : d.state === "running" && !d.busy ? "idle" : d.state;
   return h("span", { class: `badge ${d.endedAt ? (d.stopReason === "failed" || d.stopReason === "lost" ? "bad" : "") : "live"}`, text });
 }
 
-function row(d) {
-  return h("tr", {}, h("td", {}, state(d)), h("td", {}, h("a", { href: `/dispatches/${d.id}`, text: d.id })), h("td", {}, ago(d.startedAt)), h("td", { text: d.runner }),
+function row(d, title) {
+  return h("tr", {}, h("td", {}, state(d)), h("td", {}, h("a", { href: `/dispatches/${d.id}`, text: d.id })), h("td", { class: "title" }, chatOf(d, title)), h("td", {}, ago(d.startedAt)), h("td", { text: d.runner }),
     h("td", {}, grants(d)), h("td", { class: "number", text: d.turns }), h("td", { class: "number", text: d.tokens.toLocaleString("en") }));
 }
+
+const chatOf = (d, title) => h("a", { href: `/chat/${encodeURIComponent(d.session)}`, text: title || "open the chat" });
 
 function grants(d) {
   return d.workspaces.map((w, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(w.name)}`, text: w.name }), w.mode === "ro" && " (read)"]);
@@ -109,10 +113,10 @@ function facts(d) {
     fact("Started", ago(d.startedAt)), d.endedAt && fact("Ended", ago(d.endedAt)),
     fact("On behalf of", d.subject), fact("Launched by", d.launcher),
     fact("Runner", d.runner), d.model && fact("Model", modelName(d.model)),
-    fact("Workspaces", grants(d)), fact("Session", h("a", { href: `/chat/${encodeURIComponent(d.session)}`, text: "open the chat" })),
+    fact("Workspaces", grants(d)), fact("Session", chatOf(d)),
     d.container && fact("Container", code(short(d.container))),
     fact("Used", `${plural(d.turns, "turn")}, ${plural(d.requests, "request")}, ${plural(d.tokens, "token")}`),
-    d.commits?.length > 0 && fact("Commits", d.commits.map((c, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(named(d, c.workspace))}?commit=${c.sha}` }, code(short(c.sha))), !c.merged && " (not in main)"])));
+    d.commits?.length > 0 && fact("Commits", d.commits.map((c, i) => [i > 0 && ", ", h("a", { href: `/workspaces/${encodeURIComponent(named(d, c.workspace))}?commit=${c.sha}` }, code(short(c.sha))), !c.merged && " (kept aside)"])));
 }
 
 const named = (d, id) => d.workspaces.find((w) => w.id === id)?.name ?? id;

@@ -4,7 +4,7 @@ import { h, fill, sign, code, short, plural, problem, confirmed, bytes } from ".
 import { Document, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
 import { inWorkspace } from "./links.js";
-import { lookBack } from "./undone.js";
+import { lookBack, undoWaits } from "./undone.js";
 import { get, post, path, withQuery } from "./api.js";
 
 const longOutput = 20_000; // characters of a tool's output that are shown
@@ -76,17 +76,24 @@ export class Reading {
         if (item.merged) names.add(nameOf(item));
         else aside.set(at(item), item);
       }
-      for (const name of names) this.undone(name, await lookBack(name));
+      for (const name of names) {
+        const { by, waits } = await lookBack(name);
+        this.undone(name, by, waits);
+      }
       for (const [where, item] of aside) this.decided(where, await decision(item));
     }, lookAfter);
   }
 
-  // undone marks the commits of a workspace that were taken back, each by which.
-  undone(name, by) {
+  // undone marks the commits of a workspace that were taken back, each by which, and those
+  // whose undo waits in a proposal.
+  undone(name, by, waits = new Map()) {
     const changed = [];
     for (const [i, item] of this.conversation.items.entries()) {
-      if (!inMain(item) || nameOf(item) !== name || !by.has(item.sha) || by.get(item.sha) === (item.undone ?? "")) continue;
-      item.undone = by.get(item.sha);
+      if (!inMain(item) || nameOf(item) !== name || !by.has(item.sha) && !waits.has(item.sha)) continue;
+      const undone = by.get(item.sha) ?? "", proposal = undone ? "" : waits.get(item.sha) ?? "";
+      if (undone === (item.undone ?? "") && proposal === (item.undoing ?? "")) continue;
+      item.undone = undone;
+      item.undoing = proposal;
       changed.push(i);
     }
     if (changed.length > 0) this.again(changed);
@@ -265,36 +272,43 @@ function commit(item, reading) {
     loaded = true;
     try {
       const d = await get(withQuery(path("workspaces", name, "diff"), { to: item.sha }));
-      fill(body, showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(item.sha)}`, link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to, rev: item.sha })}` }), actions());
+      fill(body, showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(item.sha)}`, link: (f) => f.to && `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams({ path: f.to, rev: item.sha })}` }), foot);
+      offer();
     } catch (err) {
       loaded = false;
       fill(body, problem(err));
     }
   });
   // An undo is of a dispatch: where it made more than one commit it says so.
-  let undo = null;
-  const actions = () => {
-    if (!item.merged || item.undone) return null;
-    const same = reading.conversation.items.filter((x) => x.kind === "commit" && x.unit === item.unit && x.workspace === item.workspace && x.merged).length;
-    undo = h("p", { class: "actions" }, confirmed(same > 1 ? `Undo the ${same} commits of this dispatch` : "Undo", "Take this back? The undo is a commit, too.", "Undo it", async () => {
+  const foot = h("p", { class: "actions" });
+  let offered, told = false; // told is what came of the undo that was asked for here
+  const offer = () => {
+    const now = item.undone || item.undoing || "";
+    if (told || !item.merged || now === offered) return;
+    offered = now;
+    if (now) return fill(foot, item.undoing && undoWaits(name, item.undoing));
+    const own = reading.conversation.items.filter((x) => inMain(x) && x.unit === item.unit && x.workspace === item.workspace);
+    fill(foot, confirmed(own.length > 1 ? `Undo the ${own.length} commits of this dispatch` : "Undo", "Take this back? The undo is a commit, too.", "Undo it", async () => {
       const u = await post(path("workspaces", name, "undo"), { dispatch: item.unit });
+      told = true;
       if (u.sha) {
-        undo = null; // it says what came of it
         reading.undone(name, new Map(u.reverted.map((sha) => [sha, u.sha])));
         return h("span", { role: "status" }, sign("✓"), " Undone by ", code(short(u.sha)));
       }
-      if (u.proposal) return h("span", { role: "status" }, "The undo waits in ", h("a", { href: `/proposals/${encodeURIComponent(name)}/${u.proposal}`, text: "a proposal" }));
+      if (u.proposal) {
+        reading.undone(name, new Map(), new Map(own.map((x) => [x.sha, u.proposal])));
+        return undoWaits(name, u.proposal);
+      }
       return h("span", { role: "status", text: `It conflicts in ${u.conflicts.join(", ")}` });
     }));
-    return undo;
   };
   if (item.merged) {
     return {
       el, update(now) {
         stands.textContent = now.undone ? "Undone" : "Saved";
-        fill(since, now.undone && [", by ", code(short(now.undone))]);
+        fill(since, now.undone ? [", by ", code(short(now.undone))] : now.undoing && ", its undo waits");
         el.classList.toggle("undone", Boolean(now.undone));
-        if (now.undone && undo) undo.remove();
+        if (loaded) offer();
       },
     };
   }

@@ -33,26 +33,44 @@ export function resolve(base, href) {
   return parts.join("/");
 }
 
-// inWorkspace makes links of files lead to the reader of a workspace.
-export function inWorkspace(name, base = "", rev = "") {
-  return (href) => {
+// inWorkspace makes links of files lead to the reader of a workspace. Where it is known
+// which files there are, pages are found by their names.
+export function inWorkspace(name, base = "", rev = "", files = []) {
+  const where = (href) => {
     if (href.startsWith("#") && base) return "#h-" + href.slice(1).toLowerCase();
     const to = resolve(base, href);
     if (to === null || to === "") return null;
     const fragment = /#(.+)$/s.exec(href);
     return `/workspaces/${encodeURIComponent(name)}?${new URLSearchParams(rev ? { path: to, rev } : { path: to })}${fragment ? "#h-" + encodeURIComponent(fragment[1].toLowerCase()) : ""}`;
   };
+  let named;
+  where.find = (file) => {
+    named ??= called(files);
+    const found = named(file);
+    return found.length === 0 || found.includes(resolve(base, file)) ? file : "/" + found[0];
+  };
+  return where;
+}
+
+// called returns what finds files by their names, or by the end of their paths: the nearest
+// to the top first. Capitals are as small letters.
+export function called(files) {
+  const last = (f) => f.slice(f.lastIndexOf("/") + 1).toLowerCase();
+  const all = Map.groupBy(files, last);
+  const depth = (f) => f.split("/").length;
+  return (file) => (all.get(last(file)) ?? []).filter((f) => `/${f}`.toLowerCase().endsWith(`/${file}`.toLowerCase())).sort((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
 }
 
 // page finds what [[name]] or [[name#heading]] means: a page beside the one it is in, or
-// from the top. It is null where that is nowhere.
+// from the top, or else the one of this name. It is null where that is nowhere.
 export function page(name, where) {
   const [file, ...rest] = name.split("#");
   const heading = rest.join("#").replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(/\s+/g, "-");
   const path = file.trim();
   if (!where || external(path) || /^[a-z][a-z0-9+.-]*:/i.test(path) || (path === "" && heading === "")) return null;
   const whole = path === "" || path.endsWith("/") || /\.[a-z][a-z0-9]{0,4}$/i.test(path) ? path : path + ".md";
-  return where(whole.replace(/\p{Surrogate}/gu, "\ufffd").split("/").map(encodeURIComponent).join("/") + (heading && "#" + heading));
+  const there = where.find?.(whole) ?? whole;
+  return where(there.replace(/\p{Surrogate}/gu, "\ufffd").split("/").map(encodeURIComponent).join("/") + (heading && "#" + heading));
 }
 
 // anchor makes a link with what it shows. A link of the web says where it leads where its

@@ -1,5 +1,7 @@
-// Commits that were taken back since they were made.
+// What became of commits since they were made: those that were taken back, and those whose
+// undo waits for people.
 
+import { h } from "./dom.js";
 import { get, path, withQuery } from "./api.js";
 
 const mostLogged = 300; // how far back it is looked
@@ -15,12 +17,16 @@ export function takenBack(log) {
   return by;
 }
 
-// lookBack returns that of the newest commits of a workspace. Where it cannot be known they
-// are shown as they were made.
+// lookBack returns that of the newest commits of a workspace, and by commit the proposal that
+// is to take it back. Where it cannot be known they are shown as they were made.
 export async function lookBack(workspace) {
-  try {
-    return takenBack(await get(withQuery(path("workspaces", workspace, "log"), { limit: String(mostLogged) })));
-  } catch {
-    return new Map();
-  }
+  const none = () => [];
+  const [log, open] = await Promise.all([
+    get(withQuery(path("workspaces", workspace, "log"), { limit: String(mostLogged) })).catch(none),
+    get(path("workspaces", workspace, "proposals")).catch(none),
+  ]);
+  return { by: takenBack(log), waits: new Map(open.flatMap((p) => p.undoes.map((sha) => [sha, p.id]))) };
 }
+
+// undoWaits says of a commit that its undo is a proposal.
+export const undoWaits = (workspace, proposal) => h("span", { role: "status" }, "The undo waits in ", h("a", { href: `/proposals/${encodeURIComponent(workspace)}/${encodeURIComponent(proposal)}`, text: "a proposal" }));

@@ -5,10 +5,12 @@ import { h, fill, ago, code, short, plural, bytes, word, problem, confirmed } fr
 import { get, post, path, raw, withQuery } from "./api.js";
 import { render, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
-import { inWorkspace } from "./links.js";
+import { inWorkspace, called } from "./links.js";
+import { lookBack, takenBack, undoWaits } from "./undone.js";
 
 const longestText = 2_000_000; // bytes of a file that is shown
 const pageOfLog = 50;
+const mostNamed = 20; // files of the name of one that there is not
 
 export async function workspaces(page) {
   page.title("Workspaces");
@@ -77,12 +79,15 @@ async function read(page, content, name, files, file, rev, view) {
     fill(content, head, files.length === 0 ? h("p", { class: "quiet", text: "There is nothing in it yet." }) : h("p", { class: "quiet", text: "Choose a file." }));
     return;
   }
-  const shown = file || readme;
+  const shown = file || readme, paths = files.map((f) => f.path);
   const entry = files.find((f) => f.path === shown);
   if (!entry) {
     const below = files.filter((f) => f.path.startsWith(shown.replace(/\/$/, "") + "/"));
-    if (below.length === 0) throw { message: `there is no ${shown} in ${name}`, remedy: h("a", { href: address(name, { view: "history" }), text: rev ? `See the history of ${name}` : "It may be in an earlier state: see the history" }) };
-    fill(content, head, h("ul", { class: "rows" }, below.map((f) => h("li", {}, h("a", { href: address(name, { path: f.path, rev }) }, seen(f.path))))));
+    const list = (some) => h("ul", { class: "rows" }, some.map((f) => h("li", {}, h("a", { href: address(name, { path: f, rev }) }, seen(f)))));
+    const others = called(paths)(shown.slice(shown.lastIndexOf("/") + 1)).slice(0, mostNamed);
+    if (below.length > 0) fill(content, head, list(below.map((f) => f.path)));
+    else fill(content, head, problem({ message: `there is no ${shown} in ${name}`, remedy: h("a", { href: address(name, { view: "history" }), text: rev ? `See the history of ${name}` : "It may be in an earlier state: see the history" }) }),
+      others.length > 0 && [h("p", { text: "Of this name there is:" }), list(others)]);
     return;
   }
   if (entry.size > longestText) {
@@ -95,7 +100,7 @@ async function read(page, content, name, files, file, rev, view) {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
   } catch { /* it is no text */ }
   const body = data.length === 0 ? h("p", { class: "quiet", text: "It is empty." }) : text === undefined || text.includes("\u0000") ? [h("p", { class: "quiet", text: `It is no text: ${bytes(data.length)}.` }), fetched(name, shown, rev)]
-    : /\.(md|markdown)$/i.test(shown) && view !== "source" ? h("article", { class: "page" }, render(text, inWorkspace(name, shown, rev)))
+    : /\.(md|markdown)$/i.test(shown) && view !== "source" ? h("article", { class: "page" }, render(text, inWorkspace(name, shown, rev, paths)))
       : view === "source" || !/\.(md|markdown)$/i.test(shown) ? source(text) : codeBlock(text);
   fill(content, head, body);
 }
@@ -116,9 +121,10 @@ async function history(content, name, file) {
   let limit = pageOfLog;
   const draw = async () => {
     const log = await get(withQuery(path("workspaces", name, "log"), { limit: String(limit + 1), path: file }));
+    const by = takenBack(log);
     const more = log.length > limit && h("p", {}, h("button", { type: "button", text: "Earlier", onclick: earlier }));
     fill(content, crumbs(name, file, "", "history"), log.length === 0 ? h("p", { class: "quiet", text: "Nothing was committed yet." })
-      : h("ol", { class: "rows history" }, log.slice(0, limit).map((c) => commitRow(name, c, file))), more);
+      : h("ol", { class: "rows history" }, log.slice(0, limit).map((c) => commitRow(name, c, file, by.get(c.sha)))), more);
   };
   const earlier = async () => {
     const shown = limit;
@@ -133,8 +139,8 @@ async function history(content, name, file) {
   await draw();
 }
 
-function commitRow(name, c, file) {
-  return h("li", {}, h("div", { class: "line" }, h("a", { class: "main", href: address(name, { commit: c.sha }) }, firstLine(c.message)), code(short(c.sha))),
+function commitRow(name, c, file, undone = "") {
+  return h("li", {}, h("div", { class: "line" }, h("a", { class: "main", href: address(name, { commit: c.sha }) }, firstLine(c.message)), undone && h("span", { class: "badge", text: "undone" }), code(short(c.sha))),
     h("p", { class: "quiet" }, ago(c.time), ` · ${author(c)}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })], c.runner && ` · ${c.runner}`,
       file && [" · ", h("a", { href: address(name, { path: file, rev: c.sha }), text: "the file then" })]));
 }
@@ -150,22 +156,23 @@ async function changes(content, name, file) {
 }
 
 async function oneCommit(page, name, sha) {
-  const [log, d] = await Promise.all([get(withQuery(path("workspaces", name, "log"), { limit: "1", rev: sha })), get(withQuery(path("workspaces", name, "diff"), { to: sha }))]);
-  const c = log[0];
+  const of = (...rest) => path("workspaces", name, ...rest);
+  const [[c], d, { head }, since] = await Promise.all([get(withQuery(of("log"), { limit: "1", rev: sha })), get(withQuery(of("diff"), { to: sha })), get(of()), lookBack(name)]);
   page.title(firstLine(c.message));
-  const head = await get(path("workspaces", name));
+  const undone = since.by.get(c.sha), waits = since.waits.get(c.sha);
   const undo = c.unit ? [{ dispatch: c.unit }, "Undo this dispatch", "Take back all that this dispatch changed here? The undo is a commit, too."]
-    : c.sha === head.head ? [{}, "Undo", "Take this commit back? The undo is a commit, too."] : null;
-  const back = c.parents.length > 0 && c.sha !== head.head && [{ to: c.sha }, "Go back to this state", "Make everything as it was after this commit? That is a commit, too."];
+    : c.sha === head ? [{}, "Undo", "Take this commit back? The undo is a commit, too."] : null;
+  const back = c.parents.length > 0 && c.sha !== head && [{ to: c.sha }, "Go back to this state", "Make everything as it was after this commit? That is a commit, too."];
   const act = ([request, label, question]) => confirmed(label, question, "Yes", async () => {
-    const u = await post(path("workspaces", name, "undo"), request);
+    const u = await post(of("undo"), request);
     if (u.sha) return h("a", { href: address(name, { commit: u.sha }), text: `Done, by commit ${short(u.sha)}` });
-    return u.proposal ? h("a", { href: `/proposals/${encodeURIComponent(name)}/${u.proposal}`, text: "It waits in a proposal" }) : h("span", { text: `It conflicts in ${u.conflicts.join(", ")}` });
+    return u.proposal ? undoWaits(name, u.proposal) : h("span", { text: `It conflicts in ${u.conflicts.join(", ")}` });
   });
+  const undoing = undone ? h("span", {}, "Taken back by ", h("a", { href: address(name, { commit: undone }) }, code(short(undone)))) : waits ? undoWaits(name, waits) : undo && act(undo);
   const body = c.message.split("\n").slice(1).join("\n").trim();
   page.show(h("p", { class: "up" }, h("a", { href: address(name, { view: "history" }), text: `History of ${name}` })),
     h("h1", {}, firstLine(c.message)), h("p", { class: "quiet" }, code(short(c.sha)), " · ", ago(c.time), ` · ${author(c)}`, c.launcher && ` · launched by ${c.launcher}`, c.unit && [" · ", h("a", { href: `/dispatches/${c.unit}`, text: "dispatch" })]),
     body && h("p", { class: "body", text: body }),
-    h("p", { class: "actions" }, undo && act(undo), " ", back && act(back), " ", h("a", { href: address(name, { rev: c.sha }), text: "Browse it" })),
+    h("p", { class: "actions" }, undoing, " ", back && act(back), " ", h("a", { href: address(name, { rev: c.sha }), text: "Browse it" })),
     showDiff(d.patch, { whole: `vexa workspace diff ${name} --to ${short(c.sha)}`, link: (f) => f.to && address(name, { path: f.to, rev: c.sha }) }));
 }
