@@ -140,8 +140,6 @@ class Talk {
     this.settling = setTimeout(() => {
       if (this.following.looking) return this.settle();
       this.loading = false;
-      const first = this.conversation.items.find((i) => i.kind === "said");
-      if (!this.called && first) this.call(headline(first.text)); // it was not saved yet
       this.drawn();
     }, settleAfter);
   }
@@ -332,7 +330,8 @@ class Talk {
 
   drawn() {
     if (this.left) return;
-    const c = this.conversation;
+    const c = this.conversation, first = c.items.find((i) => i.kind === "said");
+    if (!this.called && first) this.call(headline(first.text)); // it was not saved yet
     if (this.pending && c.items.some((i) => i.kind === "said" && i.turn === this.pending.turn)) {
       this.bubble.remove();
       this.pending = this.bubble = null;
