@@ -213,6 +213,7 @@ func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "kill9 PID")
 	pid, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	usage(ts, pid > 1, "kill9 PID") // 0 is this process's group
 	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 	for end := time.Now().Add(restWithin); alive(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -124,7 +124,7 @@ func (f *faults) lead(p failpoint.Point, text string) *background {
 	note := []string{"chat", "-p", "Write a note that says " + text, "--json"}
 	switch p {
 	case "dispatch.offered":
-		first := f.vexa(append(note, "--idle", "3s")...)
+		first := f.vexa(append(note, "--idle", "15s")...)
 		f.arm(p)
 		return f.start(append(note, "--session", last(first).Session)...)
 	case "runtime.stopping":
@@ -148,8 +148,11 @@ func (f *faults) strike(p failpoint.Point) string {
 	case victimDaemon, victimKernel:
 		var status struct{ PID, RuntimePID int }
 		field := "pid,runtimePid"
-		f.ts.Check(json.Unmarshal([]byte(f.vexa("daemon", "status", "--json", field)), &status))
-		pid = map[string]int{victimDaemon: status.PID, victimKernel: status.RuntimePID}[f.victim]
+		f.until(recoverWithin, "the "+f.victim+" to answer", func() bool {
+			f.ts.Check(json.Unmarshal([]byte(f.vexa("daemon", "status", "--json", field)), &status))
+			pid = map[string]int{victimDaemon: status.PID, victimKernel: status.RuntimePID}[f.victim]
+			return pid != 0
+		})
 	case victimPodman:
 		f.until(recoverWithin, "a Podman service", func() bool {
 			for _, candidate := range processes(f.home) {

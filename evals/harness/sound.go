@@ -68,6 +68,9 @@ func cmdSuspend(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		root, err := strconv.Atoi(strings.TrimSpace(string(out)))
 		ts.Check(err)
+		if root <= 1 {
+			ts.Fatalf("container %s runs no more", name)
+		}
 		pids = append(pids, descendants(root)...)
 	}
 	pids = slices.DeleteFunc(pids, func(pid int) bool {

@@ -50,7 +50,7 @@ func processFactory() *cli.Factory {
 	f := &cli.Factory{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY: tty(os.Stdin), OutTTY: tty(os.Stdout), ErrTTY: tty(os.Stderr),
-		Env: os.Getenv, Now: clienttest.Epoch,
+		Env: os.Getenv, Now: clienttest.Epoch, CompleteWithin: time.Minute,
 		Terminal: factory.OpenTerminal,
 		Version:  factory.Version{Version: "test", Go: "go"},
 		Home:     func() (home.Home, error) { return home.Open(os.Getenv, os.Getuid()) },

@@ -124,7 +124,7 @@ func newBench(t *testing.T) *bench {
 	b.f = &cli.Factory{
 		In: strings.NewReader(""), Out: b.out, Err: b.err, InTTY: yes, OutTTY: yes, ErrTTY: yes,
 		Env: func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] }, Now: func() time.Time { return clienttest.Epoch().Add(90 * time.Minute) },
-		Version:    factory.Version{Version: "test"},
+		Version: factory.Version{Version: "test"}, SlowAfter: time.Hour,
 		Home:       func() (home.Home, error) { return home.Home{Data: dir, Run: dir, Config: dir, State: dir}, nil },
 		Client:     func(context.Context) (*client.Client, error) { return client.New(client.Options{Socket: socket}), nil },
 		Interrupts: func() (<-chan struct{}, func()) { return b.ctrlC, func() {} },

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/vexa-ai/vexa/pkg/contract/runnerv2"
 	"github.com/vexa-ai/vexa/pkg/contract/wsv2"
@@ -72,7 +73,7 @@ func (s *stack) container(p *runtimetest.Process) {
 			defer close(done)
 			code, err = worker.Run(ctx, worker.Options{
 				LaunchFile: file, Dial: wire.open, Workdir: at["/workspace"],
-				Home: scratch, Scratch: scratch, State: at["/.vexa/session"], Log: s.log,
+				Home: scratch, Scratch: scratch, State: at["/.vexa/session"], Log: s.log, MaxBackoff: 20 * time.Millisecond,
 			})
 		}()
 		select {

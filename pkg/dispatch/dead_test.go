@@ -129,10 +129,14 @@ func TestDeadTopic(t *testing.T) {
 	s := newStack(t)
 	topics := &failing{Log: s.streams}
 	s.restart(func(o *dispatch.Options) { o.Streams, o.SaveAgain = topics, time.Hour })
-	st := s.start(api.StartRequest{Text: "echo started; sleep 0.3; echo kept > kept.md; echo end", Runner: "text", Limits: limits(0)})
+	gate := filepath.Join(s.home.State, "gate")
+	st := s.start(api.StartRequest{
+		Text: "echo started; while [ ! -e " + gate + " ]; do sleep 0.02; done; echo kept > kept.md; echo end", Runner: "text", Limits: limits(0),
+	})
 	s.waitForWord(st.Unit)
 	dead := fmt.Errorf("flush: %w", journal.ErrStopped)
 	topics.with.Store(&dead)
+	must(t, os.WriteFile(gate, nil, 0o600))
 	select {
 	case err := <-s.m.Failed():
 		if !errors.Is(err, journal.ErrStopped) {

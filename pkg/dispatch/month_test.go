@@ -194,6 +194,9 @@ func (m *month) measure() usage {
 	m.t.Helper()
 	m.eventually("every dispatch to have ended", func() bool { return m.m.Live() == 0 })
 	runtime.GC() // closes the files that nobody holds
+	for was := -1; was != runtime.NumGoroutine(); time.Sleep(50 * time.Millisecond) {
+		was = runtime.NumGoroutine() // those that end come to their end
+	}
 	u := usage{rows: len(m.m.List(true)), goroutines: runtime.NumGoroutine()}
 	u.stateFiles, u.stateBytes = tally(m.t, m.home.State)
 	u.runFiles, _ = tally(m.t, m.home.Run)

@@ -79,8 +79,9 @@ func TestRefusalsWhileTheDaemonWasAway(t *testing.T) {
 	}
 	for _, want := range []int{1, 0} {
 		s.restart(nil)
+		s.eventually("the record", func() bool { return s.refusedByKernel(unit) == want })
 		s.eventually("the kernel to be told", func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := kernel.Refusals(ctx, "")
 			return err != nil // it waits: there is nothing that is not recorded

@@ -13,7 +13,7 @@ import (
 
 // detectBudget is how long Detect takes at most: it is part of a person's first
 // command.
-const detectBudget = 300 * time.Millisecond
+var detectBudget = 300 * time.Millisecond
 
 // Kind names the program or service behind a provider.
 type Kind string

@@ -133,6 +133,7 @@ func TestChoicesOutliveAReload(t *testing.T) {
 		p.sees(text)
 	}
 	p.must(p.Wait(".queue li", false))
+	p.waits("the first is taken", taken.Load)
 	p.must(p.Reload())
 	p.must(p.Until(`document.querySelector(".said, .problem")`))
 	p.did(`{"text":"first"`)

@@ -50,7 +50,7 @@ func TestListensWhileAskedFor(t *testing.T) {
 // An open page keeps the port open; without one it closes by itself.
 func TestClosesByItself(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(o *web.Options) { o.Idle = 300 * time.Millisecond })
+	f := newFixture(t, func(o *web.Options) { o.Idle = 2 * time.Second })
 	v := f.visitor()
 	c, res, err := websocket.Dial(t.Context(), "ws://"+f.base.Host+"/api/subscribe", &websocket.DialOptions{
 		HTTPClient: client(), HTTPHeader: http.Header{"Cookie": {web.Cookie + "=" + v.cookie}, "Origin": {f.origin()}},
@@ -61,7 +61,7 @@ func TestClosesByItself(t *testing.T) {
 	if res.Body != nil {
 		defer res.Body.Close()
 	}
-	<-time.After(900 * time.Millisecond)
+	<-time.After(5 * time.Second)
 	if !f.site.Status().Open {
 		t.Fatal("it closed under a page that is open")
 	}

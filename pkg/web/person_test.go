@@ -292,7 +292,7 @@ func TestStoppingByKeys(t *testing.T) {
 	}
 	var spoken string // what is read out besides the answer: that it works, and no numbers
 	eval(t, p.Browser, `[...document.querySelectorAll("main [role=status]")].map(e => e.textContent).join()`, &spoken)
-	if spoken != "The agent works." {
+	if !strings.HasPrefix(spoken, "The agent works.") { // and on a slow machine how things stand
 		t.Errorf("it says %q", spoken)
 	}
 	p.presses("[aria-label='Remove “first”']")
@@ -322,9 +322,10 @@ func TestLinkWhereThePagesAre(t *testing.T) {
 		p.must(p.Open(link.URL))
 		p.sees("What is to be done?")
 		p.must(p.Until(`location.hash === ""`))
-		if now := p.f.site.Status(); now.Waiting != was.Waiting-1 || now.Sessions != 1 {
-			t.Errorf("%s, there were %+v, there are %+v", before, was, now)
-		}
+		p.waits(before+", the link is used up", func() bool {
+			now := p.f.site.Status()
+			return now.Waiting == was.Waiting-1 && now.Sessions == 1
+		})
 	}
 	p.must(p.Click("text=Sign out"))
 	p.sees("Run this in a terminal")
@@ -339,7 +340,7 @@ func TestDaemonAway(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t, browsertest.Options{Still: true})
 	p.sees("a rehearsal plays")
-	p.must(p.Until(`performance.getEntriesByType("resource").some(r => r.name.endsWith("proposals.js"))`))
+	p.must(p.Until(`["workspaces", "proposals", "dispatches", "sessions"].every(n => performance.getEntriesByType("resource").some(r => r.name.endsWith(n + ".js")))`))
 	p.must(p.Until(`document.documentElement.dataset.link === "fallback"`)) // the house has no WebSocket
 	p.must(p.f.site.Close())
 	p.must(p.Click("text=Workspaces"))

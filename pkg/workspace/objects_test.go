@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vexa-ai/vexa/pkg/contract/unitv1"
@@ -27,7 +28,10 @@ func (w *world) traced(t *testing.T) func() []string {
 	notes := filepath.Join(w.tmp, "started")
 	wrapper := filepath.Join(w.tmp, "git")
 	text := "#!/bin/sh\nfor a; do case $a in -c|--*|*=*) ;; *) echo $a >>'" + notes + "'; break;; esac; done\nexec " + binary + " \"$@\"\n"
-	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child with the file open for writing would make it busy
+	err = os.WriteFile(wrapper, []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.openWith(t, wrapper)

@@ -104,8 +104,13 @@ func linger(file string) error {
 // write writes to a file for ever, each time more.
 func write(file string) error {
 	ignore()
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	for n := 0; ; n++ {
-		if err := os.WriteFile(file, []byte("late "+strconv.Itoa(n)+"\n"), 0o600); err != nil {
+		if _, err := fmt.Fprintf(f, "late %d\n", n); err != nil {
 			return err
 		}
 		time.Sleep(10 * time.Millisecond)

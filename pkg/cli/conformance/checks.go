@@ -33,7 +33,7 @@ func scriptOf(m runnerv2.Manifest) script {
 		}
 	}
 	return script{
-		words: "echo The otter; sleep 0.1; echo swims across the river.", write: "echo by the agent >" + file + "; echo " + done,
+		words: "echo The otter; sleep 1; echo swims across the river.", write: "echo by the agent >" + file + "; echo " + done,
 		slow: "echo I begin.; sleep 60", fail: "echo no >&2; exit 3",
 	}
 }

@@ -1,6 +1,7 @@
 package factory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/vexa-ai/vexa/pkg/client"
 )
 
-// completeTime is how long a shell waits for names at most.
+// completeTime is how long a shell waits for names at most, where CompleteWithin is 0.
 const completeTime = 300 * time.Millisecond
 
 // Complete completes the first argument of a command with names that a running
@@ -26,7 +27,7 @@ func (f *Factory) Complete(names func(context.Context, *client.Client) ([]string
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer c.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), completeTime)
+		ctx, cancel := context.WithTimeout(cmd.Context(), cmp.Or(f.CompleteWithin, completeTime))
 		defer cancel()
 		found, err := names(ctx, c)
 		if err != nil {

@@ -112,6 +112,9 @@ type Factory struct {
 	// 0: a second.
 	SlowAfter time.Duration
 
+	// CompleteWithin is how long a shell waits for names at most; 0: 300 ms.
+	CompleteWithin time.Duration
+
 	interrupts interrupts
 	activities activities
 }

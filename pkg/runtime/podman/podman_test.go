@@ -76,9 +76,13 @@ func TestPodmanIsADriver(t *testing.T) {
 		return runtimetest.Setup{
 			Driver: d, Image: img,
 			Exit0: sh("exit 0"), Exit7: sh("exit 7"),
-			Sleep:    sh(`trap "exit 3" TERM; while :; do sleep 60 & wait $!; done`),
+			Sleep:    sh(`trap "exit 3" TERM; : >/workspace/listens; while :; do sleep 60 & wait $!; done`),
 			Stubborn: sh(`trap "" TERM; while :; do sleep 1; done`),
 			Mounts:   []runtime.Bind{{Source: work, Target: runtime.TargetWorkspace}},
+			Listens: func() bool {
+				_, err := os.Stat(filepath.Join(work, "listens"))
+				return err == nil
+			},
 		}
 	})
 }

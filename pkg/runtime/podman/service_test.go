@@ -225,7 +225,7 @@ func TestCancellationIsPrompt(t *testing.T) {
 	if _, err := d.List(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
-	if took := time.Since(began); took > 500*time.Millisecond {
+	if took := time.Since(began); took > time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -26,6 +26,8 @@ type Setup struct {
 	Stubborn []string
 	// Mounts are given to every container; a workspace at /workspace is among them.
 	Mounts []runtime.Bind
+	// Listens reports whether the program of Sleep hears SIGTERM by now; nil: from its start.
+	Listens func() bool
 }
 
 // patience is how long one step may take on a loaded machine.
@@ -118,6 +120,18 @@ func (s *suite) started(argv []string) string {
 	s.Helper()
 	id := s.made(argv)
 	s.ok(s.Driver.Start(s.ctx(), id))
+	return id
+}
+
+// listening starts a container whose program hears when it is to end.
+func (s *suite) listening() string {
+	s.Helper()
+	id := s.started(s.Sleep)
+	for deadline := time.Now().Add(patience); s.Listens != nil && !s.Listens(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.Fatal("its program does not listen")
+		}
+	}
 	return id
 }
 
@@ -227,7 +241,7 @@ func (s *suite) cancel() {
 }
 
 func (s *suite) stop() {
-	id := s.started(s.Sleep)
+	id := s.listening()
 	s.ok(s.Driver.Stop(s.ctx(), id, patience))
 	exit, err := s.Driver.Wait(s.ctx(), id)
 	s.ok(err)
@@ -298,7 +312,7 @@ func (s *suite) pause() {
 	if !ok {
 		s.Skip("the driver cannot pause")
 	}
-	id := s.started(s.Sleep)
+	id := s.listening()
 	err := p.Pause(s.ctx(), id)
 	if errors.Is(err, errors.ErrUnsupported) {
 		if err := p.Resume(s.ctx(), id); !errors.Is(err, errors.ErrUnsupported) {

@@ -338,8 +338,7 @@ func (f flood) Start(context.Context, api.StartRequest) (api.Started, error) {
 }
 
 // What is kept of 100,000 frames is bounded.
-func TestAFlood(t *testing.T) {
-	t.Parallel()
+func TestAFlood(t *testing.T) { // alone: the memory is that of the whole process
 	d := newDaemon(t)
 	f := flood{d.client(), 100_000, make(chan struct{})}
 	b := newBench(t, chat.Options{Daemon: f})

@@ -131,6 +131,7 @@ func TestAResizeWhileAnAnswerComes(t *testing.T) {
 	b := newBench(t, chat.Options{Daemon: d.client(), Open: chat.Opening{Latest: true}, Request: idling()})
 	b.give(tea.WindowSizeMsg{Width: screen.Cols, Height: screen.Rows})
 	b.wait(`✓ commit`)
+	b.waitNot(`Esc stops`)
 	if diff := cmp.Diff(transcript(b.text()), transcript(screen.Text())); diff != "" {
 		t.Errorf("drawn afresh it is another one (-afresh +here):\n%s", diff)
 	}

@@ -1,6 +1,6 @@
 // The items of a conversation as elements.
 
-import { h, fill, sign, code, short, plural, problem, confirmed, bytes } from "./dom.js";
+import { h, fill, sign, code, short, plural, problem, confirmed, keepFocus, bytes } from "./dom.js";
 import { Document, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
 import { inWorkspace } from "./links.js";
@@ -313,7 +313,7 @@ function commit(item, reading) {
     };
   }
   const why = item.conflicts?.length ? `It conflicts in ${item.conflicts.join(", ")}` : "It needs approval";
-  const says = h("span"), link = h("a", { href: at(item) }), whole = h("div");
+  const says = h("span"), link = h("a", { href: at(item) }), tail = h("div"), whole = h("div", {}, el, tail);
   let was = null;
   return {
     el: whole, update({ decided: status = "" }) {
@@ -324,7 +324,7 @@ function commit(item, reading) {
       el.classList.toggle("aside", !merged);
       says.textContent = decided[status] ?? `${why}, and is not in main: `;
       link.textContent = decided[status] ? "see the proposal" : "review the proposal";
-      fill(whole, el, merged ? h("p", { class: "quiet" }, says, link) : h("div", { class: "notice" }, sign("!"), " ", says, link));
+      keepFocus(tail, () => fill(tail, merged ? h("p", { class: "quiet" }, says, link) : h("div", { class: "notice" }, sign("!"), " ", says, link)));
     },
   };
 }

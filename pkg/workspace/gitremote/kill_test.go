@@ -91,7 +91,7 @@ func (m *machine) unreadable(root string) {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		for _, mark := range []string{"PACK\x00\x00\x00\x02", "\xfftOc", "refs/heads"} {
+		for _, mark := range []string{"PACK\x00\x00\x00\x02", "\xfftOc\x00\x00\x00\x02", "refs/heads"} {
 			if bytes.Contains(data, []byte(mark)) {
 				m.tb.Errorf("%s holds %q", path, mark)
 			}

@@ -136,11 +136,11 @@ func TestFlippedUploads(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	s, direct := open(t, server, url, endpoint, impatient), open(t, server, url, "", nil)
-	must(t, s.Create(t.Context(), "a", filler(1000)))
+	s, calm, direct := open(t, server, url, endpoint, impatient), open(t, server, url, endpoint, unhurried), open(t, server, url, "", nil)
+	must(t, calm.Create(t.Context(), "a", filler(1000)))
 	holds(t, direct, "a", filler(1000))
 	flipping = times(3)
-	must(t, commit(t.Context(), s, "pack", filler(large)))
+	must(t, commit(t.Context(), calm, "pack", filler(large)))
 	holds(t, direct, "pack", filler(large))
 	always.Store(true)
 	for op, err := range all(t.Context(), map[string]func(context.Context) error{

@@ -70,7 +70,7 @@ func TestLostAnswers(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	s, direct := open(t, server, url, endpoint, impatient), open(t, server, url, "", nil)
+	s, direct := open(t, server, url, endpoint, unhurried), open(t, server, url, "", nil)
 	for i := range 6 {
 		name := "log/" + strconv.Itoa(i)
 		must(t, s.Create(t.Context(), name, []byte(name)))
@@ -110,7 +110,7 @@ func TestLostEndOfUpload(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	s := open(t, server, url, endpoint, impatient)
+	s := open(t, server, url, endpoint, unhurried)
 	must(t, commit(t.Context(), s, "pack", filler(large)))
 	holds(t, s, "pack", filler(large))
 	noUploads(t, server, url)
@@ -306,19 +306,19 @@ func TestSlow(t *testing.T) {
 	server := s3test.Start(t)
 	endpoint := front(t, server, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		select {
-		case <-time.After(stall / 2):
+		case <-time.After(unhurriedStall / 5):
 		case <-r.Context().Done():
 		}
 		next.ServeHTTP(w, r)
 	})
-	s := open(t, server, "s3://"+server.Bucket(t), endpoint, impatient)
+	s := open(t, server, "s3://"+server.Bucket(t), endpoint, unhurried)
 	must(t, s.Create(t.Context(), "a", filler(1<<20)))
 	r, err := s.Open(t.Context(), "a")
 	must(t, err)
 	defer r.Close()
 	piece := make([]byte, 1<<18)
 	for range 3 {
-		time.Sleep(stall)
+		time.Sleep(unhurriedStall)
 		if _, err := io.ReadFull(r, piece); err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,11 @@ const (
 // impatient is for tests of what fails.
 func impatient(o *s3.Options) { o.Budget, o.Stall = budget, stall }
 
+// unhurried is for tests of what succeeds in the end, on machines that are busy besides.
+func unhurried(o *s3.Options) { o.Budget, o.Stall = 10*budget, unhurriedStall }
+
+const unhurriedStall = 5 * stall
+
 // front starts a proxy before the server. handle may answer itself, or call next
 // with w or with another writer.
 func front(t *testing.T, server *s3test.Server, handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) (endpoint string) {

@@ -73,7 +73,7 @@ func TestUploadStartsAgain(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	s := open(t, server, url, endpoint, impatient)
+	s := open(t, server, url, endpoint, unhurried)
 	must(t, commit(t.Context(), s, "pack", filler(large)))
 	holds(t, s, "pack", filler(large))
 	noUploadsAfterSweep(t, server, url)
@@ -94,7 +94,7 @@ func TestUploadOfTakenName(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	s := open(t, server, url, endpoint, impatient)
+	s := open(t, server, url, endpoint, unhurried)
 	for range 2 {
 		must(t, commit(t.Context(), s, "pack", filler(large)))
 		holds(t, s, "pack", []byte("theirs"))
@@ -208,7 +208,7 @@ func TestNoMetadataService(t *testing.T) {
 	if _, err := s3.Open("s3://bucket", s3.Options{}); !errors.Is(err, blob.ErrDenied) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if _, err := s3.Open("s3://bucket", s3.Options{Instance: true}); err != nil {
