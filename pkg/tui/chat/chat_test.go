@@ -2,7 +2,9 @@ package chat_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -124,6 +126,44 @@ func TestQueue(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"one", "two", "three"}, texts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What waits is sent where the turn before it is over before it is known to be taken, too, and
+// given back where that failed.
+func TestTheEndComesBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"two": `you said: three`, "stillborn": `^> stillborn`} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			b, d := start(t)
+			b.press("'one", "enter")
+			b.until("the first turn's end", func() bool { return b.m.Over("turn-1") })
+			release := make(chan struct{})
+			d.overriding(func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/dispatches") {
+						next.ServeHTTP(w, r)
+						return
+					}
+					answer := httptest.NewRecorder()
+					next.ServeHTTP(answer, r)
+					<-release
+					maps.Copy(w.Header(), answer.Header())
+					w.WriteHeader(answer.Code)
+					_, _ = answer.Body.WriteTo(w) // the chat went away
+				})
+			})
+			b.press("'"+text, "enter", "'three", "enter")
+			b.until("the turn's end", func() bool { return b.m.Over("turn-2") })
+			b.shows(`^ · three`, `sending`)
+			close(release)
+			b.wait(want)
+			b.hides(`^ · three`)
+			if n := len(d.Starts()); (n == 3) != (text == "two") {
+				t.Errorf("%d messages were sent", n)
+			}
+		})
 	}
 }
 

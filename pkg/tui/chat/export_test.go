@@ -16,6 +16,9 @@ func (m *Model) Reading() bool { return m.brought.reading }
 // Ended is why the chat could not go on.
 func (m *Model) Ended() error { return m.ended }
 
+// Over reports whether a turn is the one that ended last.
+func (m *Model) Over(turn string) bool { return m.current().lastDone.turn == turn }
+
 // Take has the thread that is shown take frames of a unit.
 func (m *Model) Take(unit string, list []client.Entry) {
 	m.current().apply(unit, feed.Batch{Entries: list})

@@ -152,7 +152,8 @@ func (m *Model) followAgain(msg followAgainMsg) tea.Cmd {
 
 // turnDone says what the end of a turn means for what waits.
 func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
-	t.stopping = false
+	answered := t.starting == nil // else the answer to what is on its way comes first
+	t.stopping = t.stopping && !answered
 	cmds := []tea.Cmd{m.listSessions(), m.refresh()}
 	if t.follow != nil {
 		cmds = append(cmds, m.look(t, t.follow.unit))
@@ -166,13 +167,21 @@ func (m *Model) turnDone(t *thread, done wsv2.TurnDone) tea.Cmd {
 	} else {
 		m.done()
 	}
+	if answered {
+		cmds = append(cmds, m.goOn(t, done.OK))
+	}
+	return tea.Batch(cmds...)
+}
+
+// goOn sends what waits for the end of a turn, or gives it back.
+func (m *Model) goOn(t *thread, ok bool) tea.Cmd {
 	if t.unheard != nil {
 		t.queue = append([]message{*t.unheard}, t.queue...)
 		t.unheard = nil
 	}
-	well := done.OK || t.steering
+	well := ok || t.steering
 	t.steering = false
-	return tea.Batch(append(cmds, m.sendNext(t, well))...)
+	return m.sendNext(t, well)
 }
 
 // sendNext sends what waits, where the turn before it ended well, else gives it back.

@@ -93,7 +93,10 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.notStarted(t, msg)
 	}
-	t.took(msg.started)
+	if t.took(msg.started) {
+		t.stopping = false
+		return tea.Batch(m.look(t, msg.started.Unit), m.goOn(t, t.doneWell))
+	}
 	var stop tea.Cmd
 	if t.stopping { // before there was anything to stop
 		stop = m.stop(t, msg.started.Unit)

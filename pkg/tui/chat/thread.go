@@ -36,7 +36,9 @@ type thread struct {
 	follow    *follow           // of the unit whose frames come; nil: none
 	later     []string          // units whose frames come after that
 	seq       map[string]uint64 // of the last frame of each unit that was followed
-	lastTurn  string            // that was accepted last
+	lastTurn  turnOf            // that was accepted last
+	lastDone  turnOf            // that ended last
+	doneWell  bool              // it ended well
 
 	choice    choice
 	given     given
@@ -55,6 +57,9 @@ type thread struct {
 	resumed   bool      // it was held before this chat
 	past      bool      // what was said before is still coming
 }
+
+// turnOf names a turn of a unit.
+type turnOf struct{ unit, turn string }
 
 // given are the workspaces and tools that messages of a thread are sent with; none: what the
 // session has, or a new one begins with.
@@ -122,7 +127,7 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 	switch body := f.Body.(type) {
 	case wsv2.TurnAccepted:
-		t.session, t.lastTurn = body.Session, f.Turn
+		t.session, t.lastTurn = body.Session, turnOf{f.Unit, f.Turn}
 		if t.expected == "" {
 			t.began = f.TS // somebody else said it, or it was before
 		}
@@ -140,6 +145,7 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 			t.container = ""
 		}
 	case wsv2.TurnDone:
+		t.lastDone, t.doneWell = turnOf{f.Unit, f.Turn}, body.OK
 		if t.expected == f.Turn {
 			said := t.said
 			t.expected, t.unheard = "", &said
@@ -149,13 +155,22 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 	return nil
 }
 
-// took notes that the daemon has taken the message that was on its way.
-func (t *thread) took(s api.Started) {
+// took notes that the daemon has taken the message that was on its way, and reports
+// whether its turn is over: frames may come before the answer does.
+func (t *thread) took(s api.Started) (over bool) {
 	t.said = t.starting.message
 	t.starting, t.session = nil, s.Session
-	if t.lastTurn != s.Turn {
+	its := turnOf{s.Unit, s.Turn}
+	over = t.lastDone == its
+	switch {
+	case t.lastTurn == its:
+	case over:
+		said := t.said
+		t.unheard = &said
+	default:
 		t.expected = s.Turn
 	}
+	return over
 }
 
 // unseen are those of units of which nothing was followed here.
