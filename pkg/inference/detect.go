@@ -13,7 +13,7 @@ import (
 
 // detectBudget is how long Detect takes at most: it is part of a person's first
 // command.
-var detectBudget = 300 * time.Millisecond
+const detectBudget = 300 * time.Millisecond
 
 // Kind names the program or service behind a provider.
 type Kind string
@@ -72,7 +72,11 @@ func locals() []local {
 // the environment; nothing leaves the machine. A nil dial is the network. Local
 // servers come first, each kind at most once; nothing found is an empty result.
 func Detect(ctx context.Context, env func(string) string, dial DialFunc) []Found {
-	ctx, cancel := context.WithTimeout(ctx, detectBudget)
+	return detect(ctx, env, dial, detectBudget)
+}
+
+func detect(ctx context.Context, env func(string) string, dial DialFunc, budget time.Duration) []Found {
+	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext

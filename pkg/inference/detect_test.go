@@ -91,7 +91,7 @@ func TestDetectLocal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, f := range inference.Detect(t.Context(), env(nil), listens(t, c.servers)) {
+			for _, f := range inference.DetectUnhurried(t.Context(), env(nil), listens(t, c.servers)) {
 				got = append(got, fmt.Sprintf("%s %v", f.Kind, f.Provider.Models))
 				if len(f.Provider.Models) > 0 {
 					if err := f.Provider.Check(); err != nil {
@@ -117,7 +117,7 @@ func TestDetectIsQuick(t *testing.T) {
 		"127.0.0.1:11434": silent, "127.0.0.1:8080": silent, "127.0.0.1:8000": silent, "127.0.0.1:1234": models("organization_owner", "m"),
 	})
 	begin := time.Now()
-	found := inference.Detect(t.Context(), env(nil), dial)
+	found := inference.DetectUnhurried(t.Context(), env(nil), dial)
 	if d := time.Since(begin); d >= 2*inference.DetectBudget || len(found) != 1 {
 		t.Fatalf("found %v after %s", found, d)
 	}
@@ -126,7 +126,7 @@ func TestDetectIsQuick(t *testing.T) {
 func TestDetectKeys(t *testing.T) {
 	t.Parallel()
 	dial := listens(t, nil)
-	found := inference.Detect(t.Context(), env(map[string]string{
+	found := inference.DetectUnhurried(t.Context(), env(map[string]string{
 		"ANTHROPIC_API_KEY": canary, "ANTHROPIC_MODEL": "claude-x", "OPENAI_API_KEY": canary + "2", "OPENAI_BASE_URL": "https://inference.example/v1/",
 	}), dial)
 	if len(found) != 2 {
@@ -141,7 +141,7 @@ func TestDetectKeys(t *testing.T) {
 		t.Errorf("found %+v", o)
 	}
 	// OpenAI's own server speaks Responses, too; of another nobody knows.
-	own := inference.Detect(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary}), dial)
+	own := inference.DetectUnhurried(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary}), dial)
 	if len(own) != 1 || !own[0].Provider.Speaks(inference.OpenAIResponses) || own[0].Provider.Check() != nil || o.Provider.Speaks(inference.OpenAIResponses) {
 		t.Errorf("found %+v and %+v", own, o)
 	}
@@ -159,7 +159,7 @@ func TestDetectKeys(t *testing.T) {
 	}
 	// What would send a key where nobody meant it is no find.
 	for _, url := range []string{"http://inference.example/v1", "https://u:p@h/", "ftp://h", "x"} {
-		if found := inference.Detect(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary, "OPENAI_BASE_URL": url}), dial); len(found) != 0 {
+		if found := inference.DetectUnhurried(t.Context(), env(map[string]string{"OPENAI_API_KEY": canary, "OPENAI_BASE_URL": url}), dial); len(found) != 0 {
 			t.Errorf("%s: found %+v", url, found)
 		}
 	}

@@ -1,8 +1,14 @@
 package inference
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // DetectBudget is what Detect takes at most in tests, on machines that are busy besides.
 const DetectBudget = 3 * time.Second
 
-func init() { detectBudget = DetectBudget }
+// DetectUnhurried is Detect with that.
+func DetectUnhurried(ctx context.Context, env func(string) string, dial DialFunc) []Found {
+	return detect(ctx, env, dial, DetectBudget)
+}
