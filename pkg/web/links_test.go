@@ -17,6 +17,9 @@ func TestPagesByName(t *testing.T) {
 		"WEIR#The bridge": "places/weir.md#h-the-bridge",
 		"old/weir":        "places/old/weir.md",
 		"beside":          "a/beside.md",
+		"Beside":          "a/beside.md",
+		"What?":           "a/What?.md",
+		"agent":           "workspace/agent.md",
 		"/beside":         "beside.md",
 		"gate.png":        "pictures/gate.png",
 		"nowhere":         "a/nowhere.md",
@@ -25,7 +28,7 @@ func TestPagesByName(t *testing.T) {
 	} {
 		var got string
 		eval(t, b, `import("/assets/links.js").then(({page, inWorkspace}) => {
-			const files = ["a/b.md", "places/old/weir.md", "places/weir.md", "beside.md", "a/beside.md", "pictures/gate.png", "b/x/same.md", "a/x/same.md"];
+			const files = ["a/b.md", "places/old/weir.md", "places/weir.md", "beside.md", "a/beside.md", "pictures/gate.png", "b/x/same.md", "What?.md", "a/What?.md", "workspace/agent.md", "a/x/same.md"];
 			const to = new URL(page(`+quote(name)+`, inWorkspace("notes", "a/b.md", "", files)), location.href);
 			return to.searchParams.get("path") + to.hash;
 		})`, &got)

@@ -264,10 +264,10 @@ func TestIdleExit(t *testing.T) {
 	h.turn("t1", "true")
 	h.end("t1")
 	began := time.Now()
-	h.turn("t2", "true")
+	h.turn("t2", "sleep 1")
 	h.end("t2")
 	w.exit(worker.ExitOK)
-	if waited := time.Since(began); waited < 3*time.Second {
+	if waited := time.Since(began); waited < 4*time.Second {
 		t.Errorf("it waited %s only", waited)
 	}
 	h.await("idle report", func() bool { return h.idle == 1 })

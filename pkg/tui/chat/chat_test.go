@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -129,39 +130,70 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// What waits is sent where the turn before it is over before it is known to be taken, too, and
-// given back where that failed.
+// late has the first message from now on be taken at once and answered once release is
+// closed.
+func (d *daemon) late() (release chan struct{}) {
+	release = make(chan struct{})
+	var held atomic.Bool
+	d.overriding(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/dispatches") || held.Swap(true) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			<-release
+			maps.Copy(w.Header(), answer.Header())
+			w.WriteHeader(answer.Code)
+			_, _ = answer.Body.WriteTo(w) // the chat went away
+		})
+	})
+	return release
+}
+
+// What waits is sent where the turn before it is over before it is known to be taken, too,
+// and given back where that failed or was to be stopped.
 func TestTheEndComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"two": `you said: three`, "stillborn": `^> stillborn`} {
-		t.Run(text, func(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		then  func(*bench, *daemon)
+		shows string
+		sent  []string
+	}{
+		"it goes on": {"two", nil, `you said: three`, []string{"one", "two", "three"}},
+		"and somebody else spoke": {"two", func(b *bench, d *daemon) {
+			if _, err := d.client().Start(b.t.Context(), api.StartRequest{Text: "theirs", Session: "5e551010-0000-4000-8000-000000000001", Limits: idling().Limits}); err != nil {
+				b.t.Fatal(err)
+			}
+			b.until("their turn's end", func() bool { return b.m.Early("01JDX4A0000000000000000000", "turn-3") })
+		}, `you said: three`, []string{"one", "two", "theirs", "three"}},
+		"no agent had it": {"stillborn", nil, `^> stillborn`, []string{"one", "stillborn"}},
+		"stopped":         {"two", func(b *bench, _ *daemon) { b.press("esc") }, `^> three`, []string{"one", "two"}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, d := start(t)
 			b.press("'one", "enter")
-			b.until("the first turn's end", func() bool { return b.m.Over("turn-1") })
-			release := make(chan struct{})
-			d.overriding(func(next http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/dispatches") {
-						next.ServeHTTP(w, r)
-						return
-					}
-					answer := httptest.NewRecorder()
-					next.ServeHTTP(answer, r)
-					<-release
-					maps.Copy(w.Header(), answer.Header())
-					w.WriteHeader(answer.Code)
-					_, _ = answer.Body.WriteTo(w) // the chat went away
-				})
-			})
-			b.press("'"+text, "enter", "'three", "enter")
-			b.until("the turn's end", func() bool { return b.m.Over("turn-2") })
-			b.shows(`^ · three`, `sending`)
+			b.wait(`you said: one`)
+			b.until("the first turn's end", func() bool { return !b.m.Busy() })
+			release := d.late()
+			b.press("'"+c.text, "enter", "'three", "enter")
+			b.until("the turn's end", func() bool { return b.m.Early("01JDX4A0000000000000000000", "turn-2") })
+			b.shows(`^ · three`, `sending|stopping`)
+			if c.then != nil {
+				c.then(b, d)
+			}
 			close(release)
-			b.wait(want)
+			b.wait(c.shows)
 			b.hides(`^ · three`)
-			if n := len(d.Starts()); (n == 3) != (text == "two") {
-				t.Errorf("%d messages were sent", n)
+			var sent []string
+			for _, s := range d.Starts() {
+				sent = append(sent, s.Text)
+			}
+			if diff := cmp.Diff(c.sent, sent); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -16,8 +16,14 @@ func (m *Model) Reading() bool { return m.brought.reading }
 // Ended is why the chat could not go on.
 func (m *Model) Ended() error { return m.ended }
 
-// Over reports whether a turn is the one that ended last.
-func (m *Model) Over(turn string) bool { return m.current().lastDone.turn == turn }
+// Busy reports whether a message has to wait.
+func (m *Model) Busy() bool { return m.current().busy() }
+
+// Early reports whether a turn of a unit ended while a message is on its way.
+func (m *Model) Early(unit, turn string) bool {
+	s := m.current().starting
+	return s != nil && s.early[turnOf{unit, turn}].over
+}
 
 // Take has the thread that is shown take frames of a unit.
 func (m *Model) Take(unit string, list []client.Entry) {

@@ -93,9 +93,10 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.notStarted(t, msg)
 	}
-	if t.took(msg.started) {
+	if e := t.took(msg.started); e.over {
+		well := e.well && !t.stopping
 		t.stopping = false
-		return tea.Batch(m.look(t, msg.started.Unit), m.goOn(t, t.doneWell))
+		return tea.Batch(m.look(t, msg.started.Unit), m.goOn(t, well), m.catchUp(t))
 	}
 	var stop tea.Cmd
 	if t.stopping { // before there was anything to stop
@@ -128,7 +129,7 @@ func (m *Model) notStarted(t *thread, msg startedMsg) tea.Cmd {
 		return m.startAnew(t)
 	}
 	text := t.starting.message.shown
-	t.starting, t.stopping = nil, false
+	t.starting, t.stopping, t.steering = nil, false, false
 	m.giveBack(t, text)
 	if fault.Is(msg.err, fault.Interrupted) {
 		return nil
@@ -199,7 +200,7 @@ func (m *Model) interrupt() tea.Cmd {
 		return nil
 	case t.starting != nil && t.starting.tries > 0: // nobody has it
 		text := t.starting.message.shown
-		t.starting = nil
+		t.starting, t.steering = nil, false
 		m.giveBack(t, text)
 		return m.unqueue(t)
 	}

@@ -36,9 +36,6 @@ type thread struct {
 	follow    *follow           // of the unit whose frames come; nil: none
 	later     []string          // units whose frames come after that
 	seq       map[string]uint64 // of the last frame of each unit that was followed
-	lastTurn  turnOf            // that was accepted last
-	lastDone  turnOf            // that ended last
-	doneWell  bool              // it ended well
 
 	choice    choice
 	given     given
@@ -90,6 +87,24 @@ type starting struct {
 	request api.StartRequest
 	message message
 	tries   int
+	early   map[turnOf]early // of turns of which frames came since
+}
+
+// early is what came of a turn before it was known whose it is.
+type early struct{ accepted, over, well bool }
+
+// came notes something of a turn.
+func (s *starting) came(f wsv2.Frame, note func(*early)) {
+	if s == nil {
+		return
+	}
+	its := turnOf{f.Unit, f.Turn}
+	e := s.early[its]
+	note(&e)
+	if s.early == nil {
+		s.early = map[turnOf]early{}
+	}
+	s.early[its] = e
 }
 
 func newThread(id int, session string, th theme.Theme) *thread {
@@ -127,7 +142,8 @@ func (t *thread) apply(unit string, b feed.Batch) (done *wsv2.TurnDone) {
 func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 	switch body := f.Body.(type) {
 	case wsv2.TurnAccepted:
-		t.session, t.lastTurn = body.Session, turnOf{f.Unit, f.Turn}
+		t.session = body.Session
+		t.starting.came(f, func(e *early) { e.accepted = true })
 		if t.expected == "" {
 			t.began = f.TS // somebody else said it, or it was before
 		}
@@ -145,7 +161,7 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 			t.container = ""
 		}
 	case wsv2.TurnDone:
-		t.lastDone, t.doneWell = turnOf{f.Unit, f.Turn}, body.OK
+		t.starting.came(f, func(e *early) { e.over, e.well = true, body.OK })
 		if t.expected == f.Turn {
 			said := t.said
 			t.expected, t.unheard = "", &said
@@ -155,22 +171,21 @@ func (t *thread) heed(f wsv2.Frame) (done *wsv2.TurnDone) {
 	return nil
 }
 
-// took notes that the daemon has taken the message that was on its way, and reports
-// whether its turn is over: frames may come before the answer does.
-func (t *thread) took(s api.Started) (over bool) {
+// took notes that the daemon has taken the message that was on its way, and returns what
+// came of its turn already: frames may be there before the answer is.
+func (t *thread) took(s api.Started) early {
+	e := t.starting.early[turnOf{s.Unit, s.Turn}]
 	t.said = t.starting.message
 	t.starting, t.session = nil, s.Session
-	its := turnOf{s.Unit, s.Turn}
-	over = t.lastDone == its
 	switch {
-	case t.lastTurn == its:
-	case over:
+	case e.accepted:
+	case e.over:
 		said := t.said
 		t.unheard = &said
 	default:
 		t.expected = s.Turn
 	}
-	return over
+	return e
 }
 
 // unseen are those of units of which nothing was followed here.

@@ -14,7 +14,7 @@ import { Reading } from "./items.js";
 const settleAfter = 400; // ms without a frame of before
 const hush = 10_000, unheard = 4_000; // ms without a frame of a turn, or of a message, after which it is said how things stand
 
-const headline = (text) => text.split("\n")[0].slice(0, 80);
+const headline = (text) => text.trim().split("\n")[0].slice(0, 80);
 
 // chat shows a session, or with "" the beginning of one.
 export function chat(page, session) {
@@ -99,7 +99,7 @@ class Talk {
     this.following.watch();
     if (this.session) this.box.focus({ preventScroll: true });
     if (this.busy) return; // it was sent meanwhile
-    if (sent(this.session)) return this.deliver(Math.max(0, this.conversation.items.findLastIndex((i) => i.kind === "said"))); // its turn may be there
+    if (sent(this.session)) return this.deliver(Math.max(0, this.conversation.items.findLastIndex((i) => i.kind === "said"))); // its turn may be there, or one of the same words
     this.held();
     this.next();
   }

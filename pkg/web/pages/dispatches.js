@@ -21,6 +21,7 @@ export async function dispatches(page) {
     if (now === last) return list;
     last = now;
     const titles = new Map((await get(path("sessions")).catch(() => [])).map((s) => [s.id, s.title]));
+    if (now !== last) return list; // another look was quicker
     const live = list.filter((d) => !d.endedAt).length;
     note.textContent = list.length === 0 ? (all.checked ? "Nothing has run yet." : "Nothing runs.") : `${live === 0 ? "Nothing runs" : (live === 1 ? "One dispatch is live" : `${live} dispatches are live`)}.`;
     keepFocus(body, () => fill(body, list.sort((a, b) => (a.id < b.id ? 1 : -1)).map((d) => row(d, titles.get(d.session)))));

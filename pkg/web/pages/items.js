@@ -90,7 +90,7 @@ export class Reading {
     const changed = [];
     for (const [i, item] of this.conversation.items.entries()) {
       if (!inMain(item) || nameOf(item) !== name || !by.has(item.sha) && !waits.has(item.sha)) continue;
-      const undone = by.get(item.sha) ?? "", proposal = undone ? "" : waits.get(item.sha) ?? "";
+      const undone = by.get(item.sha) ?? item.undone ?? "", proposal = undone ? "" : waits.get(item.sha) ?? "";
       if (undone === (item.undone ?? "") && proposal === (item.undoing ?? "")) continue;
       item.undone = undone;
       item.undoing = proposal;

@@ -46,8 +46,9 @@ export function inWorkspace(name, base = "", rev = "", files = []) {
   let named;
   where.find = (file) => {
     named ??= called(files);
-    const found = named(file);
-    return found.length === 0 || found.includes(resolve(base, file)) ? file : "/" + found[0];
+    const found = named(file), here = resolve(base, file.split("/").map(encodeURIComponent).join("/")) ?? "";
+    if (found.length === 0 || found.includes(here)) return file;
+    return "/workspace/" + (found.find((f) => f.toLowerCase() === here.toLowerCase()) ?? found[0]); // which resolve takes away
   };
   return where;
 }

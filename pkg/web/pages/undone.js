@@ -25,7 +25,7 @@ export async function lookBack(workspace) {
     get(withQuery(path("workspaces", workspace, "log"), { limit: String(mostLogged) })).catch(none),
     get(path("workspaces", workspace, "proposals")).catch(none),
   ]);
-  return { by: takenBack(log), waits: new Map(open.flatMap((p) => p.undoes.map((sha) => [sha, p.id]))) };
+  return { by: takenBack(log), waits: new Map(open.filter((p) => p.target === "refs/heads/main").flatMap((p) => p.undoes.map((sha) => [sha, p.id]))) };
 }
 
 // undoWaits says of a commit that its undo is a proposal.

@@ -12,7 +12,7 @@ import (
 )
 
 // A day of 10,000 pushes, each by a process of its own, with maintenance as `git
-// push` starts it: what is stored, each manifest, the requests and the time of a
+// push` starts it: what is stored, each manifest and the requests of a
 // push stay within bounds.
 func TestADayOfPushes(t *testing.T) {
 	t.Parallel()
