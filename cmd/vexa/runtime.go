@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vexa-ai/vexa/pkg/failpoint"
+	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
 	"github.com/vexa-ai/vexa/pkg/identity"
 	"github.com/vexa-ai/vexa/pkg/runtime"
@@ -38,8 +40,10 @@ func serveRuntime(ctx context.Context) error {
 	if err := os.MkdirAll(h.Units(), 0o700); err != nil {
 		return err
 	}
-	driver, err := podman.New(ctx, podman.Options{
-		RunDir: h.Run, URI: chosenSocket(os.Getenv), UserSocket: userSocket(os.Getenv), Environ: os.Environ(), Log: log,
+	driver, err := succeed(ctx, answers(ctx, h.RuntimeSocket()), func() (*podman.Driver, error) {
+		return podman.New(ctx, podman.Options{
+			RunDir: h.Run, URI: chosenSocket(os.Getenv), UserSocket: userSocket(os.Getenv), Environ: os.Environ(), Log: log,
+		})
 	})
 	if err != nil {
 		return err
@@ -62,6 +66,34 @@ func serveRuntime(ctx context.Context) error {
 		return err
 	}
 	return server.Serve(ctx, h.RuntimeSocket(), kernel, log)
+}
+
+// handover is how long a kernel that ends is waited for: it gives its callers two seconds
+// and its Podman service three.
+const handover = 10 * time.Second
+
+// succeed opens what one kernel at a time may have. Another that serves is fault.Conflict at
+// once; one that serves no more and holds it still is about to end, and waited for.
+func succeed[T any](ctx context.Context, serves func() bool, open func() (T, error)) (T, error) {
+	for end := time.Now().Add(handover); ; {
+		opened, err := open()
+		if !fault.Is(err, fault.Conflict) || serves() || time.Now().After(end) {
+			return opened, err
+		}
+		select {
+		case <-ctx.Done():
+			return opened, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// answers reports whether somebody serves a socket.
+func answers(ctx context.Context, socket string) func() bool {
+	return func() bool {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		return err == nil && conn.Close() == nil
+	}
 }
 
 // tokenVerifier is the kernel's.
