@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vexa-ai/vexa/pkg/daemon"
 	"github.com/vexa-ai/vexa/pkg/failpoint"
 	"github.com/vexa-ai/vexa/pkg/fault"
 	"github.com/vexa-ai/vexa/pkg/home"
@@ -68,14 +69,10 @@ func serveRuntime(ctx context.Context) error {
 	return server.Serve(ctx, h.RuntimeSocket(), kernel, log)
 }
 
-// handover is how long a kernel that ends is waited for: it gives its callers two seconds
-// and its Podman service three.
-const handover = 10 * time.Second
-
 // succeed opens what one kernel at a time may have. Another that serves is fault.Conflict at
 // once; one that serves no more and holds it still is about to end, and waited for.
 func succeed[T any](ctx context.Context, serves func() bool, open func() (T, error)) (T, error) {
-	for end := time.Now().Add(handover); ; {
+	for end := time.Now().Add(daemon.KernelEnds); ; {
 		opened, err := open()
 		if !fault.Is(err, fault.Conflict) || serves() || time.Now().After(end) {
 			return opened, err

@@ -17,6 +17,10 @@ import (
 // ended by itself, as on SIGTERM, stays down until somebody starts it.
 const RestartAfter = 10 * time.Second
 
+// KernelEnds is how long a kernel may take to end: it gives its callers two seconds and its
+// Podman service three.
+const KernelEnds = 10 * time.Second
+
 // KernelOptions configure a Kernel. Command, PID and Log are required.
 type KernelOptions struct {
 	// Command returns the command that serves the runtime, ready to start.

@@ -62,10 +62,6 @@ func New(ctx context.Context, o Options) *Server {
 	return &Server{o: o, life: ctx, started: o.Now().UTC(), stop: make(chan bool, 1), dead: make(chan error, 1)}
 }
 
-// kernelPatience is how long a kernel may take to end: it gives its callers two seconds and
-// its Podman service three.
-const kernelPatience = 10 * time.Second
-
 // Serve takes the installation's socket, opens the engine where the identity
 // rests without a passphrase, and answers until ctx ends or a client asks for
 // the shutdown. Then it ends the dispatches and saves what they wrote; its
@@ -103,7 +99,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer done()
 	err = s.Lock(closing, true)
 	cancel() // ends the streams
-	ending, ended := context.WithTimeout(context.WithoutCancel(ctx), kernelPatience)
+	ending, ended := context.WithTimeout(context.WithoutCancel(ctx), KernelEnds)
 	defer ended()
 	kernel := make(chan error, 1)
 	go func() { kernel <- s.o.Kernel.Stop(ending) }() // beside: who takes the socket next is to find none that is about to end

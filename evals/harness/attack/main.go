@@ -104,13 +104,13 @@ func linger(file string) error {
 // write writes to a file for ever, each time more.
 func write(file string) error {
 	ignore()
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	for n := 0; ; n++ {
-		if _, err := fmt.Fprintf(f, "late %d\n", n); err != nil {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // never empty in between, as one that is truncated
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(f, "late %d\n", n)
+		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -3,7 +3,7 @@
 import { h, fill, sign, code, short, plural, problem, confirmed, keepFocus, bytes } from "./dom.js";
 import { Document, codeBlock } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
-import { inWorkspace } from "./links.js";
+import { inWorkspace, proposalAt } from "./links.js";
 import { lookBack, undoWaits } from "./undone.js";
 import { get, post, path, withQuery } from "./api.js";
 
@@ -118,7 +118,7 @@ const nameOf = (commit) => commit.name || commit.workspace;
 
 // proposalOf is the id of the proposal of a commit that was kept aside, and at its page.
 const proposalOf = (commit) => commit.branch.split("/").at(-1);
-const at = (commit) => `/proposals/${encodeURIComponent(nameOf(commit))}/${encodeURIComponent(proposalOf(commit))}`;
+const at = (commit) => proposalAt(nameOf(commit), proposalOf(commit));
 
 // decision returns what that proposal is, "" where it cannot be known.
 async function decision(commit) {

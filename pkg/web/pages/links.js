@@ -33,6 +33,9 @@ export function resolve(base, href) {
   return parts.join("/");
 }
 
+// proposalAt is the page of a proposal.
+export const proposalAt = (workspace, id) => `/proposals/${encodeURIComponent(workspace)}/${encodeURIComponent(id)}`;
+
 // inWorkspace makes links of files lead to the reader of a workspace. Where it is known
 // which files there are, pages are found by their names.
 export function inWorkspace(name, base = "", rev = "", files = []) {

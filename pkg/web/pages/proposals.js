@@ -5,9 +5,7 @@ import { h, fill, ago, code, short, plural, problem, sign, confirmed } from "./d
 import { get, post, path, withQuery } from "./api.js";
 import { render } from "./markdown.js";
 import { show as showDiff, seen } from "./diff.js";
-import { inWorkspace } from "./links.js";
-
-const at = (name, id) => `/proposals/${encodeURIComponent(name)}/${encodeURIComponent(id)}`;
+import { inWorkspace, proposalAt } from "./links.js";
 
 export async function proposals(page) {
   page.title("Proposals");
@@ -33,7 +31,7 @@ export async function proposals(page) {
 }
 
 function row(name, p) {
-  return h("li", {}, h("div", { class: "line" }, h("a", { class: "main", href: at(name, p.id), text: p.title || p.id }), badge(p)),
+  return h("li", {}, h("div", { class: "line" }, h("a", { class: "main", href: proposalAt(name, p.id), text: p.title || p.id }), badge(p)),
     h("p", { class: "quiet" }, ago(p.updatedAt), ` · into ${ref(p.target)}`, p.open > 0 && ` · ${plural(p.open, "conflict")}`, p.needed > 0 && ` · ${p.approved} of ${plural(p.needed, "approval")}`));
 }
 

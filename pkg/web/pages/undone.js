@@ -2,6 +2,7 @@
 // undo waits for people.
 
 import { h } from "./dom.js";
+import { proposalAt } from "./links.js";
 import { get, path, withQuery } from "./api.js";
 
 const mostLogged = 300; // how far back it is looked
@@ -29,4 +30,4 @@ export async function lookBack(workspace) {
 }
 
 // undoWaits says of a commit that its undo is a proposal.
-export const undoWaits = (workspace, proposal) => h("span", { role: "status" }, "The undo waits in ", h("a", { href: `/proposals/${encodeURIComponent(workspace)}/${encodeURIComponent(proposal)}`, text: "a proposal" }));
+export const undoWaits = (workspace, proposal) => h("span", { role: "status" }, "The undo waits in ", h("a", { href: proposalAt(workspace, proposal), text: "a proposal" }));

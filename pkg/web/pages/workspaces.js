@@ -84,9 +84,12 @@ async function read(page, content, name, files, file, rev, view) {
   if (!entry) {
     const below = files.filter((f) => f.path.startsWith(shown.replace(/\/$/, "") + "/"));
     const list = (some) => h("ul", { class: "rows" }, some.map((f) => h("li", {}, h("a", { href: address(name, { path: f, rev }) }, seen(f)))));
+    if (below.length > 0) {
+      fill(content, head, list(below.map((f) => f.path)));
+      return;
+    }
     const others = called(paths)(shown.slice(shown.lastIndexOf("/") + 1)).slice(0, mostNamed);
-    if (below.length > 0) fill(content, head, list(below.map((f) => f.path)));
-    else fill(content, head, problem({ message: `there is no ${shown} in ${name}`, remedy: h("a", { href: address(name, { view: "history" }), text: rev ? `See the history of ${name}` : "It may be in an earlier state: see the history" }) }),
+    fill(content, head, problem({ message: `there is no ${shown} in ${name}`, remedy: h("a", { href: address(name, { view: "history" }), text: rev ? `See the history of ${name}` : "It may be in an earlier state: see the history" }) }),
       others.length > 0 && [h("p", { text: "Of this name there is:" }), list(others)]);
     return;
   }
